@@ -1,0 +1,38 @@
+# What a contributor types. `make demo` and `make test` set up everything they need.
+
+PYTHON := .venv/bin/python
+GOLDEN ?= ../shared/golden
+
+.PHONY: help setup demo test check format conformance clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+
+setup:  ## environment, container engine, registry and base image; quick the second time
+	@scripts/setup
+
+demo: setup  ## the main job on the sandbox: five models move, one needs you
+	@.venv/bin/migrate demo
+
+test: setup  ## format, lint, types, import rules, then every test
+	@$(MAKE) --no-print-directory check
+	@$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered
+
+check: .venv  ## format, lint, types and import rules
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports --no-cache | tail -n 12
+
+format: .venv  ## write the format
+	@$(PYTHON) -m ruff format .
+	@$(PYTHON) -m ruff check --fix .
+
+conformance: .venv  ## every golden vector against a running server, GOLDEN=folder
+	@$(PYTHON) scripts/conformance.py $(GOLDEN)
+
+.venv:
+	@scripts/setup --environment-only
+
+clean:  ## remove the environment and caches of this checkout
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist .coverage*

@@ -1,0 +1,1 @@
+"""What an image becomes in the cloud: resources, scaling, labels, tokens, watching."""

@@ -1,0 +1,1 @@
+"""Values, errors, events, names and the Secret type; no I/O; below everything."""

@@ -1,0 +1,94 @@
+"""The errors a user can meet: what happened, why, what to do next, and an exit code.
+
+    MigrateError
+    ├── UsageError           2   the command was typed wrong
+    ├── ConfigurationError   3   configuration or credentials
+    ├── NeedsYouError        4   a model needs a person
+    ├── RemoteError          5   a remote service; trying again may help
+    ├── StalePlanError       6   the world is no longer what the plan saw
+    ├── LocalError           7   the engine, a registry or the disk
+    └── RefusedError         8   refused for safety
+
+Interruption exits with 130 and programming errors, which are never turned into one of these, with 1.
+"""
+
+from enum import IntEnum
+
+from migrate.core.secret import redact
+
+
+class ExitCode(IntEnum):
+    """The documented exit codes of every command."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    CONFIGURATION = 3
+    NEEDS_YOU = 4
+    REMOTE = 5
+    STALE_PLAN = 6
+    LOCAL = 7
+    REFUSED = 8
+    INTERRUPTED = 130
+
+
+class MigrateError(Exception):
+    """An expected failure.
+
+    Attributes:
+        what: One sentence: what happened and why.
+        next_step: What to do now, or an empty string.
+        code: A stable word for programs, such as ``engine-not-running``.
+        query_id: The id under which OVHcloud's support finds the request, where there is one.
+    """
+
+    exit_code: ExitCode = ExitCode.BUG
+
+    def __init__(self, what: str, *, code: str, next_step: str = "", query_id: str | None = None) -> None:
+        self.what = redact(what)
+        self.next_step = redact(next_step)
+        self.code = code
+        self.query_id = query_id
+        super().__init__(self.what)
+
+
+class UsageError(MigrateError):
+    """The command was typed wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigurationError(MigrateError):
+    """Configuration or credentials are missing, wrong or too narrow."""
+
+    exit_code = ExitCode.CONFIGURATION
+
+
+class NeedsYouError(MigrateError):
+    """This model cannot go on without a person; ``code`` is the reason code and ``next_step`` the task."""
+
+    exit_code = ExitCode.NEEDS_YOU
+
+
+class RemoteError(MigrateError):
+    """A remote service failed; trying again may help."""
+
+    exit_code = ExitCode.REMOTE
+
+
+class StalePlanError(MigrateError):
+    """The world is no longer what the plan saw."""
+
+    exit_code = ExitCode.STALE_PLAN
+
+
+class LocalError(MigrateError):
+    """The container engine, the registry or the disk of this machine."""
+
+    exit_code = ExitCode.LOCAL
+
+
+class RefusedError(MigrateError):
+    """Refused for safety."""
+
+    exit_code = ExitCode.REFUSED

@@ -1,0 +1,62 @@
+"""A type for secrets, and the filter that keeps their values out of everything that is written."""
+
+import re
+import threading
+from typing import Final
+
+MASK: Final = "***"
+
+_MINIMUM_LENGTH: Final = 4  # shorter values would mask ordinary text; no service hands out such secrets
+_lock = threading.Lock()
+_known: set[str] = set()
+
+
+class Secret:
+    """A value that prints as ``***`` and is registered for redaction when it is made."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        if len(value) >= _MINIMUM_LENGTH:
+            with _lock:
+                _known.add(value)
+
+    def reveal(self) -> str:
+        """The value itself, for the call that needs it and nothing else."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __reduce__(self) -> str:
+        message = "a Secret is never serialised"
+        raise TypeError(message)
+
+
+def redact(text: str) -> str:
+    """``text`` with the value of every secret that this process has read replaced by ``***``."""
+    with _lock:
+        values = sorted(_known, key=len, reverse=True)
+    for value in values:
+        if value in text:
+            text = text.replace(value, MASK)
+    return _TEMPORARY_SIGNATURE.sub(rf"\1{MASK}", text)
+
+
+# Temporary URLs of object storage carry their right in the query (OpenStack TempURL, S3 presigned).
+_TEMPORARY_SIGNATURE: Final = re.compile(r"((?:temp_url_sig|X-Amz-Signature|X-Amz-Credential)=)[^&\s\"']+")

@@ -1,0 +1,343 @@
+"""The values of a model's journey: each is made once by one step, written to the journal, and never changed.
+
+All are frozen msgspec structs, so each is encoded to JSON and decoded, checked, without further code. Sizes are
+bytes, durations seconds, times RFC 3339 in UTC, digests ``sha256:`` and 64 hex digits.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+# what ML Serving knew
+
+
+class OldFlavor(Struct, frozen=True, kw_only=True):
+    """A flavor of ML Serving (contract: ``cpuCore``, ``ramMB``)."""
+
+    id: str
+    cpu_cores: float | None = None
+    ram_mb: int | None = None
+
+
+class Autoscaling(Struct, frozen=True, kw_only=True):
+    """``autoscalingSpec`` of ML Serving; every part may be missing. Utilisations are percent."""
+
+    min_replicas: int | None = None
+    max_replicas: int | None = None
+    cpu_average_utilization: int | None = None
+    memory_average_utilization: int | None = None
+
+
+class OldToken(Struct, frozen=True, kw_only=True):
+    """A token of the namespace; its value cannot be read back.
+
+    ``resource`` is a model id, a prefix ending in ``*``, or ``*``.
+    """
+
+    id: str
+    groups: tuple[str, ...]
+    resource: str
+
+
+class ContainerLocation(Struct, frozen=True, kw_only=True, tag="container"):
+    """Files in Object Storage: ``path`` is an object, or everything under ``path/``; empty is the whole container."""
+
+    region: str
+    container: str
+    container_id: str
+    path: str
+
+
+class FolderLocation(Struct, frozen=True, kw_only=True, tag="folder"):
+    """Files on this machine: ``path`` is absolute, a file or a folder."""
+
+    path: str
+
+
+class ModelRecord(Struct, frozen=True, kw_only=True):
+    """What ML Serving, or the place where its files lie, knows of a model. ``id`` is hostile input."""
+
+    id: str
+    source: str
+    namespace: str | None = None
+    framework: str | None = None
+    backend: str | None = None
+    workflow_template: str | None = None
+    image_id: str | None = None
+    flavor: OldFlavor | None = None
+    autoscaling: Autoscaling | None = None
+    location: ContainerLocation | FolderLocation | None = None
+    version: int | None = None
+    old_url: str | None = None
+    tokens: tuple[OldToken, ...] = ()
+    api_status: str | None = None
+    version_status: str | None = None
+
+
+class Ignored(Struct, frozen=True, kw_only=True):
+    """Something in a container or folder that is not a model, and why."""
+
+    path: str
+    size: int
+    reason: str
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """The models of one source."""
+
+    source: str
+    models: tuple[ModelRecord, ...]
+    ignored: tuple[Ignored, ...] = ()
+    region: str | None = None
+
+
+# the files
+
+
+class ArtifactFile(Struct, frozen=True, kw_only=True):
+    """One file: relative POSIX path, size in bytes, SHA-256."""
+
+    path: str
+    size: int
+    digest: str
+
+
+class Artifact(Struct, frozen=True, kw_only=True):
+    """A model's files on this machine, under ``folder`` (absolute), and one digest over paths and contents."""
+
+    folder: str
+    files: tuple[ArtifactFile, ...]
+    size: int
+    digest: str
+
+
+# what the files are
+
+Verdict = Literal["ready", "needs-attention", "quarantined", "unsupported", "unreadable"]
+TensorType = Literal["string", "integer", "long", "float", "double", "boolean", "date"]
+
+
+class Hazard(Struct, frozen=True, kw_only=True):
+    """Something in the files that could do harm when loaded."""
+
+    code: str
+    text: str
+    path: str = ""
+
+
+class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an artifact is, read from its structure without loading it.
+
+    ``settings`` is the description that the inference server starts from: the content of ``model.json`` less the
+    model's names. ``reason`` (a code) and ``task`` say what a person must do when the verdict is not ``ready``.
+    """
+
+    format: str
+    runtime: str | None
+    verdict: Verdict
+    reason: str = ""
+    text: str = ""
+    task: str = ""
+    settings: dict[str, object] = {}
+    hazards: tuple[Hazard, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+# sample requests and the answers to hold the new app against
+
+ProofLevel = Literal["live", "recorded", "cross-checked", "self"]
+
+
+class Sample(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request to ``/eval`` and the reference answer.
+
+    ``request`` is the JSON body. ``answer`` is the JSON body of the old answer (``live``, ``recorded``), or, for
+    ``cross-checked``, the engine's own output tensors rendered as nested lists without dropped dimensions; None
+    where nothing could answer. ``status`` is the HTTP status that belongs to the answer.
+    """
+
+    name: str
+    request: dict[str, object]
+    answer: dict[str, object] | None = None
+    status: int = 200
+    generated: bool = True
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """Sample requests with their reference answers. ``origin`` says in words where the answers came from."""
+
+    level: ProofLevel
+    origin: str
+    samples: tuple[Sample, ...]
+    seed: int = 0
+    describe: dict[str, object] | None = None
+
+
+# the image
+
+
+class RuntimeImage(Struct, frozen=True, kw_only=True):
+    """The image of a runtime (base, wheels, server), named by what it is made of."""
+
+    runtime: str
+    reference: str
+    image_id: str
+    key: str
+    size: int
+    base: str
+
+
+class BuildContext(Struct, frozen=True, kw_only=True):
+    """A folder that any ``docker build`` accepts, and the digest over its content."""
+
+    folder: str
+    runtime: str
+    digest: str
+    models: tuple[str, ...]
+    size: int
+
+
+class Layer(Struct, frozen=True, kw_only=True):
+    """A layer: its uncompressed digest (diff id) and size in bytes where the engine tells."""
+
+    digest: str
+    size: int | None = None
+
+
+class Image(Struct, frozen=True, kw_only=True):
+    """A local image. ``image_id`` is the config's digest (or, on newer engines, the manifest's)."""
+
+    reference: str
+    image_id: str
+    size: int
+    layers: tuple[Layer, ...]
+
+
+class Rehearsal(Struct, frozen=True, kw_only=True):
+    """The image run here as AI Deploy will run it. ``cold_start`` is seconds from start to ready."""
+
+    image_id: str
+    cold_start: float
+    calls: int
+    worst_difference: float
+    memory: int | None = None
+
+
+class PushedImage(Struct, frozen=True, kw_only=True):
+    """An image in a registry: ``reference`` has an immutable tag, ``digest`` was read back from the registry."""
+
+    reference: str
+    digest: str
+    registry: str
+    size: int | None = None
+
+
+# the app
+
+
+class FixedScaling(Struct, frozen=True, kw_only=True, tag="fixed"):
+    """A constant number of replicas (1 to 10)."""
+
+    replicas: int
+
+
+class AutomaticScaling(Struct, frozen=True, kw_only=True, tag="automatic"):
+    """Replicas follow the average use of one resource, in percent."""
+
+    replicas_min: int
+    replicas_max: int
+    resource: Literal["CPU", "RAM"]
+    average_usage_target: int
+
+
+class AppPlan(Struct, frozen=True, kw_only=True):
+    """What will be asked of AI Deploy for one app, and what a person should know about it."""
+
+    name: str
+    region: str
+    flavor: str
+    cpu: int
+    scaling: FixedScaling | AutomaticScaling
+    labels: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+class App(Struct, frozen=True, kw_only=True):
+    """An AI Deploy app. ``url`` has no trailing slash."""
+
+    id: str
+    name: str
+    url: str
+    state: str
+    region: str
+    image: str
+    cpu: int
+    replicas: int
+    labels: dict[str, str]
+
+
+# the proof
+
+
+class Tolerance(Struct, frozen=True, kw_only=True):
+    """``|new - old| <= absolute + relative * |old|``."""
+
+    relative: float
+    absolute: float
+
+
+class Mismatch(Struct, frozen=True, kw_only=True):
+    """Where an answer differs: the tensor, the index in it, both values, and the difference of numbers."""
+
+    sample: str
+    tensor: str
+    index: tuple[int, ...]
+    old: str
+    new: str
+    difference: float | None
+    text: str
+
+
+class Parity(Struct, frozen=True, kw_only=True):
+    """Replayed calls against their reference.
+
+    ``worst_difference`` is the largest absolute difference of any number, within tolerance or not; None where
+    nothing was compared (level ``self``).
+    """
+
+    level: ProofLevel
+    origin: str
+    passed: bool
+    calls: int
+    worst_difference: float | None
+    mismatches: tuple[Mismatch, ...] = ()
+    tolerances: dict[str, Tolerance] = {}
+
+
+# the end
+
+OutcomeKind = Literal["done", "needs-you", "failed", "skipped"]
+
+
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one model's journey ended: ``reason`` is a code, ``text`` a sentence, ``task`` what a person does next."""
+
+    model: str
+    outcome: OutcomeKind
+    reason: str = ""
+    text: str = ""
+    task: str = ""
+    old_url: str | None = None
+    new_url: str | None = None
+    app_id: str | None = None
+    proof: ProofLevel | None = None
+    worst_difference: float | None = None
+    cold_start: float | None = None
+    query_id: str | None = None
+    exit_code: int = 0
+
+
+def to_json(value: object) -> bytes:
+    """The JSON text of a value, with sorted keys, so that equal values have equal texts."""
+    return msgspec.json.encode(value, order="sorted")

@@ -1,0 +1,1 @@
+"""What a model is; reads structure only and never loads a model."""

@@ -1,0 +1,1 @@
+"""What a model becomes: rendered, built, rehearsed and pushed."""

@@ -1,0 +1,1 @@
+"""The journey: plan, steps, runner, journal and undo."""

@@ -1,0 +1,1 @@
+"""OVHcloud over its API: the session and one file per service."""

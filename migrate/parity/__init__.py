@@ -1,0 +1,1 @@
+"""The proof: samples, recording, replay and comparison."""

@@ -1,0 +1,1 @@
+"""Where models come from: a namespace, a container, a folder, an inventory file."""
