@@ -6,6 +6,8 @@ from typing import Final
 
 SLUG_LIMIT: Final = 40
 
+_LOOKS_HASHED: Final = re.compile(r"(^|-)[0-9a-f]{8}$")  # such a text could be chosen to meet another's slug
+
 
 def slug(text: str) -> str:
     """A name of ``[a-z0-9-]``, at most 49 characters, equal for equal texts and different for different ones.
@@ -14,7 +16,7 @@ def slug(text: str) -> str:
     text itself, so that two hostile or long ids never meet in one name.
     """
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower())[:SLUG_LIMIT].strip("-")
-    if plain == text:
+    if plain and plain == text and not _LOOKS_HASHED.search(plain):
         return plain
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain}-{digest}" if plain else digest
