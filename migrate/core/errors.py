@@ -92,3 +92,7 @@ class RefusedError(MigrateError):
     """Refused for safety."""
 
     exit_code = ExitCode.REFUSED
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: the person asked for it
+    """The run was asked to stop (Ctrl-C, SIGTERM); raised where work can be left without a trace."""
