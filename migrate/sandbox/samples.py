@@ -1,36 +1,20 @@
 """The sample customer: what ML Serving knew of it, and the objects in its container."""
 
 import shutil
-from importlib import resources
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
-
-class SampleObject(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An object of the container: a file of the samples, or ``size`` zero bytes that are made when it is laid."""
-
-    name: str
-    content_type: str
-    file: str | None = None
-    size: int = 0
-
-
-class SampleIndex(Struct, frozen=True, kw_only=True):
-    """``index.json``: records in the shape of the ML Serving API (urls are null), and the container's objects."""
-
-    namespace: dict[str, object]
-    models: tuple[dict[str, object], ...]
-    tokens: tuple[dict[str, object], ...]
-    flavors: tuple[dict[str, object], ...]
-    objects: tuple[SampleObject, ...]
+from migrate.sandbox.seam import SampleIndex, SampleObject, models_folder
 
 
 def samples_folder() -> Path:
     """The folder of the sample models: inside the wheel, or ``examples/models`` of a checkout."""
-    packaged = Path(str(resources.files("migrate.sandbox"))) / "models"
-    return packaged if packaged.is_dir() else packaged.parents[2] / "examples" / "models"
+    folder = models_folder()
+    if folder is None:
+        message = "the sample models are missing from this installation"
+        raise FileNotFoundError(message)
+    return folder
 
 
 def read_index() -> SampleIndex:

@@ -210,11 +210,14 @@ class SampleNamespace(Struct, frozen=True, kw_only=True, rename="camel"):
 class SampleObject(Struct, frozen=True, kw_only=True, rename="camel"):
     """An object of the namespace's container: its name there, and the file (relative to index.json) that it is.
 
-    With ``slo`` its ETag is not the MD5 of its content, as with a large object uploaded in segments.
+    Without ``file`` it is ``size`` zero bytes, made at the sandbox's start (a large file takes no space on the disk):
+    :func:`migrate.sandbox.samples.lay_object` writes either. With ``slo`` its ETag is not the MD5 of its content, as
+    with a large object uploaded in segments.
     """
 
     name: str
-    file: str
+    file: str | None = None
+    size: int = 0
     content_type: str = "application/octet-stream"
     slo: bool = False
 
