@@ -175,7 +175,7 @@ Check = Callable[[str, str], bool]
 class LegacyServer(Protocol):
     """The old endpoints of the sample namespace: ``URL/<model-id>/{describe,eval}``, asking for the old JWT.
 
-    Built as ``legacy.Legacy(folder, models=Path, record=gate.record)``.
+    Built as ``legacy.Legacy(folder, record=gate.record)``.
     """
 
     @property
