@@ -1,1 +1,1 @@
-"""OVHcloud over its API: the session and one file per service."""
+"""OVHcloud over its API: the session (signing, retries, rate), one file per service, typed records."""

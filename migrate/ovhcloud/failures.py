@@ -1,0 +1,183 @@
+"""From an answer of the API that is not a success to one of this tool's errors."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError, RemoteError
+from migrate.core.text import printable
+
+RETRIED: Final = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+_KEYS_STEP: Final = "Check OVH_ENDPOINT and the keys (they belong to one platform), or make new ones."
+_CONTAINER_STEP: Final = (
+    "The model files are still in your object storage: type `migrate list` to see the containers of the project, "
+    "then `migrate run CONTAINER@REGION` with the one that holds them."
+)
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """An answer that is not a success, as far as it could be read.
+
+    ``word`` is the body's ``class`` (recent answers) or ``errorCode`` (older ones). ``missing`` are the IAM actions
+    that the credentials lack.
+    """
+
+    method: str
+    template: str
+    status: int
+    message: str
+    word: str = ""
+    missing: tuple[str, ...] = ()
+    query_id: str | None = None
+
+    @property
+    def says_clock(self) -> bool:
+        """Whether the refusal is about the timestamp of the signature."""
+        text = f"{self.message} {self.word}".lower()
+        return self.status in {400, 401, 403} and any(
+            word in text for word in ("out of time", "query_time_out", "timestamp", "clock")
+        )
+
+
+def read_refusal(method: str, template: str, status: int, content: bytes, *, query_id: str | None = None) -> Refusal:
+    """Read an error body: an object, or ``null``, a string, HTML or nothing."""
+    word, message = "", ""
+    missing: tuple[str, ...] = ()
+    try:
+        body = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = None
+    if isinstance(body, str):
+        message = body
+    elif isinstance(body, dict):
+        message = _text(body.get("message"))
+        word = _text(body.get("class")) or _text(body.get("errorCode"))
+        missing = _missing_actions(body.get("details"))
+    return Refusal(
+        method=method,
+        template=template,
+        status=status,
+        message=printable(message or f"HTTP {status} without a readable reason", 300),
+        word=printable(word, 60),
+        missing=missing,
+        query_id=query_id,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _missing_actions(details: object) -> tuple[str, ...]:
+    if not isinstance(details, dict):
+        return ()
+    names: list[str] = []
+    for key in ("unauthorizedActionsByAuthentication", "unauthorizedActionsByIAM"):
+        value = details.get(key)
+        # Seen as a list of names and, in older reports, as one comma-separated text.
+        found = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
+        names += [printable(str(name).strip(), 120) for name in found if str(name).strip()]
+    return tuple(dict.fromkeys(names))
+
+
+def error_for(refusal: Refusal) -> MigrateError:
+    """The error that a refusal means for the person at the terminal."""
+    status, message = refusal.status, refusal.message
+    if refusal.says_clock:
+        return ConfigurationError(
+            f"OVHcloud refused the time of the request, also after its clock was read again: {message}.",
+            code="clock-skew",
+            next_step="Set this machine's clock (for example with `timedatectl set-ntp true`) and run again.",
+            query_id=refusal.query_id,
+        )
+    if status in {401, 403, 460} or (status == 400 and "signature" in message.lower()):
+        return _credential_error(refusal)
+    if status in {404, 410}:
+        return _missing_error(refusal)
+    if status == 429:
+        return _error(
+            RemoteError, refusal, "rate-limited", "OVHcloud answers that there are too many requests", "Wait a minute."
+        )
+    if status >= 500:
+        return _error(
+            RemoteError, refusal, "remote-unavailable", f"OVHcloud fails ({status})", "Run the command again later."
+        )
+    if status == 409:
+        return _error(RemoteError, refusal, "conflict", "OVHcloud sees a conflict", "Run the command again.")
+    if "quota" in message.lower():
+        return _quota_error(refusal)
+    return _error(ConfigurationError, refusal, "refused-by-api", f"OVHcloud refused the request ({status})", "")
+
+
+def _error(kind: type[MigrateError], refusal: Refusal, code: str, why: str, next_step: str) -> MigrateError:
+    what = f"{why}: {refusal.method} {refusal.template}: {refusal.message}."
+    return kind(what.replace("..", "."), code=code, next_step=next_step, query_id=refusal.query_id)
+
+
+def _quota_error(refusal: Refusal) -> MigrateError:
+    return _error(
+        NeedsYouError,
+        refusal,
+        "quota-exceeded",
+        "The project's quota does not allow this",
+        "Ask for more in the control panel (Project Management > Quotas), or use fewer apps with `--layout packed`.",
+    )
+
+
+def _credential_error(refusal: Refusal) -> MigrateError:
+    lower = refusal.message.lower()
+    word = refusal.word.upper()
+    if "quota" in lower:
+        return _quota_error(refusal)
+    if refusal.missing:
+        return _error(
+            ConfigurationError,
+            refusal,
+            "not-granted",
+            f"The credentials lack the right {', '.join(refusal.missing)}",
+            f"Allow {', '.join(refusal.missing)} in an IAM policy for this identity, then run the command again.",
+        )
+    if "not been granted" in lower or "not granted" in lower or word == "NOT_GRANTED_CALL":
+        rule = f"{refusal.method} {refusal.template.replace('{serviceName}', 'PROJECT')}"
+        return _error(
+            ConfigurationError,
+            refusal,
+            "not-granted",
+            "The consumer key has not been granted this call",
+            f"Make a consumer key whose rules include `{rule}` "
+            "(GET, POST, PUT and DELETE on /cloud/project/PROJECT/* cover every call).",
+        )
+    expired = refusal.status == 460 or "expired" in lower or "credential is not valid" in lower
+    if expired or word == "INVALID_CREDENTIAL":
+        return _error(
+            ConfigurationError,
+            refusal,
+            "expired-credential",
+            "The credentials are expired or not validated",
+            "Make a new consumer key and validate it, then run the command again.",
+        )
+    return _error(ConfigurationError, refusal, "wrong-key", "OVHcloud does not accept the credentials", _KEYS_STEP)
+
+
+def _missing_error(refusal: Refusal) -> MigrateError:
+    lower = refusal.message.lower()
+    if "service does not exist" in lower:
+        return _error(
+            ConfigurationError,
+            refusal,
+            "unknown-project",
+            "The project does not exist or does not belong to these credentials",
+            "Give its id with --project or OVH_CLOUD_PROJECT_SERVICE (32 hex digits in the control panel).",
+        )
+    serving = "/ai/serving" in refusal.template or "/capabilities/serving" in refusal.template
+    if serving and (refusal.status == 410 or "invalid (or empty) url" in lower):
+        return ConfigurationError(
+            "ML Serving and its API are gone (OVHcloud ended the product in December 2022), "
+            "so its namespaces cannot be read.",
+            code="ml-serving-gone",
+            next_step=_CONTAINER_STEP,
+            query_id=refusal.query_id,
+        )
+    return _error(ConfigurationError, refusal, "not-found", "OVHcloud does not know it", "")

@@ -1,0 +1,320 @@
+"""The session: the `ovh` client with timeouts, retries, a shared rate and errors that say what to do."""
+
+import contextlib
+import email.utils
+import hashlib
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import requests
+import tenacity
+from msgspec import Struct
+
+from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, RemoteError
+from migrate.ovhcloud.bucket import Bucket
+from migrate.ovhcloud.client import Caller, make_client
+from migrate.ovhcloud.config import Credentials
+from migrate.ovhcloud.failures import RETRIED, Refusal, error_for, read_refusal
+from migrate.ovhcloud.paths import target
+
+_LONGEST_WAIT: Final = 90.0
+
+
+class Retry(Struct, frozen=True, kw_only=True):
+    """How often a request is tried, and the backoff between tries in seconds (doubled each time, with jitter)."""
+
+    attempts: int = 6
+    first_wait: float = 0.5
+    longest_wait: float = 15.0
+
+
+class _Again(Exception):  # noqa: N818 - a signal of this module, never seen outside
+    """A try failed in a way that another may mend; ``error`` is what the last one raises."""
+
+    def __init__(self, error: MigrateError, *, retry_after: float | None = None) -> None:
+        super().__init__(error.what)
+        self.error = error
+        self.retry_after = retry_after
+
+
+class Session:
+    """Calls of OVHcloud's API, from any thread.
+
+    ``stop`` may be set by the owner: calls that are waiting for their turn or for another try then raise
+    Interrupted. Clear it to make the calls of a clean-up.
+    """
+
+    def __init__(self, credentials: Credentials, bucket: Bucket, *, retry: Retry | None = None) -> None:
+        self.endpoint_name = credentials.endpoint_name
+        self.stop = threading.Event()
+        self._credentials = credentials
+        self._bucket = bucket
+        self._retry = retry or Retry()
+        self._local = threading.local()
+        self._clients: list[Caller] = []
+        self._lock = threading.Lock()
+        self._clock_lock = threading.Lock()
+        self._time_delta: int | None = None
+
+    def call(
+        self,
+        method: str,
+        template: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        query: Mapping[str, object] | None = None,
+        body: object = None,
+        repeatable: bool | None = None,
+    ) -> Any:
+        """Make one call and return the decoded JSON of its answer (None for an empty one).
+
+        Args:
+            method: GET, POST, PUT or DELETE.
+            template: The path exactly as in the contract.
+            params: The values of the template's parts, not encoded.
+            query: The query; lists are repeated, None is left out.
+            body: What is sent as JSON, or None for no body.
+            repeatable: Whether the call may be sent again when it may already have been carried out; by default
+                every method but POST.
+
+        Raises:
+            ConfigurationError: Wrong, expired or too narrow credentials, unknown project or object, clock skew.
+            NeedsYouError: ``quota-exceeded``.
+            RemoteError: ``remote-unavailable``, ``rate-limited``, ``network``, ``conflict``, ``unexpected-answer``,
+                or ``maybe-done`` where a POST may have been carried out.
+            Interrupted: ``stop`` was set while waiting.
+        """
+        path = target(template, params or {}, query)
+        again = method != "POST" if repeatable is None else repeatable
+        try:
+            return self._retrying(method, template, path, body, again=again)
+        except _ClockRefusal:
+            self._time_delta = None
+        try:
+            return self._retrying(method, template, path, body, again=again)
+        except _ClockRefusal as refused:
+            raise error_for(refused.refusal) from None
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        with self._lock:
+            clients, self._clients = self._clients, []
+        for client in clients:
+            client.close()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _retrying(self, method: str, template: str, path: str, body: object, *, again: bool) -> Any:
+        backoff = tenacity.wait_exponential_jitter(
+            initial=self._retry.first_wait, max=self._retry.longest_wait, jitter=self._retry.first_wait
+        )
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            failure = state.outcome.exception() if state.outcome else None
+            asked = failure.retry_after if isinstance(failure, _Again) else None
+            return max(asked, backoff(state)) if asked is not None else backoff(state)
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_Again),
+            stop=tenacity.stop_after_attempt(self._retry.attempts),
+            wait=wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._once, method, template, path, body, again=again)
+        except _Again as failure:
+            raise failure.error from failure.__cause__
+
+    def _once(
+        self,
+        method: str,
+        template: str,
+        path: str,
+        body: object,
+        *,
+        again: bool,
+        signed: bool = True,
+    ) -> Any:
+        client = self._client()
+        if signed and self._credentials.application_key:
+            self._read_clock()
+        self._sleep(self._bucket.reserve())
+        try:
+            response = client.raw_call(method, path, body, need_auth=signed)
+        except requests.RequestException as error:
+            raise _network_error(method, template, error, again=again) from error
+        except Exception as error:
+            if (failure := _client_error(error)) is None:
+                raise
+            raise failure from error
+        query_id = response.headers.get("X-OVH-QUERYID")
+        if 200 <= response.status_code < 300:
+            return _decoded(method, template, response, query_id)
+        refusal = read_refusal(method, template, response.status_code, response.content, query_id=query_id)
+        if refusal.says_clock:
+            raise _ClockRefusal(refusal)
+        if refusal.status == 429:
+            seconds = _retry_after(response.headers.get("Retry-After"))
+            self._bucket.drain(seconds or 0.0)  # other threads and processes of this key wait too
+            raise _Again(error_for(refusal), retry_after=seconds)
+        if refusal.status in RETRIED and again:
+            raise _Again(error_for(refusal), retry_after=_retry_after(response.headers.get("Retry-After")))
+        if refusal.status >= 500 and not again:
+            raise _maybe_done(method, template, f"OVHcloud answered {refusal.status}", query_id)
+        raise error_for(refusal)
+
+    def _client(self) -> Caller:
+        client: Caller | None = getattr(self._local, "client", None)
+        if client is None:
+            client = make_client(self._credentials, lambda: self._time_delta or 0)
+            self._local.client = client
+            with self._lock:
+                self._clients.append(client)
+        return client
+
+    def _read_clock(self) -> None:
+        """Ask the server's time, once for all threads."""
+        with self._clock_lock:
+            if self._time_delta is not None:
+                return
+            seconds = self._once("GET", "/auth/time", "/auth/time", None, again=True, signed=False)
+            if not isinstance(seconds, int):
+                raise RemoteError("OVHcloud answers its time in a form that is no number.", code="unexpected-answer")
+            self._time_delta = seconds - int(time.time())
+
+    def _sleep(self, seconds: float) -> None:
+        if seconds > 0 and self.stop.wait(seconds):
+            raise Interrupted
+
+
+class _ClockRefusal(Exception):  # noqa: N818 - a signal of this module, never seen outside
+    """The service refused the timestamp of the signature."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class Cloud(Struct, frozen=True):
+    """A session and the Public Cloud project that it works in: what every service function takes."""
+
+    session: Session
+    project: str
+
+    def call(
+        self,
+        method: str,
+        template: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        query: Mapping[str, object] | None = None,
+        body: object = None,
+        repeatable: bool | None = None,
+    ) -> Any:
+        """As ``Session.call``, with ``serviceName`` filled in."""
+        filled = {"serviceName": self.project, **(params or {})}
+        return self.session.call(method, template, params=filled, query=query, body=body, repeatable=repeatable)
+
+
+def open_session(credentials: Credentials, *, state_folder: Path, retry: Retry | None = None) -> Session:
+    """A session whose rate is shared, through ``state_folder``, with every process that uses the same key."""
+    consumer = credentials.consumer_key.reveal() if credentials.consumer_key else ""
+    identity = f"{credentials.url}\n{credentials.application_key}\n{consumer}\n{credentials.client_id}"
+    name = hashlib.sha256(identity.encode()).hexdigest()[:32]
+    return Session(credentials, Bucket(state_folder / f"rate-{name}.json"), retry=retry)
+
+
+def _decoded(method: str, template: str, response: requests.Response, query_id: str | None) -> Any:
+    if response.status_code == 204 or not response.content.strip():
+        return None
+    try:
+        return msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RemoteError(
+            f"OVHcloud answered {method} {template} with something that is not JSON.",
+            code="unexpected-answer",
+            next_step="A proxy may stand between; run again, and give the query id to OVHcloud's support.",
+            query_id=query_id,
+        ) from error
+
+
+def _network_error(method: str, template: str, error: requests.RequestException, *, again: bool) -> Exception:
+    never_sent = isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError) or _no_connection(error)
+    if not again and not never_sent:
+        return _maybe_done(method, template, "The connection broke", None)
+    if isinstance(error, requests.exceptions.SSLError):
+        return RemoteError(
+            f"The TLS connection to OVHcloud's API failed: {_shortest(error)}.",
+            code="network",
+            next_step="Check the machine's certificates (REQUESTS_CA_BUNDLE) and proxy.",
+        )
+    return _Again(
+        RemoteError(
+            f"OVHcloud's API cannot be reached for {method} {template}: {_shortest(error)}.",
+            code="network",
+            next_step="Check the network (and HTTPS_PROXY, where one is needed), then run the command again.",
+        )
+    )
+
+
+def _no_connection(error: BaseException) -> bool:
+    """Whether the connection was never made, so that nothing can have been carried out."""
+    from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError  # noqa: PLC0415
+
+    reason: object = error.args[0] if error.args else None
+    if isinstance(reason, MaxRetryError):
+        reason = reason.reason
+    return isinstance(reason, NewConnectionError | ProxyError)
+
+
+def _shortest(error: BaseException) -> str:
+    inner: object = error
+    while isinstance(inner, BaseException) and (reason := getattr(inner, "reason", None) or _first(inner)) is not None:
+        inner = reason
+    return str(inner).rsplit(": ", 1)[-1].strip(" .()") or type(error).__name__
+
+
+def _first(error: BaseException) -> BaseException | None:
+    return next((argument for argument in reversed(error.args) if isinstance(argument, BaseException)), None)
+
+
+def _maybe_done(method: str, template: str, why: str, query_id: str | None) -> RemoteError:
+    return RemoteError(
+        f"{why} after {method} {template} was sent, so it may have been carried out.",
+        code="maybe-done",
+        next_step="Run the command again: it looks for what exists before it makes anything.",
+        query_id=query_id,
+    )
+
+
+def _client_error(error: Exception) -> MigrateError | None:
+    """What an error that the `ovh` client raises by itself means; None for any other, which is a bug."""
+    from ovh.exceptions import APIError  # noqa: PLC0415
+
+    if not isinstance(error, APIError):
+        return None
+    return ConfigurationError(
+        f"OVHcloud's login refuses the credentials: {error}.",
+        code="wrong-key",
+        next_step="Check OVH_CLIENT_ID and OVH_CLIENT_SECRET, and that the service account belongs to this platform.",
+    )
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Seconds from a Retry-After header (a number or an HTTP date), at most 90; None without a readable one."""
+    if not header:
+        return None
+    with contextlib.suppress(ValueError):
+        return min(max(0.0, float(header)), _LONGEST_WAIT)
+    with contextlib.suppress(ValueError, TypeError):
+        return min(max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time()), _LONGEST_WAIT)
+    return None
