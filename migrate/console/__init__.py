@@ -1,1 +1,1 @@
-"""What a person sees: board, tables and errors; the same events as JSON lines."""
+"""What a person sees, and the same events as JSON lines. Reads events and values of ``core`` and nothing else."""

@@ -58,5 +58,21 @@ def redact(text: str) -> str:
     return _TEMPORARY_SIGNATURE.sub(rf"\1{MASK}", text)
 
 
+def redact_all(value: object) -> object:
+    """A JSON value (dicts, lists, texts, numbers) with every text in it redacted.
+
+    Redacting the encoded text instead would miss a secret that JSON escapes.
+    """
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {redact(str(name)): redact_all(part) for name, part in value.items()}
+        case list() | tuple():
+            return [redact_all(part) for part in value]
+        case _:
+            return value
+
+
 # Temporary URLs of object storage carry their right in the query (OpenStack TempURL, S3 presigned).
 _TEMPORARY_SIGNATURE: Final = re.compile(r"((?:temp_url_sig|X-Amz-Signature|X-Amz-Credential)=)[^&\s\"']+")

@@ -1,0 +1,59 @@
+"""The one place where errors become what a person reads and the exit code a program reads."""
+
+import sys
+
+from migrate.core.errors import ExitCode, Interrupted, MigrateError
+from migrate.core.events import Result
+from migrate.core.secret import redact
+
+
+def wants_json(arguments: list[str]) -> bool:
+    """Whether the command line asks for JSON, also where it could not be parsed."""
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    for position, word in enumerate(ours):
+        if word in {"--json", "-ojson", "--output=json"}:
+            return True
+        if word in {"-o", "--output"} and ours[position + 1 : position + 2] == ["json"]:
+            return True
+    return False
+
+
+def tell(error: MigrateError, arguments: list[str]) -> int:
+    """Shows an expected failure: one sentence, the next step and the query id; answers its exit code."""
+    if wants_json(arguments):
+        from migrate.console.jsonlines import JsonLines  # noqa: PLC0415 - only for --json
+
+        JsonLines(sys.stdout)(
+            Result(
+                command=arguments[0] if arguments else "",
+                exit_code=int(error.exit_code),
+                error={
+                    "code": error.code,
+                    "what": error.what,
+                    "next_step": error.next_step,
+                    "query_id": error.query_id,
+                },
+            )
+        )
+    else:
+        lines = [f"Error: {error.what}"]
+        if error.next_step:
+            lines.append(f"Next:  {error.next_step}")
+        if error.query_id:
+            lines.append(f"For OVHcloud's support: query id {error.query_id}")
+        sys.stderr.write("\n".join(lines) + "\n")
+    return int(error.exit_code)
+
+
+def interrupted(error: Interrupted | KeyboardInterrupt, arguments: list[str]) -> int:
+    """Ends after Ctrl-C where the command itself had nothing to say."""
+    text = str(error) or "Interrupted; nothing was left half-done. Type the same command again to go on."
+    code = int(ExitCode.INTERRUPTED)
+    if wants_json(arguments):
+        from migrate.console.jsonlines import JsonLines  # noqa: PLC0415 - only for --json
+
+        error_facts: dict[str, object] = {"code": "interrupted", "what": redact(text)}
+        JsonLines(sys.stdout)(Result(command=arguments[0] if arguments else "", exit_code=code, error=error_facts))
+    else:
+        sys.stderr.write(f"\n{redact(text)}\n")
+    return code

@@ -1,0 +1,49 @@
+"""The entry point: parses, calls one command, and turns how it ended into an exit code."""
+
+import os
+import sys
+
+import typer
+
+from migrate.cli.application import application
+from migrate.cli.errors import interrupted, tell
+from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
+
+
+def main() -> None:
+    """Runs the command line of this process and ends it."""
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader (`| head`) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line.
+
+    Args:
+        arguments: The words after the command's name.
+
+    Returns:
+        The exit code (``core.errors.ExitCode``). Programming errors are not caught: Python shows them and ends with 1.
+    """
+    try:
+        code = application(args=arguments, prog_name="migrate", standalone_mode=False)
+    except MigrateError as error:
+        return tell(error, arguments)
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            sys.stderr.write(error.format_message() + "\n")
+            return int(ExitCode.USAGE)
+        words = [word for word in arguments if not word.startswith("-")]
+        helping = f"Type: migrate {words[0]} --help" if words else "Type: migrate --help"
+        return tell(UsageError(error.format_message(), code="usage", next_step=helping), arguments)
+    except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
+        return interrupted(error if isinstance(error, Interrupted) else KeyboardInterrupt(), arguments)
+    except BrokenPipeError:
+        return int(ExitCode.DONE)
+    if type(code) is int and code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C; commands return an ExitCode
+        return interrupted(KeyboardInterrupt(), arguments)
+    return int(code) if isinstance(code, int) else int(ExitCode.DONE)

@@ -1,0 +1,81 @@
+"""The last screen of a run: what moved where, how well that is proven, what is left to do, and what it costs."""
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from migrate.console.words import MARKS, STYLES, VERDICTS, difference, tally
+from migrate.core.events import Result
+from migrate.core.text import printable
+from migrate.core.values import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def show_final(console: "Console", result: Result) -> None:
+    """Draws the result of ``run``; every fact on it is in the result itself."""
+    console.print()
+    for outcome in result.models:
+        _show_model(console, outcome)
+    console.print()
+    console.print(Text(tally(result.models), style="bold"))
+    _show_tasks(console, result.models)
+    _show_facts(console, result.data)
+
+
+def _show_model(console: "Console", outcome: Outcome) -> None:
+    style = STYLES[outcome.outcome]
+    line = Text.assemble(
+        (f"{MARKS[outcome.outcome]} ", style),
+        (f"{printable(outcome.model, 60):<26} ", "bold"),
+        (f"{VERDICTS[outcome.outcome]:<10} ", style),
+    )
+    if outcome.proof is not None:
+        proof = "self (well-formed only, not proven)" if outcome.proof == "self" else outcome.proof
+        line.append(f"proof {proof}")
+        if outcome.worst_difference is not None:
+            line.append(f", worst difference {difference(outcome.worst_difference)}")
+    console.print(line)
+    for name, url in (("old", outcome.old_url), ("new", outcome.new_url)):
+        if url:
+            # Not cut and not folded by us, so that a terminal lets it be copied whole.
+            console.print(
+                Text(f"    {name}  {printable(url, 400)}", style="dim" if name == "old" else ""), soft_wrap=True
+            )
+
+
+def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
+    tasks = [outcome for outcome in outcomes if outcome.outcome != "done" and (outcome.task or outcome.text)]
+    if not tasks:
+        return
+    console.print()
+    console.print(Text("To do", style="bold"))
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for number, outcome in enumerate(tasks, 1):
+        text = Text.assemble((printable(outcome.model, 60), "bold"), f": {printable(outcome.text, 600)}")
+        if outcome.task:
+            text.append(f"\n→ {printable(outcome.task, 600)}")
+        if outcome.query_id:
+            text.append(f"\nFor OVHcloud's support: query id {printable(outcome.query_id)}", style="dim")
+        table.add_row(f"{number}.", text)
+    console.print(table)
+
+
+def _show_facts(console: "Console", data: dict[str, object]) -> None:
+    rows = (
+        ("Tokens", "tokens_text"),
+        ("Billed", "billed_text"),
+        ("Try it", "curl"),
+        ("Again", "again"),
+        ("Why", "why"),
+        ("Undo", "undo"),
+    )
+    shown = [(name, str(data[field])) for name, field in rows if data.get(field)]
+    if shown:
+        console.print()
+    for name, text in shown:
+        console.print(Text.assemble((f"{name:<8}", "bold"), printable(text, 2000)), soft_wrap=True)

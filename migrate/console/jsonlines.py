@@ -1,0 +1,45 @@
+"""Events as JSON lines: one object a line, ``v`` and ``t`` first, never a secret."""
+
+import threading
+from datetime import UTC, datetime
+from typing import Final, Self, TextIO
+
+import msgspec
+
+from migrate.core.events import Event, StepProgress
+from migrate.core.secret import redact_all
+
+VERSION: Final = 1
+
+_PROGRESS_SECONDS: Final = 1.0
+
+
+class JsonLines:
+    """Writes events to a stream; threads may share it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._turn = threading.Lock()
+        self._progress: dict[tuple[str | None, str], datetime] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.flush()
+
+    def __call__(self, event: Event) -> None:
+        """Writes one event. Progress of one step of one model appears at most once a second."""
+        now = datetime.now(UTC)
+        with self._turn:
+            if isinstance(event, StepProgress):
+                place = (event.model, event.step)
+                last = self._progress.get(place)
+                if last is not None and (now - last).total_seconds() < _PROGRESS_SECONDS:
+                    return
+                self._progress[place] = now
+            time = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            facts: dict[str, object] = {name: redact_all(part) for name, part in msgspec.to_builtins(event).items()}
+            line = msgspec.json.encode({"v": VERSION, "t": time, **facts})
+            self._stream.write(line.decode() + "\n")
+            self._stream.flush()

@@ -1,0 +1,38 @@
+"""Chooses how events are shown: JSON lines, the live board, or plain lines."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from migrate.console.jsonlines import JsonLines
+from migrate.console.plain import PlainLines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from migrate.console.board import Board
+
+
+def open_outlet(*, as_json: bool) -> "JsonLines | Board | PlainLines":
+    """What shows the events of a command that takes long.
+
+    JSON goes to standard output, where nothing else is written. The board and the lines go to standard error, so
+    that standard output holds the result alone.
+    """
+    if as_json:
+        return JsonLines(sys.stdout)
+    if sys.stderr.isatty():
+        from rich.console import Console  # noqa: PLC0415 - costs 50 ms, only for a terminal
+
+        from migrate.console.board import Board  # noqa: PLC0415
+
+        console = Console(stderr=True)
+        if not console.is_dumb_terminal:
+            return Board(console)
+    return PlainLines(sys.stderr)
+
+
+def screen() -> "Console":
+    """The console of standard output; piped, lines are not cut."""
+    from rich.console import Console  # noqa: PLC0415 - costs 50 ms
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())

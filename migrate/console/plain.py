@@ -1,0 +1,58 @@
+"""Events as plain lines, for pipes, logs and terminals without a board."""
+
+import threading
+import time
+from typing import Self, TextIO
+
+from migrate.console.words import MARKS, VERDICTS, duration
+from migrate.core.events import Event, ModelFinished, Notice, RunStarted, StepFinished, StepProgress, StepStarted
+from migrate.core.secret import redact
+from migrate.core.text import printable
+
+
+class PlainLines:
+    """Writes one line an event that a person cares about; threads may share it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._turn = threading.Lock()
+        self._start = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.flush()
+
+    def __call__(self, event: Event) -> None:
+        """Writes an event, or nothing where it says nothing new to a reader of lines."""
+        text = _line(event)
+        if text is not None:
+            with self._turn:
+                self._stream.write(f"{time.monotonic() - self._start:7.1f} s  {redact(text)}\n")
+                self._stream.flush()
+
+
+def _line(event: Event) -> str | None:
+    match event:
+        case RunStarted():
+            return f"{len(event.models)} models in {printable(event.source)}"
+        case StepStarted(model=None):
+            return f"{event.step}: {printable(event.detail)}"
+        case StepFinished(reused=False):
+            detail = f"  {printable(event.detail)}" if event.detail else ""
+            return f"{_name(event.model)}{event.step:<9} {duration(event.seconds)}{detail}"
+        case Notice():
+            return f"{_name(event.model)}{'warning: ' if event.level == 'warning' else ''}{printable(event.text, 400)}"
+        case ModelFinished():
+            outcome = event.outcome
+            why = f": {printable(outcome.text, 400)}" if outcome.text else ""
+            return f"{_name(outcome.model)}{MARKS[outcome.outcome]} {VERDICTS[outcome.outcome]}{why}"
+        case StepStarted() | StepFinished() | StepProgress():
+            return None
+        case _:
+            return None
+
+
+def _name(model: str | None) -> str:
+    return "" if model is None else f"{printable(model, 40):<24} "

@@ -1,0 +1,62 @@
+"""Tables for the commands that look: list, status."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from migrate.console.words import size
+from migrate.core.text import printable
+from migrate.core.values import ContainerLocation, FolderLocation, Listing, ModelRecord
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def show_rows(console: "Console", columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
+    """A table of texts: they are made fit for a terminal, and the first column is never cut."""
+    if title:
+        console.print(Text(title, style="bold"))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for position, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=False, ratio=None, min_width=8 if position == 0 else None)
+    for row in rows:
+        table.add_row(*(Text(printable(cell, 400)) for cell in row))
+    console.print(table)
+
+
+def show_listing(console: "Console", listing: Listing) -> None:
+    """The models of a source, and what else lies in it."""
+    rows = [(model.id, model.framework or "?", place(model), _said(model)) for model in listing.models]
+    if rows:
+        show_rows(console, ("Model", "Framework", "Files", "ML Serving said"), rows)
+    else:
+        console.print("No model was found.")
+    if listing.ignored:
+        ignored = [(item.path, size(item.size), item.reason) for item in listing.ignored]
+        console.print()
+        show_rows(console, ("Ignored", "Size", "Why"), ignored)
+
+
+def place(model: ModelRecord) -> str:
+    """Where a model's files lie, in words."""
+    match model.location:
+        case ContainerLocation() as location:
+            return f"{location.container}@{location.region}/{location.path}"
+        case FolderLocation() as location:
+            return location.path
+        case _:
+            return "nowhere known"
+
+
+def _said(model: ModelRecord) -> str:
+    return ", ".join(part for part in (model.api_status, model.version_status) if part) or "-"
+
+
+def show_facts(console: "Console", facts: Mapping[str, str]) -> None:
+    """Names and texts, one a line, aligned."""
+    width = max((len(name) for name in facts), default=0)
+    for name, text in facts.items():
+        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), printable(text, 2000)), soft_wrap=True)

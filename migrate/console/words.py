@@ -1,0 +1,51 @@
+"""Sizes, durations, differences and verdicts in words."""
+
+from typing import Final
+
+from migrate.core.values import Outcome
+
+VERDICTS: Final = {"done": "migrated", "needs-you": "needs you", "failed": "failed", "skipped": "skipped"}
+MARKS: Final = {"done": "✓", "needs-you": "!", "failed": "✗", "skipped": "-"}
+STYLES: Final = {"done": "green", "needs-you": "yellow", "failed": "red", "skipped": "dim"}
+
+
+def size(count: int) -> str:
+    """Bytes as people write them: ``1.5 MB`` (powers of 1000, as object storage and registries count)."""
+    number, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if number < 999.5 or unit == "TB":
+            break
+        number /= 1000
+    return f"{number:.0f} {unit}" if unit == "B" or number >= 99.5 else f"{number:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people write them: ``0.4 s``, ``12 s``, ``3 min 05 s``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02} s"
+
+
+def amount(done: int, total: int | None, *, bytes_: bool) -> str:
+    """Progress: ``3.1 of 12.0 MB`` of bytes, ``3/5`` of calls."""
+    if not bytes_:
+        return str(done) if total is None else f"{done}/{total}"
+    return size(done) if total is None else f"{size(done)} of {size(total)}"
+
+
+def difference(worst: float | None) -> str:
+    """The worst difference of a proof."""
+    if worst is None:
+        return "nothing compared"
+    return "0" if worst == 0 else f"{worst:.2g}"
+
+
+def tally(outcomes: tuple[Outcome, ...]) -> str:
+    """The line ``4 of 5 migrated, 1 needs you``."""
+    counts = {kind: sum(outcome.outcome == kind for outcome in outcomes) for kind in VERDICTS}
+    parts = [f"{counts['done']} of {len(outcomes)} migrated"]
+    if counts["needs-you"]:
+        parts.append(f"{counts['needs-you']} need{'s' if counts['needs-you'] == 1 else ''} you")
+    parts += [f"{counts[kind]} {kind}" for kind in ("failed", "skipped") if counts[kind]]
+    return ", ".join(parts)
