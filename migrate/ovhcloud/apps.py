@@ -1,0 +1,148 @@
+"""AI Deploy's apps as the API has them (contract/ovh-api, 6)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct, field
+
+from migrate.ovhcloud.records import convert
+from migrate.ovhcloud.session import Cloud
+
+GONE: Final = frozenset({"DELETED", "DELETING"})
+
+
+class Info(Struct, frozen=True):
+    """Why the app is in its state."""
+
+    code: str = ""
+    message: str = ""
+
+
+class Resources(Struct, frozen=True):
+    """Resources of one replica."""
+
+    flavor: str = ""
+    cpu: int = 0
+
+
+class Fixed(Struct, frozen=True):
+    """A constant number of replicas."""
+
+    replicas: int = 1
+
+
+class Automatic(Struct, frozen=True, rename="camel"):
+    """Replicas that follow the use of a resource."""
+
+    replicas_max: int = 1
+    replicas_min: int | None = None
+
+
+class ScalingStrategy(Struct, frozen=True):
+    """One of the two is set."""
+
+    automatic: Automatic | None = None
+    fixed: Fixed | None = None
+
+
+class AppSpec(Struct, frozen=True, rename="camel"):
+    """What was asked for."""
+
+    image: str
+    region: str = ""
+    name: str = ""
+    labels: dict[str, str] | None = None
+    resources: Resources = field(default_factory=Resources)
+    scaling_strategy: ScalingStrategy | None = None
+
+
+class AppStatus(Struct, frozen=True, rename="camel"):
+    """What is. ``state`` is null right after creation."""
+
+    state: str | None = None
+    url: str | None = None
+    info: Info | None = None
+    available_replicas: int | None = None
+
+
+class App(Struct, frozen=True, rename="camel"):
+    """An app."""
+
+    id: str
+    spec: AppSpec
+    status: AppStatus = field(default_factory=AppStatus)
+    created_at: str = ""
+    updated_at: str | None = None
+
+    @property
+    def state(self) -> str:
+        """The state; null is treated as QUEUED."""
+        return self.status.state or "QUEUED"
+
+
+class _LogLine(Struct, frozen=True):
+    content: str | None = None
+    timestamp: str | None = None
+
+
+class _Logs(Struct, frozen=True):
+    logs: tuple[_LogLine, ...] = ()
+
+
+def apps(cloud: Cloud, *, label_selector: str | None = None) -> tuple[App, ...]:
+    """The apps of the project in every AI region, in one call."""
+    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/app", query={"labelSelector": label_selector})
+    return convert(answer, tuple[App, ...], "the apps")
+
+
+def app(cloud: Cloud, app_id: str) -> App:
+    """One app."""
+    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/app/{appId}", params={"appId": app_id})
+    return convert(answer, App, "the app")
+
+
+def create(cloud: Cloud, spec: Mapping[str, object]) -> App:
+    """Create and start an app from an AppSpecInput; billing starts when it scales."""
+    answer = cloud.call("POST", "/cloud/project/{serviceName}/ai/app", body=spec)
+    return convert(answer, App, "the new app")
+
+
+def set_image(cloud: Cloud, app_id: str, image: str) -> None:
+    """Give an app another image."""
+    cloud.call(
+        "PUT", "/cloud/project/{serviceName}/ai/app/{appId}/image", params={"appId": app_id}, body={"url": image}
+    )
+
+
+def start(cloud: Cloud, app_id: str) -> None:
+    """Start a stopped app."""
+    cloud.call("PUT", "/cloud/project/{serviceName}/ai/app/{appId}/start", params={"appId": app_id})
+
+
+def stop(cloud: Cloud, app_id: str) -> None:
+    """Stop an app; its URL and its id stay."""
+    cloud.call("PUT", "/cloud/project/{serviceName}/ai/app/{appId}/stop", params={"appId": app_id})
+
+
+def delete(cloud: Cloud, app_id: str) -> None:
+    """Delete an app, also a running one."""
+    cloud.call("DELETE", "/cloud/project/{serviceName}/ai/app/{appId}", params={"appId": app_id}, query={"force": True})
+
+
+def set_label(cloud: Cloud, app_id: str, name: str, value: str | None) -> None:
+    """Set a label, or delete it with None."""
+    cloud.call(
+        "PUT",
+        "/cloud/project/{serviceName}/ai/app/{appId}/label",
+        params={"appId": app_id},
+        body={"name": name, "value": value},
+    )
+
+
+def log_lines(cloud: Cloud, app_id: str) -> tuple[str, ...]:
+    """The lines of the newest page of an app's log, oldest first."""
+    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/app/{appId}/log", params={"appId": app_id})
+    lines = convert(answer, _Logs, "the log").logs
+    if all(line.timestamp for line in lines):
+        lines = tuple(sorted(lines, key=lambda line: line.timestamp or ""))
+    return tuple(line.content for line in lines if line.content)

@@ -1,0 +1,66 @@
+"""What AI Deploy offers in a region, and the project's quotas (contract/ovh-api, 6)."""
+
+from msgspec import Struct, field
+
+from migrate.ovhcloud.records import convert
+from migrate.ovhcloud.session import Cloud
+
+
+class Region(Struct, frozen=True, rename="camel"):
+    """An AI region; ``registry_url`` is its shared registry."""
+
+    id: str
+    registry_url: str = ""
+
+
+class ResourcesPerUnit(Struct, frozen=True):
+    """What one unit of a flavor gives; memory in bytes."""
+
+    cpu: int = 0
+    memory: int = 0
+    gpu: int = 0
+
+
+class Flavor(Struct, frozen=True, rename="camel"):
+    """A flavor; ``max`` is the most units of one replica, ``type`` is cpu or gpu."""
+
+    id: str
+    type: str = ""
+    max: int = 1
+    default: bool = False
+    description: str = ""
+    resources_per_unit: ResourcesPerUnit = field(default_factory=ResourcesPerUnit)
+
+
+class Quotas(Struct, frozen=True):
+    """The project's quota for each resource, such as CPU or GPU."""
+
+    resources: dict[str, int] = {}
+
+
+def regions(cloud: Cloud) -> tuple[Region, ...]:
+    """The AI regions."""
+    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/capabilities/region")
+    return convert(answer, tuple[Region, ...], "the AI regions")
+
+
+def region(cloud: Cloud, region_id: str) -> Region:
+    """One AI region."""
+    answer = cloud.call(
+        "GET", "/cloud/project/{serviceName}/ai/capabilities/region/{region}", params={"region": region_id}
+    )
+    return convert(answer, Region, "the AI region")
+
+
+def flavors(cloud: Cloud, region_id: str) -> tuple[Flavor, ...]:
+    """The flavors of a region."""
+    answer = cloud.call(
+        "GET", "/cloud/project/{serviceName}/ai/capabilities/region/{region}/flavor", params={"region": region_id}
+    )
+    return convert(answer, tuple[Flavor, ...], "the flavors")
+
+
+def quotas(cloud: Cloud) -> Quotas:
+    """The project's quotas."""
+    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/capabilities/quota")
+    return convert(answer, Quotas, "the quotas")

@@ -1,0 +1,46 @@
+"""Public Cloud projects (contract/ovh-api, 2)."""
+
+from msgspec import Struct
+
+from migrate.core.errors import ConfigurationError
+from migrate.core.text import printable
+from migrate.ovhcloud.records import convert
+from migrate.ovhcloud.session import Cloud, Session
+
+
+class Project(Struct, frozen=True, rename={"project_name": "projectName"}):
+    """A project; ``status`` is ok, suspended, creating, deleting or deleted."""
+
+    project_id: str
+    description: str | None = None
+    project_name: str | None = None
+    status: str = ""
+
+
+def project_ids(session: Session) -> tuple[str, ...]:
+    """The ids of the projects that these credentials see."""
+    return convert(session.call("GET", "/cloud/project"), tuple[str, ...], "the projects")
+
+
+def project(cloud: Cloud) -> Project:
+    """The project itself; a wrong id raises ConfigurationError ``unknown-project``."""
+    return convert(cloud.call("GET", "/cloud/project/{serviceName}"), Project, "the project")
+
+
+def choose_project(session: Session, given: str | None) -> str:
+    """The given project, or the only one there is.
+
+    Raises:
+        ConfigurationError: ``no-project`` when none is given and there is not exactly one.
+    """
+    if given:
+        return given
+    found = project_ids(session)
+    if len(found) == 1:
+        return found[0]
+    shown = ", ".join(printable(name, 64) for name in found[:10])
+    raise ConfigurationError(
+        f"These credentials see {len(found)} Public Cloud projects{': ' + shown if found else ''}.",
+        code="no-project",
+        next_step="Say which with --project or OVH_CLOUD_PROJECT_SERVICE.",
+    )

@@ -1,0 +1,39 @@
+"""Private registries that AI Deploy may pull from (contract/ovh-api, 7): one registration per AI region."""
+
+from msgspec import Struct
+
+from migrate.core.secret import Secret
+from migrate.ovhcloud.records import convert
+from migrate.ovhcloud.session import Cloud
+
+
+class Registration(Struct, frozen=True):
+    """A registration, without its password."""
+
+    id: str
+    region: str = ""
+    url: str | None = None
+    username: str | None = None
+
+
+def registrations(cloud: Cloud) -> tuple[Registration, ...]:
+    """Every registration of the project."""
+    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/registry")
+    return convert(answer, tuple[Registration, ...], "the registries")
+
+
+def create(cloud: Cloud, *, region: str, url: str, username: str, password: Secret) -> Registration:
+    """Register a registry for one region."""
+    answer = cloud.call(
+        "POST",
+        "/cloud/project/{serviceName}/ai/registry",
+        body={"region": region, "url": url, "username": username, "password": password.reveal()},
+    )
+    return convert(answer, Registration, "the new registry")
+
+
+def delete(cloud: Cloud, registration_id: str) -> None:
+    """Delete a registration."""
+    cloud.call(
+        "DELETE", "/cloud/project/{serviceName}/ai/registry/{registryId}", params={"registryId": registration_id}
+    )
