@@ -1,1 +1,6 @@
-"""What a model is; reads structure only and never loads a model."""
+"""What a model is: one file per format (recognise, describe, hazards); never loads a model."""
+
+from migrate.formats.inspect import inspect
+from migrate.formats.recognise import recognise
+
+__all__ = ["inspect", "recognise"]

@@ -1,0 +1,39 @@
+"""What stops a file from being a model that can be served: a verdict, a reason code, a sentence and a task."""
+
+from migrate.core.values import Inspection, Verdict
+
+
+class FormatError(Exception):
+    """Raised while a file is read, and turned into an ``Inspection`` at the edge of this package.
+
+    Attributes:
+        reason: The reason code, a stable word for programs.
+        text: One sentence: what is wrong and where.
+        task: What a person does about it.
+        verdict: ``unreadable`` for broken files, ``unsupported`` for sound ones that cannot be served.
+    """
+
+    def __init__(self, reason: str, text: str, task: str, *, verdict: Verdict = "unreadable") -> None:
+        self.reason = reason
+        self.text = text
+        self.task = task
+        self.verdict: Verdict = verdict
+        super().__init__(text)
+
+    def inspection(self, model_format: str, notes: tuple[str, ...] = ()) -> Inspection:
+        """The inspection of a file of this format that has this problem."""
+        return Inspection(
+            format=model_format,
+            runtime=None,
+            verdict=self.verdict,
+            reason=self.reason,
+            text=self.text,
+            task=self.task,
+            notes=notes,
+        )
+
+
+def quoted(text: str, limit: int = 80) -> str:
+    """A customer's text for a sentence: printable, in quotes, and short."""
+    plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return f'"{plain[: limit - 1]}…"' if len(plain) > limit else f'"{plain}"'

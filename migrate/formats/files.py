@@ -1,0 +1,58 @@
+"""An artifact's files, opened without following links."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from migrate.core.errors import LocalError
+from migrate.core.values import Artifact
+from migrate.formats.wire import Read
+
+
+@contextmanager
+def open_file(artifact: Artifact, path: str) -> Iterator[tuple[Read, int]]:
+    """A file of the artifact, as a reader of ranges and its size in bytes.
+
+    Ranges are read with ``pread``: a map of a file that becomes shorter would end the process with SIGBUS.
+
+    Raises:
+        LocalError: It is not there any more, is no regular file, or cannot be read.
+    """
+    try:
+        descriptor = os.open(_without_links(artifact, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unreadable(artifact, error.strerror or str(error)) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise _unreadable(artifact, "a model's file is not a regular file")
+
+        def read(offset: int, length: int) -> bytes:
+            try:
+                return os.pread(descriptor, length, offset)
+            except OSError as error:
+                raise _unreadable(artifact, error.strerror or str(error)) from error
+
+        yield read, status.st_size
+    finally:
+        os.close(descriptor)
+
+
+def _without_links(artifact: Artifact, path: str) -> Path:
+    """The file's path, none of whose folders below the artifact's is a link."""
+    at = Path(artifact.folder)
+    for part in Path(path).parts:
+        at = at / part
+        if at.is_symlink():
+            raise _unreadable(artifact, "it holds a symbolic link")
+    return at
+
+
+def _unreadable(artifact: Artifact, why: str) -> LocalError:
+    return LocalError(
+        f"The model's files in {artifact.folder} cannot be read: {why}.",
+        code="artifact-unreadable",
+        next_step="Check the disk and the rights of that folder, then run again; missing files are fetched anew.",
+    )

@@ -1,0 +1,201 @@
+"""An ONNX file's structure: versions, inputs, outputs, and what its nodes need. Nothing is loaded.
+
+Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from migrate.formats.wire import LENGTH, MAXIMUM_DEPTH, VARINT, Field, Wire, WireError, signed
+
+# ModelProto
+IR_VERSION, PRODUCER_NAME, PRODUCER_VERSION, DOMAIN, MODEL_VERSION, DOC_STRING, GRAPH, OPSET_IMPORT = range(1, 9)
+METADATA, TRAINING_INFO, FUNCTIONS, CONFIGURATION = 14, 20, 25, 26
+MODEL_FIELDS: Final = frozenset(
+    {
+        *(IR_VERSION, PRODUCER_NAME, PRODUCER_VERSION, DOMAIN, MODEL_VERSION, DOC_STRING, GRAPH, OPSET_IMPORT),
+        *(METADATA, TRAINING_INFO, FUNCTIONS, CONFIGURATION),
+    }
+)
+# GraphProto
+NODE, INITIALIZER, INPUT, OUTPUT, SPARSE_INITIALIZER = 1, 5, 11, 12, 15
+
+_MAXIMUM_RANK: Final = 64
+
+ValueKind = Literal["tensor", "sequence", "map", "sparse", "optional", "opaque", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueType:
+    """A TypeProto. ``element`` is the tensor's dtype, or a map's key dtype; ``inner`` what a sequence or map holds.
+
+    ``shape`` is None where the file declares none; a size is -1 where it is free.
+    """
+
+    kind: ValueKind
+    element: int = 0
+    shape: tuple[int, ...] | None = None
+    inner: "ValueType | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A ValueInfoProto: an input or output of the graph."""
+
+    name: str
+    type: ValueType
+
+
+@dataclass(slots=True)
+class Model:
+    """What a ModelProto says at its top."""
+
+    ir_version: int | None = None
+    producer: str = ""
+    opsets: dict[str, int] = field(default_factory=dict)
+    graph: Field | None = None
+    functions: list[Field] = field(default_factory=list)
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+
+
+def read_model(wire: Wire) -> Model:
+    """The top of a model and its graph's declared inputs and outputs.
+
+    Raises:
+        WireError: It is no ModelProto, or a broken one.
+    """
+    model = Model()
+    for item in wire.fields(0, wire.size):
+        if item.number not in MODEL_FIELDS:
+            raise WireError("malformed", f"field {item.number} at byte {item.start} does not belong to an ONNX model")
+        _expect(item, VARINT if item.number in (IR_VERSION, MODEL_VERSION) else LENGTH)
+        if item.number == IR_VERSION:
+            model.ir_version = signed(item.value)
+        elif item.number == PRODUCER_NAME:
+            model.producer = wire.text(item)
+        elif item.number == GRAPH:
+            if model.graph is not None:
+                raise WireError("malformed", f"a second graph at byte {item.start}")
+            model.graph = item
+        elif item.number == OPSET_IMPORT:
+            _read_opset(wire, item, model.opsets)
+        elif item.number == FUNCTIONS:
+            model.functions.append(item)
+    if model.graph is not None:
+        for item in wire.fields(model.graph.start, model.graph.end, frozenset({INPUT, OUTPUT})):
+            _expect(item, LENGTH)
+            (model.inputs if item.number == INPUT else model.outputs).append(_read_value(wire, item))
+    return model
+
+
+def _read_opset(wire: Wire, item: Field, opsets: dict[str, int]) -> None:
+    domain, version = "", 0
+    for part in wire.fields(item.start, item.end, frozenset({1, 2})):
+        if part.number == 1:
+            domain = wire.text(part)
+        else:
+            _expect(part, VARINT)
+            version = signed(part.value)
+    opsets[domain] = max(version, opsets.get(domain, version))
+
+
+def _read_value(wire: Wire, item: Field) -> Value:
+    name, value_type = "", ValueType("none")
+    for part in wire.fields(item.start, item.end, frozenset({1, 2})):
+        if part.number == 1:
+            name = wire.text(part)
+        elif value_type.kind != "none":
+            raise WireError("malformed", f"a second type at byte {part.start}")
+        else:
+            value_type = _read_type(wire, part, 3)
+    if not name:
+        raise WireError("malformed", f"an input or output without a name at byte {item.start}")
+    return Value(name, value_type)
+
+
+_KINDS: Final[dict[int, ValueKind]] = {
+    1: "tensor",
+    4: "sequence",
+    5: "map",
+    7: "opaque",
+    8: "sparse",
+    9: "optional",
+}
+
+
+def _read_type(wire: Wire, item: Field, depth: int) -> ValueType:
+    if depth > MAXIMUM_DEPTH:
+        raise WireError("too-complex", "its types are nested too deeply")
+    _expect(item, LENGTH)
+    found: ValueType | None = None
+    for part in wire.fields(item.start, item.end, frozenset(_KINDS)):
+        _expect(part, LENGTH)
+        if found is not None:
+            raise WireError("malformed", f"two types in one at byte {part.start}")
+        kind = _KINDS[part.number]
+        if kind in ("tensor", "sparse"):
+            found = _read_tensor_type(wire, part, kind)
+        elif kind == "map":
+            found = _read_map_type(wire, part, depth)
+        elif kind == "opaque":
+            found = ValueType(kind)
+        else:
+            inner = [_read_type(wire, e, depth + 2) for e in wire.fields(part.start, part.end, frozenset({1}))]
+            found = ValueType(kind, inner=_single(inner, part))
+    return found or ValueType("none")
+
+
+def _read_tensor_type(wire: Wire, item: Field, kind: ValueKind) -> ValueType:
+    element, shape = 0, None
+    for part in wire.fields(item.start, item.end, frozenset({1, 2})):
+        if part.number == 1:
+            _expect(part, VARINT)
+            element = part.value
+        elif shape is not None:
+            raise WireError("malformed", f"a second shape at byte {part.start}")
+        else:
+            _expect(part, LENGTH)
+            shape = tuple(_read_size(wire, e) for e in wire.fields(part.start, part.end, frozenset({1})))
+            if len(shape) > _MAXIMUM_RANK:
+                raise WireError("malformed", f"a shape of {len(shape)} dimensions at byte {part.start}")
+    return ValueType(kind, element, shape)
+
+
+def _read_size(wire: Wire, item: Field) -> int:
+    _expect(item, LENGTH)
+    size = -1
+    for part in wire.fields(item.start, item.end, frozenset({1, 2})):
+        # one of two: the last one given counts; negative sizes are free ones (onnxruntime reads them so)
+        size = max(signed(part.value), -1) if part.number == 1 and part.wire == VARINT else -1
+    return size
+
+
+def _read_map_type(wire: Wire, item: Field, depth: int) -> ValueType:
+    key, inner = 0, []
+    for part in wire.fields(item.start, item.end, frozenset({1, 2})):
+        if part.number == 1:
+            _expect(part, VARINT)
+            key = part.value
+        else:
+            inner.append(_read_type(wire, part, depth + 2))
+    return ValueType("map", key, inner=_single(inner, item))
+
+
+def _single(types: list[ValueType], item: Field) -> ValueType | None:
+    if len(types) > 1:
+        raise WireError("malformed", f"two types in one at byte {item.start}")
+    return types[0] if types else None
+
+
+def _expect(item: Field, wire: int) -> None:
+    if item.wire != wire:
+        raise WireError("malformed", f"field {item.number} at byte {item.start} has wire type {item.wire}, not {wire}")
+
+
+def messages(wire: Wire, item: Field, *numbers: int) -> Iterator[Field]:
+    """The sub-messages of a message with these field numbers."""
+    for part in wire.fields(item.start, item.end, frozenset(numbers)):
+        _expect(part, LENGTH)
+        yield part

@@ -1,0 +1,133 @@
+"""The weights: inside the file complete, outside it only where the model's own folder has them.
+
+onnxruntime and the ``onnx`` package have both followed a tensor's ``location`` out of the folder (CVE-2022-25882,
+CVE-2024-27318, CVE-2025-51480), so every location is resolved here, before anything loads the file.
+"""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Final
+
+from migrate.formats.errors import FormatError, quoted
+from migrate.formats.wire import LENGTH, VARINT, Field, Wire, WireError, signed
+
+# TensorProto
+_DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 8, 9, 13, 14
+_WANTED: Final = frozenset({_DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION})
+_EXTERNAL: Final = 1
+_STRING: Final = 8
+
+# Bytes of one element, by TensorProto.DataType; types packed into parts of a byte are left out.
+_ELEMENT_SIZE: Final = {
+    **dict.fromkeys((2, 3, 9, 17, 18, 19, 20), 1),
+    **dict.fromkeys((4, 5, 10, 16), 2),
+    **dict.fromkeys((1, 6, 12), 4),
+    **dict.fromkeys((7, 11, 13, 14), 8),
+    15: 16,
+}
+
+
+class TensorCheck:
+    """Checks each TensorProto of one model.
+
+    Args:
+        wire: The model's file.
+        files: Path from the model's folder to size in bytes, of every file that may hold external data; None where
+            the model has no folder (it is embedded in a manifest).
+
+    Attributes:
+        used: The external files that tensors lie in.
+    """
+
+    def __init__(self, wire: Wire, files: Mapping[str, int] | None) -> None:
+        self._wire = wire
+        self._files = files
+        self.used: set[str] = set()
+
+    def __call__(self, tensor: Field) -> None:
+        """Check one.
+
+        Raises:
+            FormatError: Its data is not all there, or lies outside the folder.
+            WireError: Its structure is broken.
+        """
+        count, data_type, name, raw, external, outside = 1, 0, "", None, {}, False
+        for item in self._wire.fields(tensor.start, tensor.end, _WANTED):
+            if item.number == _DIMS:
+                for size in self._wire.packed(item):
+                    if signed(size) < 0:
+                        raise WireError("malformed", f"a tensor of a negative size at byte {tensor.start}")
+                    count *= size
+            elif item.number == _DATA_TYPE and item.wire == VARINT:
+                data_type = item.value
+            elif item.number == _NAME:
+                name = self._wire.text(item)
+            elif item.number == _RAW_DATA and item.wire == LENGTH:
+                raw = item.end - item.start
+            elif item.number == _EXTERNAL_DATA and item.wire == LENGTH:
+                key, value = self._entry(item)
+                external[key] = value
+            elif item.number == _DATA_LOCATION and item.wire == VARINT:
+                outside = item.value == _EXTERNAL
+        expected = count * _ELEMENT_SIZE[data_type] if data_type in _ELEMENT_SIZE else None
+        if outside or external:
+            self._check_external(name, external, None if data_type == _STRING else expected)
+        elif raw is not None and expected is not None and raw != expected:
+            raise WireError("malformed", f"the tensor {quoted(name)} holds {raw} bytes and needs {expected}")
+
+    def _entry(self, item: Field) -> tuple[str, str]:
+        key = value = ""
+        for part in self._wire.fields(item.start, item.end, frozenset({1, 2})):
+            if part.number == 1:
+                key = self._wire.text(part)
+            else:
+                value = self._wire.text(part)
+        return key, value
+
+    def _check_external(self, name: str, external: Mapping[str, str], expected: int | None) -> None:
+        location = external.get("location", "")
+        if self._files is None:
+            raise FormatError(
+                "external-data-missing",
+                f"The tensor {quoted(name)} lies in a file {quoted(location)}; a model in a manifest has no files.",
+                "Export the model with its weights inside the file, or beside the manifest with onnx_model_uri.",
+            )
+        path = inside(location)
+        if path is None:
+            raise FormatError(
+                "external-data-outside",
+                f"The tensor {quoted(name)} lies in {quoted(location)}, which is not inside the model's folder.",
+                "Export the model again with its weights in files beside it.",
+            )
+        size = self._files.get(path)
+        if size is None:
+            raise FormatError(
+                "external-data-missing",
+                f"The tensor {quoted(name)} lies in the file {quoted(location)}, which is not there.",
+                f"Put {quoted(location)} beside the model's file, then run again.",
+            )
+        offset, length = _number(external.get("offset", "0")), _number(external.get("length", ""))
+        length = expected if length is None and "length" not in external else length
+        if offset is None or length is None or (expected is not None and length != expected):
+            raise WireError("malformed", f"the tensor {quoted(name)} has a wrong offset or length in another file")
+        if offset + length > size:
+            raise FormatError(
+                "external-data-truncated",
+                f"The tensor {quoted(name)} ends at byte {offset + length} of {quoted(path)}, which has {size} bytes.",
+                f"Put a complete {quoted(location)} beside the model's file, then run again.",
+            )
+        self.used.add(path)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def inside(location: str) -> str | None:
+    """A relative POSIX path without detours, or None for one that leaves its folder or is no plain path."""
+    if not location or len(location) > 1024 or "\\" in location or ":" in location or not location.isprintable():
+        return None
+    path = PurePosixPath(location)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        return None
+    return str(path)
