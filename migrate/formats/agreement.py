@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from migrate.formats.errors import FormatError, quoted
 from migrate.formats.manifest import OnnxManifest
 from migrate.formats.onnx import Description
-from migrate.formats.errors import FormatError, quoted
 
 _NUMERIC: Final = frozenset({"integer", "long", "float", "double"})
 

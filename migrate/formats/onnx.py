@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from migrate.formats.errors import FormatError, quoted
 from migrate.formats.fields import DYNAMIC, java_hash_order, tensor_field
 from migrate.formats.onnx_file import Model, Value, ValueType, read_model
 from migrate.formats.onnx_limits import IR_VERSION, ONNXRUNTIME, OPSETS
 from migrate.formats.onnx_nodes import Labels, custom_operators, initializer_names, zipmap_labels
 from migrate.formats.onnx_tensors import TensorCheck
-from migrate.formats.errors import FormatError, quoted
 from migrate.formats.wire import Read, Wire, WireError
 
 # TensorProto.DataType -> the old runtime's word (contract, 6.1)

@@ -7,12 +7,12 @@ from typing import Final
 
 from migrate.core.values import Artifact, Inspection
 from migrate.formats.agreement import check_manifest
+from migrate.formats.errors import FormatError, quoted
 from migrate.formats.files import open_file
 from migrate.formats.manifest import MAXIMUM_SIZE, OnnxManifest, invalid, read_onnx, read_type
 from migrate.formats.onnx import Description, describe
 from migrate.formats.others import format_of, unsupported_yet
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.recognise import recognise
+from migrate.formats.recognition import recognise
 from migrate.formats.wire import Read
 
 SCHEMA: Final = 1
