@@ -1,1 +1,1 @@
-"""The journey: plan, steps, runner, journal and undo."""
+"""The journey: plan, steps, runner, journal, undo. The one place where the rooms meet, through values."""

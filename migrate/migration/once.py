@@ -1,0 +1,45 @@
+"""A value that several threads need and one of them makes."""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from migrate.core.errors import Interrupted
+
+T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """Makes a value once; the others wait for it, and a failure is everybody's."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._value: T | None = None
+        self._error: Exception | None = None
+        self._made = False
+
+    def get(self, make: Callable[[], T]) -> T:
+        """The value, made by the first who asks.
+
+        Raises:
+            Exception: What ``make`` raised, to each who asks. An interruption is not kept.
+        """
+        with self._turn:
+            if self._error is not None:
+                raise self._error
+            if not self._made:
+                try:
+                    self._value = make()
+                except Interrupted:
+                    raise
+                except Exception as error:
+                    self._error = error
+                    raise
+                self._made = True
+            value: T = self._value  # type: ignore[assignment]
+            return value
+
+    @property
+    def made(self) -> T | None:
+        """The value if it was made, without waiting for it."""
+        return self._value if self._made else None

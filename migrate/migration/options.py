@@ -1,0 +1,47 @@
+"""What a person chose for a run, and how to write the next command for them."""
+
+import shlex
+from pathlib import Path
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from migrate.core.secret import Secret
+
+Layout = Literal["separate", "packed"]
+
+DEFAULT_JOBS: Final = 4
+DEFAULT_REGION: Final = "GRA"
+READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract/ai-deploy, 1)
+
+
+class Typed(Struct, frozen=True):
+    """The source and the options that every further command needs to mean the same thing."""
+
+    source: str
+    extra: tuple[str, ...] = ()
+
+    def command(self, name: str, *words: str) -> str:
+        """A command to type next, quoted for a shell."""
+        return shlex.join(["migrate", name, self.source, *words, *self.extra])
+
+
+class RunOptions(Struct, frozen=True, kw_only=True):
+    """The options of ``migrate run``.
+
+    ``registry`` is None for the platform's shared one. ``samples`` holds the customer's own requests and answers.
+    ``old_token`` opens the old endpoints. ``region`` is the AI Deploy region, or None for the source's own.
+    """
+
+    typed: Typed
+    models: tuple[str, ...] = ()
+    layout: Layout = "separate"
+    jobs: int = DEFAULT_JOBS
+    adopt: bool = False
+    region: str | None = None
+    registry: str | None = None
+    registry_user: str | None = None
+    base_image: str | None = None
+    samples: Path | None = None
+    old_token: Secret | None = None
+    ready_timeout: float = READY_TIMEOUT

@@ -1,0 +1,53 @@
+"""How models, units and runtimes are named in the journal and outside."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from migrate.core.names import mls_key, slug
+from migrate.core.values import ModelRecord
+
+PACKED: Final = "packed"
+
+
+def model_subject(model_id: str) -> str:
+    """The journal's name of a model."""
+    return f"model:{model_id}"
+
+
+class Unit(Struct, frozen=True, kw_only=True):
+    """What becomes one image and one app: one model, or, packed, all the models of one runtime.
+
+    ``id`` is the model's id, or ``packed/RUNTIME/SELECTION`` where the selection is ``*`` or the chosen ids. The key
+    does not depend on which of the models are good today: one that is repaired joins the same app.
+    """
+
+    id: str
+    records: tuple[ModelRecord, ...]
+    packed: bool
+
+    @property
+    def subject(self) -> str:
+        """The journal's name of the unit."""
+        return f"packed:{self.id}" if self.packed else f"unit:{self.id}"
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The ids of its models."""
+        return tuple(record.id for record in self.records)
+
+    @property
+    def name(self) -> str:
+        """The name of its app, image and folder."""
+        return slug(self.id)
+
+    def key(self, project: str) -> str:
+        """The value of its label ``mls-key`` (field notes, 5)."""
+        record = self.records[0]
+        source = record.namespace or record.source
+        return mls_key(project, f"{PACKED}:{source}" if self.packed else source, self.id)
+
+
+def packed_id(runtime: str, selection: tuple[str, ...]) -> str:
+    """The id of a packed unit; ``selection`` holds the models that were asked for, none for all of the source."""
+    return f"{PACKED}/{runtime}/" + ("\n".join(sorted(selection)) or "*")
