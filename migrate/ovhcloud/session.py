@@ -5,9 +5,9 @@ import email.utils
 import hashlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import requests
@@ -20,6 +20,8 @@ from migrate.ovhcloud.client import Caller, make_client
 from migrate.ovhcloud.config import Credentials
 from migrate.ovhcloud.failures import RETRIED, Refusal, error_for, read_refusal
 from migrate.ovhcloud.paths import target
+
+T = TypeVar("T")
 
 _LONGEST_WAIT: Final = 90.0
 
@@ -59,6 +61,7 @@ class Session:
         self._lock = threading.Lock()
         self._clock_lock = threading.Lock()
         self._time_delta: int | None = None
+        self._shared: dict[tuple[str, ...], Any] = {}
 
     def call(
         self,
@@ -98,6 +101,14 @@ class Session:
             return self._retrying(method, template, path, body, again=again)
         except _ClockRefusal as refused:
             raise error_for(refused.refusal) from None
+
+    def shared(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """What ``make`` returned the first time for this key: state that every user of the session has in common."""
+        with self._lock:
+            if key not in self._shared:
+                self._shared[key] = make()
+            found: T = self._shared[key]
+            return found
 
     def close(self) -> None:
         """Close every pooled connection."""
