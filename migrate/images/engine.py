@@ -50,13 +50,15 @@ class Engine:
         Raises:
             LocalError: The image cannot be had (code ``pull-failed``), or the engine's own failures.
         """
+        import docker.errors  # noqa: PLC0415
+
         with translated():
-            stream = self.client.api.pull(reference, stream=True, decode=True, platform=PLATFORM)
-            for message in stream:
-                if "error" in message:
-                    raise LocalError(
-                        f"The image {reference} could not be pulled: {message['error']}", code="pull-failed"
-                    )
+            try:
+                for message in self.client.api.pull(reference, stream=True, decode=True, platform=PLATFORM):
+                    if "error" in message:
+                        raise _pull_error(reference, str(message["error"]))
+            except docker.errors.APIError as error:
+                raise _pull_error(reference, str(error.explanation or error)) from error
 
 
 def connect(environ: Mapping[str, str]) -> Engine:
@@ -142,6 +144,13 @@ def engine_error(text: str) -> LocalError:
             next_step="Free space where the engine keeps images (docker image prune shows what may go), and run again.",
         )
     return LocalError(f"The container engine refused: {text.strip()}", code="engine-failed")
+
+
+def _pull_error(reference: str, text: str) -> LocalError:
+    error = engine_error(text)
+    if error.code == "disk-full":
+        return error
+    return LocalError(f"The image {reference} cannot be pulled: {text.strip()}.", code="pull-failed")
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,79 @@
+"""Containers of this room: all cut off from the network, all labelled, all removed again."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from migrate.images.engine import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from migrate.images.engine import Engine
+
+LABEL: Final = "mlserving-migrate"  # on every container and image that this room makes; the value says what for
+USER: Final = "42420:42420"  # the user that AI Deploy runs every app as (contract/ai-deploy, 1)
+
+
+@contextlib.contextmanager
+def container(
+    engine: Engine, image: str, command: Sequence[str], *, purpose: str, user: str = USER, **host: Any
+) -> Iterator[str]:
+    """A created, not yet started container; it is removed at the end whatever happens.
+
+    Args:
+        engine: Where it runs.
+        image: Image id or reference, already there.
+        command: The whole command; the image's entry point is not used.
+        purpose: The value of the label, so that a person sees what a leftover was for.
+        user: uid:gid inside.
+        host: Further settings of ``create_host_config``.
+
+    Yields:
+        The container's id.
+    """
+    api = engine.client.api
+    settings: dict[str, Any] = {
+        "network_mode": "none",
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "pids_limit": 512,
+        # The output is read back; a daemon may be set up to log elsewhere.
+        "log_config": {"Type": "json-file", "Config": {"max-size": "64m"}},
+    }
+    with translated():
+        made = api.create_container(
+            image,
+            list(command[1:]),
+            entrypoint=list(command[:1]),
+            user=user,
+            labels={LABEL: purpose},
+            host_config=api.create_host_config(**(settings | host)),
+        )
+    identity = str(made["Id"])
+    try:
+        yield identity
+    finally:
+        remove(engine, identity)
+
+
+def remove(engine: Engine, identity: str) -> None:
+    """Kill and remove a container with its volumes; one that is gone already is fine."""
+    import docker.errors  # noqa: PLC0415
+
+    with translated(), contextlib.suppress(docker.errors.NotFound):
+        engine.client.api.remove_container(identity, v=True, force=True)
+
+
+def run(engine: Engine, image: str, command: Sequence[str], *, purpose: str, timeout: int) -> tuple[int, str]:
+    """Run a command in a new container and return its exit code and output (both streams).
+
+    Raises:
+        LocalError: The engine cannot start it, or it takes longer than ``timeout`` seconds.
+    """
+    with container(engine, image, command, purpose=purpose) as identity, translated():
+        engine.client.api.start(identity)
+        code = int(engine.client.api.wait(identity, timeout=timeout)["StatusCode"])
+        output: bytes = engine.client.api.logs(identity)
+        return code, output.decode("utf-8", "replace")
