@@ -1,0 +1,117 @@
+"""A build context becomes an image: sent as a stream, built without network and without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from migrate.core.errors import LocalError
+from migrate.core.values import BuildContext, Image, Layer, RuntimeImage
+from migrate.images import tarstream
+from migrate.images.base import check_reference
+from migrate.images.engine import PLATFORM, Engine, engine_error, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Progress = Callable[[int, int | None], None]
+
+
+def build(engine: Engine, context: BuildContext, runtime_image: RuntimeImage, *, tag: str, progress: Progress) -> Image:
+    """Build a model's image on top of its runtime's.
+
+    Args:
+        engine: Where the runtime image is.
+        context: What ``render`` wrote.
+        runtime_image: The image that the context's Dockerfile starts from.
+        tag: The local reference of the result.
+        progress: Bytes sent to the engine, of how many.
+
+    Raises:
+        LocalError: The engine failed (``build-failed``, ``disk-full``, ``engine-not-running``).
+    """
+    entries = list(tarstream.tree(Path(context.folder)))
+    return build_image(
+        engine, entries, tag=tag, progress=progress, arguments={"RUNTIME": runtime_image.reference}, cache=True
+    )
+
+
+def build_image(
+    engine: Engine,
+    entries: Iterable[tarstream.Entry],
+    *,
+    tag: str,
+    progress: Progress,
+    arguments: dict[str, str],
+    cache: bool,
+) -> Image:
+    """Build whatever context the entries make up; ``arguments`` are the Dockerfile's ARGs."""
+    entries = list(entries)
+    total = sum(entry.size for entry in entries)
+    done = 0
+
+    def sent(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(min(done, total), total)
+
+    identity = ""
+    with translated():
+        # pull stays off: it asks a registry for the local images that the stages start from (field notes, 19).
+        try:
+            stream = engine.client.api.build(
+                fileobj=tarstream.archive(entries, sent),  # type: ignore[arg-type] # sent in chunks as it is
+                custom_context=True,
+                tag=check_reference(tag),
+                buildargs=arguments,
+                platform=PLATFORM,
+                nocache=not cache,
+                pull=False,
+                rm=True,
+                forcerm=True,
+                network_mode="none",
+                decode=True,
+            )
+            for message in stream:
+                if "error" in message:
+                    raise _build_error(str(message["error"]))
+                identity = (message.get("aux") or {}).get("ID", identity)
+        except requests.ConnectionError as error:
+            # The engine hangs up in the middle of a context that it cannot store.
+            engine.client.ping()
+            raise _build_error("it closed the connection while it received the files; is its disk full?") from error
+    return read_image(engine, tag, expected=identity)
+
+
+def read_image(engine: Engine, reference: str, *, expected: str = "") -> Image:
+    """The value of a local image.
+
+    Raises:
+        LocalError: It is not there, or another one has its name by now (code ``image-missing``).
+    """
+    found = engine.image(expected or reference)
+    if found is None:
+        raise LocalError(
+            f"The image {reference} is not on this engine.", code="image-missing", next_step="Run the command again."
+        )
+    with translated():
+        history: list[dict[str, Any]] = engine.client.api.history(str(found["Id"]))
+    digests = [str(digest) for digest in found["RootFS"]["Layers"]]
+    sizes = [int(step["Size"]) for step in reversed(history) if step["Size"]]
+    known = sizes if len(sizes) == len(digests) else [None] * len(digests)
+    layers = tuple(Layer(digest=digest, size=size) for digest, size in zip(digests, known, strict=True))
+    return Image(reference=reference, image_id=str(found["Id"]), size=int(found["Size"]), layers=layers)
+
+
+def image_exists(engine: Engine, image: Image) -> bool:
+    """Whether the image is still on the engine (an inspection, nothing more)."""
+    return engine.image(image.image_id) is not None
+
+
+def _build_error(text: str) -> LocalError:
+    error = engine_error(text)
+    if error.code == "disk-full":
+        return error
+    return LocalError(f"The image could not be built: {text.strip()}", code="build-failed")

@@ -1,0 +1,122 @@
+"""The wheels of a runtime's lock as a folder: for the image's platform and Python, whatever this machine is."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from migrate.core.errors import LocalError
+from migrate.core.names import digest_of
+from migrate.images.bytecode import compile_folder
+from migrate.images.locks import exclusive
+from migrate.images.uv_settings import uv_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from migrate.images.engine import Engine
+
+IMAGE_PATH: Final = "/opt/migrate/wheels"
+UV_PLATFORM: Final = "x86_64-manylinux_2_28"
+
+_RECIPE: Final = "1"  # the version of what this file does to the wheels
+# Of the installer, with this machine's paths and times in them; or programs whose first line names this machine's
+# Python. Nothing of the image runs them.
+_DROPPED: Final = ("uv_cache.json", "direct_url.json", "REQUESTED", "INSTALLER")
+
+
+def vendor(
+    lock: Path,
+    *,
+    python: str,
+    store: Path,
+    progress_text: Callable[[str], None],
+    engine: Engine | None = None,
+    base: str | None = None,
+) -> Path:
+    """The folder with the lock's packages and their byte-code, made once per lock and Python.
+
+    Args:
+        lock: A requirements file with hashes.
+        python: The image's Python, major.minor.
+        store: The content store; the result is ``store/wheels/<digest>``.
+        progress_text: Told what is done when it takes long.
+        engine: With ``base``, compiles where this machine has no such Python.
+        base: The base image.
+
+    Raises:
+        LocalError: A package cannot be had or does not match its hash (code ``wheels-failed``), or the disk is full.
+    """
+    digest = digest_of(_RECIPE, hashlib.sha256(lock.read_bytes()).hexdigest(), python, UV_PLATFORM)[:40]
+    made = store / "wheels" / digest
+    if made.is_dir():
+        return made
+    with exclusive(store / "locks" / f"wheels-{digest}"):
+        if made.is_dir():
+            return made
+        progress_text("fetching the wheels of the runtime")
+        partial = store / "partial"
+        partial.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="wheels-", dir=partial))
+        try:
+            uv_install(lock, ["--target", str(folder), "--python-platform", UV_PLATFORM, "--python-version", python])
+            _drop_of_installer(folder)
+            progress_text("compiling the runtime's packages")
+            compile_folder(folder, IMAGE_PATH, python=python, engine=engine, base=base)
+            made.parent.mkdir(exist_ok=True)
+            folder.chmod(0o755)
+            folder.rename(made)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    return made
+
+
+def uv_install(lock: Path, arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
+    """``uv pip install`` of a hashed lock: wheels only, nothing but what the lock names, nothing linked to the cache.
+
+    Raises:
+        LocalError: What uv said, in short (code ``wheels-failed`` or ``disk-full``).
+    """
+    import uv  # noqa: PLC0415 - looks for its program when imported
+
+    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--only-binary", ":all:", "--link-mode", "copy", "-r", str(lock.resolve()), *arguments]
+    environment = {**environ, **uv_environment(environ)}
+    environment.pop("VIRTUAL_ENV", None)
+    # uv's user and system configuration count (an index of a closed network); that of some project here does not.
+    done = subprocess.run(
+        command, cwd="/", env=environment, check=False, capture_output=True, text=True, errors="replace"
+    )
+    if done.returncode == 0:
+        return
+    said = " ".join(line.strip() for line in done.stderr.strip().splitlines())
+    if "no space left on device" in said.lower():
+        raise LocalError(
+            "The disk of this machine is full.", code="disk-full", next_step="Free some space and run again."
+        )
+    raise LocalError(
+        f"The wheels of the runtime could not be fetched: {said[-600:]}",
+        code="wheels-failed",
+        next_step="See that this machine reaches a Python package index (as pip or uv is set up), and run again.",
+    )
+
+
+def _drop_of_installer(folder: Path) -> None:
+    """Remove what differs from machine to machine, and its lines in the packages' records."""
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    folder.joinpath(".lock").unlink(missing_ok=True)
+    for record in folder.glob("*.dist-info/RECORD"):
+        for name in _DROPPED:
+            record.with_name(name).unlink(missing_ok=True)
+        rows = list(csv.reader(io.StringIO(record.read_text(encoding="utf-8"))))
+        kept = sorted(row for row in rows if row and (folder / row[0]).is_file() and ".." not in Path(row[0]).parts)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(kept)
+        record.write_text(text.getvalue(), encoding="utf-8")
