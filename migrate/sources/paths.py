@@ -49,6 +49,11 @@ def refused_link(name: str) -> RefusedError:
     return _refused(name, "it is a link that leads out of the folder")
 
 
+def refused_kind(name: str) -> RefusedError:
+    """The refusal of what is neither a file nor a folder: a pipe, a socket, a device."""
+    return _refused(name, "it is neither a file nor a folder")
+
+
 def _fault(name: str) -> str:
     if name.startswith("/"):
         return "it is absolute"

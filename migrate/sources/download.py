@@ -1,0 +1,246 @@
+"""One object, streamed to disk: resumed by Range, its size and MD5 checked where the store gives a true one."""
+
+import hashlib
+import random
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import requests
+from msgspec import Struct
+
+from migrate.core.errors import Interrupted, MigrateError, RemoteError
+from migrate.core.text import printable
+from migrate.core.values import ArtifactFile
+from migrate.ovhcloud.objects import ObjectRefused, ObjectStore, StoredObject, unavailable, worth_another_try
+
+_CHUNK: Final = 256 * 1024
+_TRIES_WITHOUT_PROGRESS: Final = 4
+_TRIES: Final = 40
+_LONGEST_WAIT: Final = 20.0
+_MD5: Final = re.compile(r"[0-9a-f]{32}")
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class Saved(Struct, frozen=True, kw_only=True):
+    """Beside partial data: which version of the object it is of. ``digest`` is set when the file is whole."""
+
+    etag: str = ""
+    size: int
+    last_modified: str
+    digest: str = ""
+
+
+class _Broken(Exception):  # noqa: N818 - a signal of this module, never seen outside
+    """This try ended early; ``error`` is what the last one raises."""
+
+    def __init__(self, error: MigrateError, *, wait: float = 0.0) -> None:
+        super().__init__(error.what)
+        self.error = error
+        self.wait = wait
+
+
+class Download:
+    """The download of one object into ``target``, with its partial data and state in ``partial`` and beside it."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        wanted: StoredObject,
+        *,
+        path: str,
+        target: Path,
+        partial: Path,
+        advance: Callable[[int], None],
+        stop: Callable[[float], bool],
+    ) -> None:
+        self._store = store
+        self._wanted = wanted
+        self._path = path
+        self._target = target
+        self._partial = partial
+        self._state = partial.with_suffix(".json")
+        self._advance = advance
+        self._stop = stop
+        self._counted = 0
+
+    def run(self) -> ArtifactFile:
+        """Download until the object is whole.
+
+        Raises:
+            RemoteError: ``truncated-download``, ``corrupt-download``, ``object-gone``, ``storage-unavailable``.
+            Interrupted: The stop was asked for; what was downloaded stays for the next run.
+            OSError: The disk.
+        """
+        if done := self._already():
+            self._count(done.size)
+            return done
+        tries_left, tries = _TRIES_WITHOUT_PROGRESS, _TRIES
+        while True:
+            before = self._have()
+            try:
+                return self._once()
+            except _Broken as broken:
+                tries -= 1
+                tries_left = _TRIES_WITHOUT_PROGRESS if self._have() > before else tries_left - 1
+                if not tries or not tries_left:
+                    raise broken.error from broken.__cause__
+                doubled = 0.3 * 2.0 ** (_TRIES_WITHOUT_PROGRESS - tries_left)
+                wait = max(broken.wait, doubled * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+                if self._stop(min(wait, _LONGEST_WAIT)):
+                    raise Interrupted from None
+
+    def _already(self) -> ArtifactFile | None:
+        """The file that an earlier run finished, if the object is still the one it was."""
+        saved = self._saved()
+        if saved is None or not saved.digest or not self._target.is_file():
+            return None
+        if self._target.stat().st_size != saved.size:
+            return None
+        return ArtifactFile(path=self._path, size=saved.size, digest=saved.digest)
+
+    def _saved(self) -> Saved | None:
+        try:
+            saved = msgspec.json.decode(self._state.read_bytes(), type=Saved)
+        except (OSError, msgspec.DecodeError):
+            return None
+        return saved if saved.last_modified == self._wanted.last_modified else None
+
+    def _have(self) -> int:
+        return self._partial.stat().st_size if self._partial.exists() else 0
+
+    def _once(self) -> ArtifactFile:
+        saved, have = self._saved(), self._have()
+        headers = {}
+        if saved and saved.etag and have:
+            headers = {"Range": f"bytes={have}-", "If-Range": f'"{saved.etag}"'}
+        try:
+            with self._store.open(self._wanted.name, headers) as response:
+                return self._receive(response, saved, have if headers else 0)
+        except requests.RequestException as error:
+            raise _Broken(self._short(self._have(), self._wanted.size)) from error
+        except ObjectRefused as error:
+            raise self._refused(error) from error
+
+    def _refused(self, refused: ObjectRefused) -> Exception:
+        if refused.status == 404:
+            return RemoteError(
+                f"The object {printable(self._wanted.name)!r} is no longer in the container.",
+                code="object-gone",
+                next_step="Run the command again; it lists the files anew.",
+            )
+        error = unavailable(self._wanted.name, refused)
+        if not worth_another_try(refused):
+            return error
+        asked = refused.retry_after or ""
+        return _Broken(error, wait=float(asked) if asked.isdecimal() else 0.0)
+
+    def _receive(self, response: requests.Response, saved: Saved | None, offset: int) -> ArtifactFile:
+        etag = response.headers.get("ETag", "").removeprefix("W/").strip('"')
+        large = "X-Static-Large-Object" in response.headers or "X-Object-Manifest" in response.headers
+        if response.status_code == 416:
+            if saved is not None and offset == saved.size and self._partial.exists():
+                return self._finish(*self._hashed(), offset, saved.etag, large=large)
+            raise self._restart("the object became shorter")
+        if response.status_code == 206:
+            total = self._check_range(response, saved, offset, etag)
+        else:
+            offset = 0
+            length = response.headers.get("Content-Length", "")
+            total = int(length) if length.isdecimal() else None
+        # A large object (a manifest of segments) may be listed with another size than it has.
+        expected = total if large and total is not None else self._wanted.size
+        if offset == 0:
+            self._partial.unlink(missing_ok=True)
+            self._keep(Saved(etag=etag, size=expected, last_modified=self._wanted.last_modified))
+        sha, md5 = self._hashed() if offset else (hashlib.sha256(), hashlib.md5(usedforsecurity=False))
+        received = offset
+        self._count(received)
+        with self._partial.open("ab") as file:
+            for chunk in response.iter_content(_CHUNK):
+                if self._stop(0):
+                    raise Interrupted
+                file.write(chunk)
+                sha.update(chunk)
+                md5.update(chunk)
+                received += len(chunk)
+                self._count(received)
+                if received > expected:
+                    raise self._restart("the object became longer")
+        if received < expected:
+            raise _Broken(self._short(received, expected))
+        return self._finish(sha, md5, received, etag, large=large)
+
+    def _check_range(self, response: requests.Response, saved: Saved | None, offset: int, etag: str) -> int | None:
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        total = int(match[3]) if match and match[3] != "*" else None
+        same = saved is not None and etag == saved.etag and total in {None, saved.size}
+        if match is None or int(match[1]) != offset or not same:
+            raise self._restart("the store answered another range or another version")
+        return total
+
+    def _finish(self, sha: "hashlib._Hash", md5: "hashlib._Hash", size: int, etag: str, *, large: bool) -> ArtifactFile:
+        if not large and _MD5.fullmatch(etag) and md5.hexdigest() != etag:
+            self._partial.unlink(missing_ok=True)
+            raise _Broken(
+                RemoteError(
+                    f"The download of {printable(self._wanted.name)!r} does not have the MD5 that the store says.",
+                    code="corrupt-download",
+                    next_step="Run the command again; if it stays so, the object is damaged and must be uploaded anew.",
+                )
+            )
+        digest = f"sha256:{sha.hexdigest()}"
+        self._target.parent.mkdir(parents=True, exist_ok=True)
+        self._partial.replace(self._target)
+        self._keep(Saved(etag=etag, size=size, last_modified=self._wanted.last_modified, digest=digest))
+        return ArtifactFile(path=self._path, size=size, digest=digest)
+
+    def _hashed(self) -> "tuple[hashlib._Hash, hashlib._Hash]":
+        sha, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        with self._partial.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                sha.update(chunk)
+                md5.update(chunk)
+        return sha, md5
+
+    def _count(self, received: int) -> None:
+        """Report progress; another try may begin again below what an earlier one reached."""
+        self._advance(received - self._counted)
+        self._counted = received
+
+    def _keep(self, saved: Saved) -> None:
+        temporary = self._state.with_suffix(".new")
+        temporary.write_bytes(msgspec.json.encode(saved))
+        temporary.replace(self._state)
+
+    def _restart(self, why: str) -> _Broken:
+        self._partial.unlink(missing_ok=True)
+        return _Broken(
+            RemoteError(
+                f"The object {printable(self._wanted.name)!r} changed while it was downloaded: {why}.",
+                code="object-changed",
+                next_step="Run the command again when nobody writes to the container.",
+            )
+        )
+
+    def _short(self, have: int, expected: int) -> RemoteError:
+        return RemoteError(
+            f"The storage returned {have} of the {expected} bytes of {printable(self._wanted.name)!r}, several times.",
+            code="truncated-download",
+            next_step="Run the command again; it goes on where it stopped.",
+        )
+
+
+def waiter(*events: threading.Event) -> Callable[[float], bool]:
+    """A function that waits that many seconds or until one of the events is set, and says whether one is."""
+
+    def wait(seconds: float) -> bool:
+        while seconds > 0 and not any(event.is_set() for event in events):
+            events[0].wait(min(seconds, 0.2))
+            seconds -= 0.2
+        return any(event.is_set() for event in events)
+
+    return wait

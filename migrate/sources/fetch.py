@@ -1,0 +1,226 @@
+"""From a model's record to its files on this machine, in the shared content store."""
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Final
+
+from migrate.core.errors import Interrupted, LocalError, NeedsYouError
+from migrate.core.names import digest_of
+from migrate.core.text import printable
+from migrate.core.values import Artifact, ArtifactFile, ContainerLocation, FolderLocation, ModelRecord, to_json
+from migrate.ovhcloud.objects import object_store
+from migrate.ovhcloud.session import Cloud
+from migrate.sources.containers import ModelObject, find_container, objects_at
+from migrate.sources.disk import check_space, disk_errors
+from migrate.sources.download import Download, waiter
+from migrate.sources.folders import files_of, unreadable
+from migrate.sources.locking import locked
+from migrate.sources.paths import check_paths, inside
+
+Progress = Callable[[int, int | None], None]
+
+_AT_ONCE: Final = 4
+_CHUNK: Final = 1024 * 1024
+
+
+def fetch(
+    record: ModelRecord, store: Path, cloud: Cloud | None, progress: Progress, *, stop: threading.Event
+) -> Artifact:
+    """Bring a model's files into ``store/artifacts/<40 hex of the artifact's digest>/``.
+
+    Partial data stays in ``store/partial/`` and is resumed by the next call, also of another process.
+
+    Args:
+        record: The model; its location says where the files lie.
+        store: The content store that all sources share.
+        cloud: Where OVHcloud's API is; None is enough for files on this machine.
+        progress: Takes bytes done and bytes in total.
+        stop: Set to end early.
+
+    Raises:
+        NeedsYouError: ``no-files`` or ``sealed-archive``.
+        RefusedError: ``hostile-path``.
+        RemoteError: ``truncated-download``, ``corrupt-download``, ``object-gone``, ``storage-unavailable`` and what
+            the session raises.
+        LocalError: ``disk-full``, ``disk``.
+        Interrupted: ``stop`` was set.
+    """
+    location = record.location
+    if location is None:
+        raise NeedsYouError(
+            f"The model {printable(record.id)!r} has no files: it is a preset of ML Serving"
+            f"{' (' + printable(record.image_id) + ')' if record.image_id else ''}.",
+            code="no-files",
+            next_step="Get the model's files from where the preset came from, and run again with their folder.",
+        )
+    partial = store / "partial" / digest_of(to_json(location).decode())[:40]
+    with disk_errors(store):
+        partial.mkdir(parents=True, exist_ok=True)
+        with locked(partial.with_suffix(".lock"), stop):
+            partial.mkdir(exist_ok=True)
+            if isinstance(location, FolderLocation):
+                files = _copy(Path(location.path), partial, progress, stop)
+            else:
+                files = _download(location, partial, cloud, progress, stop)
+            return _keep(files, partial, store)
+
+
+def artifact_exists(artifact: Artifact) -> bool:
+    """Whether the files are still there with their sizes; nothing is read."""
+    folder = Path(artifact.folder)
+    try:
+        return all(inside(folder, file.path).stat().st_size == file.size for file in artifact.files)
+    except OSError:
+        return False
+
+
+def _download(
+    location: ContainerLocation, partial: Path, cloud: Cloud | None, progress: Progress, stop: threading.Event
+) -> tuple[ArtifactFile, ...]:
+    if cloud is None:
+        message = "files in a container need a cloud"
+        raise ValueError(message)
+    container_id = location.container_id or find_container(cloud, location.container, location.region).id
+    store = object_store(cloud, container_id=container_id, container=location.container, region=location.region)
+    wanted = objects_at(store, location.path)
+    _check_wanted(wanted, location)
+    total = sum(item.stored.size for item in wanted)
+    check_space(partial, total - _present(partial))
+    store.many(len(wanted))
+    count = _Count(progress, total)
+    halt = threading.Event()
+
+    def one(item: ModelObject) -> ArtifactFile:
+        name = hashlib.sha256(item.path.encode()).hexdigest()[:40]
+        return Download(
+            store,
+            item.stored,
+            path=item.path,
+            target=inside(partial / "files", item.path),
+            partial=partial / f"{name}.partial",
+            advance=count.add,
+            stop=waiter(halt, stop),
+        ).run()
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="download") as pool:
+        futures = [pool.submit(one, item) for item in wanted]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            halt.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+    failures = [error for future in done if (error := future.exception())]
+    for failure in sorted(failures, key=lambda error: isinstance(error, Interrupted)):
+        raise failure
+    return tuple(future.result() for future in futures)
+
+
+def _check_wanted(wanted: tuple[ModelObject, ...], location: ContainerLocation) -> None:
+    where = f"{printable(location.container)}@{location.region}/{printable(location.path)}"
+    if not wanted:
+        raise NeedsYouError(
+            f"There are no files at {where}.",
+            code="no-files",
+            next_step="Put the model's files there, or give the source where they lie now.",
+        )
+    if any(item.stored.sealed for item in wanted):
+        raise NeedsYouError(
+            f"The files at {where} lie sealed in a cold archive.",
+            code="sealed-archive",
+            next_step="Unseal the container in the control panel, wait until it is unsealed, then run again.",
+        )
+    check_paths([item.path for item in wanted])
+
+
+def _present(partial: Path) -> int:
+    return sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+
+
+def _copy(source: Path, partial: Path, progress: Progress, stop: threading.Event) -> tuple[ArtifactFile, ...]:
+    try:
+        found = [(name or source.name, real, size) for name, real, size in files_of(source)]
+    except FileNotFoundError:
+        found = []
+    except OSError as error:
+        raise unreadable(source, error) from error
+    if not found:
+        raise NeedsYouError(
+            f"There are no files at {printable(str(source), 300)}.",
+            code="no-files",
+            next_step="Put the model's files there, or give the source where they lie now.",
+        )
+    check_paths([name for name, _, _ in found])
+    shutil.rmtree(partial / "files", ignore_errors=True)
+    total = sum(size for _, _, size in found)
+    check_space(partial, total)
+    count = _Count(progress, total)
+    return tuple(_copied(name, real, inside(partial / "files", name), count, stop) for name, real, _ in found)
+
+
+def _copied(name: str, real: Path, target: Path, count: "_Count", stop: threading.Event) -> ArtifactFile:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sha, size = hashlib.sha256(), 0
+    try:
+        source = real.open("rb")
+    except OSError as error:
+        raise unreadable(real, error) from error
+    with source, target.open("wb") as file:
+        while chunk := source.read(_CHUNK):
+            if stop.is_set():
+                raise Interrupted
+            file.write(chunk)
+            sha.update(chunk)
+            size += len(chunk)
+            count.add(len(chunk))
+    return ArtifactFile(path=name, size=size, digest=f"sha256:{sha.hexdigest()}")
+
+
+def _keep(files: tuple[ArtifactFile, ...], partial: Path, store: Path) -> Artifact:
+    """Move whole files to the place that their digest names; what an earlier listing left is removed."""
+    ordered = tuple(sorted(files, key=lambda file: file.path))
+    digest = digest_of(*(part for file in ordered for part in (file.path, file.digest)))
+    folder = store / "artifacts" / digest[:40]
+    artifact = Artifact(
+        folder=str(folder), files=ordered, size=sum(file.size for file in ordered), digest=f"sha256:{digest}"
+    )
+    names = {file.path for file in ordered}
+    root = partial / "files"
+    for path in sorted(root.rglob("*"), reverse=True):
+        if path.is_file() and path.relative_to(root).as_posix() not in names:
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    if not artifact_exists(artifact):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            root.replace(folder)
+        except OSError as error:
+            if not artifact_exists(artifact):  # else another process was quicker with the same files
+                raise LocalError(
+                    f"{printable(str(folder), 300)} cannot be made: {error.strerror}.",
+                    code="disk",
+                    next_step="Check the permissions of the content store, then run again.",
+                ) from error
+    shutil.rmtree(partial, ignore_errors=True)
+    return artifact
+
+
+class _Count:
+    """Bytes of several downloads, added up for one progress callback."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+        self._lock = threading.Lock()
+        progress(0, total)
+
+    def add(self, number: int) -> None:
+        with self._lock:
+            self._done += number
+            self._progress(self._done, self._total)

@@ -1,0 +1,56 @@
+"""The models of a source, whichever of the four it is."""
+
+from migrate.core.errors import MigrateError
+from migrate.core.values import ContainerLocation, Listing
+from migrate.ovhcloud.session import Cloud
+from migrate.sources.containers import list_container
+from migrate.sources.folders import list_folder
+from migrate.sources.inventory import list_inventory
+from migrate.sources.namespaces import list_namespace
+from migrate.sources.recognition import Recognise
+from migrate.sources.reference import ContainerRef, FolderRef, InventoryRef, NamespaceRef, SourceRef
+
+
+def needs_cloud(ref: SourceRef) -> bool:
+    """Whether listing or fetching the source calls OVHcloud: not for a folder, nor an inventory with its files."""
+    match ref:
+        case NamespaceRef() | ContainerRef():
+            return True
+        case FolderRef():
+            return False
+        case InventoryRef():
+            try:
+                models = list_inventory(ref).models
+            except MigrateError:
+                return False  # listing it says what is wrong
+            return any(isinstance(model.location, ContainerLocation) for model in models)
+
+
+def list_models(ref: SourceRef, cloud: Cloud | None, recognise: Recognise) -> Listing:
+    """List the models of a source.
+
+    Args:
+        ref: The source.
+        cloud: Where OVHcloud's API is; None is enough for folders and inventories.
+        recognise: Tells a model's format from a file's name, size and bytes (``formats.recognise``).
+
+    Raises:
+        ConfigurationError: An unknown namespace or container, ML Serving gone, or what the session raises.
+        UsageError: No such folder or file, or a broken inventory.
+    """
+    match ref:
+        case NamespaceRef():
+            return list_namespace(_needed(cloud), ref)
+        case ContainerRef():
+            return list_container(_needed(cloud), ref, recognise)
+        case FolderRef():
+            return list_folder(ref.path, ref.canonical, recognise)
+        case InventoryRef():
+            return list_inventory(ref)
+
+
+def _needed(cloud: Cloud | None) -> Cloud:
+    if cloud is None:
+        message = "this source needs a cloud"
+        raise ValueError(message)
+    return cloud
