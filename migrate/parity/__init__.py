@@ -1,1 +1,1 @@
-"""The proof: samples, recording, replay and comparison."""
+"""The proof: sample requests, recordings of reference answers, comparison and replay."""

@@ -1,0 +1,210 @@
+"""Whether a new answer is the old one: per tensor, with a tolerance that belongs to its dtype."""
+
+import ctypes
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from migrate.core.values import Mismatch, Sample, Tolerance
+from migrate.parity.tensors import Tensor, read_tensor
+
+DEFAULT_TOLERANCES: Final[Mapping[str, Tolerance]] = {
+    "float": Tolerance(relative=1e-5, absolute=1e-6),
+    "double": Tolerance(relative=1e-9, absolute=1e-12),
+}
+"""By dtype; integers, strings and booleans are exact (field notes, 9)."""
+
+_NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What an endpoint answered: HTTP status, the JSON object in the body (None where there is none), the text."""
+
+    status: int
+    body: dict[str, Any] | None
+    text: str
+
+
+def compare_answers(
+    sample: Sample,
+    answer: Answer,
+    settings: Mapping[str, object],
+    tolerances: Mapping[str, Tolerance] = DEFAULT_TOLERANCES,
+    *,
+    engine_tensors: bool = False,
+) -> tuple[float | None, tuple[Mismatch, ...]]:
+    """Compare an answer with the sample's reference.
+
+    Args:
+        sample: The request and its reference answer.
+        answer: The new answer.
+        settings: The model's settings; its outputs say the dtypes.
+        tolerances: By dtype.
+        engine_tensors: The reference holds tensors of the engine with all their dimensions, so dimensions of size 1
+            are dropped on both sides; else the bodies are compared as they are, shapes included.
+
+    Returns:
+        The largest absolute difference of any number (None when none was compared), and one mismatch for each tensor
+        that differs beyond tolerance, at the value that differs most.
+    """
+    if answer.status != sample.status:
+        text = f"answered {answer.status} where {sample.status} was expected"
+        return None, (_whole(sample, "", str(sample.status), _status_text(answer), text),)
+    if sample.status != 200:
+        return None, _compare_errors(sample, answer)
+    if answer.body is None:
+        return None, (_whole(sample, "", "a JSON object", answer.text[:200], "answered no JSON object"),)
+    reference, types = sample.answer or {}, output_types(settings)
+    worst: float | None = None
+    found: list[Mismatch] = []
+    for name in [*reference, *(name for name in answer.body if name not in reference)]:
+        if name not in answer.body:
+            found.append(_whole(sample, name, "present", "missing", f"the tensor {name!r} is missing"))
+        elif name not in reference:
+            found.append(_whole(sample, name, "missing", "present", f"the tensor {name!r} was not there before"))
+        else:
+            old, new = read_tensor(reference[name]), read_tensor(answer.body[name])
+            difference, mismatch = _compare_tensors(
+                sample, name, old, new, types.get(name), tolerances, squeeze=engine_tensors
+            )
+            worst = _larger(worst, difference)
+            found += [mismatch] if mismatch else []
+    return worst, tuple(found)
+
+
+def output_types(settings: Mapping[str, object]) -> dict[str, str]:
+    """The dtype of every name that an answer of the model may hold: tensors, or their columns where it has some."""
+    types: dict[str, str] = {}
+    outputs: Any = settings.get("outputs", [])
+    for field in outputs:
+        for part in field.get("fields") or [field]:
+            types[str(part["name"])] = str(part.get("type") or field["type"])
+    return types
+
+
+def _compare_errors(sample: Sample, answer: Answer) -> tuple[Mismatch, ...]:
+    old = str((sample.answer or {}).get("message", ""))
+    new = str((answer.body or {}).get("message", ""))
+    if old == new:
+        return ()
+    return (_whole(sample, "", old, new, f"the message of the error {sample.status} differs"),)
+
+
+def _status_text(answer: Answer) -> str:
+    message = (answer.body or {}).get("message", "")
+    return f"{answer.status} {message or answer.text[:200]}".strip()
+
+
+def _whole(sample: Sample, tensor: str, old: str, new: str, text: str) -> Mismatch:
+    where = f"sample {sample.name}: {text}"
+    return Mismatch(sample=sample.name, tensor=tensor, index=(), old=old, new=new, difference=None, text=where)
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one if other is None else max(one, other)
+
+
+def _compare_tensors(
+    sample: Sample,
+    name: str,
+    old: Tensor | None,
+    new: Tensor | None,
+    word: str | None,
+    tolerances: Mapping[str, Tolerance],
+    *,
+    squeeze: bool,
+) -> tuple[float | None, Mismatch | None]:
+    if old is None or new is None:
+        whose = "old" if old is None else "new"
+        return None, _whole(sample, name, "", "", f"the {whose} value of {name!r} is no tensor")
+    if squeeze:
+        old, new = old.squeezed(), new.squeezed()
+    if old.shape != new.shape:
+        shapes = (str(list(old.shape)), str(list(new.shape)))
+        return None, _whole(sample, name, *shapes, f"the tensor {name!r} has the shape {shapes[1]}, not {shapes[0]}")
+    worst: float | None = None
+    count, at, most = 0, 0, -1.0
+    for position, (one, other) in enumerate(zip(old.values, new.values, strict=True)):
+        difference, equal = compare_values(one, other, word, tolerances)
+        if difference is not None and math.isfinite(difference):
+            worst = _larger(worst, difference)
+        if not equal:
+            weight = math.inf if difference is None or not math.isfinite(difference) else difference
+            count, at, most = (count + 1, position, weight) if weight > most else (count + 1, at, most)
+    return worst, _mismatch(sample, name, old, new, word, at, count, tolerances) if count else None
+
+
+def _mismatch(
+    sample: Sample,
+    name: str,
+    old: Tensor,
+    new: Tensor,
+    word: str | None,
+    at: int,
+    count: int,
+    tolerances: Mapping[str, Tolerance],
+) -> Mismatch:
+    difference, _ = compare_values(old.values[at], new.values[at], word, tolerances)
+    finite = difference is not None and math.isfinite(difference)
+    values = (_show(old.values[at]), _show(new.values[at]))
+    index = old.index_of(at)
+    by = f", difference {difference:.6g}" if finite else ""
+    many = f" ({count} of {len(old.values)} values differ)" if len(old.values) > 1 else ""
+    return Mismatch(
+        sample=sample.name,
+        tensor=name,
+        index=index,
+        old=values[0],
+        new=values[1],
+        difference=difference if finite else None,
+        text=f"sample {sample.name}: {name!r} at {list(index)} was {values[0]} and is {values[1]}{by}{many}",
+    )
+
+
+def _show(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def compare_values(
+    old: object, new: object, word: str | None, tolerances: Mapping[str, Tolerance] = DEFAULT_TOLERANCES
+) -> tuple[float | None, bool]:
+    """The absolute difference of two values (None unless both are numbers), and whether they count as equal.
+
+    Args:
+        old: The reference value, as JSON has it.
+        new: The new value.
+        word: The tensor's declared type; None where the model declares no such tensor.
+        tolerances: By dtype.
+    """
+    if word in ("string", "boolean") or isinstance(old, bool) or isinstance(new, bool):
+        return None, type(old) is type(new) and old == new
+    floating = word in ("float", "double") or (word is None and (isinstance(old, float) or isinstance(new, float)))
+    one, other = _number(old, floating), _number(new, floating)
+    if one is None or other is None:
+        return None, one is other and type(old) is type(new) and old == new
+    if not floating:
+        return float(abs(one - other)), one == other and type(old) is type(new)
+    if word == "float":
+        # both sides as float32: their texts may be the shortest of either precision
+        one, other = ctypes.c_float(one).value, ctypes.c_float(other).value
+    if one == other:
+        return 0.0, True
+    if math.isnan(one) or math.isnan(other):
+        return None, math.isnan(one) and math.isnan(other)
+    difference = abs(one - other)
+    limit = tolerances["double" if word == "double" else "float"]
+    return difference, math.isfinite(one) and difference <= limit.absolute + limit.relative * abs(one)
+
+
+def _number(value: object, floating: bool) -> float | None:
+    if isinstance(value, str) and floating:
+        return _NON_FINITE.get(value)
+    if not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if floating else value
+    except OverflowError:  # an integer beyond the largest double
+        return math.inf if value > 0 else -math.inf

@@ -1,0 +1,153 @@
+"""Sample requests made from a model's signature: the same for the same seed, and legal for the types declared."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from migrate.core.values import Sample
+
+Field = Mapping[str, Any]
+
+_MAXIMUM_VALUES: Final = 200_000  # numbers in one request: some megabytes of JSON
+_WORDS: Final = ("a", "b", "c", "yes", "no", "1", "2", "other")
+_EDGE_WORDS: Final = ("", "é", "a longer text, with a comma", "0")
+_IMAGE_SIDE: Final = 32  # pixels, where the model leaves height and width free
+
+
+class _Kind(Struct, frozen=True):
+    """A kind of request: rows in the batch, size of other free dimensions, by columns or tensors, edge values."""
+
+    name: str
+    rows: int
+    free: int
+    columns: bool = False
+    edges: bool = False
+
+
+_KINDS: Final = (
+    _Kind("single", 1, 8),
+    _Kind("batch", 3, 4),
+    _Kind("columns", 2, 1, columns=True),
+    _Kind("edges", 4, 1, edges=True),
+    _Kind("larger-batch", 16, 16),
+)
+
+
+def generate(settings: Mapping[str, object], *, seed: int, count: int = 5) -> tuple[Sample, ...]:
+    """Requests to ``/eval`` for a model.
+
+    A single row, batches, values at the edges of what is usual, and, for inputs with named columns, requests by
+    column. Values that no type forbids may still be refused by a model (an index out of its range): whoever records
+    the answers leaves such samples out.
+
+    Args:
+        settings: The model's settings (``inputs`` as ``/describe`` prints them, ``rolling_windows_size``).
+        seed: Equal seeds give equal requests.
+        count: How many; fewer where a single request is already very large.
+    """
+    inputs: Any = settings["inputs"]
+    size: Any = settings.get("rolling_windows_size", 1)
+    window = max(1, int(size))
+    engine: Any = settings.get(str(settings.get("engine", "")), {})
+    words: Mapping[str, Sequence[str]] = engine.get("words", {})
+    smallest = sum(math.prod(_sizes(field, 1, 1)) for field in inputs)
+    count = min(count, max(1, 5 * _MAXIMUM_VALUES // max(1, smallest)))
+    samples = []
+    for number in range(count):
+        kind = _KINDS[number % len(_KINDS)]
+        if kind.columns and not any(_by_columns(field, window) for field in inputs):
+            kind = _Kind("batch", 2, 2)
+        random = Random(f"{seed}/{number}")  # noqa: S311 - samples, not secrets
+        rows = max(1, min(kind.rows, _MAXIMUM_VALUES // max(1, smallest)))
+        request: dict[str, object] = {}
+        for field in inputs:
+            request |= _request_part(
+                field, msgspec.structs.replace(kind, rows=rows), window, random, words.get(str(field["name"]), ())
+            )
+        samples.append(Sample(name=f"{number + 1}-{kind.name}", request=request))
+    return tuple(samples)
+
+
+def _request_part(field: Field, kind: _Kind, window: int, random: Random, words: Sequence[str]) -> dict[str, object]:
+    """What the request says of one input: its tensor, or one vector for each of its columns."""
+    rows = kind.rows + window - 1
+    if _by_columns(field, window) and (kind.columns or window > 1):
+        columns = {}
+        for column in field["fields"]:
+            value = _source(column, kind, random, words)
+            columns[column["name"]] = value() if rows == 1 else [value() for _ in range(rows)]
+        return columns
+    sizes = _sizes(field, kind.rows, kind.free)
+    if window > 1 and sizes:
+        # each row of a window travels once: [rows, width] becomes [rows - window + 1, window, width]
+        sizes = [rows, *sizes[1:]]
+        if len(sizes) > 1 and math.prod(sizes[1:]) % window == 0:
+            sizes = [rows, math.prod(sizes[1:]) // window]
+    return {str(field["name"]): _nested(sizes, _source(field, kind, random, words))}
+
+
+def _by_columns(field: Field, window: int) -> bool:
+    """Whether an input's columns make up the whole tensor, each at an index of its own."""
+    columns = field.get("fields") or []
+    shape = field.get("shape") or []
+    indexes = sorted(column["index"] for column in columns if column["index"] is not None)
+    whole = indexes == list(range(len(columns))) and bool(columns)
+    return whole and len(shape) == 2 and shape[1] in (-1, len(columns) * window)
+
+
+def _sizes(field: Field, rows: int, free: int) -> list[int]:
+    """The shape of one request's tensor."""
+    layout = (field.get("image_transformer") or {}).get("image_shape")
+    sizes = []
+    for position, size in enumerate(field.get("shape", [-1])):
+        if size != -1:
+            sizes.append(int(size))
+        elif layout and layout[position] in ("HEIGHT", "WIDTH"):
+            sizes.append(_IMAGE_SIDE)
+        else:
+            sizes.append(rows if position == 0 else free)
+    return sizes
+
+
+def _nested(sizes: Sequence[int], value: Callable[[], object]) -> object:
+    if not sizes:
+        return value()
+    return [_nested(sizes[1:], value) for _ in range(sizes[0])]
+
+
+def _source(field: Field, kind: _Kind, random: Random, words: Sequence[str]) -> Callable[[], object]:
+    """A supply of legal values of a field or column."""
+    word = str(field["type"])
+    if word == "string":
+        known = field.get("values") or words
+        return lambda: _choice(random, known or (_EDGE_WORDS if kind.edges else _WORDS))
+    if word == "boolean":
+        return lambda: random.random() < 0.5
+    if field.get("image_transformer"):
+        pixel = (lambda: _choice(random, (0, 255))) if kind.edges else (lambda: int(random.random() * 256))
+        return pixel if word in ("integer", "long") else (lambda: float(pixel()))
+    low, high = _bounds(field, (0.0, 1.0) if kind.rows == 1 else (-2.0, 8.0))
+    if word in ("integer", "long"):
+        if kind.edges:
+            return lambda: _choice(random, (0, 1, 2))
+        return lambda: max(0, math.floor(low + random.random() * (high - low) + 0.5))
+    if kind.edges and not field.get("continuous_domain") and not field.get("continuousDomain"):
+        return lambda: _choice(random, (0.0, 1.0, -1.0, 0.1, 1e-6, 1000.0))
+    return lambda: round(low + random.random() * (high - low), 4)
+
+
+def _choice(random: Random, values: Sequence[Any]) -> Any:
+    return values[int(random.random() * len(values))]
+
+
+def _bounds(field: Field, usual: tuple[float, float]) -> tuple[float, float]:
+    domain = field.get("continuous_domain") or field.get("continuousDomain") or ()
+    for part in domain:
+        low, high = part.get("lowerBound"), part.get("upperBound")
+        if low is not None and high is not None and math.isfinite(high - low) and low <= high:
+            return float(low), float(high)
+    return usual
