@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import migrate
@@ -14,6 +11,7 @@ from migrate.images import server_code, tarstream, wheels
 from migrate.images.base import Base, locate_base, look_into
 from migrate.images.build import build_image, read_image
 from migrate.images.bytecode import compile_folder
+from migrate.images.disk import disk_errors, scratch_folder
 from migrate.images.dockerfile import Values, dockerfile
 from migrate.images.engine import PLATFORM, Engine
 from migrate.images.locks import exclusive
@@ -21,6 +19,7 @@ from migrate.images.templates import Template, template_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 _RECIPE: Final = "1"  # the version of how the pieces are put together here
 
@@ -81,25 +80,22 @@ def build_runtime(
         base=base.image_id,
     )
     progress_text("building the runtime's image")
-    scratch = Path(tempfile.mkdtemp(prefix="server-", dir=_partial(store)))
-    try:
+    percent = -1
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal percent
+        if total and done * 100 // total // 25 > percent:
+            percent = done * 100 // total // 25
+            progress_text(f"building the runtime's image: {done / 1e6:.0f} of {total / 1e6:.0f} MB sent")
+
+    with disk_errors(), scratch_folder(store, "server-") as scratch:
         server_code.copy_server(scratch)
         compile_folder(scratch, server_code.IMAGE_PATH, python=base.python, engine=engine, base=base.image_id)
         values = Values(stage="runtime", tool_version=migrate.__version__, base=base.reference)
         text = dockerfile(template, values).encode()
         entries = [tarstream.content("Dockerfile", text), *runtime_layers(packages, scratch)]
-        percent = -1
-
-        def progress(done: int, total: int | None) -> None:
-            nonlocal percent
-            if total and done * 100 // total // 25 > percent:
-                percent = done * 100 // total // 25
-                progress_text(f"building the runtime's image: {done / 1e6:.0f} of {total / 1e6:.0f} MB sent")
-
         arguments = {"BASE": base.reference}
         return build_image(engine, entries, tag=tag, progress=progress, arguments=arguments, cache=cache)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def runtime_layers(packages: Path, server: Path) -> Iterator[tarstream.Entry]:
@@ -118,9 +114,3 @@ def _nested(layer: str, path: str) -> Iterator[tarstream.Entry]:
     for part in path.strip("/").split("/"):
         name = f"{name}/{part}"
         yield tarstream.folder(name)
-
-
-def _partial(store: Path) -> Path:
-    folder = store / "partial"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -8,13 +8,13 @@ import io
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
 from migrate.images.bytecode import compile_folder
+from migrate.images.disk import disk_errors, disk_full, scratch_folder
 from migrate.images.locks import exclusive
 from migrate.images.uv_settings import uv_environment
 
@@ -62,19 +62,13 @@ def vendor(
         if made.is_dir():
             return made
         progress_text("fetching the wheels of the runtime")
-        partial = store / "partial"
-        partial.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="wheels-", dir=partial))
-        try:
+        with disk_errors(), scratch_folder(store, "wheels-") as folder:
             uv_install(lock, ["--target", str(folder), "--python-platform", UV_PLATFORM, "--python-version", python])
             _drop_of_installer(folder)
             progress_text("compiling the runtime's packages")
             compile_folder(folder, IMAGE_PATH, python=python, engine=engine, base=base)
             made.parent.mkdir(exist_ok=True)
-            folder.chmod(0o755)
             folder.rename(made)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
     return made
 
 
@@ -98,9 +92,7 @@ def uv_install(lock: Path, arguments: Sequence[str], environ: Mapping[str, str] 
         return
     said = " ".join(line.strip() for line in done.stderr.strip().splitlines())
     if "no space left on device" in said.lower():
-        raise LocalError(
-            "The disk of this machine is full.", code="disk-full", next_step="Free some space and run again."
-        )
+        raise disk_full()
     raise LocalError(
         f"The wheels of the runtime could not be fetched: {said[-600:]}",
         code="wheels-failed",

@@ -1,0 +1,51 @@
+"""Failures of this machine's disk as sentences."""
+
+import contextlib
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from migrate.core.errors import LocalError
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """Turn errors of reading and writing files inside the block into LocalError ``disk-full`` or ``disk``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise disk_full() from error
+        if error.errno is None:
+            raise  # no disk said this
+        where = f" {error.filename}" if error.filename else ""
+        raise LocalError(
+            f"The disk of this machine refuses{where}: {error.strerror or error}.",
+            code="disk",
+            next_step="See to the folder's permissions, or choose another with --workspace, and run again.",
+        ) from error
+
+
+def disk_full() -> LocalError:
+    """No space is left on this machine."""
+    return LocalError(
+        "The disk of this machine is full.", code="disk-full", next_step="Free some space and run the command again."
+    )
+
+
+@contextlib.contextmanager
+def scratch_folder(store: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in the content store's ``partial``, readable by others; gone at the end unless it was renamed."""
+    partial = store / "partial"
+    partial.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=partial))
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
