@@ -10,7 +10,7 @@ import msgspec
 
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.onnx_tensors import inside
-from migrate.formats.recognition import MANIFEST_TYPES
+from migrate.formats.recognise import MANIFEST_TYPES
 
 MAXIMUM_SIZE: Final = 64 * 1024 * 1024
 

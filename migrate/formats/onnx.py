@@ -13,8 +13,17 @@ from migrate.formats.onnx_tensors import TensorCheck
 from migrate.formats.wire import Read, Wire, WireError
 
 # TensorProto.DataType -> the old runtime's word (contract, 6.1)
-TYPES: Final = {1: "float", 11: "double", 6: "integer", 7: "long", 9: "boolean", 8: "string"}
-_FOLDED_OUTPUTS: Final = {10: "float", 12: "integer", 13: "long"}
+_WORDS: Final = {
+    1: "float",
+    11: "double",
+    6: "integer",
+    7: "long",
+    9: "boolean",
+    8: "string",
+    10: "float",
+    12: "integer",
+    13: "long",  # float16, uint32 and uint64 are folded
+}
 _DTYPE_NAMES: Final = (
     *("undefined", "float", "uint8", "int8", "uint16", "int16", "int32"),
     *("int64", "string", "bool", "float16", "double", "uint32", "uint64"),
@@ -68,6 +77,13 @@ def describe(read: Read, size: int, files: Mapping[str, int] | None) -> Descript
         )
     inputs = _guard(lambda: _inputs(wire, model))
     outputs, zipmap = _guard(lambda: _outputs(wire, model, any(_is_dynamic(value.type) for value in inputs)))
+    if not inputs:
+        raise FormatError(
+            "no-inputs",
+            "The model has no inputs: every request would get the same answer.",
+            "Check with its author that this is the model.",
+            verdict="unsupported",
+        )
     fields = {value.name: _input_field(value) for value in inputs}
     return Description(
         inputs=[fields[name] for name in java_hash_order(fields)],
@@ -157,7 +173,7 @@ def _is_dynamic(value_type: ValueType) -> bool:
 def _input_field(value: Value) -> dict[str, object]:
     if value.type.kind != "tensor":
         raise _unsupported("input", value, f"is a {_kind_name(value.type)}, and requests hold tensors")
-    word = TYPES.get(value.type.element)
+    word = _WORDS.get(value.type.element)
     if word is None:
         raise _unsupported("input", value, f"has the dtype {dtype_name(value.type.element)}")
     # the engine's Java binding gave no rank for a tensor of undeclared shape, which made it a scalar
@@ -179,7 +195,8 @@ def _outputs(wire: Wire, model: Model, dynamic: bool) -> tuple[list[dict[str, ob
         if value.name in maps:
             found: Labels = labels.get(value.name, [])
             fields.append(_zipmap_field(value, found))
-            zipmap[value.name] = {"labels": found}
+            if found:
+                zipmap[value.name] = {"labels": found}
         else:
             fields.append(_output_field(value, dynamic))
     if not fields:
@@ -207,7 +224,7 @@ def _zipmap_field(value: Value, labels: Labels) -> dict[str, object]:
 def _output_field(value: Value, dynamic: bool) -> dict[str, object]:
     if value.type.kind != "tensor":
         raise _unsupported("output", value, f"is a {_kind_name(value.type)}")
-    word = TYPES.get(value.type.element) or _FOLDED_OUTPUTS.get(value.type.element)
+    word = _WORDS.get(value.type.element)
     if word is None:
         raise _unsupported("output", value, f"has the dtype {dtype_name(value.type.element)}")
     if value.type.shape is None:

@@ -5,9 +5,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import Struct
+import msgspec
 
-from migrate.core.values import Mismatch, Sample, Tolerance
+from migrate.core.values import Mismatch, Recording, Sample, Tolerance
+from migrate.parity.answer import Answer
 from migrate.parity.tensors import Tensor, read_tensor
 
 DEFAULT_TOLERANCES: Final[Mapping[str, Tolerance]] = {
@@ -17,14 +18,6 @@ DEFAULT_TOLERANCES: Final[Mapping[str, Tolerance]] = {
 """By dtype; integers, strings and booleans are exact (field notes, 9)."""
 
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-class Answer(Struct, frozen=True, kw_only=True):
-    """What an endpoint answered: HTTP status, the JSON object in the body (None where there is none), the text."""
-
-    status: int
-    body: dict[str, Any] | None
-    text: str
 
 
 def compare_answers(
@@ -61,9 +54,9 @@ def compare_answers(
     found: list[Mismatch] = []
     for name in [*reference, *(name for name in answer.body if name not in reference)]:
         if name not in answer.body:
-            found.append(_whole(sample, name, "present", "missing", f"the tensor {name!r} is missing"))
+            found.append(_whole(sample, name, "present", "missing", "is missing"))
         elif name not in reference:
-            found.append(_whole(sample, name, "missing", "present", f"the tensor {name!r} was not there before"))
+            found.append(_whole(sample, name, "missing", "present", "was not there before"))
         else:
             old, new = read_tensor(reference[name]), read_tensor(answer.body[name])
             difference, mismatch = _compare_tensors(
@@ -89,7 +82,15 @@ def _compare_errors(sample: Sample, answer: Answer) -> tuple[Mismatch, ...]:
     new = str((answer.body or {}).get("message", ""))
     if old == new:
         return ()
-    return (_whole(sample, "", old, new, f"the message of the error {sample.status} differs"),)
+    return (
+        _whole(
+            sample,
+            "",
+            old,
+            new,
+            f"the message of the error {sample.status} differs: was {old[:200]!r}, is {new[:200]!r}",
+        ),
+    )
 
 
 def _status_text(answer: Answer) -> str:
@@ -98,8 +99,7 @@ def _status_text(answer: Answer) -> str:
 
 
 def _whole(sample: Sample, tensor: str, old: str, new: str, text: str) -> Mismatch:
-    where = f"sample {sample.name}: {text}"
-    return Mismatch(sample=sample.name, tensor=tensor, index=(), old=old, new=new, difference=None, text=where)
+    return Mismatch(sample=sample.name, tensor=tensor, index=(), old=old, new=new, difference=None, text=text)
 
 
 def _larger(one: float | None, other: float | None) -> float | None:
@@ -118,12 +118,12 @@ def _compare_tensors(
 ) -> tuple[float | None, Mismatch | None]:
     if old is None or new is None:
         whose = "old" if old is None else "new"
-        return None, _whole(sample, name, "", "", f"the {whose} value of {name!r} is no tensor")
+        return None, _whole(sample, name, "", "", f"is no tensor in the {whose} answer")
     if squeeze:
         old, new = old.squeezed(), new.squeezed()
     if old.shape != new.shape:
         shapes = (str(list(old.shape)), str(list(new.shape)))
-        return None, _whole(sample, name, *shapes, f"the tensor {name!r} has the shape {shapes[1]}, not {shapes[0]}")
+        return None, _whole(sample, name, *shapes, f"has the shape {shapes[1]}, not {shapes[0]}")
     worst: float | None = None
     count, at, most = 0, 0, -1.0
     for position, (one, other) in enumerate(zip(old.values, new.values, strict=True)):
@@ -159,7 +159,7 @@ def _mismatch(
         old=values[0],
         new=values[1],
         difference=difference if finite else None,
-        text=f"sample {sample.name}: {name!r} at {list(index)} was {values[0]} and is {values[1]}{by}{many}",
+        text=f"was {values[0]} and is {values[1]}{by}{many}",
     )
 
 
@@ -208,3 +208,18 @@ def _number(value: object, floating: bool) -> float | None:
         return float(value) if floating else value
     except OverflowError:  # an integer beyond the largest double
         return math.inf if value > 0 else -math.inf
+
+
+def recorded_json(recording: Recording) -> bytes | None:
+    """``recorded.json``, which the server checks itself against before it is ready; None where there is nothing.
+
+    Only generated samples travel in an image: a customer's may be personal data.
+    """
+    samples = [
+        {"name": sample.name, "request": sample.request, "answer": sample.answer}
+        for sample in recording.samples
+        if sample.generated and sample.answer is not None and sample.status == 200
+    ]
+    if not samples:
+        return None
+    return msgspec.json.encode({"tolerances": dict(DEFAULT_TOLERANCES), "samples": samples})

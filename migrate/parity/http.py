@@ -8,8 +8,7 @@ import tenacity
 from migrate.core.errors import RemoteError
 from migrate.core.secret import Secret
 from migrate.core.values import Sample
-from migrate.parity.compare import Answer
-from migrate.parity.recording import Call
+from migrate.parity.answer import Answer, Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +52,7 @@ def http_caller(url: str, token: Secret | None, *, timeout: float) -> Call:
     return call
 
 
-def http_describe(url: str, token: Secret | None, *, timeout: float) -> dict[str, Any]:
+def describe_at(url: str, token: Secret | None, *, timeout: float) -> dict[str, Any]:
     """The answer of ``GET {url}/describe``.
 
     Raises:

@@ -1,6 +1,6 @@
 """Recordings: sample requests with the answers to hold the new app against, made before anything is built."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,10 +8,21 @@ import msgspec
 
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
 from migrate.core.values import Recording, Sample
-from migrate.parity.compare import DEFAULT_TOLERANCES, Answer
+from migrate.parity.answer import Answer, Call
+from migrate.parity.http import describe_at, http_caller
 
-Call = Callable[[Sample], Answer]
-"""How one endpoint is asked: the sample's request in, its answer out."""
+__all__ = [
+    "REFERENCE_SCRIPT",
+    "Answer",
+    "Call",
+    "describe_at",
+    "http_caller",
+    "record_customer",
+    "record_live",
+    "record_reference",
+    "record_self",
+    "reference_lines",
+]
 
 REFERENCE_SCRIPT: Final[Mapping[str, Path]] = {"onnx": Path(__file__).parent / "references" / "onnx.py"}
 """By runtime: the script that answers samples with the engine alone; see its docstring for the lines it reads."""
@@ -139,18 +150,3 @@ def record_self(samples: Sequence[Sample], *, seed: int = 0) -> Recording:
     """Requests without reference answers: all that can be shown is that the new app answers well-formed."""
     bare = tuple(msgspec.structs.replace(sample, answer=None, status=200) for sample in samples)
     return Recording(level="self", origin="no reference", samples=bare, seed=seed)
-
-
-def recorded_json(recording: Recording) -> bytes | None:
-    """``recorded.json``, which the server checks itself against before it is ready; None where there is nothing.
-
-    Only generated samples travel in an image: a customer's may be personal data.
-    """
-    samples = [
-        {"name": sample.name, "request": sample.request, "answer": sample.answer}
-        for sample in recording.samples
-        if sample.generated and sample.answer is not None and sample.status == 200
-    ]
-    if not samples:
-        return None
-    return msgspec.json.encode({"tolerances": dict(DEFAULT_TOLERANCES), "samples": samples})

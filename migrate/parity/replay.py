@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from migrate.core.values import Mismatch, Parity, Recording, Sample, Tolerance
-from migrate.parity.compare import DEFAULT_TOLERANCES, Answer, compare_answers, output_types
-from migrate.parity.recording import Call
+from migrate.parity.answer import Answer, Call
+from migrate.parity.compare import DEFAULT_TOLERANCES, compare_answers, output_types
 from migrate.parity.tensors import read_tensor
 
 _MAXIMUM_MISMATCHES: Final = 100
@@ -79,12 +79,12 @@ def well_formed(sample: Sample, answer: Answer, settings: Mapping[str, object]) 
     found = []
     for name, word in output_types(settings).items():
         if name not in answer.body:
-            found.append(_problem(sample, name, word, "missing", f"the tensor {name!r} is missing"))
+            found.append(_problem(sample, name, word, "missing", "is missing"))
             continue
         tensor = read_tensor(answer.body[name])
         wrong = None if tensor is None else next((v for v in tensor.values if not _is_legal(v, word)), tensor)
         if tensor is None or wrong is not tensor:
-            found.append(_problem(sample, name, word, str(wrong)[:80], f"{name!r} is no tensor of type {word}"))
+            found.append(_problem(sample, name, word, str(wrong)[:80], f"is no tensor of type {word}"))
     return tuple(found)
 
 
@@ -100,7 +100,7 @@ def compare_describe(old: Mapping[str, object], new: Mapping[str, object]) -> tu
     if place is None:
         return ()
     where, one, other = place
-    text = f"/describe differs at {where or 'its top'}: was {one}, is {other}"
+    text = f"/describe was {one} there and is {other}"
     return (Mismatch(sample="describe", tensor=where, index=(), old=one, new=other, difference=None, text=text),)
 
 
@@ -124,5 +124,4 @@ def _short(value: object) -> str:
 
 
 def _problem(sample: Sample, tensor: str, old: str, new: str, text: str) -> Mismatch:
-    where = f"sample {sample.name}: {text}"
-    return Mismatch(sample=sample.name, tensor=tensor, index=(), old=old, new=new, difference=None, text=where)
+    return Mismatch(sample=sample.name, tensor=tensor, index=(), old=old, new=new, difference=None, text=text)

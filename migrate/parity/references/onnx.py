@@ -36,6 +36,14 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
+FOLDED: dict[str, type[Any]] = {
+    "tensor(float16)": np.float16,
+    "tensor(uint32)": np.uint32,
+    "tensor(uint64)": np.uint64,
+}
+"""What the engine declares by other words than ``/describe`` has."""
+
+
 class RefusedError(Exception):
     """The request does not fit the model's inputs."""
 
@@ -55,6 +63,9 @@ def answer(line: Mapping[str, Any], root: Path) -> dict[str, Any]:
     session = open_session(str(root / line["entry"]), bool(line.get("embedded")))
     window = max(1, int(line.get("rolling_windows_size", 1)))
     feed = {field["name"]: input_array(field, line["request"], window) for field in line["inputs"]}
+    for node in session.get_inputs():
+        if node.type in FOLDED and node.name in feed:
+            feed[node.name] = feed[node.name].astype(FOLDED[node.type])
     names = [node.name for node in session.get_outputs() if not node.type.startswith("map(")]
     raw = dict(zip(names, session.run(names, feed), strict=True))
     zipmap = line.get("zipmap", {})

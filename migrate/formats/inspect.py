@@ -12,7 +12,7 @@ from migrate.formats.files import open_file
 from migrate.formats.manifest import MAXIMUM_SIZE, OnnxManifest, invalid, read_onnx, read_type
 from migrate.formats.onnx import Description, describe
 from migrate.formats.others import format_of, unsupported_yet
-from migrate.formats.recognition import recognise
+from migrate.formats.recognise import recognise
 from migrate.formats.wire import Read
 
 SCHEMA: Final = 1
