@@ -110,6 +110,11 @@ class Session:
             found: T = self._shared[key]
             return found
 
+    def pause(self, seconds: float) -> None:
+        """Sleep, unless ``stop`` is set: then raise Interrupted."""
+        if seconds > 0 and self.stop.wait(seconds):
+            raise Interrupted
+
     def close(self) -> None:
         """Close every pooled connection."""
         with self._lock:
@@ -137,7 +142,7 @@ class Session:
             retry=tenacity.retry_if_exception_type(_Again),
             stop=tenacity.stop_after_attempt(self._retry.attempts),
             wait=wait,
-            sleep=self._sleep,
+            sleep=self.pause,
             reraise=True,
         )
         try:
@@ -158,7 +163,7 @@ class Session:
         client = self._client()
         if signed and self._credentials.application_key:
             self._read_clock()
-        self._sleep(self._bucket.reserve())
+        self.pause(self._bucket.reserve())
         try:
             response = client.raw_call(method, path, body, need_auth=signed)
         except requests.RequestException as error:
@@ -201,10 +206,6 @@ class Session:
             if not isinstance(seconds, int):
                 raise RemoteError("OVHcloud answers its time in a form that is no number.", code="unexpected-answer")
             self._time_delta = seconds - int(time.time())
-
-    def _sleep(self, seconds: float) -> None:
-        if seconds > 0 and self.stop.wait(seconds):
-            raise Interrupted
 
 
 class _ClockRefusal(Exception):  # noqa: N818 - a signal of this module, never seen outside

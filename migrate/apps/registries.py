@@ -1,0 +1,133 @@
+"""Registries: the platform's shared one and the user that logs in to it, and private ones that AI Deploy may pull."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError
+from migrate.core.secret import Secret
+from migrate.core.text import printable
+from migrate.ovhcloud import authorization as platform
+from migrate.ovhcloud import capabilities, registries, users
+from migrate.ovhcloud.session import Cloud
+
+ROLES: Final = ("ai_training_operator",)
+_USER_TIMEOUT: Final = 120.0
+
+
+def shared_registry(cloud: Cloud, region: str) -> str:
+    """The address of the region's shared registry (for tests; it may be purged), without a scheme.
+
+    Raises:
+        ConfigurationError: ``unknown-region``.
+        NeedsYouError: ``no-shared-registry``.
+    """
+    try:
+        address = bare(capabilities.region(cloud, region).registry_url)
+    except ConfigurationError as error:
+        if error.code != "not-found":
+            raise
+        there = ", ".join(sorted(found.id for found in capabilities.regions(cloud)))
+        raise ConfigurationError(
+            f"AI Deploy has no region {printable(region)}.",
+            code="unknown-region",
+            next_step=f"Choose one with --region: {there}.",
+            query_id=error.query_id,
+        ) from error
+    if not address:
+        raise NeedsYouError(
+            f"The region {printable(region)} has no shared registry.",
+            code="no-shared-registry",
+            next_step="Give a registry of your own with --registry.",
+        )
+    return address
+
+
+def bare(url: str) -> str:
+    """A registry's address as image names have it: no scheme, no slash at the end."""
+    return url.strip().removeprefix("https://").removeprefix("http://").rstrip("/")
+
+
+def register(cloud: Cloud, region: str, url: str, username: str, password: Secret) -> str:
+    """Let AI Deploy pull from a private registry in one region; the registration's id.
+
+    AI Deploy reaches registries on port 443 only.
+    """
+    return registries.create(cloud, region=region, url=url, username=username, password=password).id
+
+
+def find_registration(cloud: Cloud, region: str, url: str) -> str | None:
+    """The id of the registration of this registry in this region, or None."""
+    for found in registries.registrations(cloud):
+        if found.region.upper() == region.upper() and bare(found.url or "") == bare(url):
+            return found.id
+    return None
+
+
+def unregister(cloud: Cloud, registration_id: str) -> bool:
+    """Delete a registration; True when it is gone, also when it was before."""
+    try:
+        registries.delete(cloud, registration_id)
+    except ConfigurationError as error:
+        if error.code != "not-found":
+            raise
+    return True
+
+
+def create_ai_user(
+    cloud: Cloud, description: str, *, on_created: Callable[[str], None] | None = None
+) -> tuple[str, str, Secret]:
+    """Make a user with the role AI Training Operator and wait until it can log in.
+
+    Args:
+        cloud: The project.
+        description: What the control panel shows.
+        on_created: Takes the user's id before it is waited for, to be written down.
+
+    Returns:
+        The user's id, name and password.
+
+    Raises:
+        RemoteError: ``user-not-ready``, or ``maybe-done`` when it may have been made.
+    """
+    made, password = users.create(cloud, description, ROLES)
+    user_id = str(made.id)
+    if on_created is not None:
+        on_created(user_id)
+    deadline, pause, status = time.monotonic() + _USER_TIMEOUT, 0.5, made.status
+    while status != "ok":
+        if time.monotonic() > deadline or status in {"deleted", "deleting", "disabled"}:
+            raise RemoteError(
+                f"The user {printable(made.username)} made for the registry is {printable(status)} and not ok.",
+                code="user-not-ready",
+                next_step="Run the command again.",
+            )
+        cloud.session.pause(pause)
+        pause = min(pause * 1.6, 10.0)
+        status = users.user(cloud, user_id).status
+    return user_id, made.username, password
+
+
+def find_ai_users(cloud: Cloud, description: str) -> tuple[str, ...]:
+    """The ids of the users with exactly this description: those of an earlier run whose id was never written."""
+    return tuple(str(user.id) for user in users.users(cloud) if user.description == description)
+
+
+def delete_user(cloud: Cloud, user_id: str) -> bool:
+    """Delete a user; True when it is gone, also when it was before."""
+    try:
+        users.delete(cloud, user_id)
+    except ConfigurationError as error:
+        if error.code != "not-found":
+            raise
+    return True
+
+
+def authorization(cloud: Cloud) -> bool:
+    """Whether AI Deploy is authorised in the project."""
+    return platform.authorized(cloud)
+
+
+def authorize(cloud: Cloud) -> None:
+    """Authorise AI Deploy in the project, which opens the project's object storage to it."""
+    platform.authorize(cloud)

@@ -1,0 +1,140 @@
+"""Waiting for apps: many threads wait, one listing a poll serves them all."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from migrate.apps.deploy import to_app
+from migrate.apps.polling import poll_seconds
+from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, NeedsYouError, RemoteError
+from migrate.core.text import printable
+from migrate.core.values import App
+from migrate.ovhcloud import apps
+from migrate.ovhcloud.session import Cloud
+
+_LOG_LINES: Final = 8
+_SERVING: Final = frozenset({"RUNNING", "STANDBY"})  # STANDBY: scaled to zero, woken by a request
+
+
+class Watcher:
+    """Follows apps of one project; the threads that wait share each listing."""
+
+    def __init__(self, cloud: Cloud, *, interval: float | None = None) -> None:
+        self._cloud = cloud
+        self._interval = poll_seconds() if interval is None else interval
+        self._lock = threading.Lock()
+        self._apps: dict[str, apps.App] = {}
+        self._read_at = float("-inf")
+
+    def wait_running(
+        self,
+        app_id: str,
+        *,
+        timeout: float,
+        on_state: Callable[[str], None],
+        stop: threading.Event,
+        image: str | None = None,
+    ) -> App:
+        """Wait until the app serves.
+
+        Args:
+            app_id: The app.
+            timeout: Seconds.
+            on_state: Takes each state as it is seen.
+            stop: Set to end early.
+            image: Where given, the app must have this image's reference.
+
+        Raises:
+            NeedsYouError: ``app-failed`` or ``app-stopped``, with the platform's reason and the last log lines.
+            RemoteError: ``app-error`` (the platform's side), ``app-timeout``, ``app-gone``.
+            Interrupted: ``stop`` was set.
+        """
+        deadline = time.monotonic() + timeout
+        seen, since = "", time.monotonic()  # what was true before this call says nothing about a new image
+        while True:
+            app = self._look(app_id, since)
+            if app.state != seen:
+                seen = app.state
+                on_state(seen)
+            if seen in _SERVING and image in {None, app.spec.image}:
+                return to_app(app)
+            if seen in {"FAILED", "ERROR", "STOPPED", "STOPPING", "DELETING", "DELETED"}:
+                raise ended(self._cloud, app)
+            if time.monotonic() > deadline:
+                raise RemoteError(
+                    f"The app {app_id} is not running after {timeout:.0f} s; it is {seen}{_info(app)}.",
+                    code="app-timeout",
+                    next_step="Run the command again: it goes on waiting for the same app.",
+                )
+            if stop.wait(self._interval):
+                raise Interrupted
+            since = time.monotonic() - self._interval / 2
+
+    def _look(self, app_id: str, since: float) -> apps.App:
+        """The app as a listing not older than ``since`` has it; one that the listing lacks is asked for by its id."""
+        with self._lock:
+            if self._read_at < since:
+                self._apps = {app.id: app for app in apps.apps(self._cloud)}
+                self._read_at = time.monotonic()
+            found = self._apps.get(app_id)
+        if found is not None:
+            return found
+        try:
+            return apps.app(self._cloud, app_id)
+        except ConfigurationError as error:
+            if error.code != "not-found":
+                raise
+            raise RemoteError(
+                f"The app {app_id} is gone: somebody deleted it.",
+                code="app-gone",
+                next_step="Run the command again; it makes another.",
+                query_id=error.query_id,
+            ) from error
+
+
+def wait_running(
+    cloud: Cloud, app_id: str, *, timeout: float, on_state: Callable[[str], None], stop: threading.Event
+) -> App:
+    """Wait for one app with the watcher that all users of the session share; see ``Watcher.wait_running``."""
+    watcher = cloud.session.shared(("watcher", cloud.project), lambda: Watcher(cloud))
+    return watcher.wait_running(app_id, timeout=timeout, on_state=on_state, stop=stop)
+
+
+def ended(cloud: Cloud, app: apps.App) -> MigrateError:
+    """The error for an app that will not run by itself: the platform's reason, and the app's last words."""
+    text = f"The app {app.id} is {app.state}{_info(app)}{_last_words(cloud, app.id)}."
+    if app.state == "FAILED":
+        return NeedsYouError(
+            text,
+            code="app-failed",
+            next_step="Read the reason and the log above: the image could not be pulled or run as it is. "
+            "Correct it and run the command again.",
+        )
+    if app.state == "ERROR":
+        return RemoteError(
+            text, code="app-error", next_step="This is on the platform's side: run the command again later."
+        )
+    return NeedsYouError(
+        text,
+        code="app-stopped",
+        next_step="Somebody or something stopped it: start it in the control panel, or `migrate undo` and run again.",
+    )
+
+
+def _info(app: apps.App) -> str:
+    info = app.status.info
+    if info is None or not (info.message or info.code):
+        return ""
+    return f": {printable(info.message.rstrip('.'), 500)} ({printable(info.code, 60)})"
+
+
+def _last_words(cloud: Cloud, app_id: str) -> str:
+    try:
+        lines = apps.log_lines(cloud, app_id)
+    except MigrateError:
+        return ""  # a log that cannot be read must not hide why the app ended
+    if not lines:
+        return ""
+    shown = "\n".join(f"  {printable(line.rstrip(), 300)}" for line in lines[-_LOG_LINES:])
+    return f"; its last log lines:\n{shown}\n"
