@@ -200,3 +200,14 @@ def check_body(contract: Contract, operation: Operation, *, given: bool, body: o
     if not given:
         raise Invalid("the body is missing")
     check_value(contract, body, expected[0].type, "body")
+
+
+def completed(contract: Contract, value: object, kind: str) -> object:
+    """A checked value with null for every nullable field that is missing, at all depths, as answers have it."""
+    if kind.endswith("[]") and isinstance(value, list):
+        return [completed(contract, item, kind[:-2]) for item in value]
+    model = contract.models.get(kind)
+    if model is None or model.enum is not None or not isinstance(value, dict):
+        return value
+    full = {name: None for name, field in model.fields.items() if field.nullable} | value
+    return {name: completed(contract, item, model.fields[name].type) for name, item in full.items()}

@@ -1,0 +1,137 @@
+"""How control.py speaks to the running process: a few routes under ``/sandbox`` that want the folder's own token."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from migrate.sandbox.errors import SandboxError
+from migrate.sandbox.faults import read_fault
+from migrate.sandbox.world import World
+
+HEADER = "X-Sandbox-Token"
+
+
+class Parts(Struct, kw_only=True):
+    """What of the sandbox really runs: "running", or why not; ``phase`` is what is being done before it is ready."""
+
+    ready: bool = False
+    phase: str = "starting"
+    apps: str = ""
+    registry: str = ""
+    legacy: str = ""
+
+
+class NewObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An object to put into a container (made if there is none); ``file`` is a path on this machine.
+
+    ``etag`` replaces the true MD5, as when the stored bytes have been damaged.
+    """
+
+    container: str
+    name: str
+    file: str
+    region: str = "GRA"
+    archive: bool = False
+    content_type: str = "application/octet-stream"
+    slo: bool = False
+    etag: str = ""
+
+
+class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Access rules for a fresh consumer key."""
+
+    rules: tuple[tuple[str, str], ...]
+
+
+class Admin:
+    """The routes."""
+
+    def __init__(self, world: World, parts: Parts, shut_down: Callable[[], None]) -> None:
+        self._world = world
+        self._parts = parts
+        self._shut_down = shut_down
+
+    def routes(self) -> list[Route]:
+        """The routes, each behind the token."""
+        return [
+            self._route("/sandbox/status", "GET", self._status),
+            self._route("/sandbox/stop", "POST", self._stop),
+            self._route("/sandbox/faults", "POST", self._fail),
+            self._route("/sandbox/faults", "DELETE", self._lift),
+            self._route("/sandbox/reset", "POST", self._reset),
+            self._route("/sandbox/objects", "POST", self._put),
+        ]
+
+    def _route(self, path: str, method: str, handler: Callable[[bytes, Request], object]) -> Route:
+        async def answer(request: Request) -> Response:
+            given = request.headers.get(HEADER, "")
+            if not secrets.compare_digest(given.encode(), self._world.identity.admin_token.encode()):
+                return JSONResponse({"message": "not allowed"}, 403)
+            body = await request.body()
+            try:
+                return JSONResponse(await asyncio.to_thread(handler, body, request))
+            except SandboxError as problem:
+                return JSONResponse({"message": str(problem)}, 400)
+
+        return Route(path, answer, methods=[method])
+
+    def _status(self, _body: bytes, _request: Request) -> object:
+        return {
+            **msgspec.to_builtins(self._parts),
+            "serving": self._world.serving,
+            "registry_address": self._world.registry_address,
+            "legacy_url": self._world.legacy.url if self._world.legacy else "",
+            "old_token": self._world.legacy.token if self._world.legacy else "",
+            "apps_count": len(self._world.apps.all()),
+            "faults": self._world.faults.names(),
+        }
+
+    def _stop(self, _body: bytes, _request: Request) -> object:
+        self._shut_down()
+        return {}
+
+    def _fail(self, body: bytes, _request: Request) -> object:
+        name = self._world.faults.add(read_fault(msgspec.json.decode(body)))
+        self._world.settle_registry()
+        return {"id": name}
+
+    def _lift(self, _body: bytes, request: Request) -> object:
+        count = self._world.faults.lift(request.query_params.get("id"))
+        self._world.settle_registry()
+        return {"lifted": count}
+
+    def _reset(self, _body: bytes, _request: Request) -> object:
+        self._world.faults.lift()
+        self._world.settle_registry()
+        self._world.apps.clear()
+        self._world.people.clear()
+        self._world.rate.fill()
+        self._world.keyring.reset()
+        self._world.authorized = self._world.options.authorized
+        self._world.lay_storage()
+        self._world.log.clear()
+        return {}
+
+    def _put(self, body: bytes, _request: Request) -> object:
+        try:
+            new = msgspec.json.decode(body, type=NewObject)
+        except msgspec.ValidationError as problem:
+            raise SandboxError(str(problem)) from None
+        store = self._world.objects
+        container = store.container(new.container, new.region, archive=new.archive)
+        file = store.new_file()
+        try:
+            shutil.copyfile(Path(new.file), file)
+        except OSError as problem:
+            message = f"{new.file} cannot be read: {problem.strerror}"
+            raise SandboxError(message) from None
+        item = store.put(container, new.name, file, content_type=new.content_type, slo=new.slo, etag=new.etag)
+        return {"container_id": container.id, "etag": item.etag, "size": item.size}

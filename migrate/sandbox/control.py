@@ -1,0 +1,291 @@
+"""Starting, stopping and commanding a sandbox from another process.
+
+A sandbox is a folder (0700) with ``sandbox.json`` (options, keys, port; 0600), ``sandbox.lock`` (held while it runs),
+``sandbox.pid``, ``sandbox.log`` (what it says), ``requests.jsonl`` (the request log) and the content of its parts.
+Keys and ports stay over stop and start; apps, tokens, users, registrations and what was put into the object storage
+are gone with the process, and the registry keeps its images.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import requests
+from msgspec import Struct
+
+from migrate.sandbox.errors import SandboxError
+from migrate.sandbox.requestlog import Line, read_log
+from migrate.sandbox.settings import Folder, Options, Settings, make_identity
+
+_START_SECONDS: Final = 180.0
+_STOP_SECONDS: Final = 60.0
+_CALL_SECONDS: Final = 60.0
+_TOKEN_HEADER: Final = "X-Sandbox-Token"  # noqa: S105 - the name of a header
+
+
+class Running(Struct, frozen=True, kw_only=True):
+    """A running sandbox.
+
+    ``apps``, ``registry`` and ``legacy`` are ``running`` or say in a sentence why that part is not. ``faults`` are
+    the ids of the faults that are on, with how often each was met and struck.
+    """
+
+    pid: int
+    url: str
+    project: str
+    ready: bool
+    phase: str
+    serving: bool
+    apps: str
+    registry: str
+    legacy: str
+    registry_address: str
+    legacy_url: str
+    apps_count: int
+    faults: dict[str, dict[str, int]]
+    log: str
+    old_token: str
+
+
+def start(folder: Path, options: Options | None = None, *, progress: Callable[[str], None] | None = None) -> Running:
+    """Start a sandbox and wait until it is ready; one that runs already is left as it is.
+
+    Args:
+        folder: Where it lives; made if it is not there.
+        options: How it behaves; None keeps those of the last start.
+        progress: Told what is being done.
+
+    Raises:
+        SandboxError: It cannot start, with the reason from its log.
+    """
+    place = Folder(folder)
+    found = status(folder)
+    if found is not None and found.ready:
+        return found
+    place.make()
+    settings = place.read()
+    identity = settings.identity if settings else make_identity()
+    chosen = options or (settings.options if settings else Options())
+    if not running(place):
+        place.write(Settings(options=chosen, identity=identity, port=settings.port if settings else 0))
+        place.pid_file.unlink(missing_ok=True)
+        child = _spawn(place)
+    else:
+        child = None
+    return _wait_ready(place, child, progress)
+
+
+def stop(folder: Path) -> bool:
+    """Stop a sandbox and everything it started, and wait. False when none was running.
+
+    Raises:
+        SandboxError: It does not end.
+    """
+    place = Folder(folder)
+    if not running(place):
+        place.pid_file.unlink(missing_ok=True)
+        return False
+    pid = _pid(place)
+    try:
+        _call(place, "POST", "/sandbox/stop")
+    except SandboxError:
+        if pid is not None:
+            os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + _STOP_SECONDS
+    while running(place):
+        if time.monotonic() > end:
+            message = f"the sandbox in {place.path} (process {pid}) does not end; see {place.log_file}"
+            raise SandboxError(message)
+        time.sleep(0.05)
+    return True
+
+
+def status(folder: Path) -> Running | None:
+    """The running sandbox of a folder, or None when there is none (a stale pid file does not count)."""
+    place = Folder(folder)
+    settings = place.read()
+    if settings is None or not running(place):
+        return None
+    try:
+        answer = _call(place, "GET", "/sandbox/status")
+    except SandboxError:
+        answer = _SILENT
+    facts: dict[str, object] = {
+        "pid": _pid(place) or 0,
+        "url": f"http://127.0.0.1:{settings.port}/1.0",
+        "project": settings.identity.project,
+        "log": str(place.log_file),
+    }
+    return msgspec.convert({**answer, **facts}, type=Running)
+
+
+_SILENT: Final[dict[str, object]] = {
+    "ready": False,
+    "phase": "starting",
+    "serving": False,
+    "apps": "",
+    "registry": "",
+    "legacy": "",
+    "registry_address": "",
+    "legacy_url": "",
+    "apps_count": 0,
+    "faults": {},
+    "old_token": "",
+}
+
+
+def env(folder: Path) -> dict[str, str]:
+    """The variables that let the tool, and the ``ovh`` package, use this sandbox.
+
+    Raises:
+        SandboxError: No sandbox is running in the folder.
+    """
+    found, settings = status(folder), Folder(folder).read()
+    if found is None or settings is None:
+        message = f"no sandbox is running in {folder}; start one with: migrate sandbox start"
+        raise SandboxError(message)
+    identity = settings.identity
+    variables = {
+        "OVH_ENDPOINT": found.url,
+        "OVH_APPLICATION_KEY": identity.application_key,
+        "OVH_APPLICATION_SECRET": identity.application_secret,
+        "OVH_CONSUMER_KEY": identity.consumer_key,
+        "OVH_CLOUD_PROJECT_SERVICE": identity.project,
+    }
+    return variables | ({"MIGRATE_OLD_TOKEN": found.old_token} if found.old_token else {})
+
+
+def fail(folder: Path, fault: str, **arguments: object) -> str:
+    """Turn a fault on and return its id. faults.py has every fault with its arguments.
+
+    Raises:
+        SandboxError: No such fault or argument, or no sandbox.
+    """
+    return str(_call(Folder(folder), "POST", "/sandbox/faults", {"fault": fault, **arguments})["id"])
+
+
+def release(folder: Path, fault: str | None = None) -> int:
+    """Turn one fault off (by its id), or all; a held request goes on. Returns how many.
+
+    Raises:
+        SandboxError: No sandbox is running.
+    """
+    path = f"/sandbox/faults?id={fault}" if fault else "/sandbox/faults"
+    return int(str(_call(Folder(folder), "DELETE", path)["lifted"]))
+
+
+def reset(folder: Path) -> None:
+    """Back to the state of a fresh start: no faults, apps, tokens, users or registrations, an empty request log.
+
+    Raises:
+        SandboxError: No sandbox is running.
+    """
+    _call(Folder(folder), "POST", "/sandbox/reset")
+
+
+def put_object(folder: Path, container: str, name: str, file: Path, **details: object) -> str:
+    """Put a file into a container, made if there is none, and return the container's id.
+
+    Args:
+        folder: The sandbox.
+        container: Its name.
+        name: The object's name, any text.
+        file: The content.
+        details: ``region``, ``archive``, ``content_type``, ``slo``, ``etag`` (admin.NewObject).
+
+    Raises:
+        SandboxError: The file cannot be read, or no sandbox is running.
+    """
+    body = {"container": container, "name": name, "file": str(file.resolve()), **details}
+    return str(_call(Folder(folder), "POST", "/sandbox/objects", body)["container_id"])
+
+
+def requests_made(folder: Path) -> list[Line]:
+    """The request log so far."""
+    return read_log(Folder(folder).request_log)
+
+
+def running(place: Folder) -> bool:
+    """Whether a process holds the folder's lock; needs no answer from it."""
+    try:
+        with place.lock_file.open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _spawn(place: Folder) -> subprocess.Popen[bytes]:
+    with place.log_file.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "migrate.sandbox.process", str(place.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=place.path,
+            start_new_session=True,
+        )
+
+
+def _wait_ready(
+    place: Folder, child: subprocess.Popen[bytes] | None, progress: Callable[[str], None] | None
+) -> Running:
+    end = time.monotonic() + _START_SECONDS
+    told = ""
+    while time.monotonic() < end:
+        found = status(place.path)
+        if found is not None and found.ready:
+            return found
+        if found is not None and found.phase == "failed":
+            break
+        if found is not None and progress is not None and found.phase != told:
+            told = found.phase
+            progress(told)
+        if child is not None and child.poll() is not None and not running(place):
+            break
+        time.sleep(0.05)
+    lines = place.log_file.read_text(errors="replace").splitlines() if place.log_file.exists() else []
+    last = lines[-1] if lines else "it said nothing"
+    message = f"the sandbox in {place.path} did not start: {last} (all of it: {place.log_file})"
+    raise SandboxError(message)
+
+
+def _pid(place: Folder) -> int | None:
+    try:
+        return int(place.pid_file.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _call(place: Folder, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
+    settings = place.read()
+    if settings is None:
+        message = f"there is no sandbox in {place.path}"
+        raise SandboxError(message)
+    session = requests.Session()
+    session.trust_env = False  # no proxy between this machine and itself
+    with session:
+        try:
+            answer = session.request(
+                method,
+                f"http://127.0.0.1:{settings.port}{path}",
+                headers={_TOKEN_HEADER: settings.identity.admin_token},
+                json=body,
+                timeout=_CALL_SECONDS,
+            )
+            found = answer.json()
+        except requests.RequestException as problem:
+            message = f"the sandbox in {place.path} does not answer: {problem}"
+            raise SandboxError(message) from None
+    if answer.status_code != requests.codes.ok:
+        raise SandboxError(str(found.get("message", answer.text)))
+    return msgspec.convert(found, type=dict[str, object])

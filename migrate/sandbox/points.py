@@ -1,0 +1,95 @@
+"""The points at which a request can be held, broken or killed, and the answers that break on purpose."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable
+
+from starlette.types import Message, Receive, Scope, Send
+
+from migrate.sandbox.faults import FaultBook, Hold, Service, on, touch
+
+Disconnected = Callable[[], Awaitable[bool]]
+
+
+class CallerGoneError(Exception):
+    """The caller closed the connection while it was held, so nothing was done."""
+
+
+async def broken_answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """An answer that announces a body and sends none; the server then closes the connection."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+async def hold(
+    faults: FaultBook,
+    point: str,
+    *,
+    service: Service,
+    method: str,
+    path: str,
+    disconnected: Disconnected | None = None,
+    sent: int = 0,
+) -> bool:
+    """Hold the request if a fault says so. True when it was held.
+
+    Args:
+        faults: The faults that are on.
+        point: Where the request is (faults.Hold).
+        service: Whose request it is.
+        method: Its method.
+        path: Its path as sent.
+        disconnected: Tells whether the caller has gone.
+        sent: At the point ``during``: the bytes of the body that have gone out.
+
+    Raises:
+        CallerGoneError: The caller went away at the point ``before``.
+    """
+    selects = on(service, method, path)
+    met = faults.strike(
+        Hold, lambda fault: fault.point == point and (point != "during" or sent >= fault.after_bytes) and selects(fault)
+    )
+    if met is None:
+        return False
+    fault, released = met
+    touch(fault.touch)
+    if fault.kill:
+        kill_group(fault.kill)
+    await _wait(released, fault.seconds, disconnected if point == "before" else None)
+    return True
+
+
+def kill_group(process: int) -> None:
+    """SIGKILL the whole group of a process; one that has gone already is fine."""
+    try:
+        os.killpg(os.getpgid(process), signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+async def _wait(released: threading.Event, seconds: float, disconnected: Disconnected | None) -> None:
+    end = time.monotonic() + seconds
+    while not released.is_set() and time.monotonic() < end:
+        if disconnected is not None and await disconnected():
+            raise CallerGoneError
+        await asyncio.sleep(0.02)
+
+
+class Counted:
+    """Wraps ``send`` to know the status and the bytes of the body that went out."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+        self.bytes = 0
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message and count it."""
+        await self._send(message)
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+        elif message["type"] == "http.response.body":
+            self.bytes += len(message.get("body", b""))

@@ -1,0 +1,151 @@
+"""The sandbox's process: ``python -m migrate.sandbox.process FOLDER`` answers until it is told to stop.
+
+Started by control.py, which also documents the folder. It holds a lock on the folder for as long as it lives.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from migrate.sandbox.admin import Admin, Parts
+from migrate.sandbox.errors import SandboxError
+from migrate.sandbox.gateway import Gateway
+from migrate.sandbox.login_pages import login_routes
+from migrate.sandbox.runtime import Runtime
+from migrate.sandbox.settings import Folder
+from migrate.sandbox.swift import Swift
+from migrate.sandbox.world import World
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> int:
+    """Run a sandbox in the folder named by the only argument."""
+    if len(arguments) != 1:
+        print("usage: python -m migrate.sandbox.process FOLDER", file=sys.stderr)  # noqa: T201 - a program's own word
+        return 2
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    folder = Folder(Path(arguments[0]))
+    try:
+        with locked(folder):
+            serve(folder)
+    except SandboxError as problem:
+        log.error("%s", problem)  # noqa: TRY400 - a sentence, not a bug
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def locked(folder: Folder) -> Iterator[None]:
+    """Hold the folder's lock and keep this process's id in the pid file.
+
+    Raises:
+        SandboxError: Another process holds it.
+    """
+    with folder.lock_file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            message = f"a sandbox is running in {folder.path} already"
+            raise SandboxError(message) from None
+        folder.pid_file.write_text(f"{os.getpid()}\n")
+        try:
+            yield
+        finally:
+            folder.pid_file.unlink(missing_ok=True)
+
+
+def serve(folder: Folder) -> None:
+    """Answer until told to stop, then end everything that was started.
+
+    Raises:
+        SandboxError: There are no settings, or no port.
+    """
+    settings = folder.read()
+    if settings is None:
+        message = f"{folder.settings_file} is missing; control.py makes it"
+        raise SandboxError(message)
+    listener = listen(settings.options.port or settings.port, fixed=bool(settings.options.port))
+    port = int(listener.getsockname()[1])
+    world = World(folder, settings, port)
+    parts = Parts()
+    runtime = Runtime(folder.path, world, parts)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application(world, parts, runtime, lambda: setattr(server, "should_exit", True)),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            server_header=False,
+        )
+    )
+    folder.write(msgspec.structs.replace(settings, port=port))
+    log.info("answering at %s", world.base)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        runtime.stop()
+        log.info("stopped")
+
+
+def listen(port: int, *, fixed: bool) -> socket.socket:
+    """A listening socket on 127.0.0.1: at the wanted port, or, when that is not ``fixed``, at any free one.
+
+    Raises:
+        SandboxError: The fixed port is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as problem:
+        if fixed or not port:
+            listener.close()
+            message = f"port {port} of 127.0.0.1 cannot be used: {problem.strerror}"
+            raise SandboxError(message) from None
+        listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def application(world: World, parts: Parts, runtime: Runtime, shut_down: Callable[[], None]) -> Starlette:
+    """Everything that answers at the port."""
+    admin = Admin(world, parts, shut_down)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_application: Starlette) -> AsyncIterator[None]:
+        begin = threading.Thread(target=runtime.start, name="runtime", daemon=True)
+        begin.start()
+        yield
+        await asyncio.to_thread(begin.join, 60)
+
+    routes: list[BaseRoute] = [
+        Mount("/1.0", Gateway(world)),
+        Mount("/swift", Swift(world)),
+        Mount("/registry", routes=list(runtime.registry_routes)),
+        *login_routes(world),
+        *admin.routes(),
+        Route("/", _front, methods=["GET"]),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def _front(_request: Request) -> Response:
+    return PlainTextResponse("The sandbox of migrate: OVHcloud's API is at /1.0\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

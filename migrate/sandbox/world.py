@@ -1,0 +1,91 @@
+"""Everything that the sandbox knows while it runs; a new process begins with a new world."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from migrate.contract import Operation, contract
+from migrate.sandbox.apps import Apps
+from migrate.sandbox.auth import Caller, Keyring, Rate
+from migrate.sandbox.faults import ClockSkew, FaultBook, RegistryDown, ServingGone
+from migrate.sandbox.namespace import Namespace, lay_samples
+from migrate.sandbox.objects import ObjectStore, SwiftTokens
+from migrate.sandbox.people import People
+from migrate.sandbox.requestlog import RequestLog
+from migrate.sandbox.routing import Routes
+from migrate.sandbox.settings import Folder, Settings
+
+if TYPE_CHECKING:
+    from migrate.sandbox.seam import LegacyServer, RegistryServer
+
+NO_REGISTRY = "registry.sandbox.invalid"
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A checked request for a handler: decoded path parameters, typed query, JSON body."""
+
+    template: str
+    operation: Operation
+    path: dict[str, str]
+    query: dict[str, Any]
+    body: Any
+    caller: Caller
+
+
+class World:
+    """The state behind the API, and the parts that really run."""
+
+    def __init__(self, folder: Folder, settings: Settings, port: int) -> None:
+        self.contract = contract()
+        self.routes = Routes(self.contract)
+        self.options = settings.options
+        self.identity = settings.identity
+        self.base = f"http://127.0.0.1:{port}"
+        self.faults = FaultBook()
+        self.log = RequestLog(folder.request_log)
+        self.keyring = Keyring(settings.identity)
+        self.rate = Rate(settings.options.rate_limit)
+        self.objects = ObjectStore(folder.objects, settings.identity.project, settings.identity.url_key)
+        self.swift_tokens = SwiftTokens()
+        self.namespace: Namespace | None = None
+        self.people = People(settings.identity.platform_password)
+        self.apps = Apps(settings.options, self.faults, self.people)
+        self.authorized = settings.options.authorized
+        self.registry: RegistryServer | None = None
+        self.legacy: LegacyServer | None = None
+
+    @property
+    def serving(self) -> bool:
+        """Whether ML Serving is still there."""
+        return self.options.serving and not self.faults.standing(ServingGone)
+
+    @property
+    def registry_address(self) -> str:
+        """Host and port of the shared registry."""
+        return self.registry.address if self.registry else NO_REGISTRY
+
+    def clock(self) -> float:
+        """The API's clock, by which signatures are judged, in Unix seconds."""
+        return time.time() + sum(fault.seconds for fault in self.faults.standing(ClockSkew) if not fault.lying)
+
+    def shown_clock(self) -> float:
+        """What ``/auth/time`` says."""
+        return time.time() + sum(fault.seconds for fault in self.faults.standing(ClockSkew))
+
+    def lay_storage(self) -> None:
+        """Fill the object storage anew: the sample namespace's container, and the folder given as an option."""
+        self.objects.clear()
+        self.namespace = lay_samples(self.objects) if self.options.samples else None
+        if self.options.storage:
+            self.objects.load(Path(self.options.storage))
+
+    def settle_registry(self) -> None:
+        """Let the registry answer or not, as the faults have it; waits until it is so."""
+        if self.registry is None:
+            return
+        if self.faults.standing(RegistryDown):
+            self.registry.down()
+        else:
+            self.registry.up()
