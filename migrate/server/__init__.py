@@ -1,1 +1,1 @@
-"""The inference server that travels inside the image; imports nothing else of migrate."""
+"""The inference server that travels in the image: the old runtime's HTTP contract, and what people expect today."""

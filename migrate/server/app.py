@@ -1,0 +1,97 @@
+"""The ASGI application: finds the route, keeps the order of checks, counts, logs, and never lets an error escape."""
+
+import logging
+import os
+from time import perf_counter
+from typing import Final
+
+from migrate.server.access import check_token
+from migrate.server.errors import HttpError
+from migrate.server.http import ClientGoneError, Headers, Receive, Request, Response, Scope, Send, error_response
+from migrate.server.limits import Settings
+from migrate.server.logs import LOGGER, log
+from migrate.server.metrics import Metrics
+from migrate.server.routes import Route, Router
+from migrate.server.status import Phase, Status
+
+_REQUEST_ID_LIMIT: Final = 128
+
+
+class App:
+    """What uvicorn calls for every request."""
+
+    def __init__(self, settings: Settings, status: Status, metrics: Metrics, router: Router) -> None:
+        self.router = router
+        self._settings = settings
+        self._status = status
+        self._metrics = metrics
+        self._prefix = os.urandom(6).hex()
+        self._number = 0
+        self._log_all = settings.access_log == "all"
+        self._log_errors = settings.access_log != "none"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        start = perf_counter()
+        request = Request(scope, receive)
+        request.id = self._request_id(request)
+        route = self.router.find(scope["raw_path"])
+        try:
+            response = await self._answer(request, route)
+        except HttpError as error:
+            response = error_response(error)
+            if self._log_errors and not self._log_all:
+                self._log(request, response, error.detail)
+        except ClientGoneError:
+            return
+        except Exception:  # noqa: BLE001 - a bug is logged whole and answered as the old runtime did
+            LOGGER.exception("Internal error", extra={"fields": {"request_id": request.id.decode("latin-1")}})
+            response = error_response(HttpError(500, "Internal error"))
+        await self._send(send, request, response)
+        seconds = perf_counter() - start
+        name, model = ("other", "") if route is None else (route.name, route.model)
+        self._metrics.count(model, name, response.status, seconds, response.rows)
+        if self._log_all:
+            self._log(request, response, "", seconds=round(seconds, 6))
+
+    async def _answer(self, request: Request, route: Route | None) -> Response:
+        if route is None:
+            raise HttpError(404, f"RESTEASY003210: Could not find resource for full path: {request.url}")
+        if not route.open:
+            check_token(request.header(b"authorization"), self._settings.tokens_sha256)
+        handler = route.handler(request)
+        if not route.open and not self._status.serving:
+            raise HttpError(503, "The models are being loaded", headers={"Retry-After": "1"})
+        return await handler(request)
+
+    async def _send(self, send: Send, request: Request, response: Response) -> None:
+        headers: Headers = [(b"x-request-id", request.id), *response.headers]
+        if response.content_type:
+            headers.append((b"content-type", response.content_type))
+        if response.status != 204:
+            headers.append((b"content-length", b"%d" % len(response.body)))
+        if self._status.phase is Phase.DRAINING:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    def _request_id(self, request: Request) -> bytes:
+        given = request.headers.get(b"x-request-id")
+        if given and len(given) <= _REQUEST_ID_LIMIT and given.isascii() and given.decode().isprintable():
+            return given
+        self._number += 1
+        return b"%b-%x" % (self._prefix.encode(), self._number)
+
+    def _log(self, request: Request, response: Response, detail: str, **fields: object) -> None:
+        level = logging.ERROR if response.status >= 500 else logging.INFO
+        more = {"detail": detail} if detail else {}
+        log(
+            level,
+            "request",
+            request_id=request.id.decode("latin-1"),
+            method=request.method,
+            path=request.scope["path"],
+            status=response.status,
+            **more,
+            **fields,
+        )

@@ -1,0 +1,104 @@
+"""Requests and responses between ASGI and the routes."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from migrate.server.errors import HttpError
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+JSON: Final = b"application/json"
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class Request:
+    """One request; header names are lower-case bytes."""
+
+    __slots__ = ("headers", "id", "method", "receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.method: str = scope["method"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.id = b""
+
+    def header(self, name: bytes) -> str | None:
+        """The text of a header, or None."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def url(self) -> str:
+        """The full URL as the client named it."""
+        host = self.header(b"host") or "localhost"
+        return f"http://{host}{self.scope['path']}"
+
+
+class Response:
+    """An answer. ``rows`` is how many rows a model computed for it."""
+
+    __slots__ = ("body", "content_type", "headers", "rows", "status")
+
+    def __init__(
+        self,
+        body: bytes,
+        content_type: bytes = JSON,
+        *,
+        status: int = 200,
+        headers: Headers | None = None,
+        rows: int = 0,
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+        self.headers = headers or []
+        self.rows = rows
+
+
+def error_response(error: HttpError) -> Response:
+    """The answer for an error."""
+    headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
+    return Response(error.body(), JSON, status=error.status, headers=headers)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body; :mod:`migrate.server.protocol` cuts off clients that send too slowly.
+
+    Args:
+        request: Whose body.
+        limit: Bytes.
+
+    Raises:
+        HttpError: 413 when it is larger than the limit.
+        ClientGoneError: When the client left.
+    """
+    declared = request.headers.get(b"content-length")
+    if declared is not None and int(declared) > limit:
+        raise too_large(limit)
+    message = await request.receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body"):
+        return body
+    chunks = [body]
+    size = len(body)
+    while message.get("more_body"):
+        message = await request.receive()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise too_large(limit)
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError
+    return b"".join(chunks)
+
+
+def too_large(limit: int) -> HttpError:
+    """The error for a body that is larger than allowed."""
+    return HttpError(413, f"The body is larger than {limit} bytes")

@@ -1,0 +1,72 @@
+"""From the tensors of a request to the feeds of a model, by the names that it declares."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from migrate.server.errors import bad_request
+from migrate.server.model import Field, Model
+from migrate.server.tensors import DTYPES, NUMERIC, TYPELESS, Array, Tensor, check_type, roll, shaped
+
+_WIDTH = ("integer", "long", "float", "double")
+
+
+def feeds_of(model: Model, tensors: Mapping[str, Tensor]) -> dict[str, Array]:
+    """One array for each declared input; other names are ignored.
+
+    Raises:
+        migrate.server.errors.HttpError: 400, when a tensor is missing or does not fit.
+    """
+    return {field.name: _feed(field, tensors, model.window) for field in model.inputs}
+
+
+def _feed(field: Field, tensors: Mapping[str, Tensor], window: int) -> Array:
+    tensor = tensors.get(field.name)
+    if tensor is None:
+        tensor = _assembled(field, tensors)
+    if tensor.type == "string" and tensor.nulls is not None:
+        raise bad_request(f"Tensor {field.name} holds a null string", "strings have no default value")
+    if window > 1 and tensor.type != TYPELESS:
+        tensor = Tensor(tensor.type, roll(tensor.data, window))
+    return shaped(tensor, field.type, field.shape)
+
+
+def _assembled(field: Field, tensors: Mapping[str, Tensor]) -> Tensor:
+    """The tensor of a field given column by column, by the names of its indexes."""
+    if not field.fields:
+        raise bad_request(f"Unable to find a tensor with name {field.name}")
+    columns = []
+    for index in field.fields:
+        column = tensors.get(index.name)
+        if column is None:
+            raise bad_request(f"Unable to find either a tensor with name {field.name} or with name {index.name}")
+        if column.type == TYPELESS or column.nulls is not None:
+            raise bad_request(f"Tensor {index.name} holds a null", "a column of a table has no default value")
+        if column.data.ndim > 1:
+            raise bad_request(f"Tensor {index.name} is expected to be a scalar or a vector")
+        columns.append(column)
+    sizes = {column.data.size for column in columns}
+    if len(sizes) != 1:
+        counts = ", ".join(f"{i.name}: {c.data.size}" for i, c in zip(field.fields, columns, strict=True))
+        raise bad_request(f"All tensors of {field.name} should have the same size", counts)
+    kind = _common_type(columns)
+    data = np.empty((sizes.pop(), len(columns)), DTYPES[kind])
+    filled = set()
+    for number, (index, column) in enumerate(zip(field.fields, columns, strict=True)):
+        place = number if index.index is None else index.index
+        if not 0 <= place < len(columns) or place in filled:
+            raise bad_request(f"Index {place} of {index.name} does not fit the {len(columns)} indexes of {field.name}")
+        filled.add(place)
+        data[:, place] = column.data.reshape(-1)
+    return Tensor(kind, data)
+
+
+def _common_type(columns: list[Tensor]) -> str:
+    """The widest numeric type of the columns, or the one type that they all have."""
+    kinds = {column.type for column in columns}
+    if kinds <= NUMERIC:
+        return max(kinds, key=_WIDTH.index)
+    first = columns[0].type
+    for kind in kinds:
+        check_type(kind, first)
+    return first

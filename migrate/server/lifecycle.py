@@ -1,0 +1,205 @@
+"""The life of the process: listen, load, prove, serve; on SIGTERM say no, drain, stop."""
+
+import asyncio
+import ctypes
+import logging
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from migrate.server.app import App
+from migrate.server.engines import ContradictionError, load
+from migrate.server.http import Receive, Request, Response, Scope, Send
+from migrate.server.limits import Settings
+from migrate.server.logs import LOGGER, log
+from migrate.server.metrics import CONTENT_TYPE, Metrics
+from migrate.server.model import Model
+from migrate.server.protocol import GuardedProtocol
+from migrate.server.routes import Router
+from migrate.server.selfcheck import check
+from migrate.server.served import Served
+from migrate.server.site import add_model_routes, add_process_routes
+from migrate.server.status import Phase, Status
+from migrate.server.threads import cpu_count
+
+FAILED: Final = 1
+_BACKLOG: Final = 2048
+_SETTLE_SECONDS: Final = 0.1
+_SO_ATTACH_FILTER: Final = 26
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's server with this process's start and end."""
+
+    def __init__(self, settings: Settings, models: tuple[Model, ...]) -> None:
+        self.exit_code = 0
+        self.settings = settings
+        self.status = Status()
+        self.metrics = Metrics()
+        self.router = Router()
+        self._models = models
+        self._cpus = settings.threads or cpu_count()
+        self._executor = ThreadPoolExecutor(max(2, self._cpus), thread_name_prefix="model")
+        self._background: set[asyncio.Task[None]] = set()
+        self._listeners: list[asyncio.Server] = []
+        add_process_routes(self.router, self.status, self.metrics)
+        app = App(settings, self.status, self.metrics, self.router)
+        super().__init__(_config(app, settings))
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen at once, so that ``/health/live`` answers, and load the models beside it."""
+        try:
+            await super().startup(sockets)
+            if self.settings.metrics_port:
+                self._listeners.append(await _listen_metrics(self.settings, self.metrics))
+        except (OSError, SystemExit) as error:
+            self._fail(f"cannot listen: {error}")
+            return
+        port = self.servers[0].sockets[0].getsockname()[1]
+        log(logging.INFO, "listening", host=self.settings.host, port=port, threads=self._cpus)
+        self._run(self._load())
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain on the first signal, stop on the second. Runs between two lines of any code: it only starts things."""
+        del frame
+        if self.status.phase is Phase.DRAINING or sig == signal.SIGINT:
+            self.should_exit = True
+            return
+        serving = self.status.serving
+        self.status.phase = Phase.DRAINING
+        if not serving:
+            self.should_exit = True
+            return
+        asyncio.get_event_loop().call_soon_threadsafe(lambda: self._run(self._drain()))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the listeners and wait for what is running."""
+        for listener in self._listeners:
+            listener.close()
+        await super().shutdown(sockets)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        log(logging.INFO, "stopped", requests=self.server_state.total_requests)
+
+    async def _drain(self) -> None:
+        log(logging.INFO, "draining", seconds=self.settings.drain_seconds, in_flight=self.metrics.in_flight)
+        await asyncio.sleep(self.settings.drain_seconds)
+        for server in self.servers:
+            for listener in server.sockets:
+                _refuse_newcomers(listener.fileno())
+        await asyncio.sleep(_SETTLE_SECONDS)
+        self.should_exit = True
+
+    async def _load(self) -> None:
+        loop = asyncio.get_running_loop()
+        start = perf_counter()
+        served = []
+        for model in self._models:
+            try:
+                served.append(await loop.run_in_executor(self._executor, self._load_one, model))
+            except ContradictionError as error:
+                self._fail(f"model {model.id}: {error}")
+                return
+            except Exception:  # noqa: BLE001 - a bug while loading must end the process, not leave it unready
+                LOGGER.exception("loading failed", extra={"fields": {"model": model.id}})
+                self._fail(f"model {model.id} could not be loaded")
+                return
+        add_model_routes(self.router, served, self.settings, self.metrics, self._executor)
+        if self.status.phase is Phase.STARTING:
+            self.status.phase = Phase.READY
+            log(logging.INFO, "ready", models=[model.id for model in self._models], seconds=perf_counter() - start)
+
+    def _load_one(self, model: Model) -> Served:
+        start = perf_counter()
+        engine = load(model, threads=self._cpus)
+        served = Served(engine.complete(model), engine, json_depth=self.settings.max_json_depth)
+        check(served)
+        self.metrics.load_seconds[model.id] = perf_counter() - start
+        return served
+
+    def _fail(self, reason: str) -> None:
+        log(logging.ERROR, "not ready, and will not be", reason=reason)
+        self.exit_code = FAILED
+        self.should_exit = True
+        self.force_exit = True
+
+    def _run(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def serve(settings: Settings, models: tuple[Model, ...]) -> int:
+    """Serve until a signal, or until a model turns out wrong; returns the exit code."""
+    sys.setswitchinterval(0.001)
+    server = Server(settings, models)
+    server.run()
+    return server.exit_code
+
+
+def _config(app: Callable[..., Any], settings: Settings) -> uvicorn.Config:
+    protocol = type("Protocol", (GuardedProtocol,), {"settings": settings})
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=protocol,
+        ws="none",
+        loop="uvloop",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=settings.idle_seconds,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=settings.stop_seconds,  # type: ignore[arg-type]
+    )
+
+
+async def _listen_metrics(settings: Settings, metrics: Metrics) -> asyncio.Server:
+    """The old runtime's second port, which answers ``/metrics`` alone."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        found = Request(scope, receive).method in {"GET", "HEAD"} and scope["path"] == "/metrics"
+        response = Response(metrics.text(), CONTENT_TYPE) if found else Response(b"", b"text/plain", status=404)
+        headers = [(b"content-type", response.content_type), (b"content-length", b"%d" % len(response.body))]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    config = _config(app, settings)
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(
+        lambda: config.http_protocol_class(config=config, server_state=state, app_state={}),  # type: ignore[call-arg]
+        host=settings.host,
+        port=settings.metrics_port,
+    )
+
+
+def _refuse_newcomers(descriptor: int) -> None:
+    """Let the kernel drop new connections while those that it has accepted already are still taken up.
+
+    A listener closed with connections in its queue resets them; a socket filter that drops every packet (one BPF
+    instruction, ``return 0``) lets the queue run empty first. Linux only; elsewhere the listener is simply closed.
+    """
+    if sys.platform != "linux":
+        return
+    program = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+    filter_of_one = struct.pack("HP", 1, ctypes.addressof(program))
+    duplicate = socket.socket(fileno=socket.dup(descriptor))
+    try:
+        duplicate.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_of_one)
+    except OSError as error:
+        log(logging.WARNING, "cannot filter the listener", reason=str(error))
+    finally:
+        duplicate.close()

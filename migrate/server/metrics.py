@@ -1,0 +1,131 @@
+"""Counts and times: the usual Prometheus metrics, and the two that the old runtime had under their old names.
+
+A request only adds to plain numbers; the metric families are made when somebody reads them.
+"""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_ROWS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
+_QUANTILES: Final = (0.5, 0.9, 0.99)
+_WINDOW: Final = 1024
+_OLD_METHODS: Final = {"eval": "evaluate", "describe": "describe"}
+
+
+class Histogram:
+    """Counts of values by bucket, and their sum."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative counts, as Prometheus has them."""
+        found: list[tuple[str, float]] = []
+        running = 0
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
+            running += count
+            found.append((bound, running))
+        return found
+
+
+class Metrics:
+    """Everything that is counted in this process."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.evaluated = 0
+        self.load_seconds: dict[str, float] = {}
+        self._requests: dict[tuple[str, str, int], Histogram] = {}
+        self._rows: dict[str, Histogram] = {}
+        self._latencies: dict[tuple[str, int], tuple[deque[float], Histogram]] = {}
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Usual(self))
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+
+    def count(self, model: str, route: str, status: int, seconds: float, rows: int) -> None:
+        """Count one answered request."""
+        key = (model, route, status)
+        histogram = self._requests.get(key)
+        if histogram is None:
+            histogram = self._requests[key] = Histogram(_SECONDS)
+        histogram.add(seconds)
+        if rows:
+            self.evaluated += rows
+            sizes = self._rows.get(model)
+            if sizes is None:
+                sizes = self._rows[model] = Histogram(_ROWS)
+            sizes.add(rows)
+        if route in _OLD_METHODS:
+            old = self._latencies.get((route, status))
+            if old is None:
+                old = self._latencies[route, status] = (deque(maxlen=_WINDOW), Histogram(()))
+            old[0].append(seconds)
+            old[1].add(seconds * 1000)
+
+    def text(self) -> bytes:
+        """The exposition text."""
+        return generate_latest(self._registry) + "".join(self._old_lines()).encode()
+
+    def families(self) -> Iterator[Metric]:
+        """The usual metrics."""
+        requests = CounterMetricFamily("inference_requests", "Answered requests.", labels=["model", "route", "status"])
+        seconds = HistogramMetricFamily(
+            "inference_request_duration_seconds",
+            "Time from headers to the last byte written.",
+            labels=["model", "route", "status"],
+        )
+        for (model, route, status), histogram in list(self._requests.items()):
+            labels = [model, route, str(status)]
+            buckets = histogram.buckets()
+            requests.add_metric(labels, buckets[-1][1])
+            seconds.add_metric(labels, buckets, histogram.total)
+        rows = HistogramMetricFamily("inference_batch_size", "Rows of a model's output in a call.", labels=["model"])
+        for model, histogram in list(self._rows.items()):
+            rows.add_metric([model], histogram.buckets(), histogram.total)
+        load = GaugeMetricFamily("model_load_seconds", "Loading, warm-up and recorded answers.", labels=["model"])
+        for model, value in list(self.load_seconds.items()):
+            load.add_metric([model], value)
+        flight = GaugeMetricFamily("inference_requests_in_flight", "Requests that compute or wait to.")
+        flight.add_metric([], self.in_flight)
+        yield from (requests, seconds, rows, load, flight)
+
+    def _old_lines(self) -> Iterator[str]:
+        yield "# HELP evaluator_evaluation_count Number of evaluations, batches counted by their rows.\n"
+        yield "# TYPE evaluator_evaluation_count counter\n"
+        yield f"evaluator_evaluation_count {float(self.evaluated)}\n"
+        name = "evaluator_api_request_latency_ms"
+        yield f"# HELP {name} Latency of requests in milliseconds.\n# TYPE {name} summary\n"
+        for (route, status), (recent, totals) in list(self._latencies.items()):
+            labels = f'class="EvaluationResource",method="{_OLD_METHODS[route]}",status="{status}"'
+            ordered = sorted(recent)
+            for quantile in _QUANTILES:
+                value = ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] * 1000
+                yield f'{name}{{{labels},quantile="{quantile}"}} {value}\n'
+            yield f"{name}_count{{{labels}}} {float(sum(totals.counts))}\n"
+            yield f"{name}_sum{{{labels}}} {totals.total}\n"
+
+
+class _Usual(Collector):
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        return self._metrics.families()

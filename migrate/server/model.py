@@ -1,0 +1,147 @@
+"""``model.json``: all that the server knows of a model before it loads it."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+SCHEMA = 1
+
+
+class Index(Struct, frozen=True):
+    """A named column of a tensor (``fields`` of a field). ``index`` is its position, or None for a whole tensor."""
+
+    name: str
+    type: str | None = None
+    index: int | None = None
+
+
+class ImageTransformer(Struct, frozen=True):
+    """How an image lies in a tensor, in the old runtime's spelling."""
+
+    image_shape: tuple[str, ...]
+    property_chanel: tuple[str, ...]
+
+
+class Field(Struct, frozen=True):
+    """An input or output tensor. ``shape`` has -1 for an unknown dimension and is None for a plain field."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...] | None = None
+    fields: tuple[Index, ...] = ()
+    image_transformer: ImageTransformer | None = None
+
+
+class Labels(Struct, frozen=True):
+    """The class labels of a ZipMap, in the order of the columns."""
+
+    labels: tuple[int | str, ...]
+
+
+class OnnxSettings(Struct, frozen=True):
+    """What only the ONNX engine needs."""
+
+    zipmap: dict[str, Labels] = {}
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A model as ``model.json`` describes it.
+
+    ``folder`` is the folder of ``model.json``; ``raw_inputs`` and ``raw_outputs`` are the fields exactly as
+    ``/describe`` prints them.
+    """
+
+    schema: int
+    id: str
+    engine: str
+    entry: str
+    title: str = ""
+    artifact: str = ""
+    files: str = "files"
+    manifest: bool = False
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    rolling_windows_size: int = 1
+    onnx: OnnxSettings = OnnxSettings()
+    folder: str = ""
+    raw_inputs: tuple[dict[str, Any], ...] = ()
+    raw_outputs: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def entry_path(self) -> Path:
+        """The model's file."""
+        return Path(self.folder, self.files, self.entry)
+
+    @property
+    def window(self) -> int:
+        """Rows in one rolling window; TorchScript models print 0 and mean 1."""
+        return max(1, self.rolling_windows_size)
+
+    def describe(self) -> dict[str, object]:
+        """The answer of ``/describe``."""
+        return {
+            "inputs": list(self.raw_inputs),
+            "outputs": list(self.raw_outputs),
+            "rolling_windows_size": self.rolling_windows_size,
+        }
+
+
+class ModelFileError(Exception):
+    """``model.json`` cannot be used; the text says why."""
+
+
+def read_model(folder: Path) -> Model:
+    """Read ``folder/model.json``.
+
+    Raises:
+        ModelFileError: When it is missing, broken, of another schema, or names files outside of the folder.
+    """
+    path = folder / "model.json"
+    try:
+        content = path.read_bytes()
+        model = msgspec.json.decode(content, type=Model)
+        raw = msgspec.json.decode(content)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    if model.schema != SCHEMA:
+        raise ModelFileError(f"{path}: schema {model.schema}, this server reads {SCHEMA}")
+    root = folder.resolve()
+    if not Path(root, model.files, model.entry).resolve().is_relative_to(root):
+        raise ModelFileError(f"{path}: the model's file lies outside of the model's folder")
+    names = [field.name for field in model.inputs]
+    if not names or len(set(names)) != len(names) or not model.outputs:
+        raise ModelFileError(f"{path}: needs inputs of different names, and outputs")
+    return msgspec.structs.replace(
+        model, folder=str(folder), raw_inputs=tuple(raw["inputs"]), raw_outputs=tuple(raw["outputs"])
+    )
+
+
+def read_models(root: Path) -> tuple[Model, ...]:
+    """Every model folder in ``root``, or ``root`` itself when it is one, sorted by folder name.
+
+    Raises:
+        ModelFileError: When there is none, one cannot be used, or two have the same id.
+    """
+    if (root / "model.json").exists():
+        return (read_model(root),)
+    try:
+        folders = sorted(path for path in root.iterdir() if (path / "model.json").exists())
+    except OSError as error:
+        raise ModelFileError(f"cannot read the models' folder: {error}") from error
+    if not folders:
+        raise ModelFileError(f"{root}: no folder with a model.json in it")
+    models = tuple(read_model(folder) for folder in folders)
+    if len({model.id for model in models}) != len(models):
+        raise ModelFileError(f"{root}: two models have the same id")
+    return models
+
+
+def with_output_shape(model: Model, name: str, shape: tuple[int, ...]) -> Model:
+    """The model with another shape for one output, in ``/describe`` too."""
+    outputs = tuple(
+        msgspec.structs.replace(field, shape=shape) if field.name == name else field for field in model.outputs
+    )
+    raw = tuple({**field, "shape": list(shape)} if field["name"] == name else field for field in model.raw_outputs)
+    return msgspec.structs.replace(model, outputs=outputs, raw_outputs=raw)

@@ -1,0 +1,1 @@
+"""Bodies of requests into tensors: one module for each kind of body."""

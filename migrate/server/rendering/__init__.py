@@ -1,0 +1,1 @@
+"""Tensors into bodies of answers: one module for each kind of body."""

@@ -1,0 +1,85 @@
+"""Answers as compact JSON: shortest digits in Java's notation, NaN and infinities as quoted words."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import numpy as np
+import orjson
+
+from migrate.server.java import number_text
+from migrate.server.tensors import Array, Shape
+
+MEDIA_TYPE: Final = b"application/json;charset=utf-8"
+# Between these (and for zero) Java writes floats plainly, as everybody does.
+_PLAIN_FROM: Final = 1e-3
+_PLAIN_BELOW: Final = 1e7
+
+
+def render(tensors: Mapping[str, Array]) -> bytes:
+    """One JSON object, in the order of the mapping."""
+    parts = [key_text(name) + b":" + tensor_text(data) for name, data in tensors.items()]
+    return b"{" + b",".join(parts) + b"}"
+
+
+def key_text(name: str) -> bytes:
+    """A name as a JSON string."""
+    return msgspec.json.encode(name)
+
+
+def tensor_text(data: Array) -> bytes:
+    """Nested lists, or one value for a scalar."""
+    if data.dtype.kind == "f":
+        return _floats(data)
+    if data.dtype.kind == "O":
+        return msgspec.json.encode(data.tolist())
+    if data.ndim == 0:
+        return orjson.dumps(data.item())
+    return orjson.dumps(np.ascontiguousarray(data), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def leaf_texts(data: Array) -> list[str]:
+    """The text of each value in row-major order; strings as they are."""
+    if data.dtype.kind == "O":
+        return [str(value) for value in data.reshape(-1)]
+    if data.size == 0:
+        return []
+    if data.dtype.kind == "f":
+        return _float_texts(np.ascontiguousarray(data).reshape(-1))
+    return orjson.dumps(data.reshape(-1).tolist())[1:-1].decode().split(",")
+
+
+def _floats(data: Array) -> bytes:
+    if data.dtype.itemsize < 4:
+        data = data.astype(np.float32)
+    if data.ndim and bool(_is_plain(data).all()):
+        return orjson.dumps(np.ascontiguousarray(data), option=orjson.OPT_SERIALIZE_NUMPY)
+    if data.size == 0:
+        return orjson.dumps(data.tolist())
+    texts = _float_texts(np.ascontiguousarray(data).reshape(-1), quoted=True)
+    return nested(texts, data.shape).encode()
+
+
+def _is_plain(data: Array) -> Array:
+    size = np.abs(data)
+    plain: Array = (data == 0) | ((size >= _PLAIN_FROM) & (size < _PLAIN_BELOW))
+    return plain
+
+
+def _float_texts(flat: Array, *, quoted: bool = False) -> list[str]:
+    texts = orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode().split(",")
+    for place in np.flatnonzero(~_is_plain(flat)).tolist():
+        value = flat[place]
+        if np.isfinite(value):
+            texts[place] = number_text(texts[place])
+            continue
+        word = "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        texts[place] = f'"{word}"' if quoted else word
+    return texts
+
+
+def nested(texts: list[str], shape: Shape) -> str:
+    """Texts in row-major order as nested JSON lists."""
+    for size in reversed(shape):
+        texts = ["[" + ",".join(texts[start : start + size]) + "]" for start in range(0, len(texts), size)]
+    return texts[0]

@@ -1,0 +1,156 @@
+"""Warm-up, and the proof before ready: the answers recorded for this image must come out again."""
+
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from migrate.server.engines import ContradictionError
+from migrate.server.engines.zeros import zeros
+from migrate.server.errors import HttpError
+from migrate.server.logs import log
+from migrate.server.rendering.json import render
+from migrate.server.served import Call, Served
+
+_WARM_RUNS: Final = 3
+_EXACT: Final = {"relative": 0.0, "absolute": 0.0}
+_WORDS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+class RecordedSample(Struct, frozen=True):
+    """A request to ``/eval`` and the answer that it had."""
+
+    name: str
+    request: dict[str, Any]
+    answer: dict[str, Any]
+
+
+class Recorded(Struct, frozen=True):
+    """``recorded.json``. Tolerances are by the type word of a tensor; other types must be equal."""
+
+    samples: tuple[RecordedSample, ...]
+    tolerances: dict[str, dict[str, float]] = {}
+
+
+def check(served: Served) -> None:
+    """Warm the model up, measure a call, and reproduce the recorded answers.
+
+    Raises:
+        ContradictionError: With tensor, index and difference, when an answer is not the recorded one.
+    """
+    _warm_up(served)
+    path = Path(served.model.folder, "recorded.json")
+    if not path.exists():
+        log(logging.INFO, "no recorded answers to reproduce", model=served.model.id)
+        return
+    try:
+        recorded = msgspec.json.decode(path.read_bytes(), type=Recorded)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ContradictionError(f"recorded.json cannot be read: {error}") from error
+    worst = 0.0
+    for sample in recorded.samples:
+        worst = max(worst, _reproduce(served, sample, recorded.tolerances))
+    log(
+        logging.INFO,
+        "recorded answers reproduced",
+        model=served.model.id,
+        samples=len(recorded.samples),
+        worst_difference=worst,
+    )
+
+
+def _warm_up(served: Served) -> None:
+    feeds = {field.name: zeros(field) for field in served.model.inputs}
+    try:
+        served.seconds_per_call = served.timed_run(feeds, times=1)
+        if served.seconds_per_call < 1.0:
+            served.seconds_per_call = served.timed_run(feeds, times=_WARM_RUNS)
+    except HttpError as error:
+        # Zeros of the smallest shape are no input for every model; then it counts as slow.
+        log(logging.WARNING, "the model does not run on zeros", model=served.model.id, reason=error.message)
+
+
+def _reproduce(served: Served, sample: RecordedSample, tolerances: dict[str, dict[str, float]]) -> float:
+    """The worst difference of a sample, all of them within tolerance."""
+    given = _answer(served, sample, step=None)
+    if set(given) != set(sample.answer):
+        # A reference engine knows the model's own outputs only, not the named columns that they are split into.
+        given = _answer(served, sample, step="output:0")
+    if set(given) != set(sample.answer):
+        raise ContradictionError(
+            f"recorded sample {sample.name}: the answer has {sorted(given)}, recorded were {sorted(sample.answer)}"
+        )
+    types = _types(served)
+    worst = 0.0
+    for name, old in sample.answer.items():
+        tolerance = tolerances.get(types.get(name, ""), _EXACT)
+        worst = max(worst, _compare(f"recorded sample {sample.name}, {name}", old, given[name], tolerance))
+    return worst
+
+
+def _answer(served: Served, sample: RecordedSample, *, step: str | None) -> dict[str, Any]:
+    try:
+        answer = served.evaluate(Call(msgspec.json.encode(sample.request), step=step))
+    except HttpError as error:
+        raise ContradictionError(f"recorded sample {sample.name} is refused: {error.message} {error.detail}") from error
+    found: dict[str, Any] = msgspec.json.decode(render(answer.tensors))
+    return found
+
+
+def _types(served: Served) -> dict[str, str]:
+    types = {}
+    for field in served.model.outputs:
+        types[field.name] = field.type
+        types.update((index.name, index.type or field.type) for index in field.fields)
+    return types
+
+
+def _compare(where: str, old: object, new: object, tolerance: dict[str, float]) -> float:
+    old_leaves, new_leaves = list(_leaves(old)), list(_leaves(new))
+    if len(old_leaves) != len(new_leaves):
+        raise ContradictionError(f"{where}: {len(new_leaves)} values, recorded were {len(old_leaves)}")
+    worst = 0.0
+    for number, (left, right) in enumerate(zip(old_leaves, new_leaves, strict=True)):
+        difference = _difference(left, right)
+        if difference is None:
+            if left != right:
+                raise ContradictionError(f"{where}, value {number}: {right!r}, recorded was {left!r}")
+            continue
+        if not difference <= tolerance["absolute"] + tolerance["relative"] * abs(float(left)):
+            raise ContradictionError(
+                f"{where}, value {number}: {right}, recorded was {left}, difference {difference:.3g}"
+            )
+        worst = max(worst, difference)
+    return worst
+
+
+def _leaves(value: object) -> Iterator[Any]:
+    """The values of nested lists; dimensions of size 1 make no difference."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _difference(old: Any, new: Any) -> float | None:
+    """The absolute difference of two numbers, 0 for equal infinities and for two NaN; None for anything else."""
+    left, right = _number(old), _number(new)
+    if left is None or right is None:
+        return None
+    if left == right or (math.isnan(left) and math.isnan(right)):
+        return 0.0
+    difference = abs(left - right)
+    return math.inf if math.isnan(difference) else difference
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    return _WORDS.get(value) if isinstance(value, str) else None

@@ -1,0 +1,29 @@
+"""How many CPUs this container may use: its quota and affinity, not the host's cores."""
+
+import os
+from math import ceil
+from pathlib import Path
+
+
+def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """CPUs by affinity, limited by the CPU quota of cgroup v2 or v1 rounded up; at least 1."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota_v2(cgroup) or _quota_v1(cgroup)
+    return max(1, min(affinity, ceil(quota))) if quota else affinity
+
+
+def _quota_v2(cgroup: Path) -> float | None:
+    try:
+        limit, period = (cgroup / "cpu.max").read_text().split()
+        return None if limit == "max" else int(limit) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _quota_v1(cgroup: Path) -> float | None:
+    try:
+        limit = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
+        period = int((cgroup / "cpu" / "cpu.cfs_period_us").read_text())
+        return limit / period if limit > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
