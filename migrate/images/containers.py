@@ -18,7 +18,14 @@ USER: Final = "42420:42420"  # the user that AI Deploy runs every app as (contra
 
 @contextlib.contextmanager
 def container(
-    engine: Engine, image: str, command: Sequence[str], *, purpose: str, user: str = USER, **host: Any
+    engine: Engine,
+    image: str,
+    command: Sequence[str],
+    *,
+    purpose: str,
+    user: str = USER,
+    working_dir: str | None = None,
+    **host: Any,
 ) -> Iterator[str]:
     """A created, not yet started container; it is removed at the end whatever happens.
 
@@ -28,6 +35,7 @@ def container(
         command: The whole command; the image's entry point is not used.
         purpose: The value of the label, so that a person sees what a leftover was for.
         user: uid:gid inside.
+        working_dir: Where the command starts; the image's own folder where None.
         host: Further settings of ``create_host_config``.
 
     Yields:
@@ -48,6 +56,7 @@ def container(
             list(command[1:]),
             entrypoint=list(command[:1]),
             user=user,
+            working_dir=working_dir,
             labels={LABEL: purpose},
             host_config=api.create_host_config(**(settings | host)),
         )
