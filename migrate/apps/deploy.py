@@ -3,15 +3,22 @@
 import time
 from typing import Final
 
+from migrate.apps.conversion import to_app
 from migrate.apps.polling import poll_seconds
-from migrate.core.errors import ConfigurationError, MigrateError
+from migrate.apps.watching import Watcher, wait_running
+from migrate.core.errors import ConfigurationError, MigrateError, RemoteError
 from migrate.core.values import App, AppPlan, AutomaticScaling, PushedImage
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.session import Cloud
 
+__all__ = ["KEY_LABEL", "Watcher", "app_spec", "create", "delete", "find", "listing", "replace_image", "wait_running"]
+
 KEY_LABEL: Final = "mls-key"
 PORT: Final = 8080
 _DELETION_TIMEOUT: Final = 180.0
+_STOP_TIMEOUT: Final = 300.0
+_ROLLING: Final = frozenset({"QUEUED", "INITIALIZING", "SCALING"})
+_RESTING: Final = frozenset({"STOPPED", "FAILED", "ERROR"})
 
 # The server is ready after warm-up and after reproducing its recorded answers. Three failures in a row are needed to
 # call it unready again, so that one slow answer under load does not take a replica out.
@@ -87,14 +94,37 @@ def _living(found: tuple[apps.App, ...], key: str | None) -> tuple[App, ...]:
 
 
 def replace_image(cloud: Cloud, app: App, image: PushedImage) -> None:
-    """Give the app another image; one that does not run is started with it. The URL stays.
+    """Give the app another image and see that it takes effect; id and URL stay, and then wait for it as for a new one.
 
-    One guide says that an image is rolled out by itself, another that the app must be stopped and started: watch
-    with the new image's reference, and look at the answers.
+    One guide says that a running app rolls over to the new image by itself, another that it must be stopped and
+    started (contract/ovh-api, 6): an app that goes on running as if nothing had happened is stopped and started.
+
+    Raises:
+        RemoteError: ``app-timeout`` when it does not stop.
     """
+    before = apps.app(cloud, app.id).state
     apps.set_image(cloud, app.id, image.reference)
-    if app.state in {"STOPPED", "FAILED", "ERROR"}:
-        apps.start(cloud, app.id)
+    state = apps.app(cloud, app.id).state
+    if before == "RUNNING" and state in _ROLLING:
+        return
+    if state not in _RESTING:
+        if state != "STOPPING":
+            apps.stop(cloud, app.id)
+        _wait_rest(cloud, app.id)
+    apps.start(cloud, app.id)
+
+
+def _wait_rest(cloud: Cloud, app_id: str) -> None:
+    deadline, pause = time.monotonic() + _STOP_TIMEOUT, 0.5
+    while (state := apps.app(cloud, app_id).state) not in _RESTING:
+        if time.monotonic() > deadline:
+            raise RemoteError(
+                f"The app {app_id} was told to stop and is {state} after {_STOP_TIMEOUT:.0f} s.",
+                code="app-timeout",
+                next_step="Run the command again.",
+            )
+        cloud.session.pause(pause)
+        pause = min(pause * 2, poll_seconds())
 
 
 def delete(cloud: Cloud, app_id: str) -> bool:
@@ -117,21 +147,3 @@ def delete(cloud: Cloud, app_id: str) -> bool:
         if error.code != "not-found":
             raise
     return True
-
-
-def to_app(record: apps.App) -> App:
-    """The API's record as a value."""
-    scaling = record.spec.scaling_strategy
-    fixed = scaling.fixed.replicas if scaling and scaling.fixed else None
-    least = scaling.automatic.replicas_min if scaling and scaling.automatic else None
-    return App(
-        id=record.id,
-        name=record.spec.name,
-        url=(record.status.url or "").rstrip("/"),
-        state=record.state,
-        region=record.spec.region,
-        image=record.spec.image,
-        cpu=record.spec.resources.cpu,
-        replicas=next((number for number in (fixed, least) if number is not None), 1),
-        labels=record.spec.labels or {},
-    )

@@ -108,9 +108,9 @@ def create_ai_user(
     return user_id, made.username, password
 
 
-def find_ai_users(cloud: Cloud, description: str) -> tuple[str, ...]:
-    """The ids of the users with exactly this description: those of an earlier run whose id was never written."""
-    return tuple(str(user.id) for user in users.users(cloud) if user.description == description)
+def find_user(cloud: Cloud, description: str) -> str | None:
+    """The id of a user with exactly this description: one that was made by a run killed before it wrote the id."""
+    return next((str(user.id) for user in users.users(cloud) if user.description == description), None)
 
 
 def delete_user(cloud: Cloud, user_id: str) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from migrate.apps.deploy import to_app
+from migrate.apps.conversion import to_app
 from migrate.apps.polling import poll_seconds
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, NeedsYouError, RemoteError
 from migrate.core.text import printable

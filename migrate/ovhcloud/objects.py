@@ -22,12 +22,14 @@ from migrate.ovhcloud.session import Cloud
 T = TypeVar("T")
 
 FEW: Final = 20  # so many calls for listings and temporary URLs; then one token for Swift itself serves the rest
-_PAGE: Final = 1000
-_BIG: Final = 1000  # the API's listing has no marker, and where it stops is not documented
+_BIG: Final = 100  # the API's listing has no marker, and where it stops is not documented
 
 
 class StoredObject(Struct, frozen=True, kw_only=True):
-    """An object as listed; ``sealed`` objects lie in a cold archive and cannot be read."""
+    """An object as listed; ``sealed`` objects lie in a cold archive and cannot be read.
+
+    ``last_modified`` is UTC to the second, for that much the API and Swift say in the same way.
+    """
 
     name: str
     size: int
@@ -79,7 +81,7 @@ class ObjectStore:
                     StoredObject(
                         name=item.name,
                         size=item.size,
-                        last_modified=item.last_modified,
+                        last_modified=item.last_modified[:19],
                         content_type=item.content_type,
                         sealed=item.retrieval_state in {"sealed", "unsealing"},
                     )
@@ -177,14 +179,14 @@ class ObjectStore:
         while rows := self._tried(self._container, lambda: self._page(prefix, marker)):  # noqa: B023 - called at once
             for row in rows:
                 yield StoredObject(
-                    name=row.name, size=row.bytes, last_modified=row.last_modified, content_type=row.content_type
+                    name=row.name, size=row.bytes, last_modified=row.last_modified[:19], content_type=row.content_type
                 )
             if rows[-1].name == marker:
                 return
             marker = rows[-1].name
 
     def _page(self, prefix: str, marker: str) -> tuple[_SwiftRow, ...]:
-        query = {"format": "json", "limit": str(_PAGE), "prefix": prefix, "marker": marker}
+        query = {"format": "json", "prefix": prefix, "marker": marker}
         url, token = self._swift()
         with self._http().get(url, params=query, headers={"X-Auth-Token": token}, timeout=TIMEOUT) as response:
             if response.status_code in {401, 403}:
