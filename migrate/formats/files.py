@@ -21,7 +21,7 @@ def open_file(artifact: Artifact, path: str) -> Iterator[tuple[Read, int]]:
         LocalError: It is not there any more, is no regular file, or cannot be read.
     """
     try:
-        descriptor = os.open(_without_links(artifact, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(_without_links(artifact, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise _unreadable(artifact, error.strerror or str(error)) from error
     try:
@@ -38,6 +38,19 @@ def open_file(artifact: Artifact, path: str) -> Iterator[tuple[Read, int]]:
         yield read, status.st_size
     finally:
         os.close(descriptor)
+
+
+def is_plain(artifact: Artifact, path: str) -> bool:
+    """Whether a file is a regular one that no other name leads to: neither a symbolic nor a hard link.
+
+    Raises:
+        LocalError: It is not there any more.
+    """
+    try:
+        status = _without_links(artifact, path).lstat()
+    except OSError as error:
+        raise _unreadable(artifact, error.strerror or str(error)) from error
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
 def _without_links(artifact: Artifact, path: str) -> Path:

@@ -8,14 +8,14 @@ from typing import Final
 from migrate.core.values import Artifact, Inspection
 from migrate.formats.agreement import check_manifest
 from migrate.formats.errors import FormatError, quoted
-from migrate.formats.files import open_file
+from migrate.formats.files import is_plain, open_file
 from migrate.formats.manifest import MAXIMUM_SIZE, OnnxManifest, invalid, read_onnx, read_type
 from migrate.formats.onnx import Description, describe
 from migrate.formats.others import format_of, unsupported_yet
 from migrate.formats.recognise import recognise
-from migrate.formats.wire import Read
 
 SCHEMA: Final = 1
+_LARGE: Final = 1024 * 1024  # a JSON file above it is read only when its ends look like a manifest's
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 
 
@@ -63,9 +63,9 @@ def inspect(artifact: Artifact, *, framework: str | None) -> Inspection:
 
 def _answer(good: list[_Candidate], notes: tuple[str, ...]) -> Inspection:
     first = good[0]
-    if first.settings is None:
+    if all(c.settings is None for c in good):
         return unsupported_yet(first.other or "unknown", notes)
-    if len(good) == 1:
+    if first.settings is not None and len(good) == 1:
         return Inspection(format="onnx", runtime="onnx", verdict="ready", settings=first.settings, notes=notes)
     names = ", ".join(quoted(c.path) for c in good[:5])
     problem = FormatError(
@@ -80,9 +80,9 @@ def _answer(good: list[_Candidate], notes: tuple[str, ...]) -> Inspection:
 def _manifest(artifact: Artifact, sizes: Mapping[str, int], path: str) -> list[_Candidate]:
     """The manifest at this path; nothing for another JSON file."""
     with open_file(artifact, path) as (read, size):
+        if size > _LARGE and recognise(path, size, read) is None:
+            return []
         if size > MAXIMUM_SIZE:
-            if recognise(path, size, read) is None:
-                return []
             too_large = invalid(path, f"it has {size} bytes, more than the {MAXIMUM_SIZE} that are read")
             return [_Candidate(path, problem=too_large)]
         data = read(0, size)
@@ -113,9 +113,7 @@ def _manifest_settings(
                 f"The manifest {quoted(path)} names the model {quoted(entry)}, which is not there.",
                 f"Put {quoted(entry)} beside the manifest and run again.",
             )
-        with open_file(artifact, entry) as (read, size):
-            _not_a_pointer(read, size)
-            found = describe(read, size, _siblings(sizes, entry))
+        found = _read_onnx(artifact, sizes, entry)
         engine = found.engine
     check_manifest(path, manifest, found)
     return {
@@ -127,17 +125,29 @@ def _manifest_settings(
 
 def _model(artifact: Artifact, sizes: Mapping[str, int], path: str) -> list[_Candidate]:
     """The bare model at this path; nothing for any other file."""
+    if not path.lower().endswith(".onnx"):
+        with open_file(artifact, path) as (read, size):
+            if recognise(path, size, read) != "onnx":
+                return []
+    try:
+        return [_Candidate(path, settings=_settings(path, _read_onnx(artifact, sizes, path)))]
+    except FormatError as problem:
+        return [_Candidate(path, problem=problem)]
+
+
+def _read_onnx(artifact: Artifact, sizes: Mapping[str, int], path: str) -> Description:
     with open_file(artifact, path) as (read, size):
-        named = path.lower().endswith(".onnx")
-        if not named and recognise(path, size, read) != "onnx":
-            return []
-        try:
-            _not_a_pointer(read, size)
-            if named and size and recognise(path, size, read) != "onnx":
-                raise _not_onnx(path)
-            return [_Candidate(path, settings=_settings(path, describe(read, size, _siblings(sizes, path))))]
-        except FormatError as problem:
-            return [_Candidate(path, problem=problem)]
+        if size and recognise(path, size, read) != "onnx":
+            raise _no_onnx(path, read(0, len(_LFS)))
+        found = describe(read, size, _siblings(sizes, path))
+    for name in sorted(found.external):
+        if not is_plain(artifact, str(PurePosixPath(path).parent / name)):
+            raise FormatError(
+                "external-data-outside",
+                f"The file {quoted(name)} with the model's weights is a link.",
+                "Put the file itself beside the model.",
+            )
+    return found
 
 
 def _settings(entry: str, found: Description) -> dict[str, object]:
@@ -161,16 +171,13 @@ def _siblings(sizes: Mapping[str, int], path: str) -> dict[str, int]:
     return {name[len(prefix) :]: size for name, size in sizes.items() if name.startswith(prefix)}
 
 
-def _not_a_pointer(read: Read, size: int) -> None:
-    if size < 1024 and read(0, len(_LFS)) == _LFS:
-        raise FormatError(
+def _no_onnx(path: str, head: bytes) -> FormatError:
+    if head == _LFS:
+        return FormatError(
             "git-lfs-pointer",
-            "The file is a Git LFS pointer: a note of three lines where the model should be.",
+            f"The file {quoted(path)} is a Git LFS pointer: a note of three lines where the model should be.",
             "Run git lfs pull where the model came from, and upload the model itself.",
         )
-
-
-def _not_onnx(path: str) -> FormatError:
     return FormatError(
         "not-onnx",
         f"The file {quoted(path)} is named as an ONNX model and is none.",

@@ -1,8 +1,8 @@
 """An ONNX model's description for the server, or the reason why it cannot be served."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.fields import DYNAMIC, java_hash_order, tensor_field
@@ -10,6 +10,7 @@ from migrate.formats.onnx_file import Model, Value, ValueType, read_model
 from migrate.formats.onnx_limits import IR_VERSION, ONNXRUNTIME, OPSETS
 from migrate.formats.onnx_nodes import Labels, custom_operators, initializer_names, zipmap_labels
 from migrate.formats.onnx_tensors import TensorCheck
+from migrate.formats.onnx_words import known_words
 from migrate.formats.wire import Read, Wire, WireError
 
 # TensorProto.DataType -> the old runtime's word (contract, 6.1)
@@ -30,8 +31,6 @@ _DTYPE_NAMES: Final = (
     *("complex64", "complex128", "bfloat16", "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"),
     *("uint4", "int4", "float4e2m1", "float8e8m0", "uint2", "int2"),
 )
-
-_T = TypeVar("_T")
 
 _EXPORT_AGAIN: Final = "Export the model to ONNX again and put the new file in its place."
 
@@ -64,10 +63,19 @@ def describe(read: Read, size: int, files: Mapping[str, int] | None) -> Descript
     Raises:
         FormatError: It cannot be served.
     """
-    wire = Wire(read, size)
-    model = _top(wire, size)
+    if size == 0:
+        raise FormatError("empty", "The model's file is empty.", "Upload the complete file in its place.")
+    try:
+        return _describe(Wire(read, size), files)
+    except WireError as error:
+        raise broken(error) from None
+
+
+def _describe(wire: Wire, files: Mapping[str, int] | None) -> Description:
+    model = read_model(wire)
+    _check_versions(model)
     check = TensorCheck(wire, files)
-    custom = _guard(lambda: custom_operators(wire, model, check))
+    custom = custom_operators(wire, model, check)
     if custom:
         raise FormatError(
             "custom-operators",
@@ -75,8 +83,7 @@ def describe(read: Read, size: int, files: Mapping[str, int] | None) -> Descript
             "Export the model with the standard ONNX operators only.",
             verdict="unsupported",
         )
-    inputs = _guard(lambda: _inputs(wire, model))
-    outputs, zipmap = _guard(lambda: _outputs(wire, model, any(_is_dynamic(value.type) for value in inputs)))
+    inputs = _inputs(wire, model)
     if not inputs:
         raise FormatError(
             "no-inputs",
@@ -85,20 +92,18 @@ def describe(read: Read, size: int, files: Mapping[str, int] | None) -> Descript
             verdict="unsupported",
         )
     fields = {value.name: _input_field(value) for value in inputs}
+    outputs, zipmap = _outputs(wire, model, any(_is_dynamic(value.type) for value in inputs))
+    engine: dict[str, object] = {"zipmap": zipmap}
+    texts = frozenset(name for name, field in fields.items() if field["type"] == "string")
+    words = known_words(wire, model.graph, texts) if texts else {}
+    if words:
+        engine["words"] = dict(words)
     return Description(
         inputs=[fields[name] for name in java_hash_order(fields)],
         outputs=outputs,
-        engine={"zipmap": zipmap},
+        engine=engine,
         external=frozenset(check.used),
     )
-
-
-def _guard(step: Callable[[], _T]) -> _T:
-    """Run a step of reading and say what is wrong where the bytes are broken."""
-    try:
-        return step()
-    except WireError as error:
-        raise broken(error) from None
 
 
 def broken(error: WireError) -> FormatError:
@@ -119,12 +124,7 @@ def broken(error: WireError) -> FormatError:
     return FormatError("corrupt", f"The ONNX file is broken: {error.text}.", _EXPORT_AGAIN)
 
 
-def _top(wire: Wire, size: int) -> Model:
-    if size == 0:
-        raise FormatError("empty", "The model's file is empty.", "Upload the complete file in its place.")
-    model = _guard(lambda: read_model(wire))
-    if model.graph is None:
-        raise FormatError("corrupt", "The ONNX file holds no graph.", _EXPORT_AGAIN)
+def _check_versions(model: Model) -> None:
     if model.ir_version is None:
         raise FormatError("corrupt", "The ONNX file does not say its IR version.", _EXPORT_AGAIN)
     if model.ir_version > IR_VERSION:
@@ -147,14 +147,13 @@ def _top(wire: Wire, size: int) -> Model:
             )
     if not model.outputs:
         raise FormatError("corrupt", "The ONNX file's graph has no outputs.", _EXPORT_AGAIN)
-    return model
 
 
 def _inputs(wire: Wire, model: Model) -> list[Value]:
     """The graph's inputs that have no value of their own, as the engine asks for them."""
     _no_duplicates(model.inputs)
     names = frozenset(value.name for value in model.inputs)
-    given = initializer_names(wire, model.graph, names) if model.graph is not None else set()
+    given = initializer_names(wire, model.graph, names)
     return [value for value in model.inputs if value.name not in given]
 
 
@@ -186,7 +185,7 @@ def _input_field(value: Value) -> dict[str, object]:
 def _outputs(wire: Wire, model: Model, dynamic: bool) -> tuple[list[dict[str, object]], dict[str, object]]:
     _no_duplicates(model.outputs)
     maps = frozenset(value.name for value in model.outputs if _is_map_sequence(value.type))
-    labels = zipmap_labels(wire, model.graph, maps) if maps and model.graph is not None else {}
+    labels = zipmap_labels(wire, model.graph, maps) if maps else {}
     fields: list[dict[str, object]] = []
     zipmap: dict[str, object] = {}
     for value in model.outputs:

@@ -3,8 +3,8 @@
 Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from migrate.formats.wire import LENGTH, MAXIMUM_DEPTH, VARINT, Field, Wire, WireError, signed
@@ -47,47 +47,45 @@ class Value:
     type: ValueType
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Model:
-    """What a ModelProto says at its top."""
+    """What a ModelProto says at its top, and the declared inputs and outputs of its graph."""
 
-    ir_version: int | None = None
-    producer: str = ""
-    opsets: dict[str, int] = field(default_factory=dict)
-    graph: Field | None = None
-    functions: list[Field] = field(default_factory=list)
-    inputs: list[Value] = field(default_factory=list)
-    outputs: list[Value] = field(default_factory=list)
+    ir_version: int | None
+    opsets: Mapping[str, int]
+    graph: Field
+    functions: Sequence[Field]
+    inputs: Sequence[Value]
+    outputs: Sequence[Value]
 
 
 def read_model(wire: Wire) -> Model:
-    """The top of a model and its graph's declared inputs and outputs.
+    """The top of a model.
 
     Raises:
         WireError: It is no ModelProto, or a broken one.
     """
-    model = Model()
+    ir_version: int | None = None
+    opsets: dict[str, int] = {}
+    graphs: list[Field] = []
+    functions: list[Field] = []
     for item in wire.fields(0, wire.size):
         if item.number not in MODEL_FIELDS:
             raise WireError("malformed", f"field {item.number} at byte {item.start} does not belong to an ONNX model")
         _expect(item, VARINT if item.number in (IR_VERSION, MODEL_VERSION) else LENGTH)
         if item.number == IR_VERSION:
-            model.ir_version = signed(item.value)
-        elif item.number == PRODUCER_NAME:
-            model.producer = wire.text(item)
-        elif item.number == GRAPH:
-            if model.graph is not None:
-                raise WireError("malformed", f"a second graph at byte {item.start}")
-            model.graph = item
+            ir_version = signed(item.value)
         elif item.number == OPSET_IMPORT:
-            _read_opset(wire, item, model.opsets)
-        elif item.number == FUNCTIONS:
-            model.functions.append(item)
-    if model.graph is not None:
-        for item in wire.fields(model.graph.start, model.graph.end, frozenset({INPUT, OUTPUT})):
-            _expect(item, LENGTH)
-            (model.inputs if item.number == INPUT else model.outputs).append(_read_value(wire, item))
-    return model
+            _read_opset(wire, item, opsets)
+        elif item.number in (GRAPH, FUNCTIONS):
+            (graphs if item.number == GRAPH else functions).append(item)
+    if len(graphs) != 1:
+        raise WireError("malformed", f"it holds {len(graphs)} graphs where a model has one")
+    inputs: list[Value] = []
+    outputs: list[Value] = []
+    for item in messages(wire, graphs[0], INPUT, OUTPUT):
+        (inputs if item.number == INPUT else outputs).append(_read_value(wire, item))
+    return Model(ir_version, opsets, graphs[0], functions, inputs, outputs)
 
 
 def _read_opset(wire: Wire, item: Field, opsets: dict[str, int]) -> None:

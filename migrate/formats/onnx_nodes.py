@@ -39,8 +39,7 @@ def custom_operators(wire: Wire, model: Model, tensor: Callable[[Field], None]) 
     own = {_function_key(wire, function) for function in model.functions}
     found: dict[str, None] = {}
     stack: list[tuple[Field, int, int]] = [(function, _FUNCTION_NODE, 1) for function in model.functions]
-    if model.graph is not None:
-        stack.append((model.graph, NODE, 1))
+    stack.append((model.graph, NODE, 1))
     while stack:
         graph, node_number, depth = stack.pop()
         if depth > MAXIMUM_DEPTH:

@@ -82,8 +82,9 @@ class Wire:
             else:
                 raise WireError("malformed", f"wire type {wire} at byte {first}")
             if at > end:
-                kind: Literal["truncated", "malformed"] = "truncated" if at > self.size else "malformed"
-                raise WireError(kind, f"the field at byte {first} ends at byte {at}, beyond byte {end}")
+                if at > self.size:
+                    raise WireError("truncated", f"it ends at byte {self.size}, and a part of it reaches to byte {at}")
+                raise WireError("malformed", f"a part at byte {first} reaches beyond the whole, which ends at {end}")
             if wanted is None or number in wanted:
                 yield Field(number, wire, value, content, at)
             elif number < 16:
