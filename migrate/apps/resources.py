@@ -24,9 +24,9 @@ def plan_app(
 ) -> AppPlan:
     """What to ask of AI Deploy for one model, or for several that share an app.
 
-    A flavor and a count of CPUs are always explicit: without them a guide says that one GPU is taken. The CPUs are
-    the more of the old cores and of what the old memory needs, for memory follows the CPUs. Models that share an app
-    have the memory of all and the cores of the largest.
+    A flavor and a count of CPUs (units of the flavor) are always explicit: without them a guide says that one GPU is
+    taken. The count is the more of what the old cores and the old memory need, for memory follows the CPUs. Models
+    that share an app have the memory of all and the cores of the largest.
 
     Args:
         records: The models of the app.
@@ -78,16 +78,14 @@ def _cpus(records: Sequence[ModelRecord], flavor: Flavor, notes: list[str]) -> i
         notes.append("The old flavor's size is not known, so the app gets the smallest size.")
     elif for_memory > for_cores:
         notes.append(
-            f"The old memory of {memory / _MEGABYTE / 1024:.3g} GiB decides: {units * unit.cpu} CPUs, "
-            f"for one comes with {unit.memory / 1024**3 / unit.cpu:.3g} GiB."
+            f"The old memory of {memory / _MEGABYTE / 1024:.3g} GiB decides: {units} times {flavor.id}, "
+            f"which has {unit.memory / 1024**3:.3g} GiB."
         )
     most = max(1, flavor.max)
     if units > most:
-        notes.append(
-            f"The old size would need {units * unit.cpu} CPUs; a replica can have {most * unit.cpu} of {flavor.id}."
-        )
+        notes.append(f"The old size would need {units} times {flavor.id}; a replica can have {most}.")
         units = most
-    return units * unit.cpu
+    return units
 
 
 def _scaling(specs: Sequence[Autoscaling], notes: list[str]) -> FixedScaling | AutomaticScaling:

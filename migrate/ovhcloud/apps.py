@@ -90,8 +90,30 @@ class _Logs(Struct, frozen=True):
 
 
 def apps(cloud: Cloud, *, label_selector: str | None = None) -> tuple[App, ...]:
-    """The apps of the project in every AI region, in one call."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/app", query={"labelSelector": label_selector})
+    """The apps of the project in every AI region.
+
+    One call, unless there may be another page. Neither the default size of a page nor the number of the first one is
+    documented, so a number of apps that could be a full page (a multiple of ten) is followed up from page 1, and
+    apps are told apart by their ids.
+    """
+    found = {item.id: item for item in _page(cloud, label_selector, None, None)}
+    size, page = len(found), 1
+    while size and size % 10 == 0:
+        before = len(found)
+        rows = _page(cloud, label_selector, page, size)
+        found |= {item.id: item for item in rows}
+        if len(rows) < size or (page > 1 and len(found) == before):
+            break
+        page += 1
+    return tuple(found.values())
+
+
+def _page(cloud: Cloud, label_selector: str | None, page: int | None, size: int | None) -> tuple[App, ...]:
+    answer = cloud.call(
+        "GET",
+        "/cloud/project/{serviceName}/ai/app",
+        query={"labelSelector": label_selector, "page": page, "size": size},
+    )
     return convert(answer, tuple[App, ...], "the apps")
 
 

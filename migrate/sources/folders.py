@@ -55,7 +55,7 @@ def list_folder(folder: Path, source: str, recognise: Recognise) -> Listing:
     )
     seen = {entry.path.partition("/")[0] for entry in entries}
     unseen = [Ignored(path=name, size=0, reason=error.what) for name, error in refused.items() if name not in seen]
-    return Listing(source=source, models=models, ignored=(*ignored, *unseen))
+    return Listing(source=source, models=models, ignored=tuple(sorted((*ignored, *unseen), key=lambda item: item.path)))
 
 
 def files_of(path: Path, on_refused: Callable[[RefusedError], object] | None = None) -> Iterator[tuple[str, Path, int]]:

@@ -76,7 +76,7 @@ def find_models(
             size = sum(entry.size for entry in files)
             text = reason or f"no model by content among its {len(files)} files"
             ignored.append(Ignored(path=f"{name}/", size=size, reason=text))
-    return tuple(found), tuple(sorted(ignored, key=lambda item: item.path))
+    return tuple(sorted(found, key=lambda item: item.path)), tuple(sorted(ignored, key=lambda item: item.path))
 
 
 def model_ids(found: Iterable[Found], whole: str) -> dict[Found, str]:
