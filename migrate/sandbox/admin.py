@@ -116,7 +116,9 @@ class Admin:
         self._world.rate.fill()
         self._world.keyring.reset()
         self._world.authorized = self._world.options.authorized
-        self._world.lay_storage()
+        if self._world.objects.changed:
+            self._world.lay_storage()
+            self._world.objects.changed = False
         self._world.log.clear()
         return {}
 
@@ -126,6 +128,7 @@ class Admin:
         except msgspec.ValidationError as problem:
             raise SandboxError(str(problem)) from None
         store = self._world.objects
+        store.changed = True
         container = store.container(new.container, new.region, archive=new.archive)
         file = store.new_file()
         try:

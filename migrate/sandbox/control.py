@@ -75,11 +75,8 @@ def start(folder: Path, options: Options | None = None, *, progress: Callable[[s
     chosen = options or (settings.options if settings else Options())
     if not running(place):
         place.write(Settings(options=chosen, identity=identity, port=settings.port if settings else 0))
-        place.pid_file.unlink(missing_ok=True)
-        child = _spawn(place)
-    else:
-        child = None
-    return _wait_ready(place, child, progress)
+        _spawn(place)
+    return _wait_ready(place, progress)
 
 
 def stop(folder: Path) -> bool:
@@ -168,7 +165,8 @@ def fail(folder: Path, fault: str, **arguments: object) -> str:
     Raises:
         SandboxError: No such fault or argument, or no sandbox.
     """
-    return str(_call(Folder(folder), "POST", "/sandbox/faults", {"fault": fault, **arguments})["id"])
+    given = {key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()}
+    return str(_call(Folder(folder), "POST", "/sandbox/faults", {"fault": fault, **given})["id"])
 
 
 def release(folder: Path, fault: str | None = None) -> int:
@@ -224,24 +222,23 @@ def running(place: Folder) -> bool:
     return False
 
 
-def _spawn(place: Folder) -> subprocess.Popen[bytes]:
+def _spawn(place: Folder) -> None:
     with place.log_file.open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "migrate.sandbox.process", str(place.path)],
+        subprocess.run(
+            [sys.executable, "-m", "migrate.sandbox.process", str(place.path), "--daemon"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=place.path,
             start_new_session=True,
+            check=False,  # when it fails nobody holds the lock, and its log says why
         )
 
 
-def _wait_ready(
-    place: Folder, child: subprocess.Popen[bytes] | None, progress: Callable[[str], None] | None
-) -> Running:
+def _wait_ready(place: Folder, progress: Callable[[str], None] | None) -> Running:
     end = time.monotonic() + _START_SECONDS
     told = ""
-    while time.monotonic() < end:
+    while time.monotonic() < end and running(place):
         found = status(place.path)
         if found is not None and found.ready:
             return found
@@ -250,9 +247,7 @@ def _wait_ready(
         if found is not None and progress is not None and found.phase != told:
             told = found.phase
             progress(told)
-        if child is not None and child.poll() is not None and not running(place):
-            break
-        time.sleep(0.05)
+        time.sleep(0.02)
     lines = place.log_file.read_text(errors="replace").splitlines() if place.log_file.exists() else []
     last = lines[-1] if lines else "it said nothing"
     message = f"the sandbox in {place.path} did not start: {last} (all of it: {place.log_file})"

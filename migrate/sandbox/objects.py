@@ -60,6 +60,7 @@ class ObjectStore:
         self._folder = folder
         self._key = url_key.encode()
         self._count = 0
+        self.changed = False
         self.clear()
 
     def clear(self) -> None:

@@ -1,6 +1,7 @@
 """The sandbox's process: ``python -m migrate.sandbox.process FOLDER`` answers until it is told to stop.
 
-Started by control.py, which also documents the folder. It holds a lock on the folder for as long as it lives.
+Started by control.py, which also documents the folder. It holds a lock on the folder for as long as it lives. With
+``--daemon`` it goes to the background as soon as it has the lock, so that whoever sees it return sees the lock held.
 """
 
 import asyncio
@@ -34,14 +35,14 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> int:
-    """Run a sandbox in the folder named by the only argument."""
-    if len(arguments) != 1:
-        print("usage: python -m migrate.sandbox.process FOLDER", file=sys.stderr)  # noqa: T201 - a program's own word
+    """Run a sandbox in the folder named by the first argument."""
+    if len(arguments) not in {1, 2} or arguments[1:] not in ([], ["--daemon"]):
+        print("usage: python -m migrate.sandbox.process FOLDER [--daemon]", file=sys.stderr)  # noqa: T201
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     folder = Folder(Path(arguments[0]))
     try:
-        with locked(folder):
+        with locked(folder, background=len(arguments) == 2):
             serve(folder)
     except SandboxError as problem:
         log.error("%s", problem)  # noqa: TRY400 - a sentence, not a bug
@@ -50,8 +51,8 @@ def main(arguments: list[str]) -> int:
 
 
 @contextlib.contextmanager
-def locked(folder: Folder) -> Iterator[None]:
-    """Hold the folder's lock and keep this process's id in the pid file.
+def locked(folder: Folder, *, background: bool) -> Iterator[None]:
+    """Hold the folder's lock and keep this process's id in the pid file; in the background it is a child that does.
 
     Raises:
         SandboxError: Another process holds it.
@@ -62,6 +63,8 @@ def locked(folder: Folder) -> Iterator[None]:
         except OSError:
             message = f"a sandbox is running in {folder.path} already"
             raise SandboxError(message) from None
+        if background and os.fork():
+            os._exit(0)  # the child has the lock with the open file
         folder.pid_file.write_text(f"{os.getpid()}\n")
         try:
             yield
