@@ -8,6 +8,12 @@ from msgspec import Struct
 
 SCHEMA = 1
 
+# The order in which the old runtime printed the keys of a field and of its indexes.
+_KEYS = (
+    "name", "type", "values", "continuous_domain", "continuousDomain", "format", "shape", "index", "key", "fields",
+    "image_transformer", "image_shape", "property_chanel",
+)  # fmt: skip
+
 
 class Index(Struct, frozen=True):
     """A named column of a tensor (``fields`` of a field). ``index`` is its position, or None for a whole tensor."""
@@ -114,8 +120,22 @@ def read_model(folder: Path) -> Model:
     if not names or len(set(names)) != len(names) or not model.outputs:
         raise ModelFileError(f"{path}: needs inputs of different names, and outputs")
     return msgspec.structs.replace(
-        model, folder=str(folder), raw_inputs=tuple(raw["inputs"]), raw_outputs=tuple(raw["outputs"])
+        model,
+        folder=str(folder),
+        raw_inputs=tuple(_in_order(field) for field in raw["inputs"]),
+        raw_outputs=tuple(_in_order(field) for field in raw["outputs"]),
     )
+
+
+def _in_order(field: dict[str, Any]) -> dict[str, Any]:
+    """The keys as the old runtime printed them, whatever order the file was written in; unknown ones last."""
+    known = [key for key in _KEYS if key in field]
+    ordered = {key: field[key] for key in (*known, *(key for key in field if key not in _KEYS))}
+    if isinstance(ordered.get("fields"), list):
+        ordered["fields"] = [_in_order(index) for index in ordered["fields"]]
+    if isinstance(ordered.get("image_transformer"), dict):
+        ordered["image_transformer"] = _in_order(ordered["image_transformer"])
+    return ordered
 
 
 def read_models(root: Path) -> tuple[Model, ...]:
