@@ -60,8 +60,12 @@ def tree(root: Path, prefix: str = "") -> Iterator[Entry]:
         if stat.S_ISDIR(state.st_mode):
             yield folder(name, 0o1777 if state.st_mode & stat.S_ISVTX else FOLDER_MODE)
         elif stat.S_ISREG(state.st_mode):
-            mode = 0o755 if state.st_mode & stat.S_IXUSR else FILE_MODE
-            yield Entry(name=name, mode=mode, source=path, size=state.st_size)
+            yield Entry(name=name, mode=file_mode(state.st_mode), source=path, size=state.st_size)
+
+
+def file_mode(mode: int) -> int:
+    """The mode that a file has in an image: readable by everybody, executable where its owner could run it."""
+    return 0o755 if mode & stat.S_IXUSR else FILE_MODE
 
 
 def archive(entries: Iterable[Entry], sent: Callable[[int], None] | None = None) -> Iterator[bytes]:

@@ -1,0 +1,141 @@
+"""The inference server on this machine, without an engine: for trying a model out.
+
+This loads the model's file in a process of its own, as the user who typed the command; OVHcloud's variables and this
+tool's do not reach it. The packages are the image's: the runtime's lock, installed once by uv.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from migrate.core.errors import LocalError
+from migrate.core.names import digest_of
+from migrate.images import server_code
+from migrate.images.disk import disk_errors, scratch_folder
+from migrate.images.locks import exclusive
+from migrate.images.render import IMAGE_PATH, ModelToRender, write_models
+from migrate.images.templates import template_of
+from migrate.images.wheels import uv_install
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_HIDDEN: Final = ("OVH_", "MIGRATE_", "AWS_", "OS_", "DOCKER_", "PYTHON", "VIRTUAL_ENV")
+_PATIENCE: Final = 30  # seconds that the server has to end after it was asked to
+
+
+def serve(
+    models: Sequence[ModelToRender],
+    *,
+    host: str,
+    port: int,
+    store: Path,
+    environ: Mapping[str, str],
+    progress_text: Callable[[str], None],
+) -> int:
+    """Serve models until the server ends or Ctrl-C is pressed, and return its exit code.
+
+    Args:
+        models: All of one runtime, with different ids.
+        host: Where to listen, for example ``127.0.0.1``.
+        port: The same.
+        store: The content store (environments).
+        environ: The environment of the process, of which the server gets what is not a credential.
+        progress_text: Told what is done when it takes long.
+
+    Raises:
+        LocalError: ``wheels-failed``, ``disk-full``, ``file-changed``.
+    """
+    (runtime,) = {model.inspection.runtime or "" for model in models}
+    python = ensure_environment(runtime, store=store, progress_text=progress_text)
+    with tempfile.TemporaryDirectory(prefix="migrate-serve-") as scratch, disk_errors():
+        folder = Path(scratch)
+        server_code.copy_server(folder / "server")
+        write_models(models, folder, link=True)
+        root = _merged(folder)
+        command = [str(python), "-m", "migrate.server", str(root), "--host", host, "--port", str(port)]
+        environment = {name: value for name, value in environ.items() if not name.startswith(_HIDDEN)}
+        environment |= {
+            "PYTHONPATH": str(folder / "server"),
+            "PYTHONSAFEPATH": "1",
+            "PYTHONUNBUFFERED": "1",
+            "ORT_DISABLE_TELEMETRY": "1",
+        }
+        return _run(command, environment)
+
+
+def ensure_environment(runtime: str, *, store: Path, progress_text: Callable[[str], None]) -> Path:
+    """The Python of an environment with a runtime's packages, made once per lock.
+
+    Raises:
+        LocalError: A package cannot be had for this machine (code ``wheels-failed``), or the disk is full.
+    """
+    import uv  # noqa: PLC0415 - looks for its program when imported
+
+    lock = template_of(runtime).lock
+    digest = digest_of(hashlib.sha256(lock.read_bytes()).hexdigest(), sys.version, sys.base_prefix, str(store))[:40]
+    made = store / "environments" / digest
+    python = made / "bin/python"
+    if python.exists():
+        return python
+    with exclusive(store / "locks" / f"environment-{digest}"), disk_errors(), scratch_folder(store, "env-") as folder:
+        if python.exists():
+            return python
+        progress_text("installing the runtime's packages")
+        making = folder / "environment"
+        command = [uv.find_uv_bin(), "venv", "--quiet", "--relocatable", "--python", sys.executable, str(making)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise LocalError(
+                f"The runtime's environment could not be made: {done.stderr.strip()[-300:]}",
+                code="wheels-failed",
+                next_step="Run the command again.",
+            )
+        uv_install(lock, ["--python", str(making / "bin/python")])
+        made.parent.mkdir(parents=True, exist_ok=True)
+        making.rename(made)
+    return python
+
+
+def _merged(folder: Path) -> Path:
+    """The layers' folders as one, as the image shows them."""
+    root = folder / "models"
+    root.mkdir()
+    for layer in sorted(folder.glob("layer-*")):
+        for model in layer.joinpath(IMAGE_PATH[1:]).iterdir():
+            target = root / model.name
+            target.mkdir(exist_ok=True)
+            for entry in model.iterdir():
+                entry.rename(target / entry.name)
+    return root
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run in the foreground: what asks this process to end asks the child, once, and its end is waited for."""
+
+    def stop(*_: object) -> None:
+        child.terminate()
+
+    # A process group of its own: the terminal's Ctrl-C reaches this process only.
+    with subprocess.Popen(command, env=dict(environment), cwd="/", process_group=0) as child:
+        former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.terminate()
+            try:
+                child.wait(_PATIENCE)
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                child.kill()
+            return 128 + signal.SIGINT
+        finally:
+            if child.poll() is None:
+                child.kill()
+            for number, handler in former.items():
+                signal.signal(number, handler)
