@@ -24,7 +24,7 @@ from migrate.sandbox.errors import SandboxError
 from migrate.sandbox.requestlog import Line, read_log
 from migrate.sandbox.settings import Folder, Options, Settings, make_identity
 
-_START_SECONDS: Final = 180.0
+_START_SECONDS: Final = 600.0  # the first start may fetch the old endpoints' environment
 _STOP_SECONDS: Final = 60.0
 _CALL_SECONDS: Final = 60.0
 _TOKEN_HEADER: Final = "X-Sandbox-Token"  # noqa: S105 - the name of a header

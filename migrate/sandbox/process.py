@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from migrate.sandbox.admin import Admin, Parts
 from migrate.sandbox.errors import SandboxError
@@ -124,7 +125,7 @@ def listen(port: int, *, fixed: bool) -> socket.socket:
     return listener
 
 
-def application(world: World, parts: Parts, runtime: Runtime, shut_down: Callable[[], None]) -> Starlette:
+def application(world: World, parts: Parts, runtime: Runtime, shut_down: Callable[[], None]) -> ASGIApp:
     """Everything that answers at the port."""
     admin = Admin(world, parts, shut_down)
 
@@ -136,14 +137,20 @@ def application(world: World, parts: Parts, runtime: Runtime, shut_down: Callabl
         await asyncio.to_thread(begin.join, 60)
 
     routes: list[BaseRoute] = [
-        Mount("/1.0", Gateway(world)),
-        Mount("/swift", Swift(world)),
         Mount("/registry", routes=list(runtime.registry_routes)),
         *login_routes(world),
         *admin.routes(),
         Route("/", _front, methods=["GET"]),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    rest = Starlette(routes=routes, lifespan=lifespan)
+    services: dict[bytes, ASGIApp] = {b"1.0": Gateway(world), b"swift": Swift(world)}
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        # By the path as sent: Starlette's own patterns do not match names with a line break in them.
+        first = scope.get("raw_path", b"/").split(b"/", 2)[1]
+        await services.get(first, rest)(scope, receive, send)
+
+    return dispatch
 
 
 async def _front(_request: Request) -> Response:

@@ -1,14 +1,17 @@
 """The parts of the sandbox that really run: the registry, the apps' containers, the old endpoints."""
 
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from migrate.sandbox.admin import Parts
+from migrate.sandbox.legacy import Legacy
 from migrate.sandbox.registry import Registry
 from migrate.sandbox.requestlog import Line, timestamp
 from migrate.sandbox.runner import DockerRunner
+from migrate.sandbox.samples import samples_folder
 from migrate.sandbox.seam import Traffic
 from migrate.sandbox.world import World
 
@@ -66,6 +69,7 @@ class Runtime:
         self._registry: Registry | None = None
         self._runner: DockerRunner | None = None
         self._legacy: LegacyServer | None = None
+        self._stopped = threading.Event()
         if world.options.runtime:
             realm = f"{world.base}/registry"
             self._registry = Registry(folder / "registry", realm=realm, check=world.people.may_use_registry)
@@ -83,6 +87,7 @@ class Runtime:
             if self._world.options.runtime:
                 self._start_registry()
                 self._start_runner()
+                self._start_legacy()
             self._parts.ready = True
             self._parts.phase = ""
         except Exception:
@@ -113,8 +118,22 @@ class Runtime:
         self._world.apps.runner = self._runner
         self._parts.apps = RUNNING
 
+    def _start_legacy(self) -> None:
+        if not self._world.options.samples or self._stopped.is_set():
+            return
+        self._legacy = Legacy(self._folder / "legacy", models=samples_folder(), record=self._gate.record)
+        try:
+            self._legacy.start(self._progress)
+        except RuntimeError as problem:
+            log.warning("no old endpoints: %s", problem)
+            self._parts.legacy = str(problem)
+            return
+        self._world.legacy = self._legacy
+        self._parts.legacy = RUNNING
+
     def stop(self) -> None:
         """End every part that was started, and wait."""
+        self._stopped.set()
         if self._runner:
             self._runner.close()
         if self._legacy:
