@@ -104,6 +104,13 @@ def wait_running(
 def ended(cloud: Cloud, app: apps.App) -> MigrateError:
     """The error for an app that will not run by itself: the platform's reason, and the app's last words."""
     text = f"The app {app.id} is {app.state}{_info(app)}{_last_words(cloud, app.id)}."
+    if app.state == "FAILED" and app.status.info and "quota" in app.status.info.message.lower():
+        return NeedsYouError(
+            text,
+            code="quota-exceeded",
+            next_step="Ask for more in the control panel (Project Management > Quotas), or use fewer apps with "
+            "`--layout packed`; then run the command again.",
+        )
     if app.state == "FAILED":
         return NeedsYouError(
             text,

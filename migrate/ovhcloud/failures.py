@@ -131,16 +131,17 @@ def _credential_error(refusal: Refusal) -> MigrateError:
     word = refusal.word.upper()
     if "quota" in lower:
         return _quota_error(refusal)
+    rule = f"{refusal.method} {refusal.template.replace('{serviceName}', 'PROJECT')}"
     if refusal.missing:
+        actions = ", ".join(refusal.missing)
         return _error(
             ConfigurationError,
             refusal,
             "not-granted",
-            f"The credentials lack the right {', '.join(refusal.missing)}",
-            f"Allow {', '.join(refusal.missing)} in an IAM policy for this identity, then run the command again.",
+            f"The credentials lack the right {actions}",
+            f"Allow {actions} in the IAM policy of this identity, or `{rule}` in the rules of the consumer key.",
         )
     if "not been granted" in lower or "not granted" in lower or word == "NOT_GRANTED_CALL":
-        rule = f"{refusal.method} {refusal.template.replace('{serviceName}', 'PROJECT')}"
         return _error(
             ConfigurationError,
             refusal,

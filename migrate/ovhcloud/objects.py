@@ -201,7 +201,7 @@ class ObjectStore:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(worth_another_try),
             stop=tenacity.stop_after_attempt(4),
-            wait=tenacity.wait_exponential_jitter(initial=0.3, max=5, jitter=0.3),
+            wait=tenacity.wait_exponential(multiplier=0.3, max=5) + tenacity.wait_random(0, 0.3),
             reraise=True,
         )
         try:

@@ -129,8 +129,9 @@ class Session:
         self.close()
 
     def _retrying(self, method: str, template: str, path: str, body: object, *, again: bool) -> Any:
-        backoff = tenacity.wait_exponential_jitter(
-            initial=self._retry.first_wait, max=self._retry.longest_wait, jitter=self._retry.first_wait
+        first = self._retry.first_wait
+        backoff = tenacity.wait_exponential(multiplier=first, max=self._retry.longest_wait) + tenacity.wait_random(
+            0, first
         )
 
         def wait(state: tenacity.RetryCallState) -> float:
