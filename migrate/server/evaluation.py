@@ -1,28 +1,32 @@
-"""The handlers of ``/eval``: admission, where to compute, and the form of the answer."""
+"""The handler of ``/eval``: admission, where to compute, and the form of the answer."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final
 
+from migrate.server.compression import coding_of, opened
 from migrate.server.errors import HttpError
 from migrate.server.http import Request, Response, read_body
 from migrate.server.limits import Settings
 from migrate.server.metrics import Metrics
-from migrate.server.negotiation import PRODUCED, accepted, answer_type, content_type_of
-from migrate.server.rendering import json as json_form
+from migrate.server.negotiation import JSON_BODY, PRODUCED, accepted, answer_type, content_type_of
+from migrate.server.rendering.answer import render_answer
 from migrate.server.served import Call, Served
 
 # A model this quick is run where the request is read: handing it to a thread would cost more than running it.
-INLINE_SECONDS: Final = 0.001
+_INLINE_SECONDS: Final = 0.001
 _INLINE_BYTES: Final = 32 * 1024
+_YES: Final = frozenset({b"1", b"true", b"yes"})
 
 
 class Admission:
-    """How many requests compute or wait to, over all models."""
+    """How many requests compute or wait to, over all models; a context for each."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, executor: Executor) -> None:
         self._limit = settings.max_in_flight
         self._metrics = metrics
+        self._executor = executor
 
     def __enter__(self) -> None:
         if self._metrics.in_flight >= self._limit:
@@ -32,34 +36,46 @@ class Admission:
     def __exit__(self, *exception: object) -> None:
         self._metrics.in_flight -= 1
 
+    async def compute(self, work: Callable[[], Response], *, quick: bool) -> Response:
+        """Do quick work at once, and other work in a thread, so that the process keeps answering."""
+        if quick:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def is_quick(served: Served, size: int) -> bool:
+    """Whether a body of so many bytes is best computed where it was read."""
+    return served.seconds_per_call < _INLINE_SECONDS and size <= _INLINE_BYTES
+
 
 class Evaluation:
     """``POST /eval`` of one model."""
 
-    def __init__(self, served: Served, settings: Settings, admission: Admission, executor: Executor) -> None:
+    def __init__(self, served: Served, settings: Settings, admission: Admission) -> None:
         self._served = served
-        self._settings = settings
+        self._limit = settings.max_body_bytes
         self._admission = admission
-        self._executor = executor
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
         content_type = content_type_of(request.header(b"content-type"))
         accept = request.header(b"accept")
         accepted(accept, PRODUCED)
+        coding = coding_of(request.header(b"content-encoding")) if b"content-encoding" in request.headers else None
         with self._admission:
-            body = await read_body(request, self._settings.max_body_bytes)
-            call = Call(body, content_type, accept, request.header(b"step"))
-            if self._served.seconds_per_call < INLINE_SECONDS and len(body) <= _INLINE_BYTES:
-                return self.answer(call)
-            return await asyncio.get_running_loop().run_in_executor(self._executor, self.answer, call)
+            body = await read_body(request, self._limit)
+            keep = request.headers.get(b"keep-dimensions", b"").lower() in _YES
+            call = Call(body, content_type, accept, request.header(b"step"), keep)
+            quick = coding is None and content_type.name == JSON_BODY.name and is_quick(self._served, len(body))
+            return await self._admission.compute(lambda: self._answer(call, coding), quick=quick)
 
-    def answer(self, call: Call) -> Response:
-        """Compute and render; safe in any thread.
-
-        Raises:
-            HttpError: When the request, the model's answer or its form does not fit.
-        """
+    def _answer(self, call: Call, coding: str | None) -> Response:
+        """Compute and render; safe in any thread."""
+        if coding is not None:
+            body = opened(call.body, coding, self._limit)
+            call = Call(body, call.content_type, call.accept, call.step, call.keep_dimensions)
         answer = self._served.evaluate(call)
-        answer_type(call.accept)
-        return Response(json_form.render(answer.tensors), json_form.MEDIA_TYPE, rows=answer.batch)
+        body, content_type = render_answer(
+            answer.tensors, answer.fields, answer_type(call.accept), simplify=answer.simplify
+        )
+        return Response(body, content_type, rows=answer.batch)

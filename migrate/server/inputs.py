@@ -11,21 +11,21 @@ from migrate.server.tensors import DTYPES, NUMERIC, TYPELESS, Array, Tensor, che
 _WIDTH = ("integer", "long", "float", "double")
 
 
-def feeds_of(model: Model, tensors: Mapping[str, Tensor]) -> dict[str, Array]:
+def feeds_of(model: Model, tensors: Mapping[str, Tensor], *, strict_nulls: bool = False) -> dict[str, Array]:
     """One array for each declared input; other names are ignored.
 
     Raises:
         migrate.server.errors.HttpError: 400, when a tensor is missing or does not fit.
     """
-    return {field.name: _feed(field, tensors, model.window) for field in model.inputs}
+    return {field.name: _feed(field, tensors, model.window, strict_nulls) for field in model.inputs}
 
 
-def _feed(field: Field, tensors: Mapping[str, Tensor], window: int) -> Array:
+def _feed(field: Field, tensors: Mapping[str, Tensor], window: int, strict_nulls: bool) -> Array:
     tensor = tensors.get(field.name)
     if tensor is None:
         tensor = _assembled(field, tensors)
-    if tensor.type == "string" and tensor.nulls is not None:
-        raise bad_request(f"Tensor {field.name} holds a null string", "strings have no default value")
+    if tensor.nulls is not None and (strict_nulls or tensor.type == "string"):
+        raise bad_request(f"Tensor {field.name} holds a null", f"{tensor.type} values have no default here")
     if window > 1 and tensor.type != TYPELESS:
         tensor = Tensor(tensor.type, roll(tensor.data, window))
     return shaped(tensor, field.type, field.shape)

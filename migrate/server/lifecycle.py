@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from migrate.server.app import App
 from migrate.server.engines import ContradictionError, load
+from migrate.server.evaluation import Admission
 from migrate.server.http import Receive, Request, Response, Scope, Send
 from migrate.server.limits import Settings
 from migrate.server.logs import LOGGER, log
@@ -112,7 +113,7 @@ class Server(uvicorn.Server):
                 LOGGER.exception("loading failed", extra={"fields": {"model": model.id}})
                 self._fail(f"model {model.id} could not be loaded")
                 return
-        add_model_routes(self.router, served, self.settings, self.metrics, self._executor)
+        add_model_routes(self.router, served, self.settings, Admission(self.settings, self.metrics, self._executor))
         if self.status.phase is Phase.STARTING:
             self.status.phase = Phase.READY
             log(logging.INFO, "ready", models=[model.id for model in self._models], seconds=perf_counter() - start)
@@ -120,7 +121,7 @@ class Server(uvicorn.Server):
     def _load_one(self, model: Model) -> Served:
         start = perf_counter()
         engine = load(model, threads=self._cpus)
-        served = Served(engine.complete(model), engine, json_depth=self.settings.max_json_depth)
+        served = Served(engine.complete(model), engine, self.settings)
         check(served)
         self.metrics.load_seconds[model.id] = perf_counter() - start
         return served

@@ -1,7 +1,7 @@
 """``model.json``: all that the server knows of a model before it loads it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -26,8 +26,8 @@ class Index(Struct, frozen=True):
 class ImageTransformer(Struct, frozen=True):
     """How an image lies in a tensor, in the old runtime's spelling."""
 
-    image_shape: tuple[str, ...]
-    property_chanel: tuple[str, ...]
+    image_shape: tuple[Literal["BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"], ...]
+    property_chanel: tuple[Literal["GRAY_SCALE", "RED", "GREEN", "BLUE"], ...]
 
 
 class Field(Struct, frozen=True):

@@ -1,7 +1,7 @@
-"""One model being served: from the body of a request to the body of an answer."""
+"""One model being served: from the body of a request to the tensors of an answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final
 
@@ -10,41 +10,51 @@ import msgspec
 from migrate.server.engines import Engine
 from migrate.server.errors import bad_request
 from migrate.server.inputs import feeds_of
-from migrate.server.model import Model
+from migrate.server.layouts import declared_layout
+from migrate.server.limits import Settings
+from migrate.server.model import Field, Model
 from migrate.server.negotiation import JSON_BODY, MediaType
 from migrate.server.outputs import answer_of, raw_answer
 from migrate.server.parsing.fast import FastDecoder
 from migrate.server.parsing.json import parse_tensors
-from migrate.server.tensors import Array, simplified
+from migrate.server.tensors import Array, Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What one request to ``/eval`` says; ``accept`` and ``step`` are the headers as sent, or None."""
+    """What one request to ``/eval`` says; ``accept`` and ``step`` are the headers as sent, or None.
+
+    ``keep_dimensions`` asks for an answer with its dimensions of size 1.
+    """
 
     body: bytes
     content_type: MediaType = JSON_BODY
     accept: str | None = None
     step: str | None = None
+    keep_dimensions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The tensors of an answer, and how many rows the model computed for it."""
+    """The tensors of an answer, the fields that declare them, and how many rows the model computed for it."""
 
     tensors: Mapping[str, Array]
-    batch: int
+    simplify: bool
+    batch: int = 0
+    fields: Mapping[str, Field] = field(default_factory=dict)
 
 
 class Served:
     """A model with its engine."""
 
-    def __init__(self, model: Model, engine: Engine, *, json_depth: int) -> None:
+    def __init__(self, model: Model, engine: Engine, settings: Settings) -> None:
         self.model = model
         self.engine = engine
         self.describe: Final = msgspec.json.encode(model.describe())
-        self._json_depth = json_depth
+        self._settings = settings
         self._fast = FastDecoder(model) if FastDecoder.applies(model) else None
+        self._inputs = {entry.name: entry for entry in model.inputs}
+        self._outputs = {entry.name: entry for entry in model.outputs}
         self.seconds_per_call = float("inf")
 
     def feeds(self, call: Call) -> Mapping[str, Array]:
@@ -53,11 +63,16 @@ class Served:
         Raises:
             migrate.server.errors.HttpError: 400, when the body does not hold them.
         """
-        if self._fast is not None:
-            feeds = self._fast.decode(call.body)
-            if feeds is not None:
-                return feeds
-        return feeds_of(self.model, parse_tensors(call.body, depth_limit=self._json_depth))
+        name = call.content_type.name
+        if name != "application/json":
+            tensors = self._image(call.body) if name.startswith("image/") else self._multipart(call)
+        else:
+            if self._fast is not None:
+                feeds = self._fast.decode(call.body)
+                if feeds is not None:
+                    return feeds
+            tensors = parse_tensors(call.body, depth_limit=self._settings.max_json_depth)
+        return feeds_of(self.model, tensors, strict_nulls=self._settings.strict_nulls)
 
     def evaluate(self, call: Call) -> Answer:
         """Run the model on a request.
@@ -68,15 +83,13 @@ class Served:
         stop = _parse_step(call.step)
         feeds = self.feeds(call)
         if stop == ("input", 0):
-            return Answer(raw_answer(feeds), 0)
+            return Answer(raw_answer(feeds), simplify=False, fields=self._inputs)
         outputs = self.engine.run(feeds)
         batch = _batch(outputs)
         if stop == ("output", 0):
-            return Answer(raw_answer(outputs), batch)
-        tensors = answer_of(self.model, outputs)
-        if call.step is None:
-            tensors = {name: simplified(data) for name, data in tensors.items()}
-        return Answer(tensors, batch)
+            return Answer(raw_answer(outputs), simplify=False, batch=batch, fields=self._outputs)
+        simplify = call.step is None and not call.keep_dimensions
+        return Answer(answer_of(self.model, outputs), simplify=simplify, batch=batch, fields=self._outputs)
 
     def timed_run(self, feeds: Mapping[str, Array], *, times: int) -> float:
         """Seconds of the quickest of several runs."""
@@ -86,6 +99,33 @@ class Served:
             self.engine.run(feeds)
             best = min(best, perf_counter() - start)
         return best
+
+    def _image(self, body: bytes) -> dict[str, Tensor]:
+        """The single image of a request."""
+        if len(self.model.inputs) != 1:
+            raise bad_request("Your model takes several tensors as parameters but you provided only one")
+        only = self.model.inputs[0]
+        layout = declared_layout(only)
+        if layout is None:
+            raise bad_request(
+                "Unable to feed an image as tensor on a non-tensor model", f"tensor {only.name} does not take images"
+            )
+        from migrate.server.parsing.images import read_picture, tensor_of  # noqa: PLC0415 - most models take none
+
+        picture = read_picture(body, pixel_limit=self._settings.max_image_pixels, plain_gray=self._settings.plain_gray)
+        return {only.name: tensor_of([picture], only, layout)}
+
+    def _multipart(self, call: Call) -> dict[str, Tensor]:
+        from migrate.server.parsing.multipart import parse_parts  # noqa: PLC0415 - few callers send it
+
+        return parse_parts(
+            call.body,
+            call.content_type.parameter("boundary"),
+            self.model,
+            depth_limit=self._settings.max_json_depth,
+            pixel_limit=self._settings.max_image_pixels,
+            plain_gray=self._settings.plain_gray,
+        )
 
 
 def _batch(outputs: Mapping[str, Array]) -> int:

@@ -1,6 +1,5 @@
 """The table of routes of one process: the models', and the process's own."""
 
-from concurrent.futures import Executor
 from urllib.parse import quote
 
 import msgspec
@@ -47,14 +46,12 @@ def add_model_routes(
     router: Router,
     models: list[Served],
     settings: Settings,
-    metrics: Metrics,
-    executor: Executor,
+    admission: Admission,
 ) -> None:
     """Every model under its id, and the only model at the root too."""
-    admission = Admission(settings, metrics)
     for served in models:
         name = served.model.id
-        evaluation = Evaluation(served, settings, admission, executor)
+        evaluation = Evaluation(served, settings, admission)
         describe = Route("describe", {"GET": fixed(served.describe)}, model=name, produces=("application/json",))
         evaluate = Route("eval", {"POST": evaluation}, model=name)
         for prefix in ((), (name,)) if len(models) == 1 else ((name,),):
