@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from migrate.core.errors import LocalError, MigrateError, UsageError
+from migrate.core.text import printable
 from migrate.images import bootstrap, containers
 from migrate.images.engine import Engine, connect
 
@@ -63,7 +64,7 @@ def check_reference(reference: str) -> str:
     """
     if not _REFERENCE.match(reference):
         raise UsageError(
-            f"{reference!r} is not an image reference.",
+            f"{printable(reference, 300)!r} is not an image reference.",
             code="bad-reference",
             next_step="Write it as registry/name:tag, in lower case, for example registry.example.com/team/model:1.",
         )
@@ -164,7 +165,7 @@ def look_into(engine: Engine, located: Located) -> Base:
             raise
         raise _unusable(located, "python3 does not start in it") from error
     if code:
-        raise _unusable(located, f"python3 in it ends with {code}: {output.strip()[-200:]}")
+        raise _unusable(located, f"python3 in it ends with {code}: {printable(output.strip()[-200:], 200)}")
     try:
         python, libc, machine, implementation = json.loads(output.strip().splitlines()[-1])
     except (ValueError, IndexError) as error:

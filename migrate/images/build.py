@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from migrate.core.errors import LocalError
+from migrate.core.text import printable
 from migrate.core.values import BuildContext, Image, Layer, RuntimeImage
 from migrate.images import tarstream
 from migrate.images.base import check_reference
@@ -114,4 +115,4 @@ def _build_error(text: str) -> LocalError:
     error = engine_error(text)
     if error.code == "disk-full":
         return error
-    return LocalError(f"The image could not be built: {text.strip()}", code="build-failed")
+    return LocalError(f"The image could not be built: {printable(text.strip(), 600)}", code="build-failed")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from migrate.core.errors import LocalError
+from migrate.core.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,14 +144,14 @@ def engine_error(text: str) -> LocalError:
             code="disk-full",
             next_step="Free space where the engine keeps images (docker image prune shows what may go), and run again.",
         )
-    return LocalError(f"The container engine refused: {text.strip()}", code="engine-failed")
+    return LocalError(f"The container engine refused: {printable(text.strip(), 600)}", code="engine-failed")
 
 
 def _pull_error(reference: str, text: str) -> LocalError:
     error = engine_error(text)
     if error.code == "disk-full":
         return error
-    return LocalError(f"The image {reference} cannot be pulled: {text.strip()}.", code="pull-failed")
+    return LocalError(f"The image {reference} cannot be pulled: {printable(text.strip(), 600)}.", code="pull-failed")
 
 
 def _first_line(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from migrate.images.base import PUBLIC_BASE, check_reference
 from migrate.images.bytecode import compile_folder
 from migrate.images.disk import disk_errors
 from migrate.images.dockerfile import Values, dockerfile
-from migrate.images.render import ModelToRender, layer_count, write_models
+from migrate.images.render import ModelToRender, contents, layer_count, write_models
 from migrate.images.templates import template_of
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def export(
     return BuildContext(
         folder=str(out),
         runtime=runtime,
-        digest=f"sha256:{digest_of(template.digest, server_code.server_digest(), python, *artifacts)}",
+        digest=f"sha256:{digest_of(template.digest, server_code.server_digest(), python, *contents(models))}",
         models=tuple(model.record.id for model in models),
         size=size,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from migrate.core.errors import NeedsYouError
+from migrate.core.text import printable
 from migrate.images import containers, tarstream
 from migrate.images.engine import translated
 from migrate.images.exchange import Exchange, ExchangeEndedError
@@ -62,7 +63,7 @@ def run_reference(
             with Exchange(engine, identity, [f"/{_FOLDER}/script.py"]) as exchange:
                 return [exchange.ask(line, timeout=deadline - time.monotonic()) for line in lines]
         except ExchangeEndedError as error:
-            said = " ".join(error.errors.split())[-600:]
+            said = printable(" ".join(error.errors.split())[-600:], 600)
             raise NeedsYouError(
                 f"The engine does not run this model: {said or 'it ended without a word'}",
                 code="reference-failed",

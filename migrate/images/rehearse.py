@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from migrate.core.errors import LocalError, NeedsYouError
+from migrate.core.text import printable
 from migrate.images import containers, rehearsal_client
 from migrate.images.engine import translated
 from migrate.images.exchange import Exchange, ExchangeEndedError
@@ -165,7 +166,7 @@ def _ended(engine: Engine, identity: str) -> NeedsYouError | None:
 
 
 def _not_ready(engine: Engine, identity: str, timeout: float, answer: Mapping[str, Any]) -> NeedsYouError:
-    said = base64.b64decode(answer.get("body") or "").decode("utf-8", "replace")[:200]
+    said = printable(base64.b64decode(answer.get("body") or "").decode("utf-8", "replace"), 200)
     last = _last_words(engine, identity)
     return NeedsYouError(
         f"The server was not ready after {timeout:.0f} seconds of rehearsal: {said or last or 'it wrote nothing'}",
@@ -176,7 +177,7 @@ def _not_ready(engine: Engine, identity: str, timeout: float, answer: Mapping[st
 
 def _last_words(engine: Engine, identity: str) -> str:
     lines = [line.strip() for line in _logs(engine, identity).splitlines() if line.strip()]
-    return " ".join(lines[-3:])[-600:]
+    return printable(" ".join(lines[-3:])[-600:], 600)
 
 
 def _logs(engine: Engine, identity: str) -> str:

@@ -14,6 +14,7 @@ from msgspec import Struct
 import migrate
 from migrate.core.errors import LocalError, RefusedError
 from migrate.core.names import digest_of, slug
+from migrate.core.text import printable
 from migrate.core.values import Artifact, ArtifactFile, BuildContext, Inspection, ModelRecord, RuntimeImage, to_json
 from migrate.images import tarstream
 from migrate.images.disk import disk_errors
@@ -69,7 +70,7 @@ def render(models: Sequence[ModelToRender], runtime_image: RuntimeImage, out: Pa
     return BuildContext(
         folder=str(out),
         runtime=runtime_image.runtime,
-        digest=f"sha256:{digest_of(text, *_contents(models))}",
+        digest=f"sha256:{digest_of(text, *contents(models))}",
         models=tuple(model.record.id for model in models),
         size=size,
     )
@@ -142,7 +143,7 @@ def _place(source_folder: Path, file: ArtifactFile, target_folder: Path, *, link
         _copy(source, target)
     if not stat.S_ISREG(target.lstat().st_mode) or _digest(target) != file.digest:
         raise LocalError(
-            f"The file {source} is not the one that was fetched.",
+            f"The file {printable(str(source), 300)} is not the one that was fetched.",
             code="file-changed",
             next_step="Run the command again: it is fetched anew.",
         )
@@ -169,14 +170,15 @@ def safe_path(path: str) -> PurePosixPath:
     bad = any(part in ("", ".", "..") or part.startswith(".wh.") or "\0" in part for part in parts)
     if bad:
         raise RefusedError(
-            f"The file name {path!r} cannot be put into an image.",
+            f"The file name {printable(path, 300)!r} cannot be put into an image.",
             code="unsafe-file-name",
             next_step="Rename the file in the model's storage and run again.",
         )
     return PurePosixPath(*parts)
 
 
-def _contents(models: Sequence[ModelToRender]) -> list[str]:
+def contents(models: Sequence[ModelToRender]) -> list[str]:
+    """What tells one set of models from another: names, settings, recorded answers and files."""
     parts: list[str] = []
     for model in models:
         recorded = hashlib.sha256(model.recorded).hexdigest() if model.recorded is not None else ""

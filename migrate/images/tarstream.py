@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.errors import LocalError
+from migrate.core.text import printable
 
 # 1980-01-01T00:00:00Z, the earliest time that zip files can hold: tools that pack a layer again keep it.
 FIXED_TIME: Final = 315532800
@@ -119,7 +120,7 @@ def _content(entry: Entry) -> Iterator[bytes]:
 
 def _changed(path: Path, why: str) -> LocalError:
     return LocalError(
-        f"The file {path} changed while it was read: {why}.",
+        f"The file {printable(str(path), 300)} changed while it was read: {why}.",
         code="file-changed",
         next_step="Run the command again; what is missing is fetched or made anew.",
     )

