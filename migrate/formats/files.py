@@ -20,8 +20,11 @@ def open_file(artifact: Artifact, path: str) -> Iterator[tuple[Read, int]]:
     Raises:
         LocalError: It is not there any more, is no regular file, or cannot be read.
     """
+    at, is_link = _locate(artifact, path)
+    if is_link:
+        raise _unreadable(artifact, "it holds a symbolic link")
     try:
-        descriptor = os.open(_without_links(artifact, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(at, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise _unreadable(artifact, error.strerror or str(error)) from error
     try:
@@ -46,21 +49,22 @@ def is_plain(artifact: Artifact, path: str) -> bool:
     Raises:
         LocalError: It is not there any more.
     """
+    at, is_link = _locate(artifact, path)
     try:
-        status = _without_links(artifact, path).lstat()
+        status = at.lstat()
     except OSError as error:
         raise _unreadable(artifact, error.strerror or str(error)) from error
-    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+    return not is_link and stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
-def _without_links(artifact: Artifact, path: str) -> Path:
-    """The file's path, none of whose folders below the artifact's is a link."""
+def _locate(artifact: Artifact, path: str) -> tuple[Path, bool]:
+    """The file's path, and whether it or a folder on the way to it, below the artifact's own, is a symbolic link."""
     at = Path(artifact.folder)
+    is_link = False
     for part in Path(path).parts:
         at = at / part
-        if at.is_symlink():
-            raise _unreadable(artifact, "it holds a symbolic link")
-    return at
+        is_link = is_link or at.is_symlink()
+    return at, is_link
 
 
 def _unreadable(artifact: Artifact, why: str) -> LocalError:
