@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -54,6 +56,15 @@ class Board:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Takes the board off the screen while a person is asked."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
 
     def __call__(self, event: Event) -> None:
         """Takes an event in; the next refresh shows it."""

@@ -1,6 +1,8 @@
 """Events as JSON lines: one object a line, ``v`` and ``t`` first, never a secret."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, Self, TextIO
 
@@ -27,6 +29,11 @@ class JsonLines:
 
     def __exit__(self, *_: object) -> None:
         self._stream.flush()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Nothing has to leave the screen while a person is asked."""
+        yield
 
     def __call__(self, event: Event) -> None:
         """Writes one event. Progress of one step of one model appears at most once a second."""

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self, TextIO
 
 from migrate.console.words import MARKS, VERDICTS, duration
@@ -23,6 +25,11 @@ class PlainLines:
 
     def __exit__(self, *_: object) -> None:
         self._stream.flush()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Nothing has to leave the screen while a person is asked."""
+        yield
 
     def __call__(self, event: Event) -> None:
         """Writes an event, or nothing where it says nothing new to a reader of lines."""

@@ -7,11 +7,13 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from migrate.core.secret import Secret
+from migrate.core.values import ProofLevel
 
 Layout = Literal["separate", "packed"]
 
 DEFAULT_JOBS: Final = 4
 DEFAULT_REGION: Final = "GRA"
+REHEARSAL_TIMEOUT: Final = 300.0  # seconds
 READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract/ai-deploy, 1)
 
 
@@ -30,7 +32,8 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     """The options of ``migrate run``.
 
     ``registry`` is None for the platform's shared one. ``samples`` holds the customer's own requests and answers.
-    ``old_token`` opens the old endpoints. ``region`` is the AI Deploy region, or None for the source's own.
+    ``old_token`` opens the old endpoints. ``region`` is the AI Deploy region, or None for GRA.
+    ``proof`` is the least level at which a model counts as migrated.
     """
 
     typed: Typed
@@ -44,4 +47,6 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     base_image: str | None = None
     samples: Path | None = None
     old_token: Secret | None = None
+    proof: ProofLevel = "cross-checked"
     ready_timeout: float = READY_TIMEOUT
+    rehearsal_timeout: float = REHEARSAL_TIMEOUT

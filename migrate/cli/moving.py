@@ -1,0 +1,96 @@
+"""Runs the journey for ``run`` and ``demo``: events to the screen, questions to the person, the end as an exit code."""
+
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from migrate.apps.registries import authorize as open_storage
+from migrate.cli.ask import agree
+from migrate.cli.stopping import stopping
+from migrate.console.final import show_final
+from migrate.console.jsonlines import JsonLines
+from migrate.console.outlet import open_outlet, screen
+from migrate.console.plan import plan_sentence, show_plan
+from migrate.core.errors import ExitCode
+from migrate.core.events import Result
+from migrate.core.plan import Plan
+from migrate.migration.cloud import open_cloud
+from migrate.migration.options import RunOptions
+from migrate.migration.service import Ended, plan_source, run_source
+from migrate.migration.workspace import open_workspace
+
+
+def move(
+    options: RunOptions,
+    *,
+    project: str | None,
+    workspace: Path | None,
+    as_json: bool,
+    dry_run: bool,
+    yes: bool,
+    authorize: bool,
+    environ: Mapping[str, str],
+) -> ExitCode:
+    """Moves the models, or shows what would be done.
+
+    Raises:
+        MigrateError: Nothing could be begun.
+    """
+    place = open_workspace(workspace)
+    with open_cloud(place, project=project, environ=environ) as cloud, stopping(cloud.session.stop):
+        outlet = open_outlet(as_json=as_json)
+        if dry_run:
+            with outlet:
+                plan = plan_source(options, cloud=cloud, workspace=place, environ=environ, emit=outlet)
+            return _dry(plan, as_json=as_json)
+
+        def confirm(plan: Plan) -> None:
+            if not plan.created:
+                return
+            if not yes or not plan.authorized:
+                with outlet.aside():
+                    if not as_json:
+                        show_plan(screen(), plan)
+                    if not yes:
+                        agree(plan_sentence(plan), option="--yes", refused="Nothing was made.")
+                    if not plan.authorized and not authorize:
+                        agree(
+                            "AI Deploy is not authorized in this project. Authorizing it opens the project's object "
+                            "storage to AI Deploy. Authorize it now?",
+                            option="--authorize",
+                            refused="AI Deploy is not authorized, so no app can be made. Nothing was made.",
+                        )
+            if not plan.authorized:
+                open_storage(cloud)
+
+        bugs: list[BaseException] = []
+        with outlet:
+            try:
+                result = run_source(
+                    options, cloud=cloud, workspace=place, environ=environ, emit=outlet, confirm=confirm
+                )
+            except Ended as ended:
+                result, bugs = ended.result, ended.bugs
+    _show(result, as_json=as_json)
+    for bug in bugs:
+        traceback.print_exception(bug, file=sys.stderr)
+    return ExitCode(result.exit_code)
+
+
+def _show(result: Result, *, as_json: bool) -> None:
+    if as_json:
+        JsonLines(sys.stdout)(result)
+    else:
+        show_final(screen(), result)
+
+
+def _dry(plan: Plan, *, as_json: bool) -> ExitCode:
+    if as_json:
+        data = msgspec.to_builtins(plan)
+        JsonLines(sys.stdout)(Result(command="run", exit_code=0, models=plan.settled, data={"plan": data}))
+    else:
+        show_plan(screen(), plan)
+    return ExitCode.DONE

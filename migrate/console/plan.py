@@ -1,0 +1,68 @@
+"""What a run is about to do: before the question, and for ``--dry-run``."""
+
+from typing import TYPE_CHECKING, Final
+
+from rich.text import Text
+
+from migrate.console.tables import show_rows
+from migrate.core.plan import Plan, PlannedApp
+from migrate.core.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_ACTIONS: Final = {
+    "create": "make an app",
+    "continue": "go on with its app",
+    "another-run": "left: an app of another run",
+}
+
+
+def show_plan(console: "Console", plan: Plan) -> None:
+    """Draws a plan."""
+    where = f"{printable(plan.source, 200)} → AI Deploy {plan.region}, project {printable(plan.project)}"
+    console.print(Text(where, style="bold"))
+    rows = [
+        (", ".join(app.models), _ACTIONS[app.action], f"{app.cpu} x {app.flavor}", _replicas(app)) for app in plan.apps
+    ]
+    if rows:
+        show_rows(console, ("Model", "What", "CPUs", "Replicas"), rows)
+    for app in plan.apps:
+        for note in app.notes:
+            console.print(Text(f"  {printable(', '.join(app.models), 60)}: {printable(note, 300)}", style="yellow"))
+    if plan.settled:
+        console.print(f"Nothing is left to do for {len(plan.settled)} of the models.")
+    if plan.ignored:
+        console.print(f"{plan.ignored} other files are ignored; `migrate list` shows them.")
+    if plan.created:
+        console.print(_costs(plan))
+    if not plan.authorized:
+        console.print("AI Deploy is not yet authorized in this project.")
+
+
+def plan_sentence(plan: Plan) -> str:
+    """The question: models, apps, CPUs, replicas, quota, billing."""
+    models = sum(len(app.models) for app in plan.created)
+    count = len(plan.created)
+    return (
+        f"Move {models} model{'s' if models > 1 else ''} to {count} new app{'s' if count > 1 else ''}? {_costs(plan)}"
+    )
+
+
+def _costs(plan: Plan) -> str:
+    least = sum(app.cpu * app.replicas_min for app in plan.created)
+    most = sum(app.cpu * app.replicas_max for app in plan.created)
+    replicas = sum(app.replicas_min for app in plan.created)
+    upper = f" (up to {most} when they scale)" if most > least else ""
+    text = f"{least} CPUs{upper} in {replicas} replicas, billed by the minute from now on, also without calls."
+    if plan.cpu_quota is not None:
+        left = plan.cpu_quota - (plan.cpu_used or 0)
+        text += f" The project's quota has {left} of {plan.cpu_quota} CPUs left"
+        text += "." if left >= least else ", which is not enough."
+    return text
+
+
+def _replicas(app: PlannedApp) -> str:
+    if app.replicas_min == app.replicas_max:
+        return str(app.replicas_min)
+    return f"{app.replicas_min} to {app.replicas_max}"

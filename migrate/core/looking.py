@@ -1,0 +1,81 @@
+"""What the commands that look answer with: places, the state of a source, the story of a model."""
+
+from msgspec import Struct
+
+from migrate.core.values import Outcome
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Something of the project that may hold models: ``source`` is what to type."""
+
+    kind: str
+    source: str
+    objects: int | None = None
+    size: int | None = None
+    text: str = ""
+
+
+class Places(Struct, frozen=True, kw_only=True):
+    """The places of a project. ``serving`` says why there are no namespaces, where that is so."""
+
+    project: str
+    places: tuple[Place, ...]
+    serving: str = ""
+
+
+class AppState(Struct, frozen=True, kw_only=True):
+    """An app that the journal knows: ``state`` is what AI Deploy says now, None when nobody was asked."""
+
+    id: str
+    unit: str
+    models: tuple[str, ...]
+    url: str
+    cpu: int
+    replicas: int
+    state: str | None
+
+
+class SourceState(Struct, frozen=True, kw_only=True):
+    """A source as its journal has it."""
+
+    source: str
+    project: str
+    run: str
+    journal: str
+    last: str
+    models: tuple[Outcome, ...]
+    unknown: tuple[str, ...]
+    apps: tuple[AppState, ...]
+    left: tuple[str, ...]
+    asked: bool
+    problem: str = ""
+
+
+class Sources(Struct, frozen=True, kw_only=True):
+    """Every source that has a journal."""
+
+    sources: tuple[SourceState, ...]
+
+
+class StepDone(Struct, frozen=True, kw_only=True):
+    """A step that has a value, and when it got it."""
+
+    step: str
+    at: str
+    text: str
+
+
+class Story(Struct, frozen=True, kw_only=True):
+    """What happened to one model: the evidence, and what to do next."""
+
+    model: str
+    source: str
+    old_url: str | None
+    files: str
+    outcome: Outcome | None
+    steps: tuple[StepDone, ...]
+    events: tuple[str, ...]
+    evidence: tuple[str, ...]
+    effects: tuple[str, ...]
+    query_ids: tuple[str, ...]
+    next_step: str

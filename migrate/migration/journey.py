@@ -1,0 +1,147 @@
+"""The journey of the models: from a record to what its image needs, and from there to a proven app."""
+
+from msgspec import Struct
+
+from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError
+from migrate.core.values import App, ModelRecord, Parity, ProofLevel, Rehearsal
+from migrate.migration.context import Run
+from migrate.migration.perform import Recaller, Steps, Unsettled
+from migrate.migration.steps import deploy
+from migrate.migration.steps.evidence import first_mismatch
+from migrate.migration.steps.fetch import fetch
+from migrate.migration.steps.image import Prepared, build, render
+from migrate.migration.steps.inspect import demand_ready, inspect
+from migrate.migration.steps.prove import prove
+from migrate.migration.steps.push import push
+from migrate.migration.steps.record import at_least, record_answers
+from migrate.migration.steps.rehearse import rehearse
+from migrate.migration.steps.runtime import runtime
+from migrate.migration.steps.tokens import hand_over
+from migrate.migration.subjects import Unit
+
+
+class Moved(Struct, frozen=True):
+    """A unit on AI Deploy: its app, and the proof of each model or what stands against it."""
+
+    app: App
+    rehearsal: Rehearsal
+    proofs: dict[str, Parity]
+    errors: dict[str, MigrateError]
+
+
+def prepare(run: Run, steps: Steps, record: ModelRecord) -> Prepared:
+    """Everything about one model that its image needs; nothing of the model is built yet.
+
+    Raises:
+        NeedsYouError: The files cannot be served as they are; what a person must do.
+        MigrateError: What a step raised.
+        Unsettled: From the recaller.
+    """
+    artifact = fetch(run, steps, record)
+    inspection = inspect(steps, record, artifact)
+    image = runtime(run, steps, demand_ready(inspection.value))
+    recording = record_answers(run, steps, record, artifact=artifact, inspection=inspection, runtime=image)
+    return Prepared(record, artifact, inspection, image, recording)
+
+
+def move(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Moved:
+    """Builds, rehearses, pushes, deploys and proves a unit; a change of image that fails is taken back.
+
+    Raises:
+        MigrateError: What a step raised before there was an app to prove.
+    """
+    try:
+        moved = _walk(run, steps, unit, models)
+    except NeedsYouError as error:
+        raise _taken_back(run, unit, error) from error
+    if not moved.errors:
+        deploy.settle(run, unit)
+    elif deploy.roll_back(run, unit):
+        run.journal.forget(unit.subject, "deploy")
+        back: dict[str, MigrateError] = {name: _dragged_back(moved.errors) for name in moved.proofs}
+        back |= {name: _with_former_image(error) for name, error in moved.errors.items()}
+        return Moved(moved.app, moved.rehearsal, {}, back)
+    if moved.proofs:
+        hand_over(run, unit, moved.app)
+    return moved
+
+
+def recall(run: Run, steps: Recaller, unit: Unit, models: tuple[Prepared, ...]) -> Moved:
+    """The unit as the journal has it, if nothing of it is left to do.
+
+    Raises:
+        Unsettled: Something is.
+    """
+    moved = _walk(run, steps, unit, models)
+    effects = run.journal.effects
+    app, token = effects.find("app", unit.subject), effects.find("token", unit.subject)
+    if app is None or app.text("former_image") or token is None or not token.intent.get("handed_over"):
+        raise Unsettled
+    return moved
+
+
+def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Moved:
+    context = render(run, steps, unit, models)
+    image = build(run, steps, unit, context, models[0].runtime)
+    rehearsal = rehearse(run, steps, unit, image, models)
+    pushed = push(run, steps, unit, image)
+    app = deploy.deploy(run, steps, unit, models, pushed)
+    proofs: dict[str, Parity] = {}
+    errors: dict[str, MigrateError] = {}
+    for model in models:
+        name = model.record.id
+        parity = prove(run, steps, unit, model, app, pushed.value.digest).value
+        if parity.passed and at_least(parity.level, run.options.proof):
+            proofs[name] = parity
+        else:
+            errors[name] = _unproven(run, name, parity)
+    return Moved(app.value, rehearsal.value, proofs, errors)
+
+
+def _unproven(run: Run, model: str, parity: Parity) -> NeedsYouError:
+    look = run.options.typed.command("why", model)
+    if not parity.passed:
+        return NeedsYouError(
+            f"The app answers differently: {first_mismatch(parity)}.",
+            code="answers-differ",
+            next_step=f"Do not move clients to it. See every difference with `{look}`; "
+            f"`{run.options.typed.command('undo', '--model', model)}` deletes the app, which is billed until then.",
+        )
+    wanted: ProofLevel = run.options.proof
+    return NeedsYouError(
+        f"The app answers, but only with the proof {parity.level!r}, and {wanted!r} was asked for.",
+        code="proof-too-weak",
+        next_step="Give the customer's own requests and answers with --samples, or ask for less with --proof.",
+    )
+
+
+def _taken_back(run: Run, unit: Unit, error: NeedsYouError) -> MigrateError:
+    try:
+        if not deploy.roll_back(run, unit):
+            return error
+    except (NeedsYouError, ConfigurationError) as second:
+        return NeedsYouError(
+            f"{error.what} The former image does not come up either: {second.what}",
+            code=error.code,
+            next_step=error.next_step,
+            query_id=error.query_id or second.query_id,
+        )
+    run.journal.forget(unit.subject, "deploy")
+    return _with_former_image(error)
+
+
+def _with_former_image(error: MigrateError) -> NeedsYouError:
+    return NeedsYouError(
+        f"{error.what} The app has its former image back.",
+        code=error.code,
+        next_step=error.next_step,
+        query_id=error.query_id,
+    )
+
+
+def _dragged_back(errors: dict[str, MigrateError]) -> NeedsYouError:
+    return NeedsYouError(
+        f"It shares its app with {', '.join(errors)}, so the app has its former image back.",
+        code="shares-app",
+        next_step="Correct the others, then run again.",
+    )

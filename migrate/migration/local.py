@@ -1,0 +1,144 @@
+"""Models of a folder on this machine, for the commands that need no cloud: build, export, serve."""
+
+import threading
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from migrate.core.errors import UsageError
+from migrate.core.events import Emit, StepFinished, StepProgress, StepStarted
+from migrate.core.names import slug
+from migrate.core.text import printable
+from migrate.core.values import Artifact, Image, Inspection, ModelRecord, Parity, Recording, RuntimeImage
+from migrate.formats.inspect import inspect
+from migrate.formats.recognise import recognise
+from migrate.images.build import build
+from migrate.images.engine import Engine
+from migrate.images.reference import run_reference
+from migrate.images.rehearse import rehearse
+from migrate.images.render import ModelToRender, render
+from migrate.images.runtime import ensure_runtime
+from migrate.migration.perform import disk_in_words
+from migrate.migration.steps.inspect import demand_ready
+from migrate.migration.steps.record import SEED
+from migrate.migration.steps.rehearse import caller
+from migrate.migration.workspace import Workspace
+from migrate.parity.compare import recorded_json
+from migrate.parity.generate import generate
+from migrate.parity.recording import REFERENCE_SCRIPT, record_reference, record_self, reference_lines
+from migrate.parity.replay import replay
+from migrate.sources.fetch import fetch
+from migrate.sources.listing import list_models
+from migrate.sources.reference import FolderRef
+
+_MEMORY: Final = 4 << 30  # one unit of ai1-1-cpu (contract/ai-deploy, 6)
+_TIMEOUT: Final = 300.0
+
+
+class LocalModel(Struct, frozen=True):
+    """A model of a folder that can be served."""
+
+    record: ModelRecord
+    artifact: Artifact
+    inspection: Inspection
+
+    def render(self, recorded: bytes | None = None) -> ModelToRender:
+        """What an image needs to know of it."""
+        return ModelToRender(
+            record=self.record, artifact=self.artifact, inspection=self.inspection, recorded=recorded
+        )
+
+
+class Built(Struct, frozen=True):
+    """A local image with the proofs of its models."""
+
+    image: Image
+    proofs: dict[str, Parity]
+    cold_start: float
+
+
+def read_folder(folder: Path, workspace: Workspace, emit: Emit, stop: threading.Event) -> tuple[LocalModel, ...]:
+    """The models of a folder: what lies at its root, or in the folders below it.
+
+    Raises:
+        UsageError: There is no folder, no model in it, or models of several runtimes.
+        NeedsYouError: A model cannot be served as it is.
+        LocalError: The disk.
+    """
+    ref = FolderRef(folder.expanduser().resolve())
+    listing = list_models(ref, None, recognise)
+    if not listing.models:
+        raise UsageError(
+            f"No model was found in {printable(str(folder), 300)}.",
+            code="no-models",
+            next_step=f"See what lies there: migrate list {folder}",
+        )
+    models = tuple(_read(record, workspace, emit, stop) for record in listing.models)
+    runtimes = {demand_ready(model.inspection) for model in models}
+    if len(runtimes) > 1:
+        raise UsageError(
+            f"The models need different runtimes: {', '.join(sorted(runtimes))}.",
+            code="several-runtimes",
+            next_step="Name the folder of one model.",
+        )
+    return models
+
+
+def _read(record: ModelRecord, workspace: Workspace, emit: Emit, stop: threading.Event) -> LocalModel:
+    def progress(done: int, total: int | None) -> None:
+        emit(StepProgress(step="fetch", model=record.id, done=done, total=total))
+
+    emit(StepStarted(step="fetch", model=record.id))
+    with disk_in_words():
+        artifact = fetch(record, workspace.store, None, progress, stop=stop)
+        inspection = inspect(artifact, framework=record.framework)
+    emit(StepFinished(step="inspect", model=record.id, seconds=0.0, detail=inspection.verdict))
+    return LocalModel(record, artifact, inspection)
+
+
+def build_folder(
+    models: tuple[LocalModel, ...], *, engine: Engine, workspace: Workspace, tag: str, base: str | None, emit: Emit
+) -> Built:
+    """Builds one image of the models, rehearses it, and holds its answers against the engine's own.
+
+    Raises:
+        MigrateError: What a step raised; an image that does not answer right is told, not hidden.
+    """
+
+    def say(text: str) -> None:
+        emit(StepStarted(step="runtime", detail=text))
+
+    def progress(done: int, total: int | None) -> None:
+        emit(StepProgress(step="build", done=done, total=total))
+
+    name = demand_ready(models[0].inspection)
+    runtime = ensure_runtime(engine, name, base=base, store=workspace.store, progress_text=say)
+    recordings = {model.record.id: _record(engine, runtime, model) for model in models}
+    context = render(
+        [model.render(recorded_json(recordings[model.record.id])) for model in models],
+        runtime,
+        workspace.root / "contexts" / slug(tag),
+    )
+    emit(StepStarted(step="build", detail=tag))
+    image = build(engine, context, runtime, tag=tag, progress=progress)
+    emit(StepStarted(step="rehearse", detail=tag))
+    with rehearse(engine, image, memory=_MEMORY, timeout=_TIMEOUT) as running:
+        proofs = {
+            model.record.id: replay(
+                recordings[model.record.id], model.inspection.settings, caller(running, model.record.id)
+            )
+            for model in models
+        }
+        return Built(image, proofs, running.cold_start)
+
+
+def _record(engine: Engine, runtime: RuntimeImage, model: LocalModel) -> Recording:
+    settings = model.inspection.settings
+    samples = generate(settings, seed=SEED)
+    script = REFERENCE_SCRIPT.get(runtime.runtime)
+    if script is None:
+        return record_self(samples, seed=SEED)
+    lines = reference_lines(settings, samples)
+    outputs = run_reference(engine, runtime, model.artifact, script, lines, timeout=_TIMEOUT)
+    return record_reference(samples, outputs, f"the engine of {runtime.reference}, called directly", seed=SEED)

@@ -1,0 +1,53 @@
+"""From what a person typed to the services and the folder of a source."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from migrate.core.errors import UsageError
+from migrate.core.names import slug
+from migrate.migration.journal import Journal
+from migrate.migration.options import Typed
+from migrate.migration.workspace import SourceFolder, Workspace, make_private
+from migrate.sources.reference import SourceRef, parse_source
+
+
+class Opened(Struct, frozen=True):
+    """A journal with the folder it lies in."""
+
+    folder: SourceFolder
+    journal: Journal
+
+
+def source_folder(workspace: Workspace, *, endpoint: str, project: str, ref: SourceRef) -> SourceFolder:
+    """The folder of a source, made if it is missing."""
+    folder = workspace.source(endpoint, project, ref.canonical)
+    make_private(folder.path)
+    return folder
+
+
+def find_journal(workspace: Workspace, typed: Typed, *, project: str | None, environ: Mapping[str, str]) -> Opened:
+    """The journal of a source without asking anybody: that of the project, or the one that was written last.
+
+    Raises:
+        UsageError: There is none.
+    """
+    ref = parse_source(typed.source)
+    wanted = project or environ.get("OVH_CLOUD_PROJECT_SERVICE") or environ.get("MIGRATE_PROJECT")
+    folders = [folder for folder in workspace.sources() if folder.path.name == slug(ref.canonical)]
+    ours = [folder for folder in folders if wanted and folder.path.parent.name == slug(wanted)]
+    for folder in sorted(ours or folders, key=_written, reverse=True):
+        journal = Journal.read(folder.journal)
+        if journal is not None:
+            return Opened(folder, journal)
+    raise UsageError(
+        f"Nothing is known of the source {typed.source} in {workspace.root}.",
+        code="no-journal",
+        next_step=f"Type: {typed.command('run')}, or name the --workspace of the run.",
+    )
+
+
+def _written(folder: SourceFolder) -> float:
+    files = (folder.journal, Path(f"{folder.journal}-wal"))
+    return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)

@@ -1,0 +1,68 @@
+"""The plan of a run, from the records alone: nothing is fetched to make it."""
+
+from migrate.core.plan import Action, Plan, PlannedApp
+from migrate.core.values import AppPlan, AutomaticScaling, Outcome
+from migrate.migration.context import Run
+from migrate.migration.grouping import Group
+from migrate.ovhcloud import apps as platform
+from migrate.ovhcloud import capabilities
+from migrate.ovhcloud.authorization import authorized
+
+_UNKNOWN_RUNTIME = "onnx"  # until the files are here; the only runtime so far
+
+
+def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...]) -> Plan:
+    """What is left to do for these groups; asks OVHcloud for flavors, quotas and apps where an app would be made.
+
+    Raises:
+        MigrateError: What OVHcloud answered.
+    """
+    apps = tuple(_planned(run, group) for group in groups)
+    creating = any(app.action == "create" for app in apps)
+    quota = capabilities.quotas(run.cloud).resources if creating else {}
+    used = None
+    if creating:
+        running = [app for app in platform.apps(run.cloud) if app.state in {"RUNNING", "SCALING", "INITIALIZING"}]
+        used = sum(app.spec.resources.cpu * max(1, app.status.available_replicas or 1) for app in running)
+    return Plan(
+        source=run.listing.source,
+        project=run.cloud.project,
+        region=run.region,
+        layout=run.options.layout,
+        apps=apps,
+        settled=settled,
+        ignored=len(run.listing.ignored),
+        cpu_quota=next((number for name, number in quota.items() if name.lower() == "cpu"), None),
+        cpu_used=used,
+        authorized=authorized(run.cloud) if creating else True,
+    )
+
+
+def _planned(run: Run, group: Group) -> PlannedApp:
+    unit = group.unit(_UNKNOWN_RUNTIME)
+    plan = run.plan(unit, unit.records)
+    key = unit.key(run.cloud.project)
+    listed = [app for app in run.apps().values() if app.labels.get("mls-key") == key]
+    effect = run.journal.effects.find("app", unit.subject)
+    if any(app.labels.get("mls-run") == run.journal.id or (effect and effect.external_id == app.id) for app in listed):
+        action: Action = "continue"
+    else:
+        action = "another-run" if listed else "create"
+    least, most = _replicas(plan)
+    return PlannedApp(
+        name=plan.name,
+        models=unit.models,
+        action=action,
+        region=plan.region,
+        flavor=plan.flavor,
+        cpu=plan.cpu,
+        replicas_min=least,
+        replicas_max=most,
+        notes=plan.notes,
+    )
+
+
+def _replicas(plan: AppPlan) -> tuple[int, int]:
+    if isinstance(plan.scaling, AutomaticScaling):
+        return plan.scaling.replicas_min, plan.scaling.replicas_max
+    return plan.scaling.replicas, plan.scaling.replicas

@@ -1,0 +1,113 @@
+"""Render and build: from a unit's models to a local image."""
+
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from migrate.core.names import slug
+from migrate.core.values import Artifact, BuildContext, Image, Inspection, ModelRecord, Recording, RuntimeImage
+from migrate.images.build import build as build_image
+from migrate.images.build import image_exists
+from migrate.images.render import ModelToRender
+from migrate.images.render import render as write_context
+from migrate.migration.context import Run
+from migrate.migration.journal import Stored
+from migrate.migration.perform import Progress, Steps, Task
+from migrate.migration.steps.runtime import count_user
+from migrate.migration.subjects import Unit
+from migrate.parity.compare import recorded_json
+
+RENDER_VERSION: Final = 1
+BUILD_VERSION: Final = 1
+
+
+class Prepared(Struct, frozen=True):
+    """A model of which everything is known that its image needs."""
+
+    record: ModelRecord
+    artifact: Stored[Artifact]
+    inspection: Stored[Inspection]
+    runtime: Stored[RuntimeImage]
+    recording: Stored[Recording]
+
+
+def repository(unit: Unit) -> str:
+    """The name of a unit's image, in every registry and on this machine."""
+    record = unit.records[0]
+    return f"{slug(record.namespace or record.source)}-{unit.name}"
+
+
+def render(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Stored[BuildContext]:
+    """The build context of a unit; it stands while its folder is there."""
+
+    def make(_: object) -> BuildContext:
+        return write_context(
+            [
+                ModelToRender(
+                    record=model.record,
+                    artifact=model.artifact.value,
+                    inspection=model.inspection.value,
+                    recorded=recorded_json(model.recording.value),
+                )
+                for model in models
+            ],
+            models[0].runtime.value,
+            run.folder.contexts / unit.name,
+        )
+
+    return steps.do(
+        Task(
+            step="render",
+            version=RENDER_VERSION,
+            subject=unit.subject,
+            models=unit.models,
+            inputs=(
+                models[0].runtime.digest,
+                *(
+                    part
+                    for model in models
+                    for part in (
+                        model.record.id,
+                        model.artifact.value.digest,
+                        model.inspection.digest,
+                        model.recording.digest,
+                    )
+                ),
+            ),
+        ),
+        BuildContext,
+        make,
+        stands=lambda context: Path(context.folder).is_dir(),
+    )
+
+
+def build(
+    run: Run, steps: Steps, unit: Unit, context: Stored[BuildContext], runtime: Stored[RuntimeImage]
+) -> Stored[Image]:
+    """The local image of a unit; it stands while the engine has it."""
+    tag = f"migrate/{repository(unit)}:{context.value.digest.removeprefix('sha256:')[:12]}"
+
+    def make(progress: Progress) -> Image:
+        effects = run.journal.effects
+        effect = effects.find("image", tag) or effects.intend("image", tag, {}, unit=unit.subject)
+        effects.use(effect, unit.subject)
+        count_user(run, runtime.value, unit.subject)
+        image = build_image(run.engine(), context.value, runtime.value, tag=tag, progress=progress)
+        effects.done(effect, image.image_id)
+        return image
+
+    return steps.do(
+        Task(
+            step="build",
+            version=BUILD_VERSION,
+            subject=unit.subject,
+            models=unit.models,
+            inputs=(context.value.digest, runtime.value.image_id),
+            options={"tag": tag},
+        ),
+        Image,
+        make,
+        stands=lambda image: image_exists(run.engine(), image),
+        say=lambda image: f"{image.size:,} bytes",
+    )

@@ -1,0 +1,59 @@
+"""Push: the image in the registry, under a tag that never moves."""
+
+from typing import Final
+
+from migrate.core.values import Image, PushedImage
+from migrate.images.push import immutable_tag, pushed_exists
+from migrate.images.push import push as push_image
+from migrate.migration.context import Run
+from migrate.migration.journal import Stored
+from migrate.migration.perform import Progress, Steps, Task
+from migrate.migration.steps.image import repository
+from migrate.migration.steps.registry import target
+from migrate.migration.subjects import Unit
+
+VERSION: Final = 1
+SHARED: Final = "shared"
+
+
+def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[PushedImage]:
+    """The pushed image of a unit; it stands while the registry has it."""
+
+    def make(progress: Progress) -> PushedImage:
+        where = target(run, unit)
+        tag = immutable_tag(image.value)
+        name = where.repository(repository(unit))
+        effects = run.journal.effects
+        reference = f"{where.host}/{name}:{tag}"
+        effect = effects.find("pushed-image", reference) or effects.intend(
+            "pushed-image", reference, {}, unit=unit.subject
+        )
+        pushed = push_image(
+            run.engine(),
+            image.value,
+            registry=where.host,
+            repository=name,
+            tag=tag,
+            credentials=where.credentials,
+            progress=progress,
+        )
+        effects.done(effect, pushed.digest)
+        return pushed
+
+    def stands(pushed: PushedImage) -> bool:
+        return pushed_exists(pushed, target(run, unit).credentials)
+
+    return steps.do(
+        Task(
+            step="push",
+            version=VERSION,
+            subject=unit.subject,
+            models=unit.models,
+            inputs=(image.value.image_id,),
+            options={"registry": run.options.registry or SHARED, "region": run.region},
+        ),
+        PushedImage,
+        make,
+        stands=stands,
+        say=lambda pushed: pushed.reference,
+    )

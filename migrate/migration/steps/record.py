@@ -1,0 +1,146 @@
+"""Record: sample requests with the answers to hold the new app against, before anything of the model is built.
+
+Later there may be nobody to ask, so a recording of a higher level is never replaced by one of a lower level
+(field notes, 8).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from migrate.core.errors import RemoteError
+from migrate.core.names import digest_of
+from migrate.core.values import (
+    Artifact,
+    Inspection,
+    ModelRecord,
+    ProofLevel,
+    Recording,
+    RuntimeImage,
+    Sample,
+    to_json,
+)
+from migrate.images.reference import run_reference
+from migrate.migration.context import Run
+from migrate.migration.journal import Stored
+from migrate.migration.perform import Steps, Task
+from migrate.migration.subjects import model_subject
+from migrate.parity.generate import generate
+from migrate.parity.http import describe_at, http_caller
+from migrate.parity.recording import (
+    REFERENCE_SCRIPT,
+    record_customer,
+    record_live,
+    record_reference,
+    record_self,
+    reference_lines,
+)
+from migrate.parity.samples import read_samples
+
+VERSION: Final = 1
+SEED: Final = 20221201  # fixed, so that a second run asks the same questions
+
+_RANK: Final[dict[ProofLevel, int]] = {"self": 0, "cross-checked": 1, "recorded": 2, "live": 3}
+_OLD_TIMEOUT: Final = 30.0
+_REFERENCE_TIMEOUT: Final = 300.0
+
+
+def at_least(level: ProofLevel, minimum: ProofLevel) -> bool:
+    """Whether a level of proof says as much as another."""
+    return _RANK[level] >= _RANK[minimum]
+
+
+class Wish(Struct, frozen=True):
+    """The best level that the options and the record allow, and the customer's samples."""
+
+    level: ProofLevel
+    customer: tuple[Sample, ...]
+    mark: str  # in the origin of a recording that was made from these samples
+
+    def met_by(self, recording: Recording) -> bool:
+        """Whether a recording is as good as the one that would be made now."""
+        if self.level == "recorded" and recording.level == "recorded":
+            return self.mark in recording.origin
+        return at_least(recording.level, self.level)
+
+
+def wish(run: Run, record: ModelRecord) -> Wish:
+    """What can be asked for one model.
+
+    Raises:
+        UsageError: The samples of the customer cannot be read.
+    """
+    customer: tuple[Sample, ...] = ()
+    if run.options.samples is not None:
+        customer = read_samples(run.options.samples, record.id)
+    mark = f"samples {digest_of(to_json(customer).decode())[:12]}" if customer else ""
+    if run.options.old_token is not None and record.old_url is not None:
+        return Wish("live", customer, mark)
+    return Wish("recorded" if customer else "cross-checked", customer, mark)
+
+
+def record_answers(
+    run: Run,
+    steps: Steps,
+    record: ModelRecord,
+    *,
+    artifact: Stored[Artifact],
+    inspection: Stored[Inspection],
+    runtime: Stored[RuntimeImage],
+) -> Stored[Recording]:
+    """The recording of a model."""
+    wanted = wish(run, record)
+    task = Task(
+        step="record",
+        version=VERSION,
+        subject=model_subject(record.id),
+        models=(record.id,),
+        inputs=(artifact.value.digest, digest_of(to_json(inspection.value.settings).decode())),
+        options={"seed": SEED},
+    )
+    former = run.journal.get(task.subject, task.step, Recording)
+    kept = former.value if former is not None and former.key == task.key else None
+
+    def make(_: object) -> Recording:
+        new = _record(run, record, wanted, artifact.value, inspection.value.settings, runtime.value)
+        return kept if kept is not None and not at_least(new.level, kept.level) else new
+
+    return steps.do(
+        task,
+        Recording,
+        make,
+        stands=wanted.met_by,
+        outside=True,  # a level that became possible is worth a run
+        say=lambda recording: f"{recording.level}, {len(recording.samples)} samples",
+    )
+
+
+def _record(
+    run: Run, record: ModelRecord, wanted: Wish, artifact: Artifact, settings: dict[str, object], runtime: RuntimeImage
+) -> Recording:
+    generated = generate(settings, seed=SEED)
+    if wanted.level == "live":
+        try:
+            return _ask_old(run, record, (*generated, *wanted.customer))
+        except RemoteError as error:
+            run.notice(
+                f"The old endpoint cannot be asked, so the next best proof is used: {error.what}",
+                model=record.id,
+                warning=True,
+            )
+    if wanted.customer:
+        return record_customer(wanted.customer, f"the customer's {wanted.mark} in {run.options.samples}")
+    script = REFERENCE_SCRIPT.get(runtime.runtime)
+    if script is None:
+        return record_self(generated, seed=SEED)
+    lines = reference_lines(settings, generated)
+    outputs = run_reference(run.engine(), runtime, artifact, script, lines, timeout=_REFERENCE_TIMEOUT)
+    origin = f"{settings.get('engine')} in {runtime.reference}, called directly"
+    return record_reference(generated, outputs, origin, seed=SEED)
+
+
+def _ask_old(run: Run, record: ModelRecord, samples: Sequence[Sample]) -> Recording:
+    url, token = record.old_url or "", run.options.old_token
+    describe = describe_at(url, token, timeout=_OLD_TIMEOUT)
+    return record_live(samples, http_caller(url, token, timeout=_OLD_TIMEOUT), url, describe, seed=SEED)
