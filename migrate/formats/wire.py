@@ -21,7 +21,7 @@ FIXED32: Final = 5
 
 BLOCK: Final = 64 * 1024
 MAXIMUM_DEPTH: Final = 100  # protobuf's own limit on nested messages
-MAXIMUM_STEPS: Final = 5_000_000  # fields looked at one by one: some seconds, and far above any real graph
+MAXIMUM_STEPS: Final = 25_000_000  # fields looked at one by one: some ten seconds, far above any real graph
 MAXIMUM_TEXT: Final = 64 * 1024  # a name or a path
 
 
