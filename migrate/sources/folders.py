@@ -82,7 +82,7 @@ def _walk(
     above: tuple[Path, ...],
     on_refused: Callable[[RefusedError], object] | None,
 ) -> Iterator[tuple[str, Path, int]]:
-    real = path.resolve()
+    real = Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a link to itself
     if path.is_symlink() and (not real.is_relative_to(root) or real in above or not real.exists()):
         _refuse(refused_link(name or path.name), on_refused)
         return

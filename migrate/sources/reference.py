@@ -1,5 +1,6 @@
 """What a person types as SOURCE, parsed."""
 
+import os
 import re
 from pathlib import Path
 from typing import Final, Literal
@@ -80,13 +81,13 @@ def parse_source(text: str) -> SourceRef:
         raise UsageError("The source is empty.", code="bad-source", next_step=FORMS)
     path, kind = _look(text)
     if kind == "folder":
-        return FolderRef(path.resolve())
+        return FolderRef(Path(os.path.realpath(path)))
     if kind == "file" or text.endswith(".json"):
-        return InventoryRef(path.resolve())
+        return InventoryRef(Path(os.path.realpath(path)))
     if match := _CONTAINER.fullmatch(text):
         return ContainerRef(match["container"], match["region"].upper(), (match["prefix"] or "").strip("/"))
     if text.startswith(("/", "./", "../", "~")) or text in {".", ".."}:
-        return FolderRef(path.resolve())
+        return FolderRef(Path(os.path.realpath(path)))
     if _NAMESPACE.fullmatch(text):
         return NamespaceRef(text)
     raise UsageError(f"{printable(text)!r} is no source.", code="bad-source", next_step=FORMS)

@@ -1,0 +1,113 @@
+from collections.abc import Callable
+
+from migrate.sources.recognition import Entry, find_models, model_ids
+
+CONTENT = dict[str, bytes]
+
+
+def recognise(name: str, size: int, read: Callable[[int, int], bytes]) -> str | None:
+    """The first byte tells: M is a manifest, O is ONNX."""
+    return {b"M": "manifest", b"O": "onnx"}.get(read(0, 1))
+
+
+def find(content: CONTENT) -> tuple[dict[str, str], dict[str, str], int]:
+    reads = []
+
+    def read(name: str, offset: int, length: int) -> bytes:
+        reads.append(length)
+        return content[name][offset : offset + length]
+
+    entries = [Entry(name, len(data)) for name, data in content.items()]
+    found, ignored = find_models(entries, read, recognise)
+    return (
+        {name: model.path for model, name in model_ids(found, "whole").items()},
+        {item.path: item.reason for item in ignored},
+        sum(reads),
+    )
+
+
+def test_files_at_the_root_and_first_level_folders() -> None:
+    models, ignored, _ = find(
+        {
+            "iris.onnx": b"O",
+            "notes.txt": b"text",
+            "empty": b"",
+            "deep/a/b/model": b"O",
+            "deep/readme": b"x",
+            "data/a.csv": b"1,2",
+            "data/b.csv": b"1,2",
+        }
+    )
+    assert models == {"iris": "iris.onnx", "deep": "deep"}
+    assert ignored == {
+        "notes.txt": "no model by its content",
+        "empty": "it is empty",
+        "data/": "no model by content among its 2 files",
+    }
+
+
+def test_content_decides_and_not_the_name() -> None:
+    models, ignored, _ = find({"model.csv": b"O", "data.onnx": b"x"})
+    assert models == {"model.csv": "model.csv"}
+    assert set(ignored) == {"data.onnx"}
+
+
+def test_ids_stay_apart() -> None:
+    models, _, _ = find({"iris.onnx": b"O", "iris/model": b"O", "Iris.bin": b"O", "wine.v2": b"O", "wine.onnx": b"O"})
+    assert models == {
+        "iris.onnx": "iris.onnx",
+        "iris": "iris",
+        "Iris.bin": "Iris.bin",
+        "wine.v2": "wine.v2",
+        "wine": "wine.onnx",
+    }
+
+
+def test_a_manifest_at_the_root_makes_the_whole_one_model() -> None:
+    models, ignored, _ = find({"manifest.json": b"M", "model.onnx": b"O", "a/b": b"x"})
+    assert models == {"whole": ""}
+    assert ignored == {}
+
+
+def test_hidden_and_hostile_names_are_ignored_with_the_reason() -> None:
+    models, ignored, _ = find(
+        {".git/config": b"O", ".x": b"O", "../up": b"O", "/abs": b"O", "a\\b": b"O", "n\nl": b"O"}
+    )
+    assert models == {}
+    assert ignored[".git/"] == ignored[".x"] == "it is hidden"
+    assert "refused" in ignored["../"]
+    assert "refused" in ignored["/"]
+    assert "backslash" in ignored["a\\b"]
+    assert "control character" in ignored["n\nl"]
+
+
+def test_a_file_and_a_folder_of_one_name() -> None:
+    models, ignored, _ = find({"iris": b"O", "iris/model.onnx": b"O"})
+    assert models == {"iris": "iris"}
+    assert ignored == {"iris/": "a file has the same name"}
+
+
+def test_little_is_read() -> None:
+    content = {f"folder/{number:04}.bin": b"x" * 100_000 for number in range(500)}
+    content["big.csv"] = b"1" * 10_000_000
+    _, ignored, read = find(content)
+    assert len(ignored) == 2
+    assert read <= 42 * 16 * 1024
+
+
+def test_many_small_reads_become_few() -> None:
+    sizes = []
+
+    def read(name: str, offset: int, length: int) -> bytes:
+        sizes.append((offset, length))
+        return bytes(length)
+
+    def walker(name: str, size: int, read: Callable[[int, int], bytes]) -> str | None:
+        for offset in range(0, 40_000, 10):
+            assert len(read(offset, 10)) == 10
+        assert read(size - 3, 10) == bytes(3)
+        assert read(size + 5, 10) == b""
+        return "onnx"
+
+    find_models([Entry("model", 1_000_000)], read, walker)
+    assert len(sizes) == 4
