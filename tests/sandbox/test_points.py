@@ -1,0 +1,130 @@
+"""Holding a request at a point, and killing its caller there."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from migrate.sandbox import control
+
+# A caller of its own process group, which makes a token and then writes down that it has the answer.
+CALLER = """
+import os, sys, time
+import ovh
+from ovh import client as ovh_client
+ovh_client.ENDPOINTS["sandbox"] = os.environ["OVH_ENDPOINT"]
+os.environ.pop("OVH_ENDPOINT")
+client = ovh.Client(endpoint="sandbox")
+client.get("/me")
+print("ready", flush=True)
+sys.stdin.readline()
+client.post(sys.argv[1], name="t", region="GRA", role="ai_training_read")
+time.sleep(0.3)
+open(sys.argv[2], "w").close()
+"""
+
+
+def caller(box: Any, written: Path) -> "subprocess.Popen[str]":
+    arguments = [sys.executable, "-c", CALLER, box.path("/ai/token"), str(written)]
+    process = subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=box.env, start_new_session=True, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def go_and_wait(process: "subprocess.Popen[str]") -> int:
+    process.communicate("go\n", timeout=30)
+    return process.returncode
+
+
+def wait_for(file: Path) -> None:
+    end = time.monotonic() + 10
+    while not file.exists():
+        assert time.monotonic() < end, f"{file} was not made"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("point", "made"), [("before", 0), ("after", 1), ("answered", 1)])
+def test_the_caller_is_killed_at_each_point(box: Any, tmp_path: Path, point: str, made: int) -> None:
+    touched, written = tmp_path / "touched", tmp_path / "written"
+    process = caller(box, written)
+    control.fail(
+        box.folder, "hold", method="POST", path_regex="/ai/token$", point=point, touch=touched, kill=process.pid
+    )
+    assert go_and_wait(process) == -signal.SIGKILL
+    assert touched.exists()
+    assert not written.exists()
+    end = time.monotonic() + 5
+    while not box.lines(method="POST") and time.monotonic() < end:
+        time.sleep(0.01)
+    control.release(box.folder)
+    assert len(box.client().get(box.path("/ai/token"))) == made
+
+
+def test_the_caller_is_killed_while_bytes_move(box: Any, tmp_path: Path) -> None:
+    content, touched = tmp_path / "content", tmp_path / "touched"
+    content.write_bytes(bytes(8 << 20))
+    identity = control.put_object(box.folder, "c", "big", content)
+    path = box.path(f"/storage/{identity}/publicUrl")
+    url = box.client().post(path, objectName="big", expirationDate="2099-01-01T00:00:00Z")["getURL"]
+    code = "import sys, time; sys.stdin.readline(); import requests; requests.get(sys.argv[1])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, url], stdin=subprocess.PIPE, start_new_session=True, text=True
+    )
+    control.fail(
+        box.folder, "hold", path_regex="/c/big$", point="during", after_bytes=1 << 20, touch=touched, kill=process.pid
+    )
+    assert go_and_wait(process) == -signal.SIGKILL
+    assert touched.exists()
+    control.release(box.folder)
+    end = time.monotonic() + 5
+    while not box.lines(service="storage") and time.monotonic() < end:
+        time.sleep(0.01)
+    (line,) = box.lines(service="storage")
+    assert 1 << 20 <= line.bytes < 8 << 20
+    assert line.fault == "hold"
+
+
+def test_a_held_call_goes_on_when_released(box: Any, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    name = control.fail(box.folder, "hold", path_regex="/me$", nth=2, touch=touched, seconds=30)
+    client = box.client()
+    client.get("/me")
+    answers: list[object] = []
+    thread = threading.Thread(target=lambda: answers.append(client.get("/me")))
+    thread.start()
+    wait_for(touched)
+    time.sleep(0.1)
+    assert answers == []
+    assert control.release(box.folder, name) == 1
+    thread.join(10)
+    assert len(answers) == 1
+
+
+def test_a_held_call_goes_on_after_its_time(box: Any) -> None:
+    control.fail(box.folder, "hold", path_regex="/me$", seconds=0.3)
+    started = time.monotonic()
+    box.client().get("/me")
+    assert 0.3 <= time.monotonic() - started < 10
+
+
+def test_a_caller_that_goes_away_before_the_work_leaves_nothing(
+    box: Any, tmp_path: Path, http: requests.Session
+) -> None:
+    touched = tmp_path / "touched"
+    control.fail(box.folder, "hold", path_regex="/auth/credential$", touch=touched)
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        http.post(f"{box.url}/auth/credential", json={"accessRules": []}, timeout=0.5)
+    end = time.monotonic() + 5
+    while not box.lines(method="POST") and time.monotonic() < end:
+        time.sleep(0.01)
+    (line,) = box.lines(method="POST")
+    assert (line.status, line.bytes, line.fault) == (0, 0, "hold")
