@@ -1,5 +1,6 @@
 """What stops a file from being a model that can be served: a verdict, a reason code, a sentence and a task."""
 
+from migrate.core.text import printable
 from migrate.core.values import Inspection, Verdict
 
 
@@ -33,7 +34,6 @@ class FormatError(Exception):
         )
 
 
-def quoted(text: str, limit: int = 80) -> str:
+def quoted(text: str) -> str:
     """A customer's text for a sentence: printable, in quotes, and short."""
-    plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    return f'"{plain[: limit - 1]}…"' if len(plain) > limit else f'"{plain}"'
+    return f'"{printable(text, 80)}"'

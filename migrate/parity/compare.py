@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from migrate.core.text import printable
 from migrate.core.values import Mismatch, Recording, Sample, Tolerance
 from migrate.parity.answer import Answer
 from migrate.parity.tensors import Tensor, read_tensor
@@ -48,7 +49,7 @@ def compare_answers(
     if sample.status != 200:
         return None, _compare_errors(sample, answer)
     if answer.body is None:
-        return None, (_whole(sample, "", "a JSON object", answer.text[:200], "answered no JSON object"),)
+        return None, (_whole(sample, "", "a JSON object", printable(answer.text, 200), "answered no JSON object"),)
     reference, types = sample.answer or {}, output_types(settings)
     worst: float | None = None
     found: list[Mismatch] = []
@@ -78,27 +79,21 @@ def output_types(settings: Mapping[str, object]) -> dict[str, str]:
 
 
 def _compare_errors(sample: Sample, answer: Answer) -> tuple[Mismatch, ...]:
-    old = str((sample.answer or {}).get("message", ""))
-    new = str((answer.body or {}).get("message", ""))
+    old, new = (str((body or {}).get("message", "")) for body in (sample.answer, answer.body))
     if old == new:
         return ()
-    return (
-        _whole(
-            sample,
-            "",
-            old,
-            new,
-            f"the message of the error {sample.status} differs: was {old[:200]!r}, is {new[:200]!r}",
-        ),
-    )
+    shown = printable(old, 200), printable(new, 200)
+    text = f'the message of the error {sample.status} was "{shown[0]}" and is "{shown[1]}"'
+    return (_whole(sample, "", *shown, text),)
 
 
 def _status_text(answer: Answer) -> str:
     message = (answer.body or {}).get("message", "")
-    return f"{answer.status} {message or answer.text[:200]}".strip()
+    return f"{answer.status} {printable(str(message) or answer.text, 200)}".strip()
 
 
 def _whole(sample: Sample, tensor: str, old: str, new: str, text: str) -> Mismatch:
+    tensor = printable(tensor)
     return Mismatch(sample=sample.name, tensor=tensor, index=(), old=old, new=new, difference=None, text=text)
 
 
@@ -154,7 +149,7 @@ def _mismatch(
     many = f" ({count} of {len(old.values)} values differ)" if len(old.values) > 1 else ""
     return Mismatch(
         sample=sample.name,
-        tensor=name,
+        tensor=printable(name),
         index=index,
         old=values[0],
         new=values[1],
@@ -164,8 +159,7 @@ def _mismatch(
 
 
 def _show(value: object) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 80 else text[:79] + "…"
+    return printable(repr(value) if isinstance(value, str) else str(value), 80)
 
 
 def compare_values(
@@ -186,7 +180,7 @@ def compare_values(
     if one is None or other is None:
         return None, one is other and type(old) is type(new) and old == new
     if not floating:
-        return float(abs(one - other)), one == other and type(old) is type(new)
+        return _distance(one, other), one == other and type(old) is type(new)
     if word == "float":
         # both sides as float32: their texts may be the shortest of either precision
         one, other = ctypes.c_float(one).value, ctypes.c_float(other).value
@@ -197,6 +191,13 @@ def compare_values(
     difference = abs(one - other)
     limit = tolerances["double" if word == "double" else "float"]
     return difference, math.isfinite(one) and difference <= limit.absolute + limit.relative * abs(one)
+
+
+def _distance(one: float, other: float) -> float:
+    try:
+        return float(abs(one - other))
+    except OverflowError:
+        return math.inf
 
 
 def _number(value: object, floating: bool) -> float | None:

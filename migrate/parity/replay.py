@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from migrate.core.text import printable
 from migrate.core.values import Mismatch, Parity, Recording, Sample, Tolerance
 from migrate.parity.answer import Answer, Call
 from migrate.parity.compare import DEFAULT_TOLERANCES, compare_answers, output_types
@@ -75,7 +76,9 @@ def replay(
 def well_formed(sample: Sample, answer: Answer, settings: Mapping[str, object]) -> tuple[Mismatch, ...]:
     """What is wrong with an answer that has no reference: its status, its names, its types."""
     if answer.status != 200 or answer.body is None:
-        return (_problem(sample, "", "200", f"{answer.status} {answer.text[:200]}", f"answered {answer.status}"),)
+        return (
+            _problem(sample, "", "200", f"{answer.status} {printable(answer.text, 200)}", f"answered {answer.status}"),
+        )
     found = []
     for name, word in output_types(settings).items():
         if name not in answer.body:
@@ -84,7 +87,7 @@ def well_formed(sample: Sample, answer: Answer, settings: Mapping[str, object]) 
         tensor = read_tensor(answer.body[name])
         wrong = None if tensor is None else next((v for v in tensor.values if not _is_legal(v, word)), tensor)
         if tensor is None or wrong is not tensor:
-            found.append(_problem(sample, name, word, str(wrong)[:80], f"is no tensor of type {word}"))
+            found.append(_problem(sample, name, word, printable(str(wrong), 80), f"is no tensor of type {word}"))
     return tuple(found)
 
 
@@ -99,7 +102,7 @@ def compare_describe(old: Mapping[str, object], new: Mapping[str, object]) -> tu
     place = _difference(old, new, "")
     if place is None:
         return ()
-    where, one, other = place
+    where, one, other = printable(place[0]), place[1], place[2]
     text = f"/describe was {one} there and is {other}"
     return (Mismatch(sample="describe", tensor=where, index=(), old=one, new=other, difference=None, text=text),)
 
@@ -120,7 +123,7 @@ def _difference(old: Any, new: Any, where: str) -> tuple[str, str, str] | None:
 
 
 def _short(value: object) -> str:
-    return str(value)[:200]
+    return printable(str(value), 200)
 
 
 def _problem(sample: Sample, tensor: str, old: str, new: str, text: str) -> Mismatch:

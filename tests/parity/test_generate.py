@@ -1,0 +1,147 @@
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrate.parity.generate import generate
+from migrate.parity.tensors import read_tensor
+
+TYPES = ["string", "integer", "long", "float", "double", "boolean"]
+
+
+def settings(*inputs: dict[str, Any], window: int = 1, **engine: Any) -> dict[str, object]:
+    return {"engine": "onnx", "inputs": list(inputs), "rolling_windows_size": window, "onnx": engine}
+
+
+def field(name: str = "x", word: str = "float", shape: list[int] | None = None, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": word, "shape": [-1, 2] if shape is None else shape} | more
+
+
+def columns(*words: str) -> list[dict[str, Any]]:
+    return [{"name": f"c{at}", "type": word, "index": at, "key": None} for at, word in enumerate(words)]
+
+
+def flat(value: Any) -> list[Any]:
+    tensor = read_tensor(value)
+    assert tensor is not None
+    return tensor.values
+
+
+_FIELDS = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.sampled_from(TYPES), st.lists(st.sampled_from([-1, 1, 2, 3]), max_size=4)),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda one: one[0],
+)
+_LEGAL: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "long": int,
+    "float": float,
+    "double": float,
+    "boolean": bool,
+}
+
+
+@given(_FIELDS, st.integers(0, 2**63), st.integers(1, 12))
+def test_requests_fit_their_signature(fields: list[tuple[str, str, list[int]]], seed: int, count: int) -> None:
+    made = settings(*(field(*one) for one in fields))
+    samples = generate(made, seed=seed, count=count)
+    assert samples == generate(made, seed=seed, count=count)
+    assert len(samples) == count
+    assert len({sample.name for sample in samples}) == count
+    for sample in samples:
+        assert (sample.generated, sample.answer) == (True, None)
+        assert set(sample.request) == {name for name, _, _ in fields}
+        for name, word, shape in fields:
+            tensor = read_tensor(sample.request[name])
+            assert tensor is not None
+            assert len(tensor.shape) == len(shape)
+            assert all(want in (-1, size) for want, size in zip(shape, tensor.shape, strict=True))
+            assert all(type(value) is _LEGAL[word] for value in tensor.values)
+        json.dumps(sample.request, allow_nan=False)
+
+
+def test_other_seeds_other_values() -> None:
+    made = settings(field())
+    assert generate(made, seed=1)[0].request != generate(made, seed=2)[0].request
+
+
+def test_single_rows_and_batches() -> None:
+    rows = [len(sample.request["x"]) for sample in generate(settings(field()), seed=1)]  # type: ignore[arg-type]
+    assert rows[0] == 1
+    assert sorted(set(rows)) == sorted(rows)
+    assert max(rows) == 16
+
+
+def test_free_dimensions_agree_among_inputs() -> None:
+    made = settings(field("a", "long", [-1, -1]), field("b", "long", [-1, -1]))
+    for sample in generate(made, seed=3):
+        shapes = [read_tensor(value).shape for value in sample.request.values()]  # type: ignore[union-attr]
+        assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("word", ["float", "integer"])
+def test_images_are_pixels(word: str) -> None:
+    layout = {"image_shape": ["BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"], "property_chanel": ["GRAY_SCALE"]}
+    made = settings(field("x", word, [-1, -1, 8, 1], image_transformer=layout))
+    for sample in generate(made, seed=1):
+        tensor = read_tensor(sample.request["x"])
+        assert tensor is not None
+        assert tensor.shape[1:] == (32, 8, 1)
+        assert all(0 <= value <= 255 and value == int(value) for value in tensor.values)  # type: ignore[operator, call-overload]
+
+
+def test_texts_come_from_what_is_known_of_them() -> None:
+    for sample in generate(settings(field("x", "string"), words={"x": ["male", "female"]}), seed=1):
+        assert set(flat(sample.request["x"])) <= {"male", "female"}
+    for sample in generate(settings(field("x", "string", values=["S"]), words={"x": ["M"]}), seed=1):
+        assert set(flat(sample.request["x"])) == {"S"}
+
+
+def test_numbers_stay_in_their_domain() -> None:
+    domain = [{"lowerBound": None, "upperBound": 5.0}, {"lowerBound": 100.0, "upperBound": 101.0}]
+    for sample in generate(settings(field(continuous_domain=domain)), seed=1):
+        assert all(100 <= value <= 101 for value in flat(sample.request["x"]))
+
+
+def test_named_columns_are_asked_too() -> None:
+    made = settings(field("x", "float", [-1, 2], fields=columns("float", "float")), field("z", "string", [-1]))
+    samples = generate(made, seed=1)
+    by_column = [sample for sample in samples if "c0" in sample.request]
+    assert [set(sample.request) for sample in by_column] == [{"c0", "c1", "z"}]
+    assert {len(value) for value in by_column[0].request.values()} == {2}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("window", [2, 3])
+def test_windows_get_the_rows_that_they_need(window: int) -> None:
+    made = settings(field("x", "float", [-1, 2 * window], fields=columns("float", "float")), window=window)
+    for sample in generate(made, seed=1):
+        assert set(sample.request) == {"c0", "c1"}
+        assert len(sample.request["c0"]) >= window  # type: ignore[arg-type]
+    for sample in generate(settings(field("x", "float", [-1, window, 2]), window=window), seed=1):
+        tensor = read_tensor(sample.request["x"])
+        assert tensor is not None
+        assert tensor.shape[0] >= window
+        assert tensor.shape[1:] == (2,)
+    for sample in generate(settings(field("x", "float", [-1, 7]), window=window), seed=1):
+        assert read_tensor(sample.request["x"]).shape[1:] == (7,)  # type: ignore[union-attr]
+
+
+def test_columns_that_do_not_make_up_the_tensor_are_left_alone() -> None:
+    broken = [{"name": "c0", "type": "float", "index": 1, "key": None}]
+    for parts in (broken, columns("float")):
+        samples = generate(settings(field("x", "float", [-1, 2], fields=parts)), seed=1)
+        assert all(set(sample.request) == {"x"} for sample in samples)
+
+
+def test_very_large_inputs_are_asked_little() -> None:
+    samples = generate(settings(field("x", "float", [-1, 1000, 700])), seed=1)
+    sizes = [math.prod(read_tensor(sample.request["x"]).shape) for sample in samples]  # type: ignore[union-attr]
+    assert len(sizes) == 1
+    assert sizes[0] == 700_000
+    samples = generate(settings(field("x", "float", [-1, 50_000])), seed=1)
+    assert max(len(sample.request["x"]) for sample in samples) == 4  # type: ignore[arg-type]
