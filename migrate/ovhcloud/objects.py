@@ -91,8 +91,9 @@ class ObjectStore:
 
     def many(self, count: int) -> None:
         """Say that ``count`` objects are about to be read, so that Swift is opened at once where that is cheaper."""
-        with self._lock:
-            self._calls += max(0, count - FEW)
+        if count > FEW:
+            with self._lock:
+                self._calls += FEW
 
     @contextlib.contextmanager
     def open(self, name: str, headers: Mapping[str, str] | None = None) -> Iterator[requests.Response]:

@@ -35,12 +35,13 @@ class Saved(Struct, frozen=True, kw_only=True):
 
 
 class _Broken(Exception):  # noqa: N818 - a signal of this module, never seen outside
-    """This try ended early; ``error`` is what the last one raises."""
+    """This try ended early; ``error`` is what the last one raises, and at most ``tries`` more are worth it."""
 
-    def __init__(self, error: MigrateError, *, wait: float = 0.0) -> None:
+    def __init__(self, error: MigrateError, *, wait: float = 0.0, tries: int = _TRIES) -> None:
         super().__init__(error.what)
         self.error = error
         self.wait = wait
+        self.tries = tries
 
 
 class Download:
@@ -84,7 +85,7 @@ class Download:
             try:
                 return self._once()
             except _Broken as broken:
-                tries -= 1
+                tries = min(tries - 1, broken.tries)
                 tries_left = _TRIES_WITHOUT_PROGRESS if self._have() > before else tries_left - 1
                 if not tries or not tries_left:
                     raise broken.error from broken.__cause__
@@ -190,7 +191,8 @@ class Download:
                     f"The download of {printable(self._wanted.name)!r} does not have the MD5 that the store says.",
                     code="corrupt-download",
                     next_step="Run the command again; if it stays so, the object is damaged and must be uploaded anew.",
-                )
+                ),
+                tries=1,
             )
         digest = f"sha256:{sha.hexdigest()}"
         self._target.parent.mkdir(parents=True, exist_ok=True)
