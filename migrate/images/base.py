@@ -5,6 +5,7 @@ python -m migrate.images.base [--no-bootstrap]     make sure that it is there (f
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -64,7 +65,7 @@ def check_reference(reference: str) -> str:
     """
     if not _REFERENCE.match(reference):
         raise UsageError(
-            f"{printable(reference, 300)!r} is not an image reference.",
+            f'"{printable(reference, 300)}" is not an image reference.',
             code="bad-reference",
             next_step="Write it as registry/name:tag, in lower case, for example registry.example.com/team/model:1.",
         )
@@ -193,7 +194,8 @@ def main(arguments: list[str]) -> int:
 
     try:
         ways = [argument.removeprefix("--") for argument in arguments] or ["pull", "bootstrap"]
-        located = locate_base(connect(os.environ), None, say, ways=ways)
+        with contextlib.closing(connect(os.environ)) as engine:
+            located = locate_base(engine, None, say, ways=ways)
     except MigrateError as error:
         sys.stderr.write(f"setup: {error.what} {error.next_step}\n")
         return int(error.exit_code)

@@ -32,14 +32,14 @@ REPOSITORY: Final = "migrate-base"
 
 _PACKAGES: Final = ("ca-certificates", "netbase", "python3", "tzdata")
 _PYTHONS: Final = {"bookworm": "py311", "trixie": "py313"}  # Debian's release -> the Python in it
-_RECIPE: Final = digest_of("1", *_PACKAGES)[:12]  # the first part is the version of what this file does
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CHANGES: Final = (
     f"ENV PATH={_PATH}",
     "ENV LANG=C.UTF-8",
     'CMD ["python3"]',
-    "LABEL mlserving-migrate=base",
+    "LABEL mlserving-migrate.kind=base",
 )
+_RECIPE: Final = digest_of("1", *_PACKAGES, *_CHANGES)[:12]  # the first part is the version of what this file does
 # What an image does not need. Copyright files stay, as the licences ask.
 _DROPPED: Final = re.compile(
     r"(dev|proc|sys|run|tmp|boot|media|mnt|opt|srv|debootstrap|var/(cache|tmp|log|lib/apt/lists)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from migrate.images.engine import translated
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 
     from migrate.images.engine import Engine
 
-LABEL: Final = "mlserving-migrate"  # on every container and image that this room makes; the value says what for
+# On every container that this room makes: what for, and by which process, so that leftovers of a killed one are known.
+LABEL: Final = "mlserving-migrate"
+PROCESS_LABEL: Final = "mlserving-migrate.process"
 USER: Final = "42420:42420"  # the user that AI Deploy runs every app as (contract/ai-deploy, 1)
 
 
@@ -57,7 +60,7 @@ def container(
             entrypoint=list(command[:1]),
             user=user,
             working_dir=working_dir,
-            labels={LABEL: purpose},
+            labels={LABEL: purpose, PROCESS_LABEL: str(os.getpid())},
             host_config=api.create_host_config(**(settings | host)),
         )
     identity = str(made["Id"])

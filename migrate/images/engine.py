@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,10 @@ class Engine:
 
     def __init__(self, client: docker.DockerClient) -> None:
         self.client = client
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """What the engine says of a local image, or None where there is no such image."""
@@ -79,6 +84,7 @@ def connect(environ: Mapping[str, str]) -> Engine:
     for base_url in _candidates(environ):
         client = None
         try:
+            _knock(base_url or environ.get("DOCKER_HOST", ""))
             if base_url is None:
                 ssh = environ.get("DOCKER_HOST", "").startswith("ssh://")
                 client = docker.from_env(
@@ -114,6 +120,15 @@ def _candidates(environ: Mapping[str, str]) -> list[str | None]:
     sockets += [home / ".docker/run/docker.sock", home / ".colima/default/docker.sock"]
     sockets += [Path("/var/run/docker.sock"), Path("/run/podman/podman.sock")]
     return [None, *(f"unix://{socket}" for socket in sockets if socket.is_socket())]
+
+
+def _knock(url: str) -> None:
+    """Fail at once where nobody listens on a socket: the client would leave its own half of it open."""
+    path = url.removeprefix("unix://")
+    if path != url:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_PING_TIMEOUT)
+            probe.connect(path)
 
 
 @contextlib.contextmanager
@@ -161,12 +176,12 @@ def _first_line(error: BaseException) -> str:
 def main(arguments: list[str]) -> int:
     """Tell scripts whether an engine answers, has an image (``--has REF``) or can pull one (``--pull REF``)."""
     try:
-        engine = connect(os.environ)
-        match arguments:
-            case ["--has", reference]:
-                return 0 if engine.image(reference) else 1
-            case ["--pull", reference]:
-                engine.pull(reference)
+        with contextlib.closing(connect(os.environ)) as engine:
+            match arguments:
+                case ["--has", reference]:
+                    return 0 if engine.image(reference) else 1
+                case ["--pull", reference]:
+                    engine.pull(reference)
     except LocalError as error:
         sys.stderr.write(f"{error.what} {error.next_step}\n")
         return int(error.exit_code)

@@ -170,7 +170,7 @@ def safe_path(path: str) -> PurePosixPath:
     bad = any(part in ("", ".", "..") or part.startswith(".wh.") or "\0" in part for part in parts)
     if bad:
         raise RefusedError(
-            f"The file name {printable(path, 300)!r} cannot be put into an image.",
+            f"The file name {printable(path, 300)} cannot be put into an image.",
             code="unsafe-file-name",
             next_step="Rename the file in the model's storage and run again.",
         )
