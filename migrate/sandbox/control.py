@@ -66,16 +66,16 @@ def start(folder: Path, options: Options | None = None, *, progress: Callable[[s
         SandboxError: It cannot start, with the reason from its log.
     """
     place = Folder(folder)
-    found = status(folder)
-    if found is not None and found.ready:
-        return found
     place.make()
-    settings = place.read()
-    identity = settings.identity if settings else make_identity()
-    chosen = options or (settings.options if settings else Options())
-    if not running(place):
-        place.write(Settings(options=chosen, identity=identity, port=settings.port if settings else 0))
-        _spawn(place)
+    with place.start_file.open("a") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not running(place):
+            last = place.read()
+            chosen = options or (last.options if last else Options())
+            identity = last.identity if last else make_identity()
+            place.write(Settings(options=chosen, identity=identity, port=last.port if last else 0))
+            place.pid_file.unlink(missing_ok=True)
+            _spawn(place)
     return _wait_ready(place, progress)
 
 
@@ -89,11 +89,11 @@ def stop(folder: Path) -> bool:
     if not running(place):
         place.pid_file.unlink(missing_ok=True)
         return False
-    pid = _pid(place)
+    pid, _port = _process(place)
     try:
         _call(place, "POST", "/sandbox/stop")
     except SandboxError:
-        if pid is not None:
+        if pid:
             os.kill(pid, signal.SIGTERM)
     end = time.monotonic() + _STOP_SECONDS
     while running(place):
@@ -114,9 +114,10 @@ def status(folder: Path) -> Running | None:
         answer = _call(place, "GET", "/sandbox/status")
     except SandboxError:
         answer = _SILENT
+    pid, port = _process(place)
     facts: dict[str, object] = {
-        "pid": _pid(place) or 0,
-        "url": f"http://127.0.0.1:{settings.port}/1.0",
+        "pid": pid,
+        "url": f"http://127.0.0.1:{port}/1.0",
         "project": settings.identity.project,
         "log": str(place.log_file),
     }
@@ -254,17 +255,23 @@ def _wait_ready(place: Folder, progress: Callable[[str], None] | None) -> Runnin
     raise SandboxError(message)
 
 
-def _pid(place: Folder) -> int | None:
+def _process(place: Folder) -> tuple[int, int]:
+    """The id and port of the process that holds the lock; 0 for what it has not written yet."""
     try:
-        return int(place.pid_file.read_text())
+        pid, port = [*place.pid_file.read_text().split(), "0", "0"][:2]
+        return int(pid), int(port)
     except (FileNotFoundError, ValueError):
-        return None
+        return 0, 0
 
 
 def _call(place: Folder, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
     settings = place.read()
-    if settings is None:
-        message = f"there is no sandbox in {place.path}"
+    if settings is None or not running(place):
+        message = f"no sandbox is running in {place.path}; start one with: migrate sandbox start"
+        raise SandboxError(message)
+    port = _process(place)[1]
+    if not port:
+        message = f"the sandbox in {place.path} is still starting"
         raise SandboxError(message)
     session = requests.Session()
     session.trust_env = False  # no proxy between this machine and itself
@@ -272,7 +279,7 @@ def _call(place: Folder, method: str, path: str, body: Mapping[str, object] | No
         try:
             answer = session.request(
                 method,
-                f"http://127.0.0.1:{settings.port}{path}",
+                f"http://127.0.0.1:{port}{path}",
                 headers={_TOKEN_HEADER: settings.identity.admin_token},
                 json=body,
                 timeout=_CALL_SECONDS,

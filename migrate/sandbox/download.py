@@ -72,7 +72,15 @@ class Download:
         for chunk in _chunks(self._item, span, min(_CHUNK, max(1, speed // 10)) if speed else _CHUNK):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             sent += len(chunk)
-            if await hold(self._faults, "during", service="storage", method="GET", path=path, sent=sent):
+            if await hold(
+                self._faults,
+                "during",
+                service="storage",
+                method="GET",
+                path=path,
+                sent=sent,
+                disconnected=self._request.is_disconnected,
+            ):
                 self._line.fault = "hold"
             if speed:
                 await asyncio.sleep(len(chunk) / speed)

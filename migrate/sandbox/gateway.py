@@ -82,7 +82,7 @@ class Gateway:
             answer = _server_error(broken[0]) if broken else answer
         if broken:
             line.fault = "5xx"
-        if await hold(faults, "after", service="api", method=method, path=path):
+        if await hold(faults, "after", service="api", method=method, path=path, disconnected=request.is_disconnected):
             line.fault = "hold"
         if dropped:
             line.fault = "drop"

@@ -58,7 +58,8 @@ async def hold(
     touch(fault.touch)
     if fault.kill:
         kill_group(fault.kill)
-    await _wait(released, fault.seconds, disconnected if point == "before" else None)
+    if await _gone_while_waiting(released, fault.seconds, disconnected) and point == "before":
+        raise CallerGoneError
     return True
 
 
@@ -70,12 +71,13 @@ def kill_group(process: int) -> None:
         return
 
 
-async def _wait(released: threading.Event, seconds: float, disconnected: Disconnected | None) -> None:
+async def _gone_while_waiting(released: threading.Event, seconds: float, disconnected: Disconnected | None) -> bool:
     end = time.monotonic() + seconds
     while not released.is_set() and time.monotonic() < end:
         if disconnected is not None and await disconnected():
-            raise CallerGoneError
+            return True
         await asyncio.sleep(0.02)
+    return False
 
 
 class Counted:

@@ -98,6 +98,7 @@ def serve(folder: Folder) -> None:
         )
     )
     folder.write(msgspec.structs.replace(settings, port=port))
+    folder.pid_file.write_text(f"{os.getpid()} {port}\n")
     log.info("answering at %s", world.base)
     try:
         server.run(sockets=[listener])

@@ -91,6 +91,7 @@ class Folder:
         self.path = path.resolve()
         self.settings_file = self.path / "sandbox.json"
         self.lock_file = self.path / "sandbox.lock"
+        self.start_file = self.path / "start.lock"
         self.pid_file = self.path / "sandbox.pid"
         self.log_file = self.path / "sandbox.log"
         self.request_log = self.path / "requests.jsonl"

@@ -71,7 +71,9 @@ class Swift:
         region, _, rest = path.removeprefix(PREFIX).partition("/")
         parts = [unquote(part) for part in rest.split("/", 3)]
         answer = self._find(request, region, parts, line)
-        if await hold(faults, "after", service="storage", method=method, path=path):
+        if await hold(
+            faults, "after", service="storage", method=method, path=path, disconnected=request.is_disconnected
+        ):
             line.fault = "hold"
         return answer
 

@@ -65,7 +65,7 @@ def test_the_caller_is_killed_at_each_point(box: Any, tmp_path: Path, point: str
     end = time.monotonic() + 5
     while not box.lines(method="POST") and time.monotonic() < end:
         time.sleep(0.01)
-    control.release(box.folder)
+    assert control.release(box.folder) == 1
     assert len(box.client().get(box.path("/ai/token"))) == made
 
 
