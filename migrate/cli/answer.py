@@ -1,7 +1,6 @@
 """One value as the whole answer of a command: drawn, or as the last JSON line."""
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -12,6 +11,8 @@ from migrate.core.errors import ExitCode
 from migrate.core.events import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
 T = TypeVar("T")

@@ -27,6 +27,10 @@ _HELP: Final = """Move models from OVHcloud ML Serving to AI Deploy, and prove t
 Try it without an account: migrate demo
 """
 
+_EXAMPLE_LIST: Final = "migrate list\nmigrate list my-namespace\nmigrate list models@GRA/2021"
+_EXAMPLE_RUN: Final = "migrate run my-namespace --dry-run\nmigrate run models@GRA --samples ./samples --layout packed"
+_EXAMPLE_EXPORT: Final = "migrate export ./models/iris --out ./context && docker build ./context"
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -57,17 +61,35 @@ def options(
     """What stands before the command."""
 
 
-def _add(name: str, panel: str, command: Callable[..., Any], example: str) -> None:
-    application.command(name, cls=WithExample, rich_help_panel=panel, epilog=example)(command)
+def _add(name: str, panel: str, command: Callable[..., Any], short: str, example: str) -> None:
+    application.command(name, cls=WithExample, rich_help_panel=panel, short_help=short, epilog=example)(command)
 
 
-_add("list", LOOK, list_, "migrate list\nmigrate list my-namespace\nmigrate list models@GRA/2021")
-_add("status", LOOK, status, "migrate status my-namespace")
-_add("why", LOOK, why, "migrate why my-namespace iris")
-_add("run", MOVE, run, "migrate run my-namespace --dry-run\nmigrate run models@GRA --samples ./samples --layout packed")
-_add("build", MOVE, build, "migrate build ./models/iris --tag iris:1")
-_add("export", MOVE, export, "migrate export ./models/iris --out ./context && docker build ./context")
-_add("serve", LIVE, serve, "migrate serve ./models/iris --port 8080")
-_add("demo", LIVE, demo, "migrate demo --keep")
-application.add_typer(sandbox, name="sandbox", rich_help_panel=LIVE)
-_add("undo", LEAVE, undo, "migrate undo my-namespace --model iris")
+_add(
+    "list",
+    LOOK,
+    list_,
+    "What the project has, or a source.",
+    _EXAMPLE_LIST,
+)
+_add("status", LOOK, status, "Where things stand.", "migrate status my-namespace")
+_add("why", LOOK, why, "What happened to a model, and what to do.", "migrate why my-namespace iris")
+_add(
+    "run",
+    MOVE,
+    run,
+    "Move the models of a source to AI Deploy.",
+    _EXAMPLE_RUN,
+)
+_add("build", MOVE, build, "A model folder becomes a local image.", "migrate build ./models/iris --tag iris:1")
+_add(
+    "export",
+    MOVE,
+    export,
+    "The same as a folder for docker build.",
+    _EXAMPLE_EXPORT,
+)
+_add("serve", LIVE, serve, "Serve a model here, without Docker.", "migrate serve ./models/iris --port 8080")
+_add("demo", LIVE, demo, "The whole job on a sandbox, in one go.", "migrate demo --keep")
+application.add_typer(sandbox, name="sandbox", rich_help_panel=LIVE, short_help="A whole OVHcloud on this machine.")
+_add("undo", LEAVE, undo, "Delete what this tool made, only that.", "migrate undo my-namespace --model iris")

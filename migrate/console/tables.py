@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from migrate.console.words import size
+from migrate.core.looking import Places
 from migrate.core.text import printable
 from migrate.core.values import ContainerLocation, FolderLocation, Listing, ModelRecord
 
@@ -60,3 +61,25 @@ def show_facts(console: "Console", facts: Mapping[str, str]) -> None:
     width = max((len(name) for name in facts), default=0)
     for name, text in facts.items():
         console.print(Text.assemble((f"{name:<{width}}  ", "bold"), printable(text, 2000)), soft_wrap=True)
+
+
+def show_places(console: "Console", places: Places) -> None:
+    """The namespaces and containers of a project, each with what to type."""
+    console.print(Text(f"Project {printable(places.project)}", style="bold"))
+    if places.serving:
+        console.print(Text(printable(places.serving, 400), style="yellow"))
+    rows = [
+        (
+            place.source,
+            place.kind,
+            "" if place.objects is None else f"{place.objects:,}",
+            "" if place.size is None else size(place.size),
+            place.text,
+        )
+        for place in places.places
+    ]
+    if rows:
+        show_rows(console, ("Source", "Kind", "Objects", "Size", ""), rows)
+        console.print("See the models of one: migrate list SOURCE")
+    else:
+        console.print("There is no namespace and no container in this project.")

@@ -45,9 +45,7 @@ class LocalModel(Struct, frozen=True):
 
     def render(self, recorded: bytes | None = None) -> ModelToRender:
         """What an image needs to know of it."""
-        return ModelToRender(
-            record=self.record, artifact=self.artifact, inspection=self.inspection, recorded=recorded
-        )
+        return ModelToRender(record=self.record, artifact=self.artifact, inspection=self.inspection, recorded=recorded)
 
 
 class Built(Struct, frozen=True):

@@ -29,9 +29,7 @@ RESTARTED: Final = frozenset({"FAILED", "ERROR", "STOPPED", "STOPPING"})
 _ENDED: Final = frozenset({"STOPPED", "FAILED", "ERROR"})
 _STOP_SECONDS: Final = 300.0
 _LOOKS: Final = 3  # at the listing, for an app that a broken request may have made
-_BETWEEN_ENDED: Final = frozenset({"STOPPED", "FAILED", "ERROR"})
-_STOP_SECONDS: Final = 300.0
-_LOOKS: Final = 2.0
+_BETWEEN_LOOKS: Final = 2.0
 
 
 def deploy(

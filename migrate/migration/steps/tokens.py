@@ -67,6 +67,8 @@ def delete_token(cloud: Cloud, effects: Effects, effect: Effect) -> None:
         token_id = named[0] if named else None
     if token_id is not None:
         api.delete_token(cloud, token_id)
+    if effect.text("file"):
+        Path(effect.text("file")).unlink(missing_ok=True)
     effects.gone(effect)
 
 

@@ -1,0 +1,37 @@
+"""``migrate build``: a model folder becomes a local image."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from migrate.cli.options import Form, Json, Output, WorkspaceFolder
+from migrate.core.errors import ExitCode
+
+Folder = Annotated[
+    Path, typer.Argument(help="A folder with one model, or with models in it.", metavar="FOLDER", show_default=False)
+]
+
+
+def build(
+    folder: Folder,
+    tag: Annotated[str, typer.Option("--tag", "-t", metavar="REF", help="The image's name.", show_default=False)],
+    base_image: Annotated[
+        str | None, typer.Option(metavar="REF", help="The image that the runtime starts from.", show_default=False)
+    ] = None,
+    workspace: WorkspaceFolder = None,
+    as_json: Json = False,
+    output: Output = Form.TEXT,
+) -> ExitCode:
+    """Build an image of the model in FOLDER, and rehearse it as AI Deploy would run it."""
+    from migrate.cli.making import make_image  # noqa: PLC0415 - imports the rest of the tool
+
+    return make_image(
+        folder,
+        tag=tag,
+        base=base_image,
+        workspace=workspace,
+        as_json=as_json or output is Form.JSON,
+        environ=dict(os.environ),
+    )

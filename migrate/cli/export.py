@@ -1,0 +1,34 @@
+"""``migrate export``: a model folder becomes a folder that any ``docker build`` accepts."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from migrate.cli.build import Folder
+from migrate.cli.options import Form, Json, Output, WorkspaceFolder
+from migrate.core.errors import ExitCode
+
+
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="An empty or new folder.", show_default=False)],
+    base_image: Annotated[
+        str | None, typer.Option(metavar="REF", help="The base image to name in it.", show_default=False)
+    ] = None,
+    workspace: WorkspaceFolder = None,
+    as_json: Json = False,
+    output: Output = Form.TEXT,
+) -> ExitCode:
+    """Write everything that an image of the model in FOLDER needs; building it needs no network."""
+    from migrate.cli.making import export_folder  # noqa: PLC0415 - imports the rest of the tool
+
+    return export_folder(
+        folder,
+        out=out,
+        base=base_image,
+        workspace=workspace,
+        as_json=as_json or output is Form.JSON,
+        environ=dict(os.environ),
+    )

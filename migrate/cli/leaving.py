@@ -1,0 +1,81 @@
+"""Runs an undo: says what will be deleted, asks, deletes, tells."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from migrate.cli.ask import agree
+from migrate.cli.stopping import stopping
+from migrate.console.jsonlines import JsonLines
+from migrate.console.outlet import open_outlet
+from migrate.core.errors import ExitCode, Interrupted
+from migrate.core.events import Result
+from migrate.migration.cloud import open_cloud
+from migrate.migration.images import remove_images
+from migrate.migration.journal import Journal
+from migrate.migration.lock import WriterLock
+from migrate.migration.opening import find_journal
+from migrate.migration.options import Typed
+from migrate.migration.undo import Undone, name_of, plan_undo
+from migrate.migration.undo import undo as delete_all
+from migrate.migration.workspace import open_workspace
+
+
+def leave(
+    typed: Typed,
+    *,
+    models: tuple[str, ...],
+    yes: bool,
+    project: str | None,
+    workspace: Path | None,
+    as_json: bool,
+    environ: Mapping[str, str],
+) -> ExitCode:
+    """Undoes a source, or some of its models.
+
+    Raises:
+        MigrateError: Nothing is known of the source, or OVHcloud cannot be reached.
+        Interrupted: Stopped; what was deleted is journalled.
+    """
+    place = open_workspace(workspace)
+    found = find_journal(place, typed, project=project, environ=environ)
+    found.journal.close()
+    with WriterLock(found.folder.lock, doing=f"undo {typed.source}"):
+        journal = Journal(found.folder.journal, write=True)
+        undoing = plan_undo(journal, typed, models)
+        if undoing.delete and not yes:
+            for effect in undoing.delete:
+                sys.stderr.write(f"  {name_of(effect)}\n")
+            agree(f"Delete these {len(undoing.delete)}?", option="--yes", refused="Nothing was deleted.")
+        journal.begin("undo")
+        with (
+            open_cloud(place, project=journal.fact("project"), environ=environ) as cloud,
+            stopping(cloud.session.stop),
+            open_outlet(as_json=as_json) as outlet,
+        ):
+            try:
+                undone = delete_all(journal, undoing, cloud=cloud, remove_image=remove_images(environ), emit=outlet)
+            except Interrupted:
+                journal.end(ExitCode.INTERRUPTED)
+                raise Interrupted(f"Stopped. Go on with: {typed.command('undo')}") from None
+        code = ExitCode.REMOTE if undone.failed else ExitCode.DONE
+        journal.end(code)
+        journal.close()
+    _show(undone, typed, code, as_json=as_json)
+    return code
+
+
+def _show(undone: Undone, typed: Typed, code: ExitCode, *, as_json: bool) -> None:
+    if as_json:
+        JsonLines(sys.stdout)(Result(command="undo", exit_code=int(code), data=msgspec.to_builtins(undone)))
+        return
+    lines = [f"deleted  {name}" for name in undone.deleted]
+    lines += [f"stays    {name}" for name in undone.stay]
+    lines += [f"failed   {text}" for text in undone.failed]
+    nothing = not undone.deleted and not undone.failed
+    lines.append("There was nothing to delete." if nothing else f"{len(undone.deleted)} deleted.")
+    if undone.failed:
+        lines.append(f"Go on with: {typed.command('undo')}")
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -1,0 +1,123 @@
+"""Runs build, export and serve: one folder of models, no cloud."""
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from migrate.cli.stopping import stopping
+from migrate.console.jsonlines import JsonLines
+from migrate.console.outlet import open_outlet
+from migrate.console.words import difference, size
+from migrate.core.errors import ExitCode, NeedsYouError
+from migrate.core.events import Emit, Result, StepStarted
+from migrate.images.base import ensure_base
+from migrate.images.engine import connect
+from migrate.images.export import export
+from migrate.images.serve import serve
+from migrate.migration.local import Built, build_folder, read_folder
+from migrate.migration.steps.evidence import first_mismatch
+from migrate.migration.workspace import open_workspace
+
+
+def make_image(
+    folder: Path, *, tag: str, base: str | None, workspace: Path | None, as_json: bool, environ: Mapping[str, str]
+) -> ExitCode:
+    """Builds and rehearses a local image.
+
+    Raises:
+        MigrateError: It cannot be built, or answers differently from the engine.
+    """
+    place, stop = open_workspace(workspace), threading.Event()
+    with stopping(stop), open_outlet(as_json=as_json) as outlet:
+        models = read_folder(folder, place, outlet, stop)
+        built = build_folder(models, engine=connect(environ), workspace=place, tag=tag, base=base, emit=outlet)
+    for name, parity in built.proofs.items():
+        if not parity.passed:
+            raise NeedsYouError(
+                f"The image {tag} was built, but {name} answers differently: {first_mismatch(parity)}.",
+                code="rehearsal-differs",
+                next_step="Do not use it; report it with the model's signature.",
+            )
+    _tell("build", _facts(tag, built), as_json=as_json)
+    return ExitCode.DONE
+
+
+def _facts(tag: str, built: Built) -> dict[str, object]:
+    worst = max((parity.worst_difference or 0.0 for parity in built.proofs.values()), default=0.0)
+    levels = sorted({parity.level for parity in built.proofs.values()})
+    return {
+        "image": tag,
+        "id": built.image.image_id,
+        "size": size(built.image.size),
+        "models": ", ".join(built.proofs),
+        "proof": f"{', '.join(levels)}, worst difference {difference(worst)}",
+        "cold start": f"{built.cold_start:.1f} s",
+        "run it": f"docker run --rm --user 42420:42420 -p 8080:8080 {tag}",
+    }
+
+
+def export_folder(
+    folder: Path, *, out: Path, base: str | None, workspace: Path | None, as_json: bool, environ: Mapping[str, str]
+) -> ExitCode:
+    """Writes a build context that stands alone.
+
+    Raises:
+        MigrateError: It cannot be written.
+    """
+    place, stop = open_workspace(workspace), threading.Event()
+    with stopping(stop), open_outlet(as_json=as_json) as outlet:
+        models = read_folder(folder, place, outlet, stop)
+        say = _saying(outlet)
+        engine = connect(environ) if base is not None else None
+        found = ensure_base(engine, base, say) if engine is not None else None
+        context = export(
+            [model.render() for model in models],
+            out.expanduser().absolute(),
+            store=place.store,
+            progress_text=say,
+            engine=engine,
+            base=found,
+        )
+    facts: dict[str, object] = {
+        "folder": context.folder,
+        "models": ", ".join(context.models),
+        "size": size(context.size),
+        "build it": f"docker build --platform linux/amd64 -t my-model {context.folder}",
+    }
+    _tell("export", facts, as_json=as_json)
+    return ExitCode.DONE
+
+
+def serve_folder(folder: Path, *, host: str, port: int, workspace: Path | None, environ: Mapping[str, str]) -> ExitCode:
+    """Serves models until Ctrl-C.
+
+    Raises:
+        MigrateError: They cannot be served.
+    """
+    place, stop = open_workspace(workspace), threading.Event()
+    with open_outlet(as_json=False) as outlet:
+        models = read_folder(folder, place, outlet, stop)
+        say = _saying(outlet)
+        say(f"serving {', '.join(model.record.id for model in models)} at http://{host}:{port}; Ctrl-C ends it")
+    code = serve(
+        [model.render() for model in models],
+        host=host,
+        port=port,
+        store=place.store,
+        environ=environ,
+        progress_text=lambda text: print(text, file=sys.stderr),  # noqa: T201
+    )
+    return ExitCode.DONE if code in {0, 130} else ExitCode.LOCAL
+
+
+def _saying(emit: Emit) -> Callable[[str], None]:
+    return lambda text: emit(StepStarted(step="runtime", detail=text))
+
+
+def _tell(command: str, facts: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        JsonLines(sys.stdout)(Result(command=command, exit_code=0, data=facts))
+        return
+    width = max(map(len, facts))
+    sys.stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in facts.items()))

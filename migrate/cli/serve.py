@@ -1,0 +1,22 @@
+"""``migrate serve``: the inference server here, without Docker."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from migrate.cli.build import Folder
+from migrate.cli.options import WorkspaceFolder
+from migrate.core.errors import ExitCode
+
+
+def serve(
+    folder: Folder,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port.")] = 8080,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    workspace: WorkspaceFolder = None,
+) -> ExitCode:
+    """Serve the model in FOLDER on this machine, to try it out; it is loaded here, so trust it."""
+    from migrate.cli.making import serve_folder  # noqa: PLC0415 - imports the rest of the tool
+
+    return serve_folder(folder, host=host, port=port, workspace=workspace, environ=dict(os.environ))
