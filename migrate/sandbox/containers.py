@@ -75,11 +75,12 @@ def pull(client: docker.DockerClient, image: str, auths: "Iterable[RegistryAuth]
     # An empty login is not None: None would make the package send the logins of this machine's user.
     login = {"username": found.username, "password": found.password} if found else {}
     try:
-        for event in client.api.pull(
+        events = client.api.pull(
             repository, tag=tag, stream=True, decode=True, auth_config=login, platform="/".join(_PLATFORM)
-        ):
-            if "error" in event:
-                raise LaunchError(_pull_failed(image, str(event["error"])))
+        )
+        errors = [str(event["error"]) for event in events if "error" in event]  # to the end: it closes the connection
+        if errors:
+            raise LaunchError(_pull_failed(image, errors[0]))
         attrs = client.images.get(image).attrs
     except APIError as error:
         raise LaunchError(_pull_failed(image, str(error.explanation or error))) from error

@@ -1,0 +1,170 @@
+"""The proxy of an app: who is let through, and that what passes is not touched."""
+
+import concurrent.futures
+import contextlib
+import http.client
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from migrate.sandbox.app_proxy import Proxies
+from tests.sandbox.runner_helpers import TOKEN, Switches
+
+HEADERS = {"Authorization": TOKEN}
+
+
+class Upstream(http.server.BaseHTTPRequestHandler):
+    """Answers with what it got; ``/chunks`` in pieces, ``/break`` not at all."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        if self.path == "/break":
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.send_response(201)
+        self.send_header("X-Path", self.path)
+        self.send_header("X-Custom", self.headers["X-Custom"] or "")
+        self.send_header("Connection", "close")
+        self.send_header("Set-Cookie", "a=1")
+        self.send_header("Set-Cookie", "b=2")
+        if self.path == "/chunks":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+            return
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_PUT = do_POST  # noqa: N815
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(b"hello")
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *args: object) -> None: ...
+
+
+class OnePort:
+    """The container is at this port, or nowhere."""
+
+    port: int | None
+
+    def upstream(self, _app_id: str) -> int | None:
+        return self.port
+
+
+@pytest.fixture
+def container() -> Iterator[OnePort]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    where = OnePort()
+    where.port = server.server_port
+    yield where
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def gate() -> Switches:
+    return Switches()
+
+
+@pytest.fixture
+def proxies(tmp_path: Path, gate: Switches, container: OnePort) -> Iterator[Proxies]:
+    made = Proxies(tmp_path, gate, container)
+    yield made
+    made.close()
+
+
+def test_what_passes_is_not_touched(proxies: Proxies) -> None:
+    url = proxies.open("one")
+    body = bytes(range(256)) * 1000
+    sent = HEADERS | {"X-Custom": "kept", "Content-Type": "odd/type"}
+    got = requests.put(f"{url}/a%2Fb/../c?q=1&q=%C3%BC", data=body, headers=sent, timeout=5)
+    assert (got.status_code, got.content) == (201, body)
+    assert got.headers["X-Custom"] == "kept"
+    assert got.raw.headers.getlist("Set-Cookie") == ["a=1", "b=2"]
+    assert "Connection" not in got.headers
+    port = int(url.rpartition(":")[2])
+    raw = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    raw.request("POST", "/x//../%41", body=b"z", headers=HEADERS)
+    assert raw.getresponse().headers["X-Path"] == "/x//../%41"
+    raw.close()
+
+
+def test_chunks_both_ways_and_head(proxies: Proxies) -> None:
+    url = proxies.open("one")
+    assert requests.post(f"{url}/x", data=iter([b"ab", b"cd"]), headers=HEADERS, timeout=5).content == b"abcd"
+    assert requests.post(f"{url}/chunks", headers=HEADERS, timeout=5).content == b"abcde"
+    assert requests.get(url, headers=HEADERS, timeout=5).text == "hello"
+    head = requests.head(url, headers=HEADERS, timeout=5)
+    assert (head.status_code, head.headers["Content-Length"], head.content) == (200, "5", b"")
+
+
+def test_who_is_let_through(proxies: Proxies, gate: Switches, container: OnePort) -> None:
+    url = proxies.open("one")
+    unknown = requests.get(url, headers={"Authorization": "Bearer bad"}, timeout=5)
+    assert (unknown.status_code, unknown.headers["WWW-Authenticate"]) == (401, "Bearer")
+    gate.open = False
+    assert requests.get(url, headers=HEADERS, timeout=5).status_code == 503
+    assert requests.get(url, timeout=5).status_code == 503
+    gate.open = True
+    container.port = None
+    assert requests.get(url, headers=HEADERS, timeout=5).json() == {"message": "The app is not running"}
+
+
+def test_a_broken_container_is_a_bad_gateway(proxies: Proxies) -> None:
+    url = proxies.open("one")
+    assert requests.post(f"{url}/break", data=b"x", headers=HEADERS, timeout=5).status_code == 502
+
+
+def test_every_request_is_recorded(proxies: Proxies, gate: Switches) -> None:
+    url = proxies.open("one")
+    requests.get(f"{url}/describe?x=1", headers=HEADERS, timeout=5)
+    requests.post(f"{url}/eval", data=b"12345678", headers=HEADERS, timeout=5)
+    requests.get(url, timeout=5)
+    assert [(t.service, t.app_id, t.method, t.path, t.status, t.bytes) for t in gate.seen[:2]] == [
+        ("app", "one", "GET", "/describe", 200, 5),
+        ("app", "one", "POST", "/eval", 201, 8),
+    ]
+    assert gate.seen[2].status == 401
+
+
+def test_calls_run_side_by_side(proxies: Proxies) -> None:
+    url = proxies.open("one")
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        bodies = [str(number).encode() for number in range(200)]
+        got = pool.map(lambda body: requests.post(f"{url}/x", data=body, headers=HEADERS, timeout=10).content, bodies)
+        assert list(got) == bodies
+
+
+def test_ports_are_kept_and_closed(tmp_path: Path, gate: Switches, container: OnePort) -> None:
+    first = Proxies(tmp_path, gate, container)
+    one, two = first.open("one"), first.open("two")
+    assert one != two
+    first.shut("two")
+    first.shut("nobody")
+    assert requests.get(one, headers=HEADERS, timeout=5).status_code == 200
+    with contextlib.suppress(requests.ConnectionError):
+        for _ in range(200):
+            requests.get(two, timeout=5)
+        pytest.fail("the port is still open")
+    first.close()
+    second = Proxies(tmp_path, gate, container)
+    assert second.open("one") == one
+    second.close()
