@@ -22,7 +22,7 @@ def check_token(authorization: str | None, digests: AbstractSet[str]) -> None:
     given = hashlib.sha256(_token(authorization or "")).hexdigest()
     matches = [hmac.compare_digest(given, digest) for digest in digests]
     if not any(matches):
-        raise HttpError(401, "Unauthorized", headers={"WWW-Authenticate": "Bearer"})
+        raise HttpError(401, "Unauthorized", headers={"WWW-Authenticate": 'Bearer, Basic realm="migrate"'})
 
 
 def _token(authorization: str) -> bytes:

@@ -39,14 +39,14 @@ class App:
         try:
             response = await self._answer(request, route)
         except HttpError as error:
-            response = error_response(error)
+            response = error_response(error, request)
             if self._log_errors and not self._log_all:
                 self._log(request, response, error.detail)
         except ClientGoneError:
             return
         except Exception:  # noqa: BLE001 - a bug is logged whole and answered as the old runtime did
             LOGGER.exception("Internal error", extra={"fields": {"request_id": request.id.decode("latin-1")}})
-            response = error_response(HttpError(500, "Internal error"))
+            response = error_response(HttpError(500, "Internal error"), request)
         await self._send(send, request, response)
         seconds = perf_counter() - start
         name, model = ("other", "") if route is None else (route.name, route.model)

@@ -24,9 +24,9 @@ class HttpError(Exception):
         self.detail = detail
         self.headers = dict(headers or {})
 
-    def body(self) -> bytes:
-        """The JSON body."""
-        return error_body(self.status, self.message, self.detail)
+    def body(self, *, v2: bool = False) -> bytes:
+        """The JSON body; for the Open Inference Protocol with its ``error`` key besides."""
+        return error_body(self.status, self.message, self.detail, v2=v2)
 
 
 def bad_request(message: str, detail: str = "") -> HttpError:
@@ -34,9 +34,11 @@ def bad_request(message: str, detail: str = "") -> HttpError:
     return HttpError(400, message, detail)
 
 
-def error_body(status: int, message: str, detail: str = "") -> bytes:
+def error_body(status: int, message: str, detail: str = "", *, v2: bool = False) -> bytes:
     """The JSON body of an error."""
     body: dict[str, object] = {"status": status, "message": message}
     if detail:
         body["detail"] = detail
+    if v2:
+        body["error"] = f"{message}: {detail}" if detail else message
     return msgspec.json.encode(body)

@@ -62,10 +62,11 @@ class Response:
         self.rows = rows
 
 
-def error_response(error: HttpError) -> Response:
+def error_response(error: HttpError, request: Request) -> Response:
     """The answer for an error."""
+    v2 = request.scope["path"].startswith("/v2/")
     headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
-    return Response(error.body(), JSON, status=error.status, headers=headers)
+    return Response(error.body(v2=v2), JSON, status=error.status, headers=headers)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -31,6 +31,7 @@ from migrate.server.served import Served
 from migrate.server.site import add_model_routes, add_process_routes
 from migrate.server.status import Phase, Status
 from migrate.server.threads import cpu_count
+from migrate.server.v2 import add_v2_health, add_v2_routes
 
 FAILED: Final = 1
 _BACKLOG: Final = 2048
@@ -53,6 +54,7 @@ class Server(uvicorn.Server):
         self._background: set[asyncio.Task[None]] = set()
         self._listeners: list[asyncio.Server] = []
         add_process_routes(self.router, self.status, self.metrics)
+        add_v2_health(self.router, self.status)
         app = App(settings, self.status, self.metrics, self.router)
         super().__init__(_config(app, settings))
 
@@ -113,7 +115,9 @@ class Server(uvicorn.Server):
                 LOGGER.exception("loading failed", extra={"fields": {"model": model.id}})
                 self._fail(f"model {model.id} could not be loaded")
                 return
-        add_model_routes(self.router, served, self.settings, Admission(self.settings, self.metrics, self._executor))
+        admission = Admission(self.settings, self.metrics, self._executor)
+        add_model_routes(self.router, served, self.settings, admission)
+        add_v2_routes(self.router, served, self.status, self.settings, admission)
         if self.status.phase is Phase.STARTING:
             self.status.phase = Phase.READY
             log(logging.INFO, "ready", models=[model.id for model in self._models], seconds=perf_counter() - start)

@@ -75,6 +75,7 @@ class Router:
     def __init__(self) -> None:
         self._exact: dict[bytes, Route] = {}
         self._segments: dict[tuple[bytes, ...], Route] = {}
+        self._files: dict[tuple[bytes, ...], Route] = {}
 
     def add(self, segments: tuple[str, ...], route: Route) -> None:
         """Answer a path given by its unquoted segments; the first route of a path stays."""
@@ -84,6 +85,10 @@ class Router:
         self._segments[key] = route
         self._exact["/".join(("", *(quote(segment, safe="") for segment in segments))).encode() or b"/"] = route
 
+    def add_files(self, prefix: tuple[str, ...], route: Route) -> None:
+        """Answer every script and style sheet directly below a path given by its unquoted segments."""
+        self._files.setdefault(tuple(segment.encode() for segment in prefix), route)
+
     def find(self, raw_path: bytes) -> Route | None:
         """The route of a path as it stands in the request line; a trailing slash does not matter."""
         route = self._exact.get(raw_path)
@@ -92,4 +97,8 @@ class Router:
         segments = raw_path.split(b"/")[1:]
         if segments and segments[-1] == b"":
             segments.pop()
-        return self._segments.get(tuple(unquote_to_bytes(segment) for segment in segments))
+        key = tuple(unquote_to_bytes(segment) for segment in segments)
+        found = self._segments.get(key)
+        if found is None and key and key[-1].endswith((b".js", b".css")):
+            return self._files.get(key[:-1])
+        return found

@@ -51,6 +51,8 @@ def check(served: Served) -> None:
         recorded = msgspec.json.decode(path.read_bytes(), type=Recorded)
     except (OSError, msgspec.MsgspecError) as error:
         raise ContradictionError(f"recorded.json cannot be read: {error}") from error
+    if recorded.samples:
+        served.example = recorded.samples[0].request
     worst = 0.0
     for sample in recorded.samples:
         worst = max(worst, _reproduce(served, sample, recorded.tolerances))

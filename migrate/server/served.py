@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -45,7 +45,12 @@ class Answer:
 
 
 class Served:
-    """A model with its engine."""
+    """A model with its engine.
+
+    Attributes:
+        seconds_per_call: How long a call of one row takes, measured by the warm-up.
+        example: A request that is known to work, where one was recorded.
+    """
 
     def __init__(self, model: Model, engine: Engine, settings: Settings) -> None:
         self.model = model
@@ -56,6 +61,7 @@ class Served:
         self._inputs = {entry.name: entry for entry in model.inputs}
         self._outputs = {entry.name: entry for entry in model.outputs}
         self.seconds_per_call = float("inf")
+        self.example: dict[str, Any] | None = None
 
     def feeds(self, call: Call) -> Mapping[str, Array]:
         """The tensors that the model takes.
