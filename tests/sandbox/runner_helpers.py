@@ -21,7 +21,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.reply(200, {"label": [0, 2], "score": [[0.5, 0.25], [0.125, 1.5]]})
+        self.reply(200, {"label": [0, 2], "score": [[0.5, 0.25], [0.125, 2.0]]})
     def reply(self, status, value):
         body = json.dumps(value).encode()
         self.send_response(status)

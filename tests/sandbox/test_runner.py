@@ -8,6 +8,7 @@ import secrets
 import tarfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,13 +160,16 @@ def test_apps_run_side_by_side_and_close_ends_them(
     tmp_path: Path, gate: Switches, client: docker.DockerClient, launch: Change
 ) -> None:
     runner = DockerRunner(tmp_path, gate)
-    urls = [runner.open(name) for name in ("one", "two")]
-    for name in ("one", "two"):
-        runner.start(launch(name, env={"COLOR": name}))
-    for name in ("one", "two"):
-        wait_for(lambda name=name: runner.state(name), "ready")  # type: ignore[misc]
-    assert [requests.get(url, headers=HEADERS, timeout=5).json()["color"] for url in urls] == ["one", "two"]
-    runner.close()
+    try:
+        urls = {name: runner.open(name) for name in ("one", "two")}
+        for name in urls:
+            runner.start(launch(name, env={"COLOR": name}))
+        for name, url in urls.items():
+            wait_for(partial(runner.state, name), "ready")
+            assert requests.get(url, headers=HEADERS, timeout=5).json()["color"] == name
+        assert len(ours(client, tmp_path)) == 2
+    finally:
+        runner.close()
     assert ours(client, tmp_path) == []
 
 
@@ -177,15 +181,15 @@ def test_answers_drift_when_they_are_told_to(runner: DockerRunner, gate: Switche
     def ask(path: str = "/m/eval") -> object:
         return requests.post(url + path, json={}, headers=HEADERS, timeout=5).json()
 
-    true = {"label": [0, 2], "score": [[0.5, 0.25], [0.125, 1.5]]}
+    true = {"label": [0, 2], "score": [[0.5, 0.25], [0.125, 2.0]]}
     assert ask() == true
     gate.mode = "scale"
-    assert ask() == true | {"score": [[0.505, 0.2525], [0.12625, 1.515]]}
+    assert ask() == true | {"score": [[0.505, 0.2525], [0.12625, 2.02]]}
     assert ask("/else") == true
     gate.mode = "swap"
     assert ask() == true | {"label": [2, 0]}
     gate.mode = "nan"
-    assert ask() == true | {"score": [["NaN", 0.25], [0.125, 1.5]]}
+    assert ask() == true | {"score": [["NaN", 0.25], [0.125, 2.0]]}
 
 
 def test_a_crash_is_told_with_its_last_line(runner: DockerRunner, launch: Change) -> None:
