@@ -1,0 +1,97 @@
+"""Inspection, samples, reference and comparison together, on the inference server started as an image starts it."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from migrate.core.values import Recording
+from migrate.formats import inspect
+from migrate.parity.compare import recorded_json
+from migrate.parity.generate import generate
+from migrate.parity.http import describe_at, http_caller
+from migrate.parity.recording import record_live, record_reference, reference_lines
+from migrate.parity.replay import replay
+from tests.formats.models import EXAMPLES, GOLDEN, artifact
+from tests.parity.test_references import run
+
+_SOURCES = [EXAMPLES / name for name in ("iris", "titanic", "digits", "housing")] + sorted(
+    GOLDEN.glob("_models/onnx_*")
+)
+NAMES = [source.name for source in _SOURCES]
+
+
+class Served:
+    """One server with all the models, and what is known of each."""
+
+    def __init__(self, url: str, settings: dict[str, Any], recordings: dict[str, Recording]) -> None:
+        self.url = url
+        self.settings = settings
+        self.recordings = recordings
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    root = tmp_path_factory.mktemp("root")
+    settings, recordings = {}, {}
+    for source in _SOURCES:
+        folder = root / source.name
+        files = shutil.copytree(source, folder / "files")
+        settings[source.name] = inspect(artifact(files), framework="onnx").settings
+        samples = generate(settings[source.name], seed=11)
+        lines = run(files, reference_lines(settings[source.name], samples))
+        recordings[source.name] = record_reference(samples, lines, "onnxruntime", seed=11)
+        named = settings[source.name] | {"id": source.name, "title": source.name, "artifact": "sha256:0"}
+        (folder / "model.json").write_text(json.dumps(named))
+        (folder / "recorded.json").write_bytes(recorded_json(recordings[source.name]) or b"")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "migrate.server", str(root), "--host", "127.0.0.1", "--metrics-port", "0"]
+    with subprocess.Popen([*command, "--port", str(port)], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_ready(process, url)
+            yield Served(url, settings, recordings)
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+def wait_ready(process: "subprocess.Popen[str]", url: str) -> None:
+    for _ in range(600):
+        assert process.poll() is None, process.communicate()[1]
+        try:
+            if requests.get(f"{url}/health/ready", timeout=5).status_code == 200:
+                return
+        except requests.ConnectionError:
+            pass
+        time.sleep(0.05)
+    pytest.fail("the server did not become ready")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_server_answers_as_the_engine_does(server: Served, name: str) -> None:
+    call = http_caller(f"{server.url}/{name}", None, timeout=30)
+    found = replay(server.recordings[name], server.settings[name], call)
+    assert found.mismatches == ()
+    assert (found.passed, found.calls, found.worst_difference) == (True, 5, 0.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_endpoint_is_equal_to_itself(server: Served, name: str) -> None:
+    url = f"{server.url}/{name}"
+    call = http_caller(url, None, timeout=30)
+    described = describe_at(url, None, timeout=30)
+    recording = record_live(server.recordings[name].samples, call, "the same server", described)
+    assert len(recording.samples) == 5
+    assert replay(recording, server.settings[name], call, describe=described).passed
+    settings = server.settings[name]
+    assert described == {key: settings[key] for key in ("inputs", "outputs", "rolling_windows_size")}
