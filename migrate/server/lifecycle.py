@@ -121,6 +121,8 @@ class Server(uvicorn.Server):
         if self.status.phase is Phase.STARTING:
             self.status.phase = Phase.READY
             log(logging.INFO, "ready", models=[model.id for model in self._models], seconds=perf_counter() - start)
+        # The first scrape shall not have to wait for its library.
+        await loop.run_in_executor(self._executor, self.metrics.text)
 
     def _load_one(self, model: Model) -> Served:
         start = perf_counter()

@@ -3,14 +3,14 @@
 A request only adds to plain numbers; the metric families are made when somebody reads them.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -46,32 +46,36 @@ class Histogram:
 
 
 class Metrics:
-    """Everything that is counted in this process."""
+    """Everything that is counted in this process.
+
+    Attributes:
+        in_flight: Requests that compute or wait to.
+        evaluated: Rows that models computed.
+        load_seconds: Time to load each model and prove it right.
+        requests: Durations in seconds, by model, route and status.
+        rows: Rows of a call, by model.
+    """
 
     def __init__(self) -> None:
         self.in_flight = 0
         self.evaluated = 0
         self.load_seconds: dict[str, float] = {}
-        self._requests: dict[tuple[str, str, int], Histogram] = {}
-        self._rows: dict[str, Histogram] = {}
+        self.requests: dict[tuple[str, str, int], Histogram] = {}
+        self.rows: dict[str, Histogram] = {}
         self._latencies: dict[tuple[str, int], tuple[deque[float], Histogram]] = {}
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_Usual(self))
-        ProcessCollector(registry=self._registry)
-        PlatformCollector(registry=self._registry)
 
     def count(self, model: str, route: str, status: int, seconds: float, rows: int) -> None:
         """Count one answered request."""
         key = (model, route, status)
-        histogram = self._requests.get(key)
+        histogram = self.requests.get(key)
         if histogram is None:
-            histogram = self._requests[key] = Histogram(_SECONDS)
+            histogram = self.requests[key] = Histogram(_SECONDS)
         histogram.add(seconds)
         if rows:
             self.evaluated += rows
-            sizes = self._rows.get(model)
+            sizes = self.rows.get(model)
             if sizes is None:
-                sizes = self._rows[model] = Histogram(_ROWS)
+                sizes = self.rows[model] = Histogram(_ROWS)
             sizes.add(rows)
         if route in _OLD_METHODS:
             old = self._latencies.get((route, status))
@@ -82,30 +86,9 @@ class Metrics:
 
     def text(self) -> bytes:
         """The exposition text."""
-        return generate_latest(self._registry) + "".join(self._old_lines()).encode()
+        from migrate.server.exposition import usual_text  # noqa: PLC0415 - it would delay the start by a quarter
 
-    def families(self) -> Iterator[Metric]:
-        """The usual metrics."""
-        requests = CounterMetricFamily("inference_requests", "Answered requests.", labels=["model", "route", "status"])
-        seconds = HistogramMetricFamily(
-            "inference_request_duration_seconds",
-            "Time from headers to the last byte written.",
-            labels=["model", "route", "status"],
-        )
-        for (model, route, status), histogram in list(self._requests.items()):
-            labels = [model, route, str(status)]
-            buckets = histogram.buckets()
-            requests.add_metric(labels, buckets[-1][1])
-            seconds.add_metric(labels, buckets, histogram.total)
-        rows = HistogramMetricFamily("inference_batch_size", "Rows of a model's output in a call.", labels=["model"])
-        for model, histogram in list(self._rows.items()):
-            rows.add_metric([model], histogram.buckets(), histogram.total)
-        load = GaugeMetricFamily("model_load_seconds", "Loading, warm-up and recorded answers.", labels=["model"])
-        for model, value in list(self.load_seconds.items()):
-            load.add_metric([model], value)
-        flight = GaugeMetricFamily("inference_requests_in_flight", "Requests that compute or wait to.")
-        flight.add_metric([], self.in_flight)
-        yield from (requests, seconds, rows, load, flight)
+        return usual_text(self) + "".join(self._old_lines()).encode()
 
     def _old_lines(self) -> Iterator[str]:
         yield "# HELP evaluator_evaluation_count Number of evaluations, batches counted by their rows.\n"
@@ -121,11 +104,3 @@ class Metrics:
                 yield f'{name}{{{labels},quantile="{quantile}"}} {value}\n'
             yield f"{name}_count{{{labels}}} {float(sum(totals.counts))}\n"
             yield f"{name}_sum{{{labels}}} {totals.total}\n"
-
-
-class _Usual(Collector):
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterator[Metric]:
-        return self._metrics.families()
