@@ -1,9 +1,10 @@
 """From an artifact to its inspection: which of its files is the model, and what it is (contract, 6.0)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
+
+from msgspec import Struct
 
 from migrate.core.values import Artifact, Inspection
 from migrate.formats.agreement import check_manifest
@@ -19,8 +20,7 @@ _LARGE: Final = 1024 * 1024  # a JSON file above it is read only when its ends l
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(Struct, frozen=True):
     """A file of the artifact's root that may be the model, and what came of reading it."""
 
     path: str

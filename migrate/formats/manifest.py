@@ -3,10 +3,10 @@
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import msgspec
+from msgspec import Struct
 
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.onnx_tensors import inside
@@ -23,8 +23,7 @@ _COLOURS: Final = frozenset({"GRAY_SCALE", "RED", "GREEN", "BLUE"})
 _TEXT_SHAPE: Final = re.compile(r"\(\s*((?:-?\d{1,9}|\?|None)(?:\s*,\s*(?:-?\d{1,9}|\?|None))*)?\s*,?\s*\)")
 
 
-@dataclass(frozen=True, slots=True)
-class OnnxManifest:
+class OnnxManifest(Struct, frozen=True):
     """A manifest of ``"type": "onnx"``.
 
     Attributes:

@@ -1,8 +1,9 @@
 """An ONNX model's description for the server, or the reason why it cannot be served."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.fields import DYNAMIC, java_hash_order, tensor_field
@@ -35,8 +36,7 @@ _DTYPE_NAMES: Final = (
 _EXPORT_AGAIN: Final = "Export the model to ONNX again and put the new file in its place."
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Struct, frozen=True):
     """What the server needs to know of an ONNX graph.
 
     Attributes:

@@ -4,8 +4,9 @@ Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from migrate.formats.wire import LENGTH, MAXIMUM_DEPTH, VARINT, Field, Wire, WireError, signed
 
@@ -26,8 +27,7 @@ _MAXIMUM_RANK: Final = 64
 ValueKind = Literal["tensor", "sequence", "map", "sparse", "optional", "opaque", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class ValueType:
+class ValueType(Struct, frozen=True):
     """A TypeProto. ``element`` is the tensor's dtype, or a map's key dtype; ``inner`` what a sequence or map holds.
 
     ``shape`` is None where the file declares none; a size is -1 where it is free.
@@ -39,16 +39,14 @@ class ValueType:
     inner: "ValueType | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """A ValueInfoProto: an input or output of the graph."""
 
     name: str
     type: ValueType
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """What a ModelProto says at its top, and the declared inputs and outputs of its graph."""
 
     ir_version: int | None
