@@ -1,0 +1,47 @@
+"""One sandbox for all end-to-end tests, reset between them; each test has a workspace of its own."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from migrate.sandbox import control
+from migrate.sandbox.settings import Options
+from tests.e2e.harness import ROOT, Sandbox, Tool
+
+IRIS = ROOT / "examples" / "models" / "iris"
+TAG = "migrate-test-first:iris"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.engine)
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    folder = tmp_path_factory.mktemp("sandbox")
+    # Each test's workspace has a rate bucket of its own, so the sandbox's limit is met only where a test is about it.
+    control.start(folder, Options(rate_limit=0, unseen_seconds=0.2))
+    sandbox = Sandbox(folder)
+    # The runtime's image is there before any test, so that no undo owns it and no test builds it again.
+    built = Tool(sandbox, tmp_path_factory.mktemp("first") / "workspace")("build", str(IRIS), "--tag", TAG, "--json")
+    assert built.code == 0, built.err
+    yield sandbox
+    control.stop(folder)
+    subprocess.run(["docker", "rmi", TAG], check=False, capture_output=True)
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox) -> Iterator[Sandbox]:
+    control.reset(running_sandbox.folder)
+    yield running_sandbox
+    control.release(running_sandbox.folder)
+
+
+@pytest.fixture
+def tool(sandbox: Sandbox, tmp_path: Path) -> Tool:
+    return Tool(sandbox, tmp_path / "workspace")

@@ -1,0 +1,130 @@
+"""The main job: a namespace moves, is proven, and moving it again does nothing."""
+
+import json
+import stat
+import subprocess
+from pathlib import Path
+
+import requests
+
+from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, Tool
+
+PLATFORM_WORK = (("GET", "/object"), ("POST", "/publicUrl"), ("POST", "/ai/app"), ("POST", "/ai/token"))
+
+
+def test_a_namespace_moves_and_is_proven_against_the_old_endpoints(tool: Tool) -> None:
+    ended = tool.run()
+
+    assert ended.code == 4, ended.err
+    assert ended.result["exit_code"] == 4
+    outcomes = ended.outcomes
+    assert set(outcomes) == {*GOOD, BROKEN}
+    for model in GOOD:
+        assert outcomes[model]["outcome"] == "done", outcomes[model]
+        assert outcomes[model]["proof"] == "live"
+        assert outcomes[model]["worst_difference"] <= 1e-5
+        assert outcomes[model]["old_url"] != outcomes[model]["new_url"]
+    assert outcomes[BROKEN]["outcome"] == "needs-you"
+    assert outcomes[BROKEN]["reason"]
+    assert outcomes[BROKEN]["task"]
+
+    left = tool.sandbox.left()
+    assert len(left["apps"]) == len(GOOD)
+    assert all(app["status"]["state"] == "RUNNING" for app in left["apps"])
+    assert all(app["spec"]["resources"]["cpu"] >= 1 for app in left["apps"])
+    assert all(not app["spec"]["unsecureHttp"] for app in left["apps"])
+    # The proof's own token is gone; what is left opens the customer's apps and is written in private files.
+    token_files = [path for path in tool.workspace.rglob("*") if path.is_file() and "tokens" in path.parts]
+    assert token_files
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in token_files)
+    values = [line for path in token_files for line in path.read_text(encoding="utf-8").split()]
+    assert not any(value in ended.out + ended.err for value in values if len(value) > 30)
+
+
+def test_a_second_run_does_nothing_and_says_the_same(tool: Tool) -> None:
+    first = tool.run()
+    before = len(tool.sandbox.log())
+    second = tool.run()
+
+    since = tool.sandbox.log()[before:]
+    assert second.code == first.code == 4
+    assert {m: o["new_url"] for m, o in second.outcomes.items() if "new_url" in o} == {
+        m: o["new_url"] for m, o in first.outcomes.items() if "new_url" in o
+    }
+    written = [line for line in since if line.method not in ("GET", "HEAD") and line.service == "api"]
+    assert written == []
+    assert not [line for line in since if line.service == "storage"]
+    assert not [line for line in since if line.service == "registry" and line.method in ("POST", "PUT", "PATCH")]
+    assert not any(event["event"] == "step-started" and event["step"] == "runtime" for event in second.events)
+    assert len(tool.sandbox.left()["apps"]) == len(GOOD)
+
+
+def test_undo_leaves_nothing(tool: Tool) -> None:
+    tool.run()
+    ended = tool("undo", NAMESPACE, "--yes", "--json")
+
+    assert ended.code == 0, ended.err
+    assert tool.sandbox.left() == {"apps": [], "tokens": [], "registrations": [], "users": []}
+    again = tool("undo", NAMESPACE, "--yes", "--json")
+    assert again.code == 0
+
+
+def test_undo_of_one_model_leaves_what_another_uses(tool: Tool) -> None:
+    tool.run()
+    ended = tool("undo", NAMESPACE, "--model", "iris", "--yes", "--json")
+
+    assert ended.code == 0, ended.err
+    left = tool.sandbox.left()
+    assert len(left["apps"]) == len(GOOD) - 1
+    again = tool.run(NAMESPACE, "--model", "titanic")
+    assert again.code == 0, again.err
+    assert again.outcomes["titanic"]["outcome"] == "done"
+
+
+def test_a_dry_run_changes_nothing(tool: Tool) -> None:
+    ended = tool("run", NAMESPACE, "--dry-run", "--json")
+
+    assert ended.code in (0, 4), ended.err
+    assert not [line for line in tool.sandbox.log() if line.service == "api" and line.method not in ("GET", "HEAD")]
+    assert tool.sandbox.left()["apps"] == []
+
+
+def test_status_and_why_tell_what_happened(tool: Tool) -> None:
+    tool.run(NAMESPACE, "--model", "iris", "--model", BROKEN)
+    status = tool("status", NAMESPACE, "--json")
+    assert status.code == 0, status.err
+    assert "RUNNING" in json.dumps(status.result)
+
+    before = len(tool.sandbox.log())
+    why = tool("why", NAMESPACE, BROKEN)
+    assert why.code == 0, why.err
+    assert "churn.onnx" in why.out or "truncated" in why.out.lower()
+    assert len(tool.sandbox.log()) == before, "why is offline"
+
+
+def test_the_printed_curl_line_answers(tool: Tool) -> None:
+    ended = tool("run", NAMESPACE, "--model", "iris", "--yes", "--authorize")
+    assert ended.code == 0, ended.err
+    line = next(line for line in ended.out.splitlines() if "curl " in line)
+    command = line[line.index("curl ") :]
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    assert isinstance(json.loads(answer.stdout), dict), answer.stdout
+
+
+def test_a_question_without_a_terminal_names_the_option(tool: Tool) -> None:
+    ended = tool("run", NAMESPACE, "--json")
+    assert ended.code == 2
+    assert "--yes" in ended.error["next_step"] + ended.error["what"]
+
+
+def test_a_model_that_is_not_there_is_named(tool: Tool) -> None:
+    ended = tool.run(NAMESPACE, "--model", "nobody")
+    assert ended.code == 2
+    assert "nobody" in ended.error["what"]
+
+
+def test_apps_answer_only_with_a_token(tool: Tool, tmp_path: Path) -> None:
+    ended = tool.run(NAMESPACE, "--model", "iris")
+    url = ended.outcomes["iris"]["new_url"]
+    assert requests.get(f"{url}/describe", timeout=10).status_code == 401
+    assert requests.get(f"{url}/describe", headers={"Authorization": "Bearer nonsense"}, timeout=10).status_code == 401

@@ -1,0 +1,115 @@
+"""kill -9 from outside at the four points of each effect, then the same command again.
+
+The sandbox holds the request at the point and sends SIGKILL to the command's whole process group itself; for
+"answered but not journalled" this test holds the journal's write lock, so that the answer can never be written.
+"""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from migrate.sandbox import control
+from tests.e2e.harness import NAMESPACE, Tool, kill_group
+
+EFFECTS = {
+    "app": ("POST", r"/ai/app$"),
+    "token": ("POST", r"/ai/token$"),
+    "user": ("POST", r"/project/[^/]+/user$"),
+    "image-update": ("POST", r"/ai/authorization$"),
+}
+POINTS = ("before", "after", "answered")
+
+
+def _killed(tool: Tool, method: str, path: str, point: str, tmp_path: Path, *, nth: int = 1) -> None:
+    reached = tmp_path / f"reached-{point}"
+    process = tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json")
+    try:
+        fault = control.fail(
+            tool.sandbox.folder,
+            "hold",
+            method=method,
+            path_regex=path,
+            point=point,
+            nth=nth,
+            touch=str(reached),
+            kill=process.pid,
+        )
+        process.wait(timeout=240)
+    finally:
+        kill_group(process)
+    assert reached.exists(), "the command ended before it reached the point"
+    assert process.returncode == -9
+    control.release(tool.sandbox.folder, fault)
+
+
+def _finished(tool: Tool) -> None:
+    ended = tool.run(NAMESPACE, "--model", "iris")
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.outcomes["iris"]["outcome"] == "done"
+    left = tool.sandbox.left()
+    assert len(left["apps"]) == 1
+    assert len(left["tokens"]) == 1, "the customer's token and no second one"
+    assert len(left["users"]) <= 1
+    undone = tool("undo", NAMESPACE, "--yes", "--json")
+    assert undone.code == 0, undone.err
+    assert tool.sandbox.left() == {"apps": [], "tokens": [], "registrations": [], "users": []}
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_killed_at_an_effect_of_the_api(tool: Tool, tmp_path: Path, effect: str, point: str) -> None:
+    method, path = EFFECTS[effect]
+    _killed(tool, method, path, point, tmp_path)
+    _finished(tool)
+
+
+@pytest.mark.parametrize("nth", [2], ids=["customer-token"])
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_the_customers_token(tool: Tool, tmp_path: Path, point: str, nth: int) -> None:
+    _killed(tool, "POST", r"/ai/token$", point, tmp_path, nth=nth)
+    _finished(tool)
+
+
+def test_killed_while_bytes_move_down(tool: Tool, tmp_path: Path) -> None:
+    _killed(tool, "GET", r"iris\.onnx", "during", tmp_path)
+    _finished(tool)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", r"/ai/app$"), ("POST", r"/ai/token$")], ids=["app", "token"])
+def test_killed_when_answered_but_not_journalled(tool: Tool, tmp_path: Path, method: str, path: str) -> None:
+    reached = tmp_path / "reached"
+    process = tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json")
+    try:
+        fault = control.fail(
+            tool.sandbox.folder, "hold", method=method, path_regex=path, point="before", touch=str(reached), seconds=60
+        )
+        _wait_for(reached, process)
+        (journal,) = tool.workspace.glob("*/*/*/journal.sqlite")
+        lock = sqlite3.connect(journal, timeout=30, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        before = len(tool.sandbox.log())
+        control.release(tool.sandbox.folder, fault)
+        deadline = time.monotonic() + 30
+        while not any(
+            line.method == method and line.operation.endswith(path.removesuffix("$"))
+            for line in tool.sandbox.log()[before:]
+        ):
+            assert time.monotonic() < deadline, "the request was not answered"
+            time.sleep(0.05)
+        time.sleep(0.3)  # the answer has arrived; the journal cannot be written
+        kill_group(process)
+        process.wait(timeout=30)
+        lock.execute("ROLLBACK")
+        lock.close()
+    finally:
+        kill_group(process)
+    _finished(tool)
+
+
+def _wait_for(path: Path, process: "object") -> None:
+    deadline = time.monotonic() + 200
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

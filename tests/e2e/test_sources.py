@@ -1,0 +1,84 @@
+"""The same models with ML Serving switched off: from the container, from a folder, from an inventory file."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from migrate.sandbox import control
+from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, ROOT, Tool
+
+SAMPLES = ROOT / "examples" / "samples"
+MODELS = ROOT / "examples" / "models"
+
+
+@pytest.fixture
+def gone(tool: Tool) -> Tool:
+    control.fail(tool.sandbox.folder, "serving-gone")
+    tool.environment.pop("MIGRATE_OLD_TOKEN", None)
+    return tool
+
+
+def test_the_product_is_gone_and_the_next_command_is_named(gone: Tool) -> None:
+    ended = gone.run()
+    assert ended.code == 3
+    assert ended.error["code"] == "ml-serving-gone"
+    assert "@" in ended.error["next_step"]
+
+    control.fail(gone.sandbox.folder, "serving-gone")
+    wrong = gone.run(NAMESPACE, "--project", "0123456789abcdef0123456789abcdef")
+    assert wrong.code == 3
+    assert wrong.error["code"] == "unknown-project"
+
+
+def test_a_container_is_sorted_by_content(gone: Tool) -> None:
+    listed = gone("list", "models@GRA", "--json")
+    assert listed.code == 0, listed.err
+    text = json.dumps(listed.result["data"])
+    for model in GOOD:
+        assert model in text
+    assert ".csv" in text, "what is not a model is listed as ignored"
+    downloaded = sum(line.bytes for line in gone.sandbox.log() if line.service == "storage")
+    assert downloaded < 2_000_000, "little is read to tell models from other things"
+
+
+@pytest.mark.parametrize("samples", [True, False], ids=["recorded", "cross-checked"])
+def test_a_container_moves(gone: Tool, samples: bool) -> None:
+    models = [word for model in GOOD for word in ("--model", model)]
+    more = ["--samples", str(SAMPLES)] if samples else []
+    ended = gone.run("models@GRA", *models, *more)
+
+    assert ended.code == 0, ended.err
+    for model in GOOD:
+        assert ended.outcomes[model]["outcome"] == "done"
+        assert ended.outcomes[model]["proof"] == ("recorded" if samples else "cross-checked")
+
+
+def test_a_folder_moves(gone: Tool, tmp_path: Path) -> None:
+    folder = tmp_path / "customer models"
+    shutil.copytree(MODELS, folder, ignore=shutil.ignore_patterns("index.json", "README.md"))
+    shutil.copy(folder / "iris" / "iris.onnx", folder / "at-the-root.onnx")
+    (folder / "numbers.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    ended = gone.run(str(folder))
+
+    assert ended.code == 4, ended.err
+    outcomes = ended.outcomes
+    assert outcomes[BROKEN]["outcome"] == "needs-you"
+    done = {model for model, outcome in outcomes.items() if outcome["outcome"] == "done"}
+    assert done >= set(GOOD)
+    assert any("at-the-root" in model for model in done)
+    assert all(outcomes[model]["proof"] == "cross-checked" for model in done)
+
+
+def test_an_inventory_file_moves(gone: Tool, tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.json"
+    index = json.loads((MODELS / "index.json").read_text(encoding="utf-8"))
+    shutil.copytree(MODELS, tmp_path / "files")
+    models = [model for model in index["models"] if model["id"] in ("iris", "housing")]
+    inventory.write_text(
+        json.dumps({"namespace": index["namespace"], "models": models, "tokens": index["tokens"]}), encoding="utf-8"
+    )
+    ended = gone.run(str(inventory), "--model", "iris")
+    assert ended.code == 0, ended.err
+    assert ended.outcomes["iris"]["outcome"] == "done"
