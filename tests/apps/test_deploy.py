@@ -1,0 +1,202 @@
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from migrate.apps import deploy
+from migrate.apps.polling import poll_seconds
+from migrate.apps.registries import authorize
+from migrate.apps.watching import Watcher, ended
+from migrate.contract import Contract, contract
+from migrate.core.errors import Interrupted, NeedsYouError, RemoteError
+from migrate.core.values import AppPlan, AutomaticScaling, FixedScaling, PushedImage
+from migrate.ovhcloud import apps
+from migrate.ovhcloud.session import Cloud
+from migrate.sandbox import control
+from tests.clouds import calls, open_cloud
+
+IMAGE = PushedImage(
+    reference="registry.example.com/ml/iris:0123456789ab", digest="sha256:1", registry="registry.example.com"
+)
+NEVER = threading.Event()
+
+
+def make_plan(key: str = "k1", **changes: object) -> AppPlan:
+    fields: dict[str, object] = {
+        "name": "iris",
+        "region": "GRA",
+        "flavor": "ai1-1-cpu",
+        "cpu": 2,
+        "scaling": FixedScaling(replicas=1),
+        "labels": {"mls-key": key, "mls-run": "r1"},
+    }
+    return AppPlan(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def project(cloud: Cloud) -> Cloud:
+    authorize(cloud)
+    return cloud
+
+
+def check(value: object, type_name: str, known: Contract) -> None:
+    """Every field is one of the contract's model, none is read-only, and none that is required is missing."""
+    model = known.models.get(type_name.removesuffix("[]"))
+    if model is None or model.enum is not None:
+        assert model is None or value in (model.enum or ())
+        return
+    for item in value if isinstance(value, list) else [value]:
+        assert isinstance(item, dict)
+        assert set(item) <= set(model.fields), type_name
+        assert not [name for name in item if model.fields[name].read_only]
+        assert {name for name, field in model.fields.items() if field.required} <= set(item)
+        for name, inner in item.items():
+            check(inner, model.fields[name].type, known)
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        FixedScaling(replicas=3),
+        AutomaticScaling(replicas_min=0, replicas_max=4, resource="RAM", average_usage_target=60),
+    ],
+)
+def test_the_spec_has_the_contracts_fields(scaling: FixedScaling | AutomaticScaling) -> None:
+    spec = deploy.app_spec(make_plan(scaling=scaling), IMAGE)
+    check(spec, "cloud.project.ai.app.AppSpecInput", contract())
+    assert spec["resources"] == {"flavor": "ai1-1-cpu", "cpu": 2}
+    assert spec["unsecureHttp"] is False
+
+
+def test_an_app_is_made_with_one_call_and_found_again(sandbox: Path, project: Cloud) -> None:
+    made = deploy.create(project, make_plan(), IMAGE)
+    assert calls(sandbox, "POST", "/ai/app") == 1
+    assert (made.image, made.cpu, made.replicas, made.region) == (IMAGE.reference, 2, 1, "GRA")
+    assert made.state == "QUEUED"  # null is answered at first
+    deploy.create(project, make_plan("k2"), IMAGE)
+    assert [app.id for app in deploy.find(project, "k1")] == [made.id]
+    assert {app.labels["mls-key"] for app in deploy.listing(project)} == {"k1", "k2"}
+    assert deploy.find(project, "k3") == ()
+
+
+def test_apps_of_others_are_not_seen(project: Cloud) -> None:
+    deploy.create(project, make_plan(labels={"team": "other"}), IMAGE)
+    assert deploy.listing(project) == ()
+
+
+def test_every_page_of_apps_is_read(sandbox: Path, tmp_path: Path, project: Cloud) -> None:
+    for part in range(3):  # a session of its own each, for the rate of one is 55 calls a minute
+        with open_cloud(sandbox, tmp_path / str(part)) as other:
+            for number in range(35):
+                deploy.create(other, make_plan(f"key-{part}-{number}"), IMAGE)
+    before = calls(sandbox, "GET", "/ai/app")
+    assert len({app.labels["mls-key"] for app in deploy.listing(project)}) == 105
+    assert calls(sandbox, "GET", "/ai/app") - before <= 3
+
+
+def test_a_creation_whose_answer_was_lost_is_found(sandbox: Path, project: Cloud) -> None:
+    control.fail(sandbox, "drop", method="POST", point="after", times=1)
+    with pytest.raises(RemoteError) as caught:
+        deploy.create(project, make_plan(), IMAGE)
+    assert caught.value.code == "maybe-done"
+    assert len(deploy.find(project, "k1")) == 1
+    assert calls(sandbox, "POST", "/ai/app") == 1
+
+
+def test_an_app_that_fails_says_why(project: Cloud) -> None:
+    made = deploy.create(project, make_plan(), IMAGE)
+    states: list[str] = []
+    with pytest.raises(NeedsYouError) as caught:
+        Watcher(project, interval=0.05).wait_running(made.id, timeout=20, on_state=states.append, stop=NEVER)
+    assert caught.value.code == "app-failed"
+    assert "started without its runtime" in caught.value.what  # the platform's own words
+    assert "APP_FAILED" in caught.value.what
+    assert states[-1] == "FAILED"
+    assert states == sorted(set(states), key=states.index)
+
+
+def test_the_quota_is_named(sandbox: Path, project: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIGRATE_POLL_SECONDS", "0.2")
+    control.fail(sandbox, "quota", cpu=1)
+    made = deploy.create(project, make_plan(), IMAGE)
+    with pytest.raises(NeedsYouError) as caught:
+        deploy.wait_running(project, made.id, timeout=20, on_state=lambda _: None, stop=NEVER)
+    assert caught.value.code == "quota-exceeded"
+
+
+def test_the_platforms_own_error_may_pass(project: Cloud) -> None:
+    info = apps.Info(code="APP_ERROR", message="A node was lost.\x1b[2J")
+    record = apps.App(id="a", spec=apps.AppSpec(image="i"), status=apps.AppStatus(state="ERROR", info=info))
+    error = ended(project, record)
+    assert isinstance(error, RemoteError)
+    assert error.code == "app-error"
+    assert "A node was lost" in error.what
+    assert "\x1b" not in error.what
+
+
+def test_an_app_that_is_stopped_or_gone(project: Cloud) -> None:
+    made = deploy.create(project, make_plan(), IMAGE)
+    apps.stop(project, made.id)
+    with pytest.raises(NeedsYouError) as caught:
+        Watcher(project, interval=0.05).wait_running(made.id, timeout=20, on_state=lambda _: None, stop=NEVER)
+    assert caught.value.code in {"app-stopped", "app-failed"}
+    with pytest.raises(RemoteError) as gone:
+        Watcher(project, interval=0.05).wait_running(
+            "00000000-0000-4000-8000-000000000000", timeout=20, on_state=lambda _: None, stop=NEVER
+        )
+    assert gone.value.code == "app-gone"
+
+
+def test_waiting_ends_by_time_and_by_stop(project: Cloud) -> None:
+    made = deploy.create(project, make_plan(), IMAGE)
+    with pytest.raises(RemoteError) as caught:
+        Watcher(project, interval=0.05).wait_running(made.id, timeout=-1, on_state=lambda _: None, stop=NEVER)
+    assert caught.value.code == "app-timeout"
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises((Interrupted, NeedsYouError)):
+        Watcher(project, interval=5).wait_running(made.id, timeout=20, on_state=lambda _: None, stop=stop)
+
+
+def test_waiting_threads_share_the_listings(sandbox: Path, project: Cloud) -> None:
+    made = [deploy.create(project, make_plan(f"k{number}"), IMAGE) for number in range(8)]
+    watcher = Watcher(project, interval=1.0)
+    before = calls(sandbox, "GET", "/ai/app")
+    ends: list[str] = []
+
+    def work(app_id: str) -> None:
+        try:
+            watcher.wait_running(app_id, timeout=30, on_state=lambda _: None, stop=NEVER)
+        except NeedsYouError as error:
+            ends.append(error.code)
+
+    threads = [threading.Thread(target=work, args=(app.id,)) for app in made]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert ends == ["app-failed"] * 8
+    polls = (time.monotonic() - started) / 1.0 + 1
+    assert calls(sandbox, "GET", "/ai/app") - before <= 8 + 3 * polls
+    assert calls(sandbox, "GET", "/ai/app/{appId}") == 0
+
+
+def test_deletion_is_waited_for_and_may_be_repeated(project: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIGRATE_POLL_SECONDS", "0.2")
+    made = deploy.create(project, make_plan(), IMAGE)
+    assert deploy.delete(project, made.id) is True
+    assert [app for app in apps.apps(project) if app.state not in apps.GONE] == []
+    assert deploy.delete(project, made.id) is True
+    assert deploy.delete(project, "00000000-0000-4000-8000-000000000000") is True
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [(None, 10.0), ("0.5", 0.5), ("0", 0.2), ("1e9", 300.0), ("x", 10.0), ("-3", 0.2)]
+)
+def test_the_interval_of_polls(monkeypatch: pytest.MonkeyPatch, text: str | None, seconds: float) -> None:
+    monkeypatch.delenv("MIGRATE_POLL_SECONDS", raising=False)
+    if text is not None:
+        monkeypatch.setenv("MIGRATE_POLL_SECONDS", text)
+    assert poll_seconds() == seconds
