@@ -52,7 +52,7 @@ def move(
                 return
             if not yes or not plan.authorized:
                 with outlet.aside():
-                    if not as_json:
+                    if not as_json and not (yes and authorize):
                         show_plan(screen(), plan)
                     if not yes:
                         agree(plan_sentence(plan), option="--yes", refused="Nothing was made.")

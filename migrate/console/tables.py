@@ -22,7 +22,7 @@ def show_rows(console: "Console", columns: Sequence[str], rows: Sequence[Sequenc
         console.print(Text(title, style="bold"))
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for position, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=False, ratio=None, min_width=8 if position == 0 else None)
+        table.add_column(column, overflow="fold", no_wrap=position == 0)
     for row in rows:
         table.add_row(*(Text(printable(cell, 400)) for cell in row))
     console.print(table)

@@ -1,6 +1,7 @@
 """The services of one run, and what its models share: the engine, the runtimes, AI Deploy's listing, the registry."""
 
 import threading
+import time
 from collections.abc import Mapping
 
 from migrate.apps import deploy
@@ -12,10 +13,11 @@ from migrate.core.names import slug
 from migrate.core.values import App, AppPlan, Listing, ModelRecord
 from migrate.images.engine import Engine, connect
 from migrate.migration.journal import Journal
-from migrate.migration.once import Once
+from migrate.migration.once import FirstAlone, Once
 from migrate.migration.options import DEFAULT_REGION, RunOptions
 from migrate.migration.subjects import Unit
 from migrate.migration.workspace import SourceFolder, Workspace
+from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.session import Cloud
 
@@ -31,6 +33,7 @@ class Run:
         cloud: OVHcloud's API and the project.
         listing: The models of the source.
         stop: Set when the run was asked to end.
+        first_push: Entered by every push.
     """
 
     def __init__(  # noqa: PLR0913 - the services of a run, each of its own kind
@@ -55,6 +58,7 @@ class Run:
         self.listing = listing
         self.stop = stop
         self.environ = environ
+        self.first_push = FirstAlone()
         self._show = emit
         self._revisions = revisions
         self._engine: Once[Engine] = Once()
@@ -63,6 +67,8 @@ class Run:
         self._watcher: Once[Watcher] = Once()
         self._shared: dict[str, Once[object]] = {}
         self._turn = threading.Lock()
+        self._states: dict[str, str] = {}
+        self._states_at = float("-inf")
 
     def emit(self, event: Event) -> None:
         """Shows an event, and journals it unless it is mere progress."""
@@ -112,6 +118,14 @@ class Run:
     def watcher(self) -> Watcher:
         """What all waiting models ask about the states of their apps."""
         return self._watcher.get(lambda: Watcher(self.cloud))
+
+    def state(self, app_id: str, since: float) -> str:
+        """The state of an app by a listing made after ``since`` (monotonic); all who wait share the listings."""
+        with self._turn:
+            if self._states_at < since:
+                self._states = {app.id: app.state for app in platform.apps(self.cloud)}
+                self._states_at = time.monotonic()
+            return self._states.get(app_id, "DELETED")
 
     def labels(self, unit: Unit, artifact_digest: str) -> dict[str, str]:
         """The labels of a unit's app (field notes, 5)."""

@@ -1,7 +1,8 @@
-"""A value that several threads need and one of them makes."""
+"""What several threads need and one of them does."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from migrate.core.errors import Interrupted
@@ -43,3 +44,25 @@ class Once(Generic[T]):
     def made(self) -> T | None:
         """The value if it was made, without waiting for it."""
         return self._value if self._made else None
+
+
+class FirstAlone:
+    """Lets the first through alone, and everybody else once it has succeeded."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._open = False
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Waits while the first is inside; when it fails, the next is the first."""
+        self._turn.acquire()
+        if self._open:
+            self._turn.release()
+            yield
+            return
+        try:
+            yield
+            self._open = True
+        finally:
+            self._turn.release()

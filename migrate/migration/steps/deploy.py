@@ -18,7 +18,6 @@ from migrate.migration.perform import Steps, Task
 from migrate.migration.steps.image import Prepared
 from migrate.migration.steps.registry import register, target
 from migrate.migration.subjects import Unit
-from migrate.ovhcloud.apps import app as look
 from migrate.ovhcloud.apps import set_label, stop
 
 VERSION: Final = 1
@@ -103,9 +102,11 @@ def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:
         run.notice(f"The app {app.id} is stopped and started again with the new image.", model=unit.models[0])
         if app.state != "STOPPING":
             stop(run.cloud, app.id)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while (state := look(run.cloud, app.id).state) not in _ENDED:
-            if time.monotonic() > deadline:
+        since = time.monotonic()
+        deadline = since + _STOP_SECONDS
+        while (state := run.state(app.id, since)) not in _ENDED:
+            since = time.monotonic()
+            if since > deadline:
                 raise RemoteError(
                     f"The app {app.id} does not stop; it is {state}.",
                     code="app-timeout",

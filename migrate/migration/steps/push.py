@@ -28,15 +28,17 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
         effect = effects.find("pushed-image", reference) or effects.intend(
             "pushed-image", reference, {}, unit=unit.subject
         )
-        pushed = push_image(
-            run.engine(),
-            image.value,
-            registry=where.host,
-            repository=name,
-            tag=tag,
-            credentials=where.credentials,
-            progress=progress,
-        )
+        # The layers of the runtime travel once: the engine mounts them for whoever pushes after the first.
+        with run.first_push.enter():
+            pushed = push_image(
+                run.engine(),
+                image.value,
+                registry=where.host,
+                repository=name,
+                tag=tag,
+                credentials=where.credentials,
+                progress=progress,
+            )
         effects.done(effect, pushed.digest)
         return pushed
 
