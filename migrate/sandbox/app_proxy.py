@@ -5,7 +5,6 @@ import contextlib
 import http.client
 import threading
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import uvicorn
@@ -16,7 +15,6 @@ from migrate.sandbox import drift
 from migrate.sandbox.ports import listen, port_of
 from migrate.sandbox.seam import Gate, Traffic
 
-_TIMEOUT: Final = 300.0  # seconds; the platform's is not documented
 _HOP_BY_HOP: Final = {
     b"connection",
     b"keep-alive",
@@ -53,13 +51,13 @@ class Proxies:
     """The proxies of all apps, on one event loop in a thread of its own.
 
     Args:
-        folder: Keeps the port of each app.
         gate: Says whether an app serves, whether a header opens it, and whether its answers are to be altered.
         upstreams: Where the containers are.
+        timeout: Seconds without a byte from a container; the platform's is not documented.
     """
 
-    def __init__(self, folder: Path, gate: Gate, upstreams: Upstreams) -> None:
-        self._folder = folder
+    def __init__(self, gate: Gate, upstreams: Upstreams, *, timeout: float = 300) -> None:
+        self._timeout = timeout
         self._gate = gate
         self._upstreams = upstreams
         self._servers: dict[str, tuple[uvicorn.Server, asyncio.Future[None]]] = {}
@@ -68,10 +66,10 @@ class Proxies:
         self._thread.start()
 
     def open(self, app_id: str) -> str:
-        """Answer at the app's own port and return its URL; the same port as before where it is free."""
-        listener = listen(self._folder / app_id / "port")
+        """Answer at a port of the app's own, until it is shut, and return its URL."""
+        listener = listen()
         config = uvicorn.Config(
-            _Proxy(app_id, self._gate, self._upstreams),
+            _Proxy(app_id, self._gate, self._upstreams, self._timeout),
             lifespan="off",
             ws="none",
             log_config=None,
@@ -122,8 +120,9 @@ class Proxies:
 class _Proxy:
     """The ASGI application at one app's port."""
 
-    def __init__(self, app_id: str, gate: Gate, upstreams: Upstreams) -> None:
+    def __init__(self, app_id: str, gate: Gate, upstreams: Upstreams, timeout: float) -> None:
         self._app_id = app_id
+        self._timeout = timeout
         self._gate = gate
         self._upstreams = upstreams
 
@@ -164,7 +163,10 @@ class _Proxy:
             return _own(401, "A token or a user of the AI platform is needed", (b"www-authenticate", b"Bearer"))
         query = scope["query_string"].decode("latin-1")
         try:
-            reply = _pass_on(port, scope["method"], f"{path}?{query}" if query else path, scope["headers"], body)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=self._timeout)
+            target = f"{path}?{query}" if query else path
+            with contextlib.closing(connection):
+                reply = _pass_on(connection, scope["method"], target, scope["headers"], body)
         except TimeoutError:
             return _own(504, "The app did not answer in time")
         except (OSError, http.client.HTTPException):
@@ -176,31 +178,33 @@ class _Proxy:
         return reply
 
 
-def _pass_on(port: int, method: str, target: str, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Reply:
+def _pass_on(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    headers: Iterable[tuple[bytes, bytes]],
+    body: bytes,
+) -> Reply:
     """One request to the container; the path goes there untouched, as its bytes came in."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
-    try:
-        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        sent_length = False
-        for name, value in headers:
-            if name not in _HOP_BY_HOP and name != b"content-length":
-                connection.putheader(name, value)
-            sent_length = sent_length or name in {b"content-length", b"transfer-encoding"}
-        if sent_length:
-            connection.putheader("content-length", str(len(body)))
-        connection.endheaders(body or None)
-        answer = connection.getresponse()
-        content = answer.read()
-        kept = [
-            (name.encode("latin-1"), value.encode("latin-1"))
-            for name, value in answer.getheaders()
-            if name.lower().encode("latin-1") not in _HOP_BY_HOP
-        ]
-        if method != "HEAD" and not any(name.lower() == b"content-length" for name, _ in kept):
-            kept.append((b"content-length", str(len(content)).encode()))
-        return Reply(answer.status, kept, content)
-    finally:
-        connection.close()
+    connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+    sent_length = False
+    for name, value in headers:
+        if name not in _HOP_BY_HOP and name != b"content-length":
+            connection.putheader(name, value)
+        sent_length = sent_length or name in {b"content-length", b"transfer-encoding"}
+    if sent_length:
+        connection.putheader("content-length", str(len(body)))
+    connection.endheaders(body or None)
+    answer = connection.getresponse()
+    content = answer.read()
+    kept = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in answer.getheaders()
+        if name.lower().encode("latin-1") not in _HOP_BY_HOP
+    ]
+    if method != "HEAD" and not any(name.lower() == b"content-length" for name, _ in kept):
+        kept.append((b"content-length", str(len(content)).encode()))
+    return Reply(answer.status, kept, content)
 
 
 def _own(status: int, text: str, *headers: tuple[bytes, bytes]) -> Reply:

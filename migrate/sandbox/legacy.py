@@ -7,6 +7,7 @@ modules last on its path, so that it can import itself and nothing else of ``mig
 import contextlib
 import json
 import os
+import queue
 import secrets
 import subprocess
 import threading
@@ -42,7 +43,6 @@ class Legacy:
         self._port = kept_port(self._folder / "port")
         self._secret = _kept_secret(self._folder / "token-key")
         self._child: subprocess.Popen[str] | None = None
-        self._ready = threading.Event()
 
     @property
     def url(self) -> str:
@@ -73,7 +73,7 @@ class Legacy:
         """
         python = environment(progress)
         progress("starting the old endpoints")
-        self._ready.clear()
+        ready: queue.SimpleQueue[bool] = queue.SimpleQueue()
         with (self._folder / "errors.log").open("ab") as errors:
             self._child = subprocess.Popen(
                 [str(python), "-I", "-c", _CODE, str(Path(__file__).resolve().parent)],
@@ -85,13 +85,13 @@ class Legacy:
                 env={"PATH": os.environ.get("PATH", os.defpath)},
                 start_new_session=True,
             )
-        threading.Thread(target=self._listen, args=(self._child,), daemon=True).start()
+        threading.Thread(target=self._listen, args=(self._child, ready), daemon=True).start()
         settings = {"port": self._port, "secret": self._secret, "models": self._found()}
         if self._child.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._child.stdin.write(json.dumps(settings) + "\n")
                 self._child.stdin.flush()
-        if not self._ready.wait(_START_LIMIT) or self._child.poll() is not None:
+        if not _first(ready):
             self.stop()
             reason = (self._folder / "errors.log").read_text(encoding="utf-8", errors="replace").strip()
             message = f"the old endpoints cannot be started: {reason.rpartition(chr(10))[2] or 'no answer'}"
@@ -111,17 +111,17 @@ class Legacy:
             child.kill()
             child.wait()
 
-    def _listen(self, child: subprocess.Popen[str]) -> None:
+    def _listen(self, child: subprocess.Popen[str], ready: "queue.SimpleQueue[bool]") -> None:
         if child.stdout is None:
             return
         with child.stdout as lines:
             for line in lines:
                 report = json.loads(line)
                 if "ready" in report:
-                    self._ready.set()
+                    ready.put(True)
                 else:
                     self._record(Traffic(service="legacy", **report))
-        self._ready.set()  # ended: whoever waits looks at the child
+        ready.put(False)
 
     def _found(self) -> dict[str, str]:
         return {
@@ -129,6 +129,13 @@ class Legacy:
             for entry in sorted(self._models.iterdir())
             if entry.is_dir() and any(entry.glob("*.onnx"))
         }
+
+
+def _first(ready: "queue.SimpleQueue[bool]") -> bool:
+    try:
+        return ready.get(timeout=_START_LIMIT)
+    except queue.Empty:
+        return False
 
 
 def _kept_secret(file: Path) -> str:

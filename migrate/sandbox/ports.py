@@ -1,26 +1,38 @@
-"""Loopback ports that stay the same from one start to the next."""
+"""Loopback ports: any free one, or one that stays the same from one start to the next."""
 
 import socket
 from pathlib import Path
 
 
-def listen(file: Path) -> socket.socket:
-    """A listening socket at 127.0.0.1: at the port that ``file`` names where it is free, else at a new one.
+def listen(port: int = 0) -> socket.socket:
+    """A listening socket at 127.0.0.1; 0 takes any free port.
 
-    The port is written to ``file``, so the next call with it finds the same address.
+    Raises:
+        OSError: The port is taken.
     """
-    listener = _listen_at(_recorded(file)) or _listen_at(0)
-    if listener is None:
-        message = "no loopback port is free"
-        raise OSError(message)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(str(port_of(listener)), encoding="ascii")
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(128)
+    except BaseException:
+        listener.close()
+        raise
     return listener
 
 
 def kept_port(file: Path) -> int:
-    """The number of the port that :func:`listen` would give, for a process that opens it itself."""
-    with listen(file) as listener:
+    """A free port for a process that opens it itself: the one that ``file`` names where it is free, else a new one.
+
+    The port is written to ``file``, so the next call finds the same.
+    """
+    try:
+        listener = listen(_recorded(file))
+    except (OSError, OverflowError):
+        listener = listen()
+    with listener:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(port_of(listener)), encoding="ascii")
         return port_of(listener)
 
 
@@ -34,15 +46,3 @@ def _recorded(file: Path) -> int:
         return int(file.read_text(encoding="ascii"))
     except (FileNotFoundError, ValueError):
         return 0
-
-
-def _listen_at(port: int) -> socket.socket | None:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-        listener.listen(128)
-    except (OSError, OverflowError):
-        listener.close()
-        return None
-    return listener

@@ -45,7 +45,6 @@ class Registry:
         check: Whether a username and password are a good login; a good login may do everything.
         htpasswd: The content of an htpasswd file (bcrypt): ask for Basic authentication instead of tokens.
         image: Run this image of the registry; None for Debian's program where it is installed, else the public image.
-        labels: Put on the container, if one is run.
     """
 
     def __init__(
@@ -56,7 +55,6 @@ class Registry:
         check: Check,
         htpasswd: str | None = None,
         image: str | None = None,
-        labels: dict[str, str] | None = None,
     ) -> None:
         self._folder = folder.resolve()
         self._realm = realm
@@ -69,9 +67,7 @@ class Registry:
         if image is None and program_installed():
             self._engine = ProgramEngine(self._folder, config, self._port)
         else:
-            self._engine = ImageEngine(
-                self._folder, config, self._port, image=image or PUBLIC_IMAGE, labels=dict(labels or {})
-            )
+            self._engine = ImageEngine(self._folder, config, self._port, image=image or PUBLIC_IMAGE)
         self._lock = threading.Lock()
 
     @property

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PUBLIC_IMAGE: Final = "registry:2"
 PROGRAM: Final = "docker-registry"
+LABEL: Final = "migrate.sandbox.registry"  # on the container: its folder
 
 # Ends the program when the standard input closes, so that it never outlives the sandbox, however that ended.
 _GUARD: Final = (
@@ -87,13 +88,12 @@ class ProgramEngine:
 class ImageEngine:
     """The public image, in a container that sees the sandbox's folder; its port is published on loopback."""
 
-    def __init__(self, folder: Path, config: Path, port: int, *, image: str, labels: dict[str, str]) -> None:
+    def __init__(self, folder: Path, config: Path, port: int, *, image: str) -> None:
         self.address = f":{port}"
         self._folder = folder
         self._config = config
         self._port = port
         self._image = image
-        self._labels = labels
         self._container: Container | None = None
 
     def start(self) -> None:
@@ -102,6 +102,9 @@ class ImageEngine:
             self._container.start()
             return
         client = docker.from_env()
+        marks = {LABEL: str(self._folder)}
+        for left in client.containers.list(all=True, filters={"label": f"{LABEL}={self._folder}"}):
+            left.remove(force=True)  # by a sandbox that was killed
         self._container = client.containers.run(
             self._image,
             ["serve", str(self._config)],
@@ -109,7 +112,7 @@ class ImageEngine:
             user=f"{os.getuid()}:{os.getgid()}",
             ports={f"{self._port}/tcp": ("127.0.0.1", self._port)},
             volumes={str(self._folder): {"bind": str(self._folder), "mode": "rw"}},
-            labels=self._labels,
+            labels=marks,
             detach=True,
         )
 

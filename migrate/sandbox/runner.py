@@ -43,7 +43,7 @@ class DockerRunner:
     Containers that an earlier runner of the same folder left are removed first.
 
     Args:
-        folder: Keeps the port of each app; names the containers' label.
+        folder: Names the containers' label.
         gate: What the proxies ask.
         start_deadline: Seconds after which an app that has not become ready has failed.
 
@@ -59,7 +59,7 @@ class DockerRunner:
         self._lock = threading.Lock()
         self._ending: list[threading.Thread] = []
         remove_containers(self._client, folder, apps_only=True)
-        self._proxies = Proxies(folder / "apps", gate, self)
+        self._proxies = Proxies(gate, self)
 
     def open(self, app_id: str) -> str:
         """Start answering at the app's own loopback port and return its URL."""

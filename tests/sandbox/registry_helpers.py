@@ -19,9 +19,9 @@ USER, PASSWORD = "ai-user", "correct horse"
 
 
 @contextlib.contextmanager
-def serving(app: Starlette, port_file: Path) -> Iterator[str]:
+def serving(app: Starlette) -> Iterator[str]:
     """The application on a loopback port, in a thread."""
-    listener = listen(port_file)
+    listener = listen()
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -37,7 +37,7 @@ def serving(app: Starlette, port_file: Path) -> Iterator[str]:
 def running_registry(folder: Path, *, htpasswd: str | None = None, image: str | None = None) -> Iterator[Registry]:
     """A started registry that takes ``USER`` and ``PASSWORD``."""
     app = Starlette()
-    with serving(app, folder / "token-port") as url:
+    with serving(app) as url:
         registry = Registry(
             folder / "registry",
             realm=f"{url}/registry",

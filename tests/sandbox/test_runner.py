@@ -192,6 +192,26 @@ def test_answers_drift_when_they_are_told_to(runner: DockerRunner, gate: Switche
     assert ask() == true | {"score": [["NaN", 0.25], [0.125, 2.0]]}
 
 
+def test_images_come_from_the_registry(runner: DockerRunner, registry: Registry, launch: Change) -> None:
+    runner.open("one")
+    before = len(registry.accesses())
+    runner.start(launch())
+    wait_for(lambda: runner.state("one"), "ready")
+    asked = [line for line in registry.accesses()[before:] if line.status == 200]
+    assert any("/manifests/" in line.path for line in asked)
+    assert not any("/blobs/" in line.path for line in asked)  # the engine, which built it, has the layers
+
+
+def test_no_more_processors_than_there_are(
+    runner: DockerRunner, client: docker.DockerClient, launch: Change, tmp_path: Path
+) -> None:
+    runner.open("one")
+    runner.start(launch(cpu=500))
+    wait_for(lambda: runner.state("one"), "ready")
+    (container,) = ours(client, tmp_path)
+    assert container.attrs["HostConfig"]["NanoCpus"] == client.info()["NCPU"] * 1_000_000_000
+
+
 def test_a_crash_is_told_with_its_last_line(runner: DockerRunner, launch: Change) -> None:
     runner.open("one")
     runner.start(launch(env={"BOOT": "print('no such weights', file=sys.stderr); sys.exit(3)"}))

@@ -6,8 +6,8 @@ import http.client
 import http.server
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -25,12 +25,15 @@ class Upstream(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        if self.path == "/hang":
+            time.sleep(1)
         if self.path == "/break":
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         self.send_response(201)
         self.send_header("X-Path", self.path)
         self.send_header("X-Custom", self.headers["X-Custom"] or "")
+        self.send_header("X-Authorization", self.headers["Authorization"] or "")
         self.send_header("Connection", "close")
         self.send_header("Set-Cookie", "a=1")
         self.send_header("Set-Cookie", "b=2")
@@ -66,9 +69,13 @@ class OnePort:
         return self.port
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # the default of 5 refuses connections that come at once
+
+
 @pytest.fixture
 def container() -> Iterator[OnePort]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    server = Server(("127.0.0.1", 0), Upstream)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     where = OnePort()
@@ -85,8 +92,8 @@ def gate() -> Switches:
 
 
 @pytest.fixture
-def proxies(tmp_path: Path, gate: Switches, container: OnePort) -> Iterator[Proxies]:
-    made = Proxies(tmp_path, gate, container)
+def proxies(gate: Switches, container: OnePort) -> Iterator[Proxies]:
+    made = Proxies(gate, container)
     yield made
     made.close()
 
@@ -98,6 +105,7 @@ def test_what_passes_is_not_touched(proxies: Proxies) -> None:
     got = requests.put(f"{url}/a%2Fb/../c?q=1&q=%C3%BC", data=body, headers=sent, timeout=5)
     assert (got.status_code, got.content) == (201, body)
     assert got.headers["X-Custom"] == "kept"
+    assert got.headers["X-Authorization"] == TOKEN
     assert got.raw.headers.getlist("Set-Cookie") == ["a=1", "b=2"]
     assert "Connection" not in got.headers
     port = int(url.rpartition(":")[2])
@@ -153,18 +161,21 @@ def test_calls_run_side_by_side(proxies: Proxies) -> None:
         assert list(got) == bodies
 
 
-def test_ports_are_kept_and_closed(tmp_path: Path, gate: Switches, container: OnePort) -> None:
-    first = Proxies(tmp_path, gate, container)
-    one, two = first.open("one"), first.open("two")
+def test_a_container_that_does_not_answer_in_time(gate: Switches, container: OnePort) -> None:
+    proxies = Proxies(gate, container, timeout=0.2)
+    try:
+        assert requests.post(f"{proxies.open('one')}/hang", data=b"x", headers=HEADERS, timeout=5).status_code == 504
+    finally:
+        proxies.close()
+
+
+def test_ports_are_shut(proxies: Proxies) -> None:
+    one, two = proxies.open("one"), proxies.open("two")
     assert one != two
-    first.shut("two")
-    first.shut("nobody")
+    proxies.shut("two")
+    proxies.shut("nobody")
     assert requests.get(one, headers=HEADERS, timeout=5).status_code == 200
     with contextlib.suppress(requests.ConnectionError):
         for _ in range(200):
             requests.get(two, timeout=5)
         pytest.fail("the port is still open")
-    first.close()
-    second = Proxies(tmp_path, gate, container)
-    assert second.open("one") == one
-    second.close()
