@@ -4,13 +4,18 @@ OVHcloud publishes no limit for this API; an engineer's answer (python-ovh issue
 minute and consumer key should pass.
 """
 
+import contextlib
+import errno
 import fcntl
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+
+from migrate.core.errors import LocalError
+from migrate.core.text import printable
 
 CAPACITY: Final = 55.0
 PER_SECOND: Final = CAPACITY / 60.0
@@ -22,12 +27,16 @@ class Bucket:
 
     The state file holds the number of tokens and the wall-clock time at which it was right. Tokens may be negative:
     a caller reserves its turn and sleeps until then, so waiting is fair and nobody polls.
+
+    Raises:
+        LocalError: ``disk`` or ``disk-full`` when the state cannot be written.
     """
 
     def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
         self._path = path
         self._now = now
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def reserve(self) -> float:
         """Take one token; the number of seconds to wait before the request may be sent."""
@@ -39,6 +48,10 @@ class Bucket:
         self._change(lambda tokens: min(tokens, -seconds * PER_SECOND))
 
     def _change(self, change: Callable[[float], float]) -> float:
+        with _disk_errors(self._path):
+            return self._changed(change)
+
+    def _changed(self, change: Callable[[float], float]) -> float:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -60,3 +73,15 @@ class Bucket:
             return CAPACITY  # a new file, or one that a crash left half-written
         elapsed = max(0.0, now - at)  # a clock set back must not take tokens away
         return min(CAPACITY, tokens + elapsed * PER_SECOND)
+
+
+@contextlib.contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LocalError(
+            f"{printable(str(path), 300)} cannot be written: {error.strerror or error}.",
+            code="disk-full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "disk",
+            next_step="Make room, or check the permissions of the folder (--workspace gives another), then run again.",
+        ) from error

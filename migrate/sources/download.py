@@ -17,7 +17,7 @@ from migrate.core.text import printable
 from migrate.core.values import ArtifactFile
 from migrate.ovhcloud.objects import ObjectRefused, ObjectStore, StoredObject, unavailable, worth_another_try
 
-_CHUNK: Final = 256 * 1024
+_CHUNK: Final = 64 * 1024  # what a broken connection can cost: the client keeps a chunk back until it is whole
 _TRIES_WITHOUT_PROGRESS: Final = 4
 _TRIES: Final = 40
 _LONGEST_WAIT: Final = 20.0

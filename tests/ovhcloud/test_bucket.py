@@ -3,6 +3,9 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
+from migrate.core.errors import LocalError
 from migrate.ovhcloud.bucket import CAPACITY, PER_SECOND, Bucket
 
 
@@ -71,3 +74,13 @@ def test_nothing_in_the_file_blocks_for_long(tmp_path: Path) -> None:
     assert Bucket(path, now=clock).reserve() <= 600.0 + 1
     path.write_text('{"tokens": 5, "at": 9e12}')  # the clock was set back
     assert Bucket(path, now=clock).reserve() == 0.0
+
+
+def test_a_state_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LocalError) as caught:
+        Bucket(tmp_path / "file" / "state" / "rate.json")
+    assert caught.value.code == "disk"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(LocalError, match="folder"):
+        Bucket(tmp_path / "folder").reserve()

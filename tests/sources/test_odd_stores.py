@@ -1,0 +1,200 @@
+"""Stores (or proxies before them) that do not do what was asked, as small HTTP servers."""
+
+import gzip
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from migrate.core.errors import RemoteError
+from migrate.core.values import ArtifactFile, to_json
+from migrate.ovhcloud.objects import ObjectStore, StoredObject, _checked
+from migrate.ovhcloud.session import Cloud
+from migrate.sources.download import Download, Saved, waiter
+
+DATA = bytes(range(256)) * 4000
+MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
+Answer = Callable[["Handler"], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    answers: list[Answer]
+    ranges: list[str]
+
+    def do_GET(self) -> None:
+        self.ranges.append(self.headers.get("Range", ""))
+        self.answers.pop(0)(self) if len(self.answers) > 1 else self.answers[0](self)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+    def head(self, status: int, **headers: object) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+
+
+def whole(handler: Handler) -> None:
+    handler.head(200, Content_Length=len(DATA), ETag=MD5)
+    handler.wfile.write(DATA)
+
+
+def cut(handler: Handler) -> None:
+    handler.head(200, Content_Length=len(DATA), ETag=MD5)
+    handler.wfile.write(DATA[:300_000])
+
+
+def without_length(handler: Handler) -> None:
+    handler.head(200, ETag=MD5)
+    handler.wfile.write(DATA)
+
+
+def other_range(handler: Handler) -> None:
+    handler.head(206, Content_Length=100, Content_Range=f"bytes 0-99/{len(DATA)}", ETag=MD5)
+    handler.wfile.write(DATA[:100])
+
+
+def no_range(handler: Handler) -> None:
+    handler.head(206, Content_Length=len(DATA), ETag=MD5)
+    handler.wfile.write(DATA)
+
+
+def other_version(handler: Handler) -> None:
+    handler.head(206, Content_Length=100, Content_Range=f"bytes 262144-262243/{len(DATA)}", ETag="f" * 32)
+    handler.wfile.write(b"y" * 100)
+
+
+def not_satisfiable(handler: Handler) -> None:
+    handler.head(416, Content_Length=0, Content_Range="bytes */10")
+
+
+def too_long(handler: Handler) -> None:
+    handler.head(200, Content_Length=len(DATA) + 10, ETag="-")
+    handler.wfile.write(DATA + b"0123456789")
+
+
+def weak(handler: Handler) -> None:
+    handler.head(200, Content_Length=len(DATA), ETag='W/"not-an-md5"')
+    handler.wfile.write(DATA)
+
+
+@pytest.fixture
+def serve(cloud: Cloud) -> Iterator[Callable[..., tuple[ObjectStore, list[str]]]]:
+    """Starts a store whose answers come one after the other, the last one for ever."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(*answers: Answer) -> tuple[ObjectStore, list[str]]:
+        ranges: list[str] = []
+        handler = type("Odd", (Handler,), {"answers": list(answers), "ranges": ranges})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        store = ObjectStore(cloud, container_id="x", container="box", region="GRA")
+        store._urls["m"] = f"http://127.0.0.1:{server.server_address[1]}/m"
+        return store, ranges
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def run(store: ObjectStore, folder: Path, size: int = len(DATA)) -> ArtifactFile:
+    folder.mkdir(exist_ok=True)
+    done = Download(
+        store,
+        StoredObject(name="m", size=size, last_modified="2022-01-01T00:00:00"),
+        path="m",
+        target=folder / "files" / "m",
+        partial=folder / "m.partial",
+        advance=lambda _: None,
+        stop=waiter(threading.Event()),
+    ).run()
+    assert (folder / "files" / "m").read_bytes() == DATA
+    return done
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (cut, whole),
+        (cut, other_range, whole),
+        (cut, no_range, whole),
+        (cut, other_version, whole),
+        (cut, not_satisfiable, whole),
+        (without_length,),
+        (weak,),
+    ],
+    ids=lambda answers: "-".join(answer.__name__ for answer in answers),
+)
+def test_the_whole_object_comes_in_the_end(
+    serve: Callable[..., tuple[ObjectStore, list[str]]], tmp_path: Path, answers: tuple[Answer, ...]
+) -> None:
+    store, ranges = serve(*answers)
+    done = run(store, tmp_path / "partial")
+    assert done.digest == f"sha256:{hashlib.sha256(DATA).hexdigest()}"
+    if len(answers) > 1:
+        assert ranges[1] == "bytes=262144-"  # whole chunks of the 300,000 bytes
+
+
+def test_data_that_was_complete_when_the_process_died(
+    serve: Callable[..., tuple[ObjectStore, list[str]]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "partial"
+    folder.mkdir()
+    (folder / "m.partial").write_bytes(DATA)
+    (folder / "m.json").write_bytes(to_json(Saved(etag=MD5, size=len(DATA), last_modified="2022-01-01T00:00:00")))
+    store, ranges = serve(not_satisfiable)
+    assert run(store, folder).size == len(DATA)
+    assert ranges == [f"bytes={len(DATA)}-"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (cut, "truncated-download"),
+        (too_long, "object-changed"),
+    ],
+)
+def test_a_store_that_never_gives_the_object(
+    serve: Callable[..., tuple[ObjectStore, list[str]]], tmp_path: Path, answer: Answer, code: str
+) -> None:
+    store, _ = serve(answer)
+    with pytest.raises(RemoteError) as caught:
+        run(store, tmp_path / "partial")
+    assert caught.value.code == code
+    assert not (tmp_path / "partial" / "files").exists()
+
+
+def test_reads_take_no_more_than_they_need(serve: Callable[..., tuple[ObjectStore, list[str]]]) -> None:
+    store, _ = serve(whole)
+    assert store.read("m", 10, 5) == DATA[10:15]
+    assert store.read("m", len(DATA) - 2, 5) == DATA[-2:]
+    gone, _ = serve(not_satisfiable)
+    assert gone.read("m", 10, 5) == b""
+
+
+def test_compression_is_not_asked_for(serve: Callable[..., tuple[ObjectStore, list[str]]]) -> None:
+    seen: list[str] = []
+
+    def look(handler: Handler) -> None:
+        seen.append(handler.headers["Accept-Encoding"])
+        body = gzip.compress(DATA) if "gzip" in seen[-1] else DATA
+        handler.head(200, Content_Length=len(body))
+        handler.wfile.write(body)
+
+    store, _ = serve(look)
+    assert store.read("m", 0, 4) == DATA[:4]
+    assert seen == ["identity"]
+
+
+def test_no_right_is_sent_over_plain_http() -> None:
+
+    with pytest.raises(RemoteError) as caught:
+        _checked("http://storage.example.com/v1/AUTH/c/o?temp_url_sig=abc")
+    assert caught.value.code == "insecure-url"
+    assert "abc" not in caught.value.what
