@@ -18,7 +18,7 @@ from migrate.sandbox.samples import read_index
 
 EXPECTED: Final = ExitCode.NEEDS_YOU  # one of the sample models is truncated, to show what that looks like
 
-_POLL_SECONDS: Final = "0.3"
+_POLL_SECONDS: Final = "1"  # quicker polls would use up the rate that the API allows
 
 
 def demonstrate(folder: Path | None, *, keep: bool, as_json: bool) -> ExitCode:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -21,6 +22,8 @@ from migrate.migration.options import Typed
 from migrate.migration.undo import Undone, name_of, plan_undo
 from migrate.migration.undo import undo as delete_all
 from migrate.migration.workspace import open_workspace
+
+_SHOWN: Final = 5
 
 
 def leave(
@@ -72,7 +75,9 @@ def _show(undone: Undone, typed: Typed, code: ExitCode, *, as_json: bool) -> Non
         JsonLines(sys.stdout)(Result(command="undo", exit_code=int(code), data=msgspec.to_builtins(undone)))
         return
     lines = [f"deleted  {name}" for name in undone.deleted]
-    lines += [f"stays    {name}" for name in undone.stay]
+    lines += [f"stays    {name}" for name in undone.stay[:_SHOWN]]
+    if len(undone.stay) > _SHOWN:
+        lines.append(f"stays    and {len(undone.stay) - _SHOWN} more; `migrate undo --json` names them all")
     lines += [f"failed   {text}" for text in undone.failed]
     nothing = not undone.deleted and not undone.failed
     lines.append("There was nothing to delete." if nothing else f"{len(undone.deleted)} deleted.")

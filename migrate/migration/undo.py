@@ -53,8 +53,9 @@ class Undone(Struct, frozen=True, kw_only=True):
 
 
 def name_of(effect: Effect) -> str:
-    """An effect in words."""
-    return f"{_WORDS[effect.kind]} {effect.external_id or effect.name}"
+    """An effect in words: images by the names that people know, everything else by its id."""
+    named = effect.kind.endswith("image") or effect.external_id is None
+    return f"{_WORDS[effect.kind]} {effect.name if named else effect.external_id}"
 
 
 def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoing:
