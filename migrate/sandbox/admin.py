@@ -14,9 +14,8 @@ from starlette.routing import Route
 
 from migrate.sandbox.errors import SandboxError
 from migrate.sandbox.faults import read_fault
+from migrate.sandbox.settings import ADMIN_HEADER
 from migrate.sandbox.world import World
-
-HEADER = "X-Sandbox-Token"
 
 
 class Parts(Struct, kw_only=True):
@@ -68,11 +67,12 @@ class Admin:
             self._route("/sandbox/faults", "DELETE", self._lift),
             self._route("/sandbox/reset", "POST", self._reset),
             self._route("/sandbox/objects", "POST", self._put),
+            self._route("/sandbox/registry", "GET", self._registry),
         ]
 
     def _route(self, path: str, method: str, handler: Callable[[bytes, Request], object]) -> Route:
         async def answer(request: Request) -> Response:
-            given = request.headers.get(HEADER, "")
+            given = request.headers.get(ADMIN_HEADER, "")
             if not secrets.compare_digest(given.encode(), self._world.identity.admin_token.encode()):
                 return JSONResponse({"message": "not allowed"}, 403)
             body = await request.body()
@@ -121,6 +121,11 @@ class Admin:
             self._world.objects.changed = False
         self._world.log.clear()
         return {}
+
+    def _registry(self, _body: bytes, _request: Request) -> object:
+        if self._world.registry is None:
+            return {"accesses": []}
+        return {"accesses": msgspec.to_builtins(self._world.registry.accesses())}
 
     def _put(self, body: bytes, _request: Request) -> object:
         try:

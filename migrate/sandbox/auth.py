@@ -99,11 +99,7 @@ class Keyring:
         authorization = headers.get("authorization", "")
         if authorization.startswith("Bearer "):
             return self._service_account(authorization.removeprefix("Bearer "))
-        application = headers.get("x-ovh-application")
-        if not application:
-            raise error(401, "Client::Unauthorized", "You must login first")
-        if application != self.identity.application_key:
-            raise error(403, "Client::Forbidden", "This application key is invalid")
+        self.check_application(headers)
         consumer_key = headers.get("x-ovh-consumer")
         if not consumer_key:
             raise error(401, "Client::Unauthorized", "You must login first")
@@ -114,6 +110,18 @@ class Keyring:
         _check_clock(headers.get("x-ovh-timestamp", ""), now)
         credential.last_use = time.time()
         return Caller(key=consumer_key, method="account", credential=credential)
+
+    def check_application(self, headers: Mapping[str, str]) -> None:
+        """Refuse another application key than the one of this folder.
+
+        Raises:
+            ApiError: 401 without a key, 403 with a wrong one.
+        """
+        application = headers.get("x-ovh-application")
+        if not application:
+            raise error(401, "Client::Unauthorized", "You must login first")
+        if application != self.identity.application_key:
+            raise error(403, "Client::Forbidden", "This application key is invalid")
 
     def _check_signature(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], consumer_key: str

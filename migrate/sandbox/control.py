@@ -22,12 +22,11 @@ from msgspec import Struct
 
 from migrate.sandbox.errors import SandboxError
 from migrate.sandbox.requestlog import Line, read_log
-from migrate.sandbox.settings import Folder, Options, Settings, make_identity
+from migrate.sandbox.settings import ADMIN_HEADER, FAILED, Folder, Options, Settings, make_identity
 
 _START_SECONDS: Final = 600.0  # the first start may fetch the old endpoints' environment
 _STOP_SECONDS: Final = 60.0
 _CALL_SECONDS: Final = 60.0
-_TOKEN_HEADER: Final = "X-Sandbox-Token"  # noqa: S105 - the name of a header
 
 
 class Running(Struct, frozen=True, kw_only=True):
@@ -71,12 +70,22 @@ def start(folder: Path, options: Options | None = None, *, progress: Callable[[s
         fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
         if not running(place):
             last = place.read()
-            chosen = options or (last.options if last else Options())
+            chosen = _checked(options or (last.options if last else Options()))
             identity = last.identity if last else make_identity()
             place.write(Settings(options=chosen, identity=identity, port=last.port if last else 0))
             place.pid_file.unlink(missing_ok=True)
             _spawn(place)
     return _wait_ready(place, progress)
+
+
+def _checked(options: Options) -> Options:
+    if not options.storage:
+        return options
+    storage = Path(options.storage).resolve()
+    if not storage.is_dir():
+        message = f"{storage} is not a folder: it cannot be the content of the object storage"
+        raise SandboxError(message)
+    return msgspec.structs.replace(options, storage=str(storage))
 
 
 def stop(folder: Path) -> bool:
@@ -211,6 +220,17 @@ def requests_made(folder: Path) -> list[Line]:
     return read_log(Folder(folder).request_log)
 
 
+def registry_requests(folder: Path) -> list[Line]:
+    """What the registry's own log says so far: method, path, status and the bytes of the answer's body.
+
+    Raises:
+        SandboxError: No sandbox is running.
+    """
+    found = _call(Folder(folder), "GET", "/sandbox/registry")["accesses"]
+    lines = msgspec.convert(found, type=list[dict[str, str | int]])
+    return [msgspec.convert({"time": "", "service": "registry", **line}, type=Line) for line in lines]
+
+
 def running(place: Folder) -> bool:
     """Whether a process holds the folder's lock; needs no answer from it."""
     try:
@@ -243,8 +263,10 @@ def _wait_ready(place: Folder, progress: Callable[[str], None] | None) -> Runnin
         found = status(place.path)
         if found is not None and found.ready:
             return found
-        if found is not None and found.phase == "failed":
-            break
+        if found is not None and found.phase.startswith(FAILED):
+            stop(place.path)
+            message = f"the sandbox in {place.path} did not start: {found.phase.removeprefix(FAILED)}"
+            raise SandboxError(f"{message} (all of it: {place.log_file})")
         if found is not None and progress is not None and found.phase != told:
             told = found.phase
             progress(told)
@@ -280,7 +302,7 @@ def _call(place: Folder, method: str, path: str, body: Mapping[str, object] | No
             answer = session.request(
                 method,
                 f"http://127.0.0.1:{port}{path}",
-                headers={_TOKEN_HEADER: settings.identity.admin_token},
+                headers={ADMIN_HEADER: settings.identity.admin_token},
                 json=body,
                 timeout=_CALL_SECONDS,
             )

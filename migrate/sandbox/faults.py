@@ -1,7 +1,7 @@
 """What the sandbox has been told to do wrong, and when each fault strikes.
 
-A fault strikes requests that its ``method``, ``path_regex`` (searched in the path as sent) and ``service`` select: from
-the ``nth`` on, ``times`` times (0: until it is lifted). DEVIATIONS.md lists the faults with their arguments.
+Most faults strike requests that their ``method``, ``path_regex`` (searched in the path as sent) and ``service`` select:
+from the ``nth`` on, ``times`` times (0: until it is lifted). DEVIATIONS.md lists the faults with their arguments.
 """
 
 import re
@@ -18,14 +18,23 @@ from migrate.sandbox.errors import SandboxError
 Service = Literal["api", "storage"]
 
 
-class Selection(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Which requests a fault strikes."""
+class Standing(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A fault that is a state of the world until it is lifted."""
+
+
+class Counted(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A fault that strikes from the ``nth`` time on, ``times`` times."""
+
+    nth: int = 1
+    times: int = 0
+
+
+class Selection(Counted):
+    """A fault that strikes the selected requests."""
 
     method: str = ""
     path_regex: str = ""
     service: Service | None = None
-    nth: int = 1
-    times: int = 0
 
 
 class TooMany(Selection, tag="429", tag_field="fault"):
@@ -76,20 +85,20 @@ class NotGranted(Selection, tag="not-granted", tag_field="fault"):
     service: Service | None = "api"
 
 
-class ClockSkew(Selection, tag="clock-skew", tag_field="fault"):
+class ClockSkew(Standing, tag="clock-skew", tag_field="fault"):
     """The API's clock is ``seconds`` off; with ``lying`` only ``/auth/time`` is, and reading it again is no help."""
 
     seconds: int = 3600
     lying: bool = False
 
 
-class QuotaFault(Selection, tag="quota", tag_field="fault"):
+class QuotaFault(Standing, tag="quota", tag_field="fault"):
     """The project may use no more than ``cpu`` CPUs."""
 
     cpu: int = 0
 
 
-class AppFailed(Selection, tag="app-failed", tag_field="fault"):
+class AppFailed(Counted, tag="app-failed", tag_field="fault"):
     """Apps (of this ``label``, ``key=value``, if given) end in ``state`` instead of reaching RUNNING."""
 
     label: str = ""
@@ -97,18 +106,18 @@ class AppFailed(Selection, tag="app-failed", tag_field="fault"):
     message: str = "The sandbox was told to let this app fail"
 
 
-class ServingGone(Selection, tag="serving-gone", tag_field="fault"):
+class ServingGone(Standing, tag="serving-gone", tag_field="fault"):
     """ML Serving has been removed: its paths are unknown."""
 
 
-class Drift(Selection, tag="drift", tag_field="fault"):
+class Drift(Counted, tag="drift", tag_field="fault"):
     """Apps (of this ``label``, if given) answer ``/eval`` wrongly."""
 
     mode: Literal["scale", "swap", "nan"] = "scale"
     label: str = ""
 
 
-class RegistryDown(Selection, tag="registry-down", tag_field="fault"):
+class RegistryDown(Standing, tag="registry-down", tag_field="fault"):
     """The registry does not answer."""
 
 
@@ -154,14 +163,16 @@ def read_fault(data: object) -> Fault:
     """
     try:
         fault: Fault = msgspec.convert(data, type=Fault)
-        re.compile(fault.path_regex)
+        if isinstance(fault, Selection):
+            re.compile(fault.path_regex)
     except (msgspec.ValidationError, re.error) as problem:
         message = f"the sandbox does not know this fault: {problem}"
         raise SandboxError(message) from None
     return fault
 
 
-_F = TypeVar("_F", bound=Selection)
+_C = TypeVar("_C", bound=Counted)
+_S = TypeVar("_S", bound=Standing)
 
 
 class _Active:
@@ -201,7 +212,7 @@ class FaultBook:
         with self._lock:
             return {key: {"seen": item.seen, "struck": item.struck} for key, item in self._active.items()}
 
-    def strike(self, kind: type[_F], selects: Callable[[_F], bool]) -> tuple[_F, threading.Event] | None:
+    def strike(self, kind: type[_C], selects: Callable[[_C], bool]) -> tuple[_C, threading.Event] | None:
         """The first fault of a kind that is selected and due, counted, with the event of its release."""
         with self._lock:
             for item in self._active.values():
@@ -214,7 +225,7 @@ class FaultBook:
                     return fault, item.released
         return None
 
-    def standing(self, kind: type[_F]) -> list[_F]:
+    def standing(self, kind: type[_S]) -> list[_S]:
         """The faults of a kind that are states of the world rather than answers to requests."""
         with self._lock:
             return [item.fault for item in self._active.values() if isinstance(item.fault, kind)]

@@ -23,6 +23,7 @@ from migrate.sandbox.validation import Invalid, check_body, check_path, check_va
 from migrate.sandbox.world import Call, World
 
 PREFIX: Final = "/1.0"
+ASKS_FOR_A_KEY: Final = "/auth/credential"
 _PAGE: Final = "<html><head><title>{0}</title></head><body><h1>{0} Service Unavailable</h1></body></html>"
 
 
@@ -136,6 +137,8 @@ class Gateway:
     def _caller(self, request: Request, path: str, body: bytes, match: Match) -> Caller:
         world = self._world
         if match.operation.no_authentication:
+            if match.template == ASKS_FOR_A_KEY:
+                world.keyring.check_application(request.headers)
             return Caller(key="", method="none")
         query = request.url.query
         url = f"http://{request.headers.get('host', '')}{path}{'?' if query else ''}{query}"

@@ -13,6 +13,7 @@ from migrate.sandbox.requestlog import Line, timestamp
 from migrate.sandbox.runner import DockerRunner
 from migrate.sandbox.samples import samples_folder
 from migrate.sandbox.seam import Traffic
+from migrate.sandbox.settings import FAILED
 from migrate.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class Runtime:
                 self._start_legacy()
             self._parts.ready = True
             self._parts.phase = ""
-        except Exception:
+        except Exception as problem:
             log.exception("the sandbox could not start")
-            self._parts.phase = "failed"
+            self._parts.phase = f"{FAILED}{problem}"
 
     def _start_registry(self) -> None:
         if self._registry is None:

@@ -16,6 +16,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
+    from migrate.sandbox.registry import Access
+
 Progress = Callable[[str], None]
 """What is being done now, in a few words; shown by ``migrate sandbox start``."""
 
@@ -165,6 +167,9 @@ class RegistryServer(Protocol):
 
     def stop(self) -> None:
         """End it, and wait."""
+
+    def accesses(self) -> Sequence[Access]:
+        """Every request so far, oldest first, from the registry's own log."""
 
 
 Check = Callable[[str, str], bool]

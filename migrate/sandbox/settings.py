@@ -4,12 +4,15 @@ import os
 import secrets
 import uuid
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 from migrate.sandbox.errors import SandboxError
+
+ADMIN_HEADER: Final = "X-Sandbox-Token"
+FAILED: Final = "failed: "  # begins the phase of a sandbox that could not start
 
 
 class Options(Struct, frozen=True, kw_only=True):

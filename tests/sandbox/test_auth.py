@@ -99,6 +99,8 @@ def test_a_consumer_key_is_asked_for_and_approved(box: Any, http: requests.Sessi
     assert http.get(asked["validationUrl"]).status_code == 200
     assert client.get("/me")["nichandle"] == "sb12345-ovh"
     assert http.get(asked["validationUrl"]).status_code == 404
+    with pytest.raises(exceptions.APIError, match="This application key is invalid"):
+        box.client(application_key="0" * 16).request_consumerkey([{"method": "GET", "path": "/me"}])
 
 
 def test_rules_narrow_a_consumer_key(box: Any, http: requests.Session) -> None:

@@ -197,3 +197,18 @@ def test_the_program_says_how_it_is_used() -> None:
     )
     assert done.returncode == 2
     assert done.stderr.startswith("usage:")
+
+
+def test_storage_that_is_no_folder(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match="is not a folder"):
+        control.start(folder, Options(runtime=False, storage=str(tmp_path / "missing")))
+
+
+def test_a_start_that_fails_leaves_nothing_running(folder: Path, tmp_path: Path) -> None:
+    content = tmp_path / "content" / "c"
+    content.mkdir(parents=True)
+    (content / "unreadable").symlink_to("/proc/self/mem")
+    with pytest.raises(SandboxError, match="did not start: "):
+        control.start(folder, Options(runtime=False, samples=False, storage=str(tmp_path / "content")))
+    assert not control.running(Folder(folder))
+    assert "Traceback" in (folder / "sandbox.log").read_text()

@@ -167,7 +167,14 @@ def test_faults_are_shown_and_lifted(box: Any) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "arguments"),
-    [("nothing", {}), ("429", {"unknown": 1}), ("drift", {"mode": "none"}), ("slow", {"path_regex": "("})],
+    [
+        ("nothing", {}),
+        ("429", {"unknown": 1}),
+        ("serving-gone", {"nth": 2}),
+        ("drift", {"path_regex": "x"}),
+        ("drift", {"mode": "none"}),
+        ("slow", {"path_regex": "("}),
+    ],
 )
 def test_unknown_faults(box: Any, fault: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(SandboxError, match="does not know this fault"):

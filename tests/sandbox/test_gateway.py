@@ -76,8 +76,9 @@ def test_every_handler_is_an_operation_of_the_contract() -> None:
     ],
 )
 def test_broken_bodies(box: Any, http: requests.Session, body: str, kind: str, finding: str) -> None:
-    # The one call with a body that needs no signature, so that nothing but the body is wrong.
-    answer = http.post(f"{box.url}/auth/credential", data=body, headers={"Content-Type": kind})
+    # The one call with a body that needs no signature.
+    headers = {"Content-Type": kind, "X-Ovh-Application": box.env["OVH_APPLICATION_KEY"]}
+    answer = http.post(f"{box.url}/auth/credential", data=body, headers=headers)
     assert answer.status_code == 400
     assert finding in answer.json()["message"]
 
