@@ -196,6 +196,13 @@ def test_headers_that_it_refused(samples: Legacy, headers: dict[str, str], statu
     assert (got.status_code, got.json()["message"]) == (status, message)
 
 
+def test_what_is_not_json(samples: Legacy) -> None:
+    assert call(samples, "iris", body=b"x", Content_Type="image/png").status_code == 415
+    assert call(samples, "iris", body=b"x", Content_Type="multipart/form-data; boundary=x").status_code == 415
+    assert call(samples, "iris", body=FLOWER, Content_Type="application/json", Accept="text/html").status_code == 406
+    assert call(samples, "iris", "/openapi.json").status_code == 404
+
+
 def test_routes(samples: Legacy) -> None:
     assert call(samples, "iris", "/describe/").status_code == 200
     assert call(samples, "iris", "/describe", Accept="text/html").status_code == 406

@@ -247,6 +247,13 @@ def test_the_probe_gates(runner: DockerRunner, launch: Change) -> None:
     assert state.info == "The probe GET :8080/ready never passed: status 418"
 
 
+def test_the_probe_is_eager_at_first(runner: DockerRunner, launch: Change) -> None:
+    runner.open("one")
+    runner.start(launch(env={"BOOT": "import time; time.sleep(0.8)"}, probe=Probe(path="/ready", period=60)))
+    wait_for(lambda: runner.state("one"), "ready", "failed")
+    assert runner.state("one").phase == "ready"
+
+
 def test_the_start_may_be_called_off(runner: DockerRunner, client: docker.DockerClient, launch: Change) -> None:
     runner.open("one")
     runner.start(launch())
