@@ -82,7 +82,7 @@ def answer_type(header: str | None) -> MediaType:
             return MediaType("image/png", element.parameters)
         if element.name in _SUPPORTED:
             return element
-    raise bad_request(f"Accept header '{header}' not supported")
+    raise bad_request(f"Accept header '{header}' not supported...")
 
 
 def parse_media_type(text: str) -> MediaType | None:
