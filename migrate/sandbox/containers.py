@@ -1,5 +1,6 @@
 """The labels by which the sandbox finds its own containers, and what it asks of the engine for one app."""
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,13 +44,23 @@ def labels(folder: Path, app_id: str | None = None) -> dict[str, str]:
     return {FOLDER_LABEL: digest} | ({APP_LABEL: app_id} if app_id else {})
 
 
-def remove_containers(client: docker.DockerClient, folder: Path, *, apps_only: bool = False) -> int:
-    """Remove what an earlier sandbox in ``folder`` left running, and return how many there were."""
-    wanted = [f"{FOLDER_LABEL}={labels(folder)[FOLDER_LABEL]}", *([APP_LABEL] if apps_only else [])]
+def remove_containers(client: docker.DockerClient, mark: dict[str, str]) -> int:
+    """Remove every container with these labels, and return how many there were."""
+    wanted = [f"{name}={value}" for name, value in mark.items()]
     found = client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
     for container in found:
         remove(container)
     return len(found)
+
+
+def remove_left(folder: Path) -> int:
+    """Remove what a killed sandbox of ``folder`` left running, if an engine answers, and return how many there were."""
+    try:
+        client = connect()
+    except RuntimeError:
+        return 0
+    with contextlib.closing(client):
+        return remove_containers(client, labels(folder)) + remove_containers(client, labels(folder / "registry"))
 
 
 def remove(container: "Container") -> None:

@@ -97,6 +97,7 @@ def stop(folder: Path) -> bool:
     place = Folder(folder)
     if not running(place):
         place.pid_file.unlink(missing_ok=True)
+        _remove_left(place.path)
         return False
     pid, _port = _process(place)
     try:
@@ -111,6 +112,14 @@ def stop(folder: Path) -> bool:
             raise SandboxError(message)
         time.sleep(0.05)
     return True
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove the containers of a sandbox that was killed."""
+    if folder.is_dir():
+        from migrate.sandbox.containers import remove_left  # noqa: PLC0415 - the docker package is slow to load
+
+        remove_left(folder)
 
 
 def status(folder: Path) -> Running | None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import docker
 
+from migrate.sandbox.containers import labels, remove_containers
+
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
 PUBLIC_IMAGE: Final = "registry:2"
 PROGRAM: Final = "docker-registry"
-LABEL: Final = "migrate.sandbox.registry"  # on the container: its folder
 
 # Ends the program when the standard input closes, so that it never outlives the sandbox, however that ended.
 _GUARD: Final = (
@@ -102,9 +103,7 @@ class ImageEngine:
             self._container.start()
             return
         client = docker.from_env()
-        marks = {LABEL: str(self._folder)}
-        for left in client.containers.list(all=True, filters={"label": f"{LABEL}={self._folder}"}):
-            left.remove(force=True)  # by a sandbox that was killed
+        remove_containers(client, labels(self._folder))  # what a killed sandbox left
         self._container = client.containers.run(
             self._image,
             ["serve", str(self._config)],
@@ -112,7 +111,7 @@ class ImageEngine:
             user=f"{os.getuid()}:{os.getgid()}",
             ports={f"{self._port}/tcp": ("127.0.0.1", self._port)},
             volumes={str(self._folder): {"bind": str(self._folder), "mode": "rw"}},
-            labels=marks,
+            labels=labels(self._folder),
             detach=True,
         )
 

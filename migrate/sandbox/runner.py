@@ -58,7 +58,7 @@ class DockerRunner:
         self._apps: dict[str, _App] = {}
         self._lock = threading.Lock()
         self._ending: list[threading.Thread] = []
-        remove_containers(self._client, folder, apps_only=True)
+        remove_containers(self._client, labels(folder))
         self._proxies = Proxies(gate, self)
 
     def open(self, app_id: str) -> str:
