@@ -1,5 +1,6 @@
 """A sandbox without its runtime (the API and Object Storage alone), and a session to it, for tests of the clients."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from migrate.ovhcloud.config import read_credentials
 from migrate.ovhcloud.session import Cloud, Retry, open_session
 from migrate.sandbox import control
+from migrate.sandbox.requestlog import Line
 from migrate.sandbox.settings import Options
 
 QUICK = Retry(attempts=4, first_wait=0.01, longest_wait=0.05)
@@ -53,10 +55,20 @@ class open_cloud:  # noqa: N801 - reads as the function that it replaces
         self._session.close()
 
 
+def logged(sandbox: Path) -> list[Line]:
+    """The request log once it rests: a line is written when its answer has gone out, so perhaps after it came in."""
+    lines = control.requests_made(sandbox)
+    while True:
+        time.sleep(0.05)
+        before, lines = len(lines), control.requests_made(sandbox)
+        if len(lines) == before:
+            return lines
+
+
 def calls(sandbox: Path, method: str, ending: str) -> int:
     """How many requests of a method whose operation or path ends so the sandbox has answered."""
     return sum(
         1
-        for line in control.requests_made(sandbox)
+        for line in logged(sandbox)
         if line.method == method and (line.operation.endswith(ending) or line.path.endswith(ending))
     )

@@ -7,7 +7,7 @@ from migrate.core.secret import Secret
 from migrate.ovhcloud import authorization, capabilities, registries, serving, storage, tokens, users
 from migrate.ovhcloud.records import convert
 from migrate.ovhcloud.session import Cloud
-from migrate.sandbox import control
+from tests.clouds import logged
 
 
 def test_the_sample_namespace(cloud: Cloud) -> None:
@@ -87,4 +87,4 @@ def test_an_answer_of_another_form_is_the_services_fault() -> None:
 def test_a_region_that_is_not_there(sandbox: Path, cloud: Cloud) -> None:
     with pytest.raises(ConfigurationError):
         capabilities.region(cloud, "MARS")
-    assert control.requests_made(sandbox)[-1].status in {400, 404}
+    assert logged(sandbox)[-1].status in {400, 404}

@@ -7,6 +7,7 @@ from migrate.core.values import Artifact, ContainerLocation, ModelRecord
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from migrate.sources.fetch import fetch
+from tests.clouds import logged
 
 
 def put(sandbox: Path, tmp_path: Path, content: dict[str, bytes], container: str = "box", **details: object) -> str:
@@ -39,7 +40,7 @@ def downloads(sandbox: Path, ending: str = "") -> list[tuple[int, int]]:
     """Status and bytes of each GET of an object whose path ends so."""
     return [
         (line.status, line.bytes)
-        for line in control.requests_made(sandbox)
+        for line in logged(sandbox)
         if line.service == "storage"
         and line.method == "GET"
         and line.path.endswith(ending)

@@ -12,7 +12,7 @@ from migrate.sandbox import control
 from migrate.sandbox.settings import Options
 from migrate.sources.listing import list_models, needs_cloud
 from migrate.sources.reference import parse_source
-from tests.clouds import calls, open_cloud
+from tests.clouds import calls, logged, open_cloud
 from tests.sources.storing import at, content, put, take
 
 
@@ -93,7 +93,7 @@ def test_a_container_and_a_prefix_in_it(sandbox: Path, tmp_path: Path, cloud: Cl
 def test_little_of_a_large_object_is_read(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
     put(sandbox, tmp_path, {"huge.bin": b"x" * 5_000_000})
     list_models(parse_source("box@GRA"), cloud, recognise)
-    read = sum(line.bytes for line in control.requests_made(sandbox) if line.service == "storage")
+    read = sum(line.bytes for line in logged(sandbox) if line.service == "storage")
     assert 0 < read <= 16 * 1024
 
 

@@ -180,7 +180,7 @@ def test_a_stop_is_quick_and_the_next_run_goes_on(sandbox: Path, tmp_path: Path,
     assert time.monotonic() - started < 2.5
     control.release(sandbox)
     assert content(take(cloud, at(identity, "m"), tmp_path / "store")) == {"m": BIG}
-    assert downloads(sandbox, "/m")[-1][0] == 206
+    assert 206 in [status for status, _ in downloads(sandbox, "/m")]
 
 
 CHILD = """
@@ -216,7 +216,9 @@ def test_a_killed_download_is_resumed(sandbox: Path, tmp_path: Path, cloud: Clou
     control.release(sandbox)
     artifact = take(cloud, at(identity, "m"), tmp_path / "store")
     assert content(artifact) == {"m": BIG}
-    assert downloads(sandbox, "/m")[-1][0] == 206
+    resumed = [size for status, size in downloads(sandbox, "/m") if status == 206]
+    assert len(resumed) == 1
+    assert resumed[0] <= len(BIG) - 450_000
     assert artifact_exists(artifact)
 
 
