@@ -12,7 +12,7 @@ from migrate.core.text import printable
 from migrate.core.values import BuildContext, Image, Layer, RuntimeImage
 from migrate.images import tarstream
 from migrate.images.base import check_reference
-from migrate.images.engine import PLATFORM, Engine, engine_error, translated
+from migrate.images.engine import PLATFORM, Engine, engine_error, last_error, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,6 +59,11 @@ def build_image(
         progress(min(done, total), total)
 
     identity = ""
+
+    def heard(message: dict[str, Any]) -> None:
+        nonlocal identity
+        identity = (message.get("aux") or {}).get("ID", identity)
+
     with translated():
         # pull stays off: it asks a registry for the local images that the stages start from (field notes, 19).
         try:
@@ -75,14 +80,13 @@ def build_image(
                 network_mode="none",
                 decode=True,
             )
-            for message in stream:
-                if "error" in message:
-                    raise _build_error(str(message["error"]))
-                identity = (message.get("aux") or {}).get("ID", identity)
+            failure = last_error(stream, heard)
         except requests.ConnectionError as error:
             # The engine hangs up in the middle of a context that it cannot store.
             engine.client.ping()
             raise _build_error("it closed the connection while it received the files; is its disk full?") from error
+    if failure is not None:
+        raise _build_error(failure)
     return read_image(engine, tag, expected=identity)
 
 

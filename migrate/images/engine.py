@@ -18,7 +18,7 @@ from migrate.core.errors import LocalError
 from migrate.core.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import docker
 
@@ -60,11 +60,12 @@ class Engine:
 
         with translated():
             try:
-                for message in self.client.api.pull(reference, stream=True, decode=True, platform=PLATFORM):
-                    if "error" in message:
-                        raise _pull_error(reference, str(message["error"]))
+                messages = self.client.api.pull(reference, stream=True, decode=True, platform=PLATFORM)
+                failure = last_error(messages, lambda _: None)
             except docker.errors.APIError as error:
                 raise _pull_error(reference, str(error.explanation or error)) from error
+            if failure is not None:
+                raise _pull_error(reference, failure)
 
 
 def connect(environ: Mapping[str, str]) -> Engine:
@@ -148,6 +149,21 @@ def translated() -> Iterator[None]:
             code="engine-not-running",
             next_step=_NEXT_STEP,
         ) from error
+
+
+def last_error(messages: Iterable[dict[str, Any]], each: Callable[[dict[str, Any]], None]) -> str | None:
+    """Read a stream of the engine to its end, and return what failed, if something did.
+
+    The stream of a pull, build or push does not raise: a failure is one more message. Reading on to the end, which
+    comes right behind it, gives the connection back.
+    """
+    failure: str | None = None
+    for message in messages:
+        if "error" in message or "errorDetail" in message:
+            failure = str((message.get("errorDetail") or {}).get("message") or message.get("error"))
+        else:
+            each(message)
+    return failure
 
 
 def engine_error(text: str) -> LocalError:

@@ -34,7 +34,7 @@ _ERROR_LINES: Final = 20
 
 
 class ExchangeEndedError(Exception):
-    """The other side closed; ``errors`` are its last lines on the error stream."""
+    """The other side closed or makes no sense; ``errors`` are its last lines on the error stream, or what it said."""
 
     def __init__(self, errors: str) -> None:
         super().__init__(errors)
@@ -81,8 +81,8 @@ class Exchange:
 
         Raises:
             TimeoutError: No whole line came within ``timeout`` seconds; the exchange is of no more use.
-            ExchangeEndedError: The program (or its container) ended.
-            msgspec.DecodeError: The line is not JSON.
+            ExchangeEndedError: The program (or its container) ended, or something else than the program speaks: the
+                engine tells on the same stream that it could not start it.
         """
         deadline = time.monotonic() + timeout
         self._send(msgspec.json.encode(question) + b"\n", deadline)
@@ -90,7 +90,10 @@ class Exchange:
             self._receive(deadline)
         line, _, rest = bytes(self._lines).partition(b"\n")
         self._lines = bytearray(rest)
-        return msgspec.json.decode(line)
+        try:
+            return msgspec.json.decode(line)
+        except msgspec.DecodeError as error:
+            raise ExchangeEndedError(line.decode("utf-8", "replace")) from error
 
     def _send(self, data: bytes, deadline: float) -> None:
         self._limit(deadline)

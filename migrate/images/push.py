@@ -9,7 +9,7 @@ from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import Image, PushedImage
 from migrate.images.base import check_reference
-from migrate.images.engine import Engine, engine_error, translated
+from migrate.images.engine import Engine, engine_error, last_error, translated
 from migrate.images.registry_client import RegistryClient, RemoteImage, login_error
 
 if TYPE_CHECKING:
@@ -100,33 +100,33 @@ def _send(
     registry = name.partition("/")[0]
     tagged_before = engine.image(f"{name}:{tag}") is not None
     moved: dict[str, tuple[int, int]] = {}
+
+    def heard(message: dict[str, Any]) -> None:
+        detail = message.get("progressDetail") or {}
+        if message.get("status") == "Pushing" and detail.get("current"):
+            layer = str(message.get("id"))
+            total = int(detail.get("total") or detail["current"])
+            moved[layer] = (min(int(detail["current"]), total), total)
+            progress(sum(done for done, _ in moved.values()), sum(size for _, size in moved.values()))
+
     try:
         with translated():
             engine.client.api.tag(image.image_id, name, tag=tag)
-            # The docker package does not raise when a push fails: the failure is a message in the stream.
             stream = engine.client.api.push(name, tag=tag, stream=True, decode=True, auth_config=login)
-            for message in stream:
-                if "error" in message or "errorDetail" in message:
-                    raise _push_error(registry, message)
-                detail = message.get("progressDetail") or {}
-                if message.get("status") == "Pushing" and detail.get("current"):
-                    layer = str(message.get("id"))
-                    total = int(detail.get("total") or detail["current"])
-                    moved[layer] = (min(int(detail["current"]), total), total)
-                    progress(sum(done for done, _ in moved.values()), sum(size for _, size in moved.values()))
+            failure = last_error(stream, heard)
     except LocalError as error:
         if error.code == "engine-failed":
-            raise _push_error(registry, {"error": error.what}) from error
+            raise _push_error(registry, error.what) from error
         raise
     finally:
         if not tagged_before:
             with contextlib.suppress(LocalError), translated():
                 engine.client.api.remove_image(f"{name}:{tag}", noprune=True)
+    if failure is not None:
+        raise _push_error(registry, failure)
 
 
-def _push_error(registry: str, message: dict[str, Any]) -> LocalError:
-    detail = message.get("errorDetail") or {}
-    text = str(detail.get("message") or message.get("error"))
+def _push_error(registry: str, text: str) -> LocalError:
     low = text.lower()
     if any(word in low for word in _REFUSED):
         return login_error(registry, printable(text, 300))

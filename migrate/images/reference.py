@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from migrate.core.errors import NeedsYouError
 from migrate.core.text import printable
 from migrate.images import containers, tarstream
@@ -69,7 +67,7 @@ def run_reference(
                 code="reference-failed",
                 next_step="Export the model again with a current version of its framework.",
             ) from error
-        except (TimeoutError, msgspec.DecodeError) as error:
+        except TimeoutError as error:
             raise NeedsYouError(
                 f"The engine gave no answer within {timeout:.0f} seconds.",
                 code="reference-timeout",
