@@ -85,9 +85,10 @@ class NotGranted(Selection, tag="not-granted", tag_field="fault"):
     service: Service | None = "api"
 
 
-class ClockSkew(Standing, tag="clock-skew", tag_field="fault"):
+class ClockSkew(Selection, tag="clock-skew", tag_field="fault"):
     """The API's clock is ``seconds`` off; with ``lying`` only ``/auth/time`` is, and reading it again is no help."""
 
+    service: Service | None = "api"
     seconds: int = 3600
     lying: bool = False
 

@@ -8,15 +8,15 @@ import time
 from typing import Final
 from urllib.parse import unquote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from migrate.sandbox.auth import Caller, granted, too_many
 from migrate.sandbox.calls import HANDLERS
 from migrate.sandbox.errors import INVALID_URL, ApiError, bad_request, error, not_found, not_granted
-from migrate.sandbox.faults import Drop, ExpiredCredential, NotGranted, ServerError, Slow, TooMany, on
-from migrate.sandbox.points import CallerGoneError, Counted, broken_answer, hold
+from migrate.sandbox.faults import ClockSkew, Drop, ExpiredCredential, NotGranted, ServerError, Slow, TooMany, on
+from migrate.sandbox.points import CallerGoneError, Logged, broken_answer, hold
 from migrate.sandbox.requestlog import Line, timestamp
 from migrate.sandbox.routing import Match
 from migrate.sandbox.validation import Invalid, check_body, check_path, check_value, read_query
@@ -49,16 +49,16 @@ class Gateway:
             query=request.url.query,
             query_id=query_id,
         )
-        counted = Counted(send)
+        logged = Logged(send, line, self._world.log)
         try:
             answer = await self._respond(request, path, line)
             if isinstance(answer, Response):
                 answer.headers["X-OVH-QUERYID"] = query_id
-            await answer(scope, receive, counted)
-        except CallerGoneError:
-            line.fault = "hold"
-        line.status, line.bytes, line.seconds = counted.status, counted.bytes, round(time.time() - started, 6)
-        self._world.log.write(line)
+            await answer(scope, receive, logged)
+        except (CallerGoneError, ClientDisconnect):
+            line.fault = line.fault or "gone"
+        finally:
+            logged.finish()
         await hold(self._world.faults, "answered", service="api", method=request.method, path=path)
 
     async def _respond(self, request: Request, path: str, line: Line) -> ASGIApp:
@@ -105,7 +105,9 @@ class Gateway:
         if match is None:
             raise not_found(INVALID_URL)
         line.operation = match.template
-        caller = self._caller(request, path, body, match)
+        skew = world.faults.strike(ClockSkew, on("api", request.method, path))
+        now, shown = _clocks(skew[0] if skew else None)
+        caller = self._caller(request, path, body, match, now)
         project = match.parameters.get("serviceName")
         if project is not None and project != world.identity.project:
             raise not_found("This service does not exist")
@@ -125,6 +127,7 @@ class Gateway:
                 query=query,
                 body=content,
                 caller=caller,
+                shown_time=shown,
             ),
         )
         if inspect.isawaitable(result):
@@ -134,7 +137,7 @@ class Gateway:
             check_value(world.contract, result, match.operation.response, "answer", answer=True)
         return result
 
-    def _caller(self, request: Request, path: str, body: bytes, match: Match) -> Caller:
+    def _caller(self, request: Request, path: str, body: bytes, match: Match, now: float) -> Caller:
         world = self._world
         if match.operation.no_authentication:
             if match.template == ASKS_FOR_A_KEY:
@@ -145,7 +148,7 @@ class Gateway:
         selects = on("api", request.method, path)
         if world.faults.strike(ExpiredCredential, selects):
             raise error(403, "Client::Forbidden", "This credential is not valid")
-        caller = world.keyring.identify(request.method, url, body, request.headers, world.clock())
+        caller = world.keyring.identify(request.method, url, body, request.headers, now)
         if met := world.faults.strike(TooMany, selects):
             raise too_many(met[0].retry_after)
         world.rate.take(caller.key)
@@ -155,6 +158,14 @@ class Gateway:
         if world.faults.strike(NotGranted, selects):
             raise not_granted(match.operation)
         return caller
+
+
+def _clocks(skew: ClockSkew | None) -> tuple[float, float]:
+    """The time by which signatures are judged, and the time that is told."""
+    now = time.time()
+    if skew is None:
+        return now, now
+    return (now if skew.lying else now + skew.seconds), now + skew.seconds
 
 
 def _read_json(request: Request, body: bytes) -> tuple[bool, object]:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from starlette.types import Message, Receive, Scope, Send
 
 from migrate.sandbox.faults import FaultBook, Hold, Service, on, touch
+from migrate.sandbox.requestlog import Line, RequestLog
 
 Disconnected = Callable[[], Awaitable[bool]]
 
@@ -80,18 +81,33 @@ async def _gone_while_waiting(released: threading.Event, seconds: float, disconn
     return False
 
 
-class Counted:
-    """Wraps ``send`` to know the status and the bytes of the body that went out."""
+class Logged:
+    """Wraps ``send`` to count what goes out, and writes the request's line before its last bytes.
 
-    def __init__(self, send: Send) -> None:
+    So whoever has the whole answer finds the line in the log. An answer that breaks off is written down by
+    :meth:`finish`, before the server closes the connection.
+    """
+
+    def __init__(self, send: Send, line: Line, log: RequestLog) -> None:
         self._send = send
-        self.status = 0
-        self.bytes = 0
+        self._line = line
+        self._log = log
+        self._started = time.monotonic()
+        self._written = False
 
     async def __call__(self, message: Message) -> None:
-        """Send a message and count it."""
-        await self._send(message)
+        """Count a message and send it."""
         if message["type"] == "http.response.start":
-            self.status = int(message["status"])
+            self._line.status = int(message["status"])
         elif message["type"] == "http.response.body":
-            self.bytes += len(message.get("body", b""))
+            self._line.bytes += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                self.finish()
+        await self._send(message)
+
+    def finish(self) -> None:
+        """Write the line, once."""
+        if not self._written:
+            self._written = True
+            self._line.seconds = round(time.monotonic() - self._started, 6)
+            self._log.write(self._line)

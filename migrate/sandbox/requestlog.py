@@ -1,4 +1,4 @@
-"""The request log: one JSON line for each request, written when its answer has gone out.
+"""The request log: one JSON line for each request, written before the last bytes of its answer go out.
 
 Tests count downloads and creations by it. A line has ``time``, ``service`` (api, storage, app, legacy, registry),
 ``method``, ``path`` (as sent, without the query), ``query`` (without signatures), ``operation`` (the template of the

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from migrate.sandbox.download import Download, find_span
 from migrate.sandbox.faults import ServerError, TooMany, on
 from migrate.sandbox.objects import Container, StoredObject
-from migrate.sandbox.points import CallerGoneError, Counted, hold
+from migrate.sandbox.points import CallerGoneError, Logged, hold
 from migrate.sandbox.requestlog import Line, timestamp
 from migrate.sandbox.world import World
 
@@ -44,15 +44,15 @@ class Swift:
             query=request.url.query,
             query_id=f"tx{secrets.token_hex(10)}",
         )
-        counted = Counted(send)
+        logged = Logged(send, line, self._world.log)
         try:
             answer = await self._respond(request, path, line)
             answer.headers["X-Trans-Id"] = line.query_id
-            await answer(scope, receive, counted)
+            await answer(scope, receive, logged)
         except CallerGoneError:
-            line.fault = "hold"
-        line.status, line.bytes, line.seconds = counted.status, counted.bytes, round(time.time() - started, 6)
-        self._world.log.write(line)
+            line.fault = "gone"
+        finally:
+            logged.finish()
         await hold(self._world.faults, "answered", service="storage", method=request.method, path=path)
 
     async def _respond(self, request: Request, path: str, line: Line) -> Response | Download:

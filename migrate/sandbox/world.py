@@ -1,6 +1,5 @@
 """Everything that the sandbox knows while it runs; a new process begins with a new world."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ from msgspec import Struct
 from migrate.contract import Operation, contract
 from migrate.sandbox.apps import Apps
 from migrate.sandbox.auth import Caller, Keyring, Rate
-from migrate.sandbox.faults import ClockSkew, FaultBook, RegistryDown, ServingGone
+from migrate.sandbox.faults import FaultBook, RegistryDown, ServingGone
 from migrate.sandbox.namespace import Namespace, lay_samples
 from migrate.sandbox.objects import ObjectStore, SwiftTokens
 from migrate.sandbox.people import People
@@ -24,7 +23,10 @@ NO_REGISTRY = "registry.sandbox.invalid"
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A checked request for a handler: decoded path parameters, typed query, JSON body."""
+    """A checked request for a handler: decoded path parameters, typed query, JSON body.
+
+    ``shown_time`` is what ``/auth/time`` says, in Unix seconds.
+    """
 
     template: str
     operation: Operation
@@ -32,6 +34,7 @@ class Call(Struct, frozen=True, kw_only=True):
     query: dict[str, Any]
     body: Any
     caller: Caller
+    shown_time: float
 
 
 class World:
@@ -65,14 +68,6 @@ class World:
     def registry_address(self) -> str:
         """Host and port of the shared registry."""
         return self.registry.address if self.registry else NO_REGISTRY
-
-    def clock(self) -> float:
-        """The API's clock, by which signatures are judged, in Unix seconds."""
-        return time.time() + sum(fault.seconds for fault in self.faults.standing(ClockSkew) if not fault.lying)
-
-    def shown_clock(self) -> float:
-        """What ``/auth/time`` says."""
-        return time.time() + sum(fault.seconds for fault in self.faults.standing(ClockSkew))
 
     def lay_storage(self) -> None:
         """Fill the object storage anew: the sample namespace's container, and the folder given as an option."""

@@ -127,4 +127,4 @@ def test_a_caller_that_goes_away_before_the_work_leaves_nothing(
     while not box.lines(method="POST") and time.monotonic() < end:
         time.sleep(0.01)
     (line,) = box.lines(method="POST")
-    assert (line.status, line.bytes, line.fault) == (0, 0, "hold")
+    assert (line.status, line.bytes, line.fault) == (0, 0, "gone")

@@ -8,8 +8,8 @@ from migrate.sandbox.requestlog import timestamp
 from migrate.sandbox.world import Call, World
 
 
-def _time(world: World, _call: Call) -> object:
-    return int(world.shown_clock())
+def _time(_world: World, call: Call) -> object:
+    return int(call.shown_time)
 
 
 def _credential(world: World, call: Call) -> object:
