@@ -1,0 +1,1 @@
+"""The inference server beside what a customer would pick instead: the same model, one CPU each, one load."""

@@ -1,0 +1,166 @@
+"""Medians over the rounds, as a table, as ratios against the targets, and as JSON."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any, Final
+
+from benchmarks.server.contenders import CONTENDERS, Contender, versions
+from benchmarks.server.measure import Case, Sample, Visit
+
+MAIN: Final = "row-32"
+_MIB: Final = 1024 * 1024
+_MISSING: Final = "-"
+
+Visits = dict[tuple[str, str], list[Visit]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A ratio or a size that issue and README promise; ``met`` is None where one side was not measured."""
+
+    text: str
+    value: float | None
+    wanted: float
+    at_most: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the measured value is on the right side."""
+        if self.value is None:
+            return None
+        return self.value <= self.wanted if self.at_most else self.value >= self.wanted
+
+
+def middle(samples: Iterable[Sample]) -> Sample | None:
+    """The median of each number; errors are added up."""
+    found = list(samples)
+    if not found:
+        return None
+    return Sample(
+        rps=median(sample.rps for sample in found),
+        p50=median(sample.p50 for sample in found),
+        p99=median(sample.p99 for sample in found),
+        cpu_seconds=median(sample.cpu_seconds for sample in found),
+        errors=sum(sample.errors for sample in found),
+    )
+
+
+def sample_of(visits: Visits, contender: str, case: Case) -> Sample | None:
+    """The median of a contender's samples of a case."""
+    return middle(
+        visit.samples[case.name] for visit in visits.get((contender, case.model), []) if case.name in visit.samples
+    )
+
+
+def targets(visits: Visits, case: Case) -> list[Target]:
+    """What issue 5 asks for, from the one-row case."""
+
+    def ratio(read: Callable[[Sample], float], over: str) -> float | None:
+        ours, theirs = sample_of(visits, "migrate", case), sample_of(visits, over, case)
+        return read(ours) / read(theirs) if ours is not None and theirs is not None else None
+
+    starts = visits.get(("migrate", case.model), [])
+    ready = median(visit.ready_seconds for visit in starts) if starts else None
+    memory = median(visit.memory_bytes for visit in starts) / 1e6 if starts else None
+    return [
+        Target("requests/s over MLServer's", ratio(lambda sample: sample.rps, "mlserver"), 10),
+        Target("requests/s over BentoML's", ratio(lambda sample: sample.rps, "bentoml"), 40),
+        Target("requests/s over FastAPI's", ratio(lambda sample: sample.rps, "fastapi"), 3),
+        Target("requests/s over the echo's", ratio(lambda sample: sample.rps, "echo"), 0.6),
+        Target("p99 over MLServer's", ratio(lambda sample: sample.p99, "mlserver"), 0.1, at_most=True),
+        Target("seconds to ready", ready, 0.35, at_most=True),
+        Target("RSS in MB", memory, 100, at_most=True),
+    ]
+
+
+def table(visits: Visits, cases: list[Case], contenders: list[Contender]) -> str:
+    """A block for each case, then starts and memory, then the targets."""
+    blocks = []
+    for case in cases:
+        rows = [["", "requests/s", "p50 ms", "p99 ms", "CPU s/1000", "errors"]]
+        for contender in contenders:
+            sample = sample_of(visits, contender.name, case)
+            rows.append([contender.title, *_cells(sample)])
+        blocks.append(f"{case.title}\n{_aligned(rows)}")
+    rows = [["", *(f"{what}, {model}" for model in _models(cases) for what in ("ready s", "RSS MB"))]]
+    for contender in contenders:
+        cells = [contender.title]
+        for model in _models(cases):
+            found = visits.get((contender.name, model), [])
+            cells.append(f"{median(visit.ready_seconds for visit in found):.2f}" if found else _MISSING)
+            cells.append(f"{median(visit.memory_bytes for visit in found) / 1e6:.0f}" if found else _MISSING)
+        rows.append(cells)
+    blocks.append(f"start and memory (after the load)\n{_aligned(rows)}")
+    main = next((case for case in cases if case.name == MAIN), None)
+    if main is not None:
+        blocks.append(f"targets, one row at {main.connections} connections\n{_target_table(targets(visits, main))}")
+    return "\n\n".join(blocks)
+
+
+def _target_table(found: list[Target]) -> str:
+    rows = [["", "measured", "wanted", ""]]
+    for target in found:
+        value = _MISSING if target.value is None else f"{target.value:.3g}"
+        word = {True: "met", False: "missed", None: "not measured"}[target.met]
+        rows.append([target.text, value, f"{'<=' if target.at_most else '>='} {target.wanted:g}", word])
+    return _aligned(rows)
+
+
+def _models(cases: list[Case]) -> list[str]:
+    return list(dict.fromkeys(case.model for case in cases))
+
+
+def _cells(sample: Sample | None) -> list[str]:
+    if sample is None:
+        return [_MISSING] * 5
+    return [
+        f"{sample.rps:,.0f}" if sample.rps >= 100 else f"{sample.rps:.1f}",
+        f"{sample.p50 * 1000:.2f}",
+        f"{sample.p99 * 1000:.2f}",
+        f"{sample.cpu_seconds:.3f}",
+        str(sample.errors),
+    ]
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        first, *rest = (
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join(["  " + first, *rest]).rstrip())
+    return "\n".join(lines)
+
+
+def document(
+    visits: Visits, cases: list[Case], contenders: list[Contender], machine: dict[str, object], rounds: int
+) -> dict[str, Any]:
+    """Everything that was measured, every round of it."""
+    main = next((case for case in cases if case.name == MAIN), None)
+    found = targets(visits, main) if main is not None else []
+    return {
+        "machine": machine,
+        "rounds": rounds,
+        "cases": [asdict(case) for case in cases],
+        "contenders": {
+            contender.name: {
+                "title": contender.title,
+                "versions": versions(contender),
+                "visits": {
+                    model: [asdict(visit) for visit in visits.get((contender.name, model), [])]
+                    for model in _models(cases)
+                },
+                "medians": {
+                    case.name: asdict(sample)
+                    for case in cases
+                    if (sample := sample_of(visits, contender.name, case)) is not None
+                },
+            }
+            for contender in CONTENDERS
+            if contender in contenders
+        },
+        "targets": [{**asdict(target), "met": target.met} for target in found],
+    }
