@@ -33,6 +33,11 @@ class Refusal(Struct, frozen=True, kw_only=True):
     query_id: str | None = None
 
     @property
+    def call(self) -> str:
+        """Method and path with words in place of the identifiers."""
+        return f"{self.method} {self.template.replace('{serviceName}', 'PROJECT')}"
+
+    @property
     def says_clock(self) -> bool:
         """Whether the refusal is about the timestamp of the signature."""
         text = f"{self.message} {self.word}".lower()
@@ -112,8 +117,8 @@ def error_for(refusal: Refusal) -> MigrateError:
 
 
 def _error(kind: type[MigrateError], refusal: Refusal, code: str, why: str, next_step: str) -> MigrateError:
-    what = f"{why}: {refusal.method} {refusal.template}: {refusal.message}."
-    return kind(what.replace("..", "."), code=code, next_step=next_step, query_id=refusal.query_id)
+    what = f"{why}: {refusal.call}: {refusal.message.rstrip('.')}."
+    return kind(what, code=code, next_step=next_step, query_id=refusal.query_id)
 
 
 def _quota_error(refusal: Refusal) -> MigrateError:
@@ -131,7 +136,6 @@ def _credential_error(refusal: Refusal) -> MigrateError:
     word = refusal.word.upper()
     if "quota" in lower:
         return _quota_error(refusal)
-    rule = f"{refusal.method} {refusal.template.replace('{serviceName}', 'PROJECT')}"
     if refusal.missing:
         actions = ", ".join(refusal.missing)
         return _error(
@@ -139,7 +143,7 @@ def _credential_error(refusal: Refusal) -> MigrateError:
             refusal,
             "not-granted",
             f"The credentials lack the right {actions}",
-            f"Allow {actions} in the IAM policy of this identity, or `{rule}` in the rules of the consumer key.",
+            f"Allow {actions} in the IAM policy of this identity, or `{refusal.call}` in the rules of the consumer key.",
         )
     if "not been granted" in lower or "not granted" in lower or word == "NOT_GRANTED_CALL":
         return _error(
@@ -147,7 +151,7 @@ def _credential_error(refusal: Refusal) -> MigrateError:
             refusal,
             "not-granted",
             "The consumer key has not been granted this call",
-            f"Make a consumer key whose rules include `{rule}` "
+            f"Make a consumer key whose rules include `{refusal.call}` "
             "(GET, POST, PUT and DELETE on /cloud/project/PROJECT/* cover every call).",
         )
     expired = refusal.status == 460 or "expired" in lower or "credential is not valid" in lower
