@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from time import perf_counter
 from typing import Final
 
 from migrate.server.compression import coding_of, opened
@@ -11,12 +12,12 @@ from migrate.server.http import Request, Response, read_body
 from migrate.server.limits import Settings
 from migrate.server.metrics import Metrics
 from migrate.server.negotiation import JSON_BODY, PRODUCED, accepted, answer_type, content_type_of
+from migrate.server.pace import Pace
 from migrate.server.rendering.answer import render_answer
 from migrate.server.served import Call, Served
 
-# A model this quick is run where the request is read: handing it to a thread would cost more than running it.
-_INLINE_SECONDS: Final = 0.001
-_INLINE_BYTES: Final = 32 * 1024
+# Larger bodies are always read in a thread, however quick the model.
+SMALL_BYTES: Final = 32 * 1024
 _YES: Final = frozenset({b"1", b"true", b"yes"})
 
 
@@ -36,16 +37,21 @@ class Admission:
     def __exit__(self, *exception: object) -> None:
         self._metrics.in_flight -= 1
 
-    async def compute(self, work: Callable[[], Response], *, quick: bool) -> Response:
-        """Do quick work at once, and other work in a thread, so that the process keeps answering."""
-        if quick:
-            return work()
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+    async def compute(self, work: Callable[[], Response], pace: Pace, *, small: bool) -> Response:
+        """Do small work of a quick model at once, and other work in a thread, so that the process keeps answering."""
+        if not small:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        if pace.quick:
+            return _timed(work, pace)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _timed, work, pace)
 
 
-def is_quick(served: Served, size: int) -> bool:
-    """Whether a body of so many bytes is best computed where it was read."""
-    return served.seconds_per_call < _INLINE_SECONDS and size <= _INLINE_BYTES
+def _timed(work: Callable[[], Response], pace: Pace) -> Response:
+    start = perf_counter()
+    try:
+        return work()
+    finally:
+        pace.tell(perf_counter() - start)
 
 
 class Evaluation:
@@ -66,8 +72,8 @@ class Evaluation:
             body = await read_body(request, self._limit)
             keep = request.headers.get(b"keep-dimensions", b"").lower() in _YES
             call = Call(body, content_type, accept, request.header(b"step"), keep)
-            quick = coding is None and content_type.name == JSON_BODY.name and is_quick(self._served, len(body))
-            return await self._admission.compute(lambda: self._answer(call, coding), quick=quick)
+            small = coding is None and content_type.name == JSON_BODY.name and len(body) <= SMALL_BYTES
+            return await self._admission.compute(lambda: self._answer(call, coding), self._served.pace, small=small)
 
     def _answer(self, call: Call, coding: str | None) -> Response:
         """Compute and render; safe in any thread."""

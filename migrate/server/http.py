@@ -85,16 +85,16 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise too_large(limit)
     message = await request.receive()
     body: bytes = message.get("body", b"")
-    if message["type"] == "http.request" and not message.get("more_body"):
+    size = len(body)
+    if message["type"] == "http.request" and not message.get("more_body") and size <= limit:
         return body
     chunks = [body]
-    size = len(body)
-    while message.get("more_body"):
+    while message.get("more_body") and size <= limit:
         message = await request.receive()
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if size > limit:
-            raise too_large(limit)
+    if size > limit:
+        raise too_large(limit)
     if message["type"] == "http.disconnect":
         raise ClientGoneError
     return b"".join(chunks)

@@ -16,7 +16,6 @@ from migrate.server.logs import log
 from migrate.server.rendering.json import render
 from migrate.server.served import Call, Served
 
-_WARM_RUNS: Final = 3
 _EXACT: Final = {"relative": 0.0, "absolute": 0.0}
 _WORDS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -37,7 +36,7 @@ class Recorded(Struct, frozen=True):
 
 
 def check(served: Served) -> None:
-    """Warm the model up, measure a call, and reproduce the recorded answers.
+    """Warm the model up, and reproduce the recorded answers.
 
     Raises:
         ContradictionError: With tensor, index and difference, when an answer is not the recorded one.
@@ -68,11 +67,9 @@ def check(served: Served) -> None:
 def _warm_up(served: Served) -> None:
     feeds = {field.name: zeros(field) for field in served.model.inputs}
     try:
-        served.seconds_per_call = served.timed_run(feeds, times=1)
-        if served.seconds_per_call < 1.0:
-            served.seconds_per_call = served.timed_run(feeds, times=_WARM_RUNS)
+        served.engine.run(feeds)
     except HttpError as error:
-        # Zeros of the smallest shape are no input for every model; then it counts as slow.
+        # Zeros of the smallest shape are no input for every model.
         log(logging.WARNING, "the model does not run on zeros", model=served.model.id, reason=error.message)
 
 

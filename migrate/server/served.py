@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +14,7 @@ from migrate.server.limits import Settings
 from migrate.server.model import Field, Model
 from migrate.server.negotiation import JSON_BODY, MediaType
 from migrate.server.outputs import answer_of, raw_answer
+from migrate.server.pace import Pace
 from migrate.server.parsing.fast import FastDecoder
 from migrate.server.parsing.json import parse_tensors
 from migrate.server.tensors import Array, Tensor
@@ -48,7 +48,7 @@ class Served:
     """A model with its engine.
 
     Attributes:
-        seconds_per_call: How long a call of one row takes, measured by the warm-up.
+        pace: How long its calls take.
         example: A request that is known to work, where one was recorded.
     """
 
@@ -60,7 +60,7 @@ class Served:
         self._fast = FastDecoder(model) if FastDecoder.applies(model) else None
         self._inputs = {entry.name: entry for entry in model.inputs}
         self._outputs = {entry.name: entry for entry in model.outputs}
-        self.seconds_per_call = float("inf")
+        self.pace = Pace()
         self.example: dict[str, Any] | None = None
 
     def feeds(self, call: Call) -> Mapping[str, Array]:
@@ -96,15 +96,6 @@ class Served:
             return Answer(raw_answer(outputs), simplify=False, batch=batch, fields=self._outputs)
         simplify = call.step is None and not call.keep_dimensions
         return Answer(answer_of(self.model, outputs), simplify=simplify, batch=batch, fields=self._outputs)
-
-    def timed_run(self, feeds: Mapping[str, Array], *, times: int) -> float:
-        """Seconds of the quickest of several runs."""
-        best = float("inf")
-        for _ in range(times):
-            start = perf_counter()
-            self.engine.run(feeds)
-            best = min(best, perf_counter() - start)
-        return best
 
     def _image(self, body: bytes) -> dict[str, Tensor]:
         """The single image of a request."""

@@ -4,6 +4,7 @@ https://github.com/kserve/open-inference-protocol, with Triton's binary tensor d
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from migrate.server.compression import coding_of, opened
 from migrate.server.errors import HttpError, bad_request
-from migrate.server.evaluation import Admission, is_quick
+from migrate.server.evaluation import SMALL_BYTES, Admission
 from migrate.server.http import JSON, Headers, Request, Response, read_body
 from migrate.server.limits import Settings
 from migrate.server.model import Field
@@ -135,8 +136,9 @@ class Inference:
         coding = coding_of(request.header(b"content-encoding"))
         with self._admission:
             body = await read_body(request, self._limit)
-            quick = coding is None and is_quick(self._served, len(body))
-            return await self._admission.compute(lambda: self._answer(body, coding, length), quick=quick)
+            small = coding is None and len(body) <= SMALL_BYTES
+            work = partial(self._answer, body, coding, length)
+            return await self._admission.compute(work, self._served.pace, small=small)
 
     def _answer(self, body: bytes, coding: str | None, length: int | None) -> Response:
         if coding is not None:

@@ -1,0 +1,240 @@
+"""Images in and out over HTTP: pixels as the Java runtime read them, files byte for byte as the JDK wrote them."""
+
+import json
+from base64 import b64decode
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from migrate.server.layouts import layout_of_shape
+from migrate.server.parsing.images import lift_table, read_picture
+from migrate.server.parsing.resize import area_average
+from migrate.server.rendering.image import encode_jpeg, images_of
+from tests.server.process import Answer, Server
+
+SHADES = np.array([[0, 1, 64, 128, 200, 255]] * 2, np.uint8)
+COLOURS = np.random.default_rng(5).integers(0, 256, (2, 3, 3), dtype=np.uint8)
+NO_TENSOR = "Impossible to convert object into tensor : "
+PNG = {"Content-Type": "image/png"}
+Part = tuple[str, str, bytes]
+
+
+def png(pixels: Any, mode: str | None = None, kind: str = "PNG") -> bytes:
+    buffer = BytesIO()
+    image = Image.fromarray(np.asarray(pixels))
+    (image if mode is None else image.convert(mode)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def pixels(found: Answer) -> Any:
+    assert found.status == 200, found.body
+    return found.json()["y"]
+
+
+def multipart(*parts: Part, end: str = "--B--\r\n") -> bytes:
+    heads = (
+        f'--B\r\nContent-Disposition: form-data; name="{name}"; filename="part"\r\n{kind}\r\n\r\n'.replace(
+            "\r\n\r\n\r\n", "\r\n\r\n"
+        )
+        for name, kind, _ in parts
+    )
+    return (
+        b"".join(head.encode() + body + b"\r\n" for head, (_, _, body) in zip(heads, parts, strict=True)) + end.encode()
+    )
+
+
+def post(server: Server, path: str, *parts: Part, end: str = "--B--\r\n", **headers: str) -> Answer:
+    sent = {"Content-Type": "multipart/form-data; boundary=B", **headers}
+    return server.call("POST", path, multipart(*parts, end=end), sent)
+
+
+def test_gray_images(packed: Server) -> None:
+    assert pixels(packed.call("POST", "/gray/eval", png(SHADES), PNG)) == SHADES.astype(float).tolist()
+    lifted = pixels(packed.call("POST", "/rgb/eval", png(SHADES), PNG))
+    assert [pixel[0] for pixel in lifted[0]] == [0, 13, 137, 188, 229, 255]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+def test_colour_images(packed: Server, kind: str) -> None:
+    body = png(COLOURS, kind=kind)
+    assert pixels(packed.call("POST", "/rgb/eval", body, PNG)) == COLOURS.astype(float).tolist()
+    luma = (COLOURS.astype(int) @ [299, 587, 114] + 500) // 1000
+    assert pixels(packed.call("POST", "/gray/eval", body, PNG)) == luma.astype(float).tolist()
+
+
+def test_alpha_is_dropped_without_blending(packed: Server) -> None:
+    clear = np.dstack([COLOURS, np.zeros((2, 3), np.uint8)])
+    assert pixels(packed.call("POST", "/rgb/eval", png(clear), PNG)) == COLOURS.astype(float).tolist()
+
+
+def test_palettes_are_indexes_for_gray_and_colours_for_rgb() -> None:
+    image = Image.fromarray(np.array([[0, 1], [2, 1]], np.uint8), "P")
+    image.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
+    for kind in ("PNG", "GIF"):
+        buffer = BytesIO()
+        image.save(buffer, kind)
+        picture = read_picture(buffer.getvalue(), pixel_limit=100, plain_gray=False)
+        colours = picture.colour.tolist()
+        index = picture.band("GRAY_SCALE")
+        assert colours[0] == [[10, 20, 30], [40, 50, 60]]
+        assert index[0, 1] == index[1, 1]
+
+
+def test_images_of_other_depths() -> None:
+    one_bit = read_picture(png(SHADES > 100, "1"), pixel_limit=100, plain_gray=False)
+    assert one_bit.band("GRAY_SCALE")[0].tolist() == [0, 0, 0, 1, 1, 1]
+    assert one_bit.band("RED")[0].tolist() == [0, 0, 0, 255, 255, 255]
+    deep = read_picture(png(np.array([[0, 40000, 65535]], np.uint16)), pixel_limit=100, plain_gray=False)
+    assert deep.band("GRAY_SCALE").tolist() == [[0, 40000, 65535]]
+    assert deep.band("BLUE").tolist() == [[0, 205, 255]]
+
+
+def test_resizing_lifts_gray_first(packed: Server) -> None:
+    flat = np.full((5, 7), 128, np.uint8)
+    twice = int(lift_table()[lift_table()[128]])
+    assert twice == 223
+    assert pixels(packed.call("POST", "/small/eval", png(flat), PNG)) == [[[float(twice)] * 3] * 2] * 2
+
+
+def test_area_averaging_is_the_same_summed_at_once_and_row_by_row() -> None:
+    # 300 x 300 pixels stay below 2**24 in exact sums, 2,000 x 40 do not.
+    rng = np.random.default_rng(3)
+    small = rng.integers(0, 256, (40, 30, 3))
+    wide = np.repeat(np.repeat(small, 20, axis=0), 20, axis=1)
+    expected = area_average(small, None, 10, 10)
+    assert np.abs(area_average(wide, None, 10, 10) - expected).max() <= 1
+    opaque = np.full(small.shape[:2], 255)
+    assert np.array_equal(area_average(small, opaque, 10, 10), expected)
+
+
+@pytest.mark.parametrize("body", [b"", b"nonsense", png(SHADES)[:-30], png(SHADES, kind="JPEG")[:100]])
+def test_what_is_no_image(packed: Server, body: bytes) -> None:
+    refused = packed.call("POST", "/gray/eval", body, {"Content-Type": "image/jpeg"})
+    assert (refused.status, refused.json()["message"]) == (400, "Unable to load image from given bytes...")
+
+
+def test_models_that_take_no_image(packed: Server) -> None:
+    several = packed.call("POST", "/types/eval", png(SHADES), PNG).json()
+    assert several["message"] == "Your model takes several tensors as parameters but you provided only one"
+    other = packed.call("POST", "/flat/eval", png(SHADES), PNG).json()
+    assert other["message"] == "Unable to feed an image as tensor on a non-tensor model"
+
+
+def test_parts_of_one_name_are_a_batch(packed: Server) -> None:
+    parts = [("x", "Content-Type: image/png", png(COLOURS)), ("x", "", png(COLOURS[:, ::-1]))]
+    assert pixels(post(packed, "/rgb/eval", *parts)) == [COLOURS.tolist(), COLOURS[:, ::-1].tolist()]
+    ignored = [("other", "Content-Type: image/png", b""), ("x", "Content-Type: text/plain", b"hello")]
+    assert pixels(post(packed, "/rgb/eval", *ignored, parts[0])) == COLOURS.tolist()
+    apart = post(packed, "/rgb/eval", parts[0], ("x", "", png(COLOURS[:1])))
+    message = "To merge several images as a tensor, all images should have the same height. Found several : 2"
+    assert apart.json() == {"status": 400, "message": message}
+
+
+def test_json_parts_gain_a_dimension_and_win(packed: Server) -> None:
+    value = ("x", "Content-Type: application/json", b"[[[5, 6, 7]]]")
+    image = ("x", "Content-Type: image/png", png(COLOURS))
+    assert post(packed, "/rgb/eval", image, value).json() == {"y": [5.0, 6.0, 7.0]}
+    columns = [(name, "Content-Type: application/json", b"2") for name in "abc"]
+    assert post(packed, "/table/eval", *columns, *columns).json() == {
+        "a2": [4.0, 4.0],
+        "b2": [4.0, 4.0],
+        "c2": [4.0, 4.0],
+    }
+    named = b'--B\r\nContent-Disposition: form-data; name="x"; filename="v.json"\r\n\r\n3\r\n--B--\r\n'
+    sent = {"Content-Type": "multipart/form-data; boundary=B"}
+    assert packed.call("POST", "/flat/eval", named, sent).json() == {"y": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("parts", "end", "message"),
+    [
+        ([("x", "Content-Type: application/json", b"[1")], "--B--\r\n", "Unable to load image from bytes"),
+        ([("x", "Content-Type: application/json", b"1")], "", "Error while reading multipart body"),
+        ([("", "Content-Type: application/json", b"1")], "--B--\r\n", "Error while reading multipart body"),
+        (
+            [("x", "Content-Type: image/png", b"1")],
+            "--B--\r\n",
+            "Unable to feed an image as tensor on a non-tensor model",
+        ),
+        ([("z", "Content-Type: application/json", b"1")], "--B--\r\n", "Unable to find a tensor with name x"),
+        (
+            [("x", "Content-Type: application/json", b"[1, 2]"), ("x", "Content-Type: application/json", b"[1]")],
+            "--B--\r\n",
+            f"{NO_TENSOR}Dimension number 1 is expected to be of size 2 but found 1 instead",
+        ),
+    ],
+)
+def test_multipart_that_cannot_be_read(packed: Server, parts: list[Part], end: str, message: str) -> None:
+    refused = post(packed, "/flat/eval", *parts, end=end)
+    assert (refused.status, refused.json()["message"]) == (400, message)
+
+
+def test_multipart_without_a_boundary(packed: Server) -> None:
+    refused = packed.call("POST", "/flat/eval", b"--B--\r\n", {"Content-Type": "multipart/form-data"})
+    assert refused.json()["message"] == "Error while reading multipart body"
+
+
+def test_one_image_as_the_answer(packed: Server) -> None:
+    found = packed.call("POST", "/rgb/eval", png(COLOURS), {**PNG, "Accept": "image/png"})
+    assert found.headers["content-type"] == "image/png"
+    assert np.asarray(Image.open(BytesIO(found.body))).tolist() == COLOURS.tolist()
+    jpeg = packed.call("POST", "/gray/eval", png(SHADES), {**PNG, "Accept": "image/jpeg"})
+    assert jpeg.headers["content-type"] == "image/jpeg"
+    assert jpeg.body == encode_jpeg(SHADES)
+    assert jpeg.body[6:13] == b"JFIF\0\1\2"
+
+
+def test_answers_that_are_no_single_image(packed: Server) -> None:
+    wanted = {"Accept": "image/*"}
+    two = packed.eval({"x": [[[[1]]], [[[2]]]]}, "/gray/eval", **wanted).json()
+    assert two["message"] == "Unable to convert a batch of 2 images into a single image..."
+    several = packed.eval({"x": [1, 2, 3]}, "/linear/eval", **wanted).json()
+    assert several["message"] == "Unable to convert several tensors ([scores, label]) into a single image..."
+    flat = packed.eval({"x": [1, 2, 3]}, "/flat/eval", **wanted).json()
+    assert flat["message"] == "Impossible to convert tensor 'y' into image"
+
+
+def test_low_bits_of_whole_values_are_kept() -> None:
+    values = np.array([[300.9, -1.5], [np.nan, 1e30]], np.float32).reshape(1, 2, 2, 1)
+    image = images_of("y", values, layout_of_shape((1, 2, 2, 1)))[0]
+    assert image.tolist() == [[44, 255], [0, 255]]
+
+
+def test_html(packed: Server) -> None:
+    page = {"Accept": "text/html"}
+    assert packed.eval({"x": [1, 2, 2]}, "/linear/eval", **page).body == (
+        b"<h1>scores</h1><ul><li>2.0</li><li>3.0</li></ul><h1>label</h1><p>1</p>"
+    )
+    texts = packed.eval({"x": [["<b>", "&"], ["c", "d"]]}, "/texts/eval", **page).body
+    assert texts == b'<h1>y</h1><code>[["&lt;b&gt;","&amp;"],["c","d"]]</code>'
+    assert packed.eval({"x": ["é"]}, "/texts/eval", **page).body == "<h1>y</h1><p>é</p>".encode()
+    images = packed.call("POST", "/gray/eval", png(SHADES), {**PNG, "Accept": "text/html; Y=image/jpeg"}).body.decode()
+    head = '<h1>y</h1><img id="ItemPreview" src="data:image/jpeg;base64,'
+    assert images.startswith(head)
+    assert b64decode(images.removeprefix(head).removesuffix('">')) == encode_jpeg(SHADES)
+    as_json = packed.call("POST", "/gray/eval", png(SHADES), {**PNG, "Accept": "text/html;y=application/json"}).body
+    assert as_json.startswith(b"<h1>y</h1><code>[[0.0,1.0,")
+    forced = packed.eval({"x": [1, 2]}, "/flat/eval", Accept="text/html;y=image/png").json()
+    assert forced["message"] == "Impossible to convert tensor 'y' into image"
+
+
+def test_multipart_answers(packed: Server) -> None:
+    body = {"x": [[[[1], [2]]], [[[3], [4]]]]}
+    found = packed.eval(body, "/gray/eval", Accept="multipart/form-data")
+    boundary = (
+        found.headers["content-type"].removeprefix("multipart/form-data;boundary=").removesuffix(";charset=UTF-8")
+    )
+    assert boundary.startswith("jetty")
+    pieces = found.body.split(f"--{boundary}".encode())
+    assert pieces[0] == b""
+    assert pieces[-1] == b"--\r\n"
+    assert len(pieces) == 4
+    head = b'\r\nContent-Type: image/png\r\nContent-Disposition: form-data; name="y"; filename="y.png"\r\n\r\n'
+    for piece, expected in zip(pieces[1:-1], ([[1, 2]], [[3, 4]]), strict=True):
+        assert piece.startswith(head)
+        assert np.asarray(Image.open(BytesIO(piece.removeprefix(head)))).tolist() == expected
+    as_json = packed.eval(body, "/gray/eval", Accept="multipart/form-data;y=text/plain")
+    assert json.loads(as_json.body.split(b"\r\n\r\n")[1].split(b"\r\n--")[0]) == [[1.0, 2.0], [3.0, 4.0]]

@@ -1,0 +1,227 @@
+"""Each limit, by a request that exceeds it; the process goes on serving afterwards."""
+
+import gzip
+import hashlib
+import json
+import socket
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from onnx import TensorProto
+from PIL import Image
+
+from migrate.server.access import check_token
+from migrate.server.errors import HttpError
+from migrate.server.limits import SettingError, Settings, read_settings
+from migrate.server.threads import cpu_count
+from tests.server import models
+from tests.server.process import Server, running
+
+TOKENS = ("first token", "zweites-ü")
+
+
+@pytest.fixture(scope="module")
+def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with every limit small."""
+    root = tmp_path_factory.mktemp("models")
+    models.identity(root / "gray", TensorProto.FLOAT, [-1, -1, -1, 1], more={"image_transformer": models.GRAY})
+    models.slow(root / "slow")
+    limits = {
+        "max_body_bytes": "2000",
+        "max_header_bytes": "2000",
+        "max_json_depth": "5",
+        "max_image_pixels": "100",
+        "max_in_flight": "2",
+        "header_seconds": "0.4",
+        "body_seconds": "0.4",
+        "idle_seconds": "1",
+    }
+    with running(root, tmp_path_factory.mktemp("log") / "log", **limits) as server:
+        yield server
+
+
+def serves(server: Server) -> bool:
+    return server.eval({"x": [[[[1]]]]}, "/gray/eval").json() == {"y": 1.0}
+
+
+def raw(server: Server, *pieces: bytes, pause: float = 0.0, seconds: float = 10.0) -> bytes:
+    """What comes back for bytes sent piece by piece, until the server closes."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=seconds) as connection:
+        received = b""
+        with suppress(OSError):
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(pause)
+        while chunk := connection.recv(65536):
+            received += chunk
+        return received
+
+
+def error_of(received: bytes) -> tuple[int, str]:
+    head, _, body = received.partition(b"\r\n\r\n")
+    found = json.loads(body)
+    assert head.startswith(b"HTTP/1.1 %d " % found["status"])
+    assert b"content-type: application/json" in head
+    return found["status"], found["message"]
+
+
+def test_large_bodies(tight: Server) -> None:
+    refused = tight.eval({"x": [1] * 2000}, "/gray/eval")
+    assert (refused.status, refused.json()["message"]) == (413, "The body is larger than 2000 bytes")
+    chunks = [b"%x\r\n%b\r\n" % (1000, b" " * 1000)] * 3
+    head = (
+        b"POST /gray/eval HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    received = raw(tight, head, *chunks, b"0\r\n\r\n", seconds=20)
+    assert error_of(received) == (413, "The body is larger than 2000 bytes")
+    assert serves(tight)
+
+
+def test_compressed_bodies_that_grow(tight: Server) -> None:
+    bomb = gzip.compress(b" " * 1_000_000)
+    assert len(bomb) < 2000
+    assert tight.eval(bomb, "/gray/eval", Content_Encoding="gzip").status == 413
+
+
+def test_large_headers(tight: Server) -> None:
+    message = "Request line and headers are larger than 2000 bytes"
+    line = b"GET /health/live HTTP/1.1\r\nHost: a\r\nX-Large: "
+    assert error_of(raw(tight, line + b"x" * 3000 + b"\r\n\r\n")) == (431, message)
+    assert error_of(raw(tight, line, b"x" * 1500, b"x" * 1500, pause=0.05)) == (431, message)
+    assert error_of(raw(tight, b"GET /" + b"x" * 3000 + b" HTTP/1.1\r\n\r\n")) == (431, message)
+    assert serves(tight)
+
+
+def test_deep_json(tight: Server) -> None:
+    for text in ('{"x":[[[[[[1]]]]]]}', '{"x":[[[[1]]]], "y":' + "[" * 500 + "]" * 500 + "}"):
+        refused = tight.eval(text.encode(), "/gray/eval")
+        assert refused.status == 400
+        assert refused.json()["message"].startswith("Unable to parse the given bytes")
+
+
+def test_large_images(tight: Server) -> None:
+    buffer = BytesIO()
+    Image.new("L", (11, 10)).save(buffer, "PNG")
+    refused = tight.call("POST", "/gray/eval", buffer.getvalue(), {"Content-Type": "image/png"})
+    assert (refused.status, refused.json()["message"]) == (413, "The image has 11 x 10 pixels, more than 100")
+
+
+def test_slow_headers(tight: Server) -> None:
+    start = time.monotonic()
+    received = raw(tight, b"GET / HTTP/1.1\r\n", b"A: b\r\n", pause=0.1)
+    assert error_of(received) == (408, "The headers were sent too slowly")
+    assert time.monotonic() - start < 2
+
+
+def test_slow_bodies(tight: Server) -> None:
+    head = b"POST /gray/eval HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    start = time.monotonic()
+    received = raw(tight, head, *[b" "] * 6, pause=0.1)
+    assert error_of(received) == (408, "The body was sent too slowly")
+    assert time.monotonic() - start < 3
+    assert serves(tight)
+
+
+def test_silent_connections_are_closed(tight: Server) -> None:
+    assert raw(tight) == b""
+    assert raw(tight, b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n").startswith(b"HTTP/1.1 200")
+
+
+def test_what_is_no_http(tight: Server) -> None:
+    for nonsense in (b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET / HTTP/9.9\r\n\r\n", b"A" * 500 + b"\r\n\r\n"):
+        assert error_of(raw(tight, nonsense)) == (400, "Invalid HTTP request")
+    bad_chunk = b"POST /gray/eval HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    assert error_of(raw(tight, bad_chunk + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"))[0] == 400
+    assert serves(tight)
+
+
+def test_requests_in_flight(tight: Server) -> None:
+    rounds = {"rounds": [3000]}
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: tight.eval(rounds, "/slow/eval"), range(6)))
+    statuses = sorted(answer.status for answer in answers)
+    assert statuses[0] == 200
+    assert statuses[-1] == 503
+    refused = next(answer for answer in answers if answer.status == 503)
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["message"] == "2 requests are in flight already"
+    assert serves(tight)
+
+
+def test_tokens(tmp_path: Path, log: Path) -> None:
+    models.linear(tmp_path / "models" / "linear")
+    digests = ",".join(hashlib.sha256(token.encode("latin-1")).hexdigest() for token in TOKENS)
+    with running(tmp_path / "models", log, tokens_sha256=digests) as server:
+        for token in TOKENS:
+            encoded = token.encode("latin-1")
+            for value in (f"Bearer {token}", "Basic " + b64encode(b":" + encoded).decode()):
+                assert server.call("GET", "/describe", None, {"Authorization": value}).status == 200
+        for value in ("", "Bearer wrong", "Bearer ", "Basic !", "Basic " + b64encode(b"user:first token").decode()):
+            refused = server.call("GET", "/describe", None, {"Authorization": value})
+            assert (refused.status, refused.json()["message"]) == (401, "Unauthorized")
+        assert server.eval({"x": [1, 2, 3]}).status == 401
+        assert server.call("GET", "/health/ready").status == 200
+        assert server.call("GET", "/v2/health/live").status == 200
+    assert not any(token in log.read_text() for token in TOKENS)
+
+
+def test_without_digests_every_caller_passes() -> None:
+    check_token(None, frozenset())
+    with pytest.raises(HttpError, match="Unauthorized"):
+        check_token(None, frozenset({"0" * 64}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MIGRATE_PORT", "x"),
+        ("MIGRATE_MAX_BODY_BYTES", "0"),
+        ("MIGRATE_MAX_BODY_BYTES", "-1"),
+        ("MIGRATE_IDLE_SECONDS", "nan"),
+        ("MIGRATE_ACCESS_LOG", "some"),
+        ("MIGRATE_PLAIN_GRAY", "maybe"),
+        ("MIGRATE_TOKENS_SHA256", "the-token-itself"),
+    ],
+)
+def test_settings_that_cannot_be_used(name: str, value: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        read_settings({name: value})
+    assert name in str(caught.value)
+    assert "the-token-itself" not in str(caught.value)
+
+
+def test_settings() -> None:
+    assert read_settings({"MIGRATE_PORT": ""}) == Settings()
+    found = read_settings({"MIGRATE_PORT": "9000", "MIGRATE_IDLE_SECONDS": "2.5", "MIGRATE_STRICT_NULLS": "yes"})
+    assert (found.port, found.idle_seconds, found.strict_nulls) == (9000, 2.5, True)
+
+
+def test_cpus_are_the_quotas(tmp_path: Path) -> None:
+    everything = cpu_count(tmp_path)
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert cpu_count(tmp_path) == everything
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    assert cpu_count(tmp_path) == 1
+    (tmp_path / "cpu.max").write_text(f"{everything * 100000 + 1} 100000\n")
+    assert cpu_count(tmp_path) == everything
+    (tmp_path / "cpu.max").unlink()
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("100000")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")
+    assert cpu_count(tmp_path) == 1
+
+
+def test_switches(tmp_path: Path, log: Path) -> None:
+    models.identity(tmp_path / "m" / "rgb", TensorProto.FLOAT, [-1, -1, -1, 3], more={"image_transformer": models.RGB})
+    buffer = BytesIO()
+    Image.new("L", (1, 1), 128).save(buffer, "PNG")
+    with running(tmp_path / "m", log, plain_gray="1", strict_nulls="1") as server:
+        found = server.call("POST", "/eval", buffer.getvalue(), {"Content-Type": "image/png"})
+        assert found.json() == {"y": [128.0, 128.0, 128.0]}
+        assert server.eval({"x": [[[[1, None, 2]]]]}).json()["message"] == "Tensor x holds a null"

@@ -1,0 +1,159 @@
+"""The Open Inference Protocol, driven by a client that others wrote, and by what that client would never send."""
+
+import json
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import tritonclient.http as triton
+from tritonclient.utils import InferenceServerException
+
+from tests.server.process import Server
+
+ARRAYS = {
+    "f": np.array([0.1, -1e30, 3], np.float32),
+    "h": np.array([0.1, 2, 3], np.float16),
+    "d": np.array([0.1, 1e300, 3], np.float64),
+    "i": np.array([1, -(2**31), 3], np.int32),
+    "l": np.array([1, 2**62, 3], np.int64),
+    "b": np.array([True, False, True]),
+    "s": np.array(["a", "", "ü\0"], np.object_),
+}
+DATATYPES = {"f": "FP32", "h": "FP16", "d": "FP64", "i": "INT32", "l": "INT64", "b": "BOOL", "s": "BYTES"}
+
+
+@pytest.fixture
+def client(packed: Server) -> Iterator[Any]:
+    client = triton.InferenceServerClient(f"127.0.0.1:{packed.port}")
+    yield client
+    client.close()
+
+
+def inputs(*, binary: bool) -> list[Any]:
+    tensors = []
+    for name, array in ARRAYS.items():
+        tensor = triton.InferInput(name, array.shape, DATATYPES[name])
+        # The protocol has no JSON form for half floats; the client refuses to make one.
+        tensor.set_data_from_numpy(array, binary_data=binary or name == "h")
+        tensors.append(tensor)
+    return tensors
+
+
+def test_health_and_metadata(client: Any) -> None:
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    assert client.is_model_ready("types")
+    assert client.is_model_ready("types", "1")
+    assert "binary_tensor_data" in client.get_server_metadata()["extensions"]
+    metadata = client.get_model_metadata("types")
+    assert {tensor["name"]: tensor["datatype"] for tensor in metadata["inputs"]} == DATATYPES
+    assert metadata["outputs"][0] == {"name": "f_out", "datatype": "FP32", "shape": [-1]}
+    assert client.get_model_metadata("linear", "1")["platform"] == "onnxruntime_onnx"
+    with pytest.raises(InferenceServerException, match="404"):
+        client.get_model_metadata("linear", "2")
+
+
+@pytest.mark.parametrize("binary_in", [True, False])
+@pytest.mark.parametrize("binary_out", [True, False])
+def test_every_type_comes_back(client: Any, binary_in: bool, binary_out: bool) -> None:
+    wanted = [triton.InferRequestedOutput(f"{name}_out", binary_data=binary_out) for name in ARRAYS]
+    result = client.infer("types", inputs(binary=binary_in), outputs=wanted, request_id="id-1")
+    assert result.get_response()["id"] == "id-1"
+    for name, array in ARRAYS.items():
+        found = result.as_numpy(f"{name}_out")
+        if name == "s":
+            assert [text.decode() if isinstance(text, bytes) else text for text in found] == array.tolist()
+        else:
+            np.testing.assert_array_equal(found, array)
+
+
+def test_without_named_outputs_all_come_in_binary(client: Any) -> None:
+    tensor = triton.InferInput("x", [2, 3], "FP32")
+    tensor.set_data_from_numpy(np.array([[1, 2, 2], [1, 0, 0]], np.float32))
+    for coding in (None, "gzip", "deflate"):
+        result = client.infer("linear", [tensor], request_compression_algorithm=coding)
+        assert result.as_numpy("scores").tolist() == [[2, 3], [1, 0]]
+        assert result.as_numpy("label").tolist() == [1, 0]
+
+
+def test_nan_travels_in_json(client: Any) -> None:
+    tensor = triton.InferInput("x", [3], "FP32")
+    tensor.set_data_from_numpy(np.array([np.nan, np.inf, 1e-5], np.float32), binary_data=True)
+    result = client.infer("flat", [tensor], outputs=[triton.InferRequestedOutput("y", binary_data=False)])
+    np.testing.assert_array_equal(result.as_numpy("y"), np.array([np.nan, np.inf, 1e-5], np.float32))
+
+
+def infer(server: Server, model: str, request: object, tail: bytes = b"", **headers: str) -> tuple[int, str]:
+    head = request if isinstance(request, bytes) else json.dumps(request).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if tail:
+        named.setdefault("Inference-Header-Content-Length", str(len(head)))
+    found = server.call("POST", f"/v2/models/{model}/infer", head + tail, named)
+    return found.status, found.json().get("error", "")
+
+
+def tensor(**changes: Any) -> dict[str, Any]:
+    return {"inputs": [{"name": "x", "shape": [2], "datatype": "FP32", "data": [1, 2], **changes}]}
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (b"", "cannot be read"),
+        ({"inputs": 3}, "cannot be read"),
+        ({"inputs": []}, "are missing"),
+        (tensor(name="z"), "is none of"),
+        ({"inputs": tensor()["inputs"] * 2}, "there twice"),
+        (tensor(datatype="FP64"), "the model takes FP32"),
+        (tensor(shape=[3]), "2 values"),
+        (tensor(shape=[1, 2]), "has the shape"),
+        (tensor(shape=[-2]), "has the shape"),
+        (tensor(data=["a", "b"]), "not of datatype FP32"),
+        (tensor(data=[[1], 2]), "mixes values and lists"),
+        (tensor(data=[True, False]), "not of datatype FP32"),
+        (tensor(data=[{}, {}]), "not of datatype FP32"),
+        ({"inputs": [{"name": "x", "shape": [2], "datatype": "FP32"}]}, "has no data"),
+        (tensor(parameters={"binary_data_size": 8}), "is not in the body"),
+        (tensor(parameters={"shared_memory_region": "r"}), "is not served"),
+        ({**tensor(), "outputs": [{"name": "z"}]}, "is none of"),
+    ],
+)
+def test_requests_that_do_not_fit(packed: Server, request_: object, why: str) -> None:
+    status, error = infer(packed, "flat", request_)
+    assert status == 400
+    assert why in error
+
+
+def test_integers_are_neither_cut_nor_wrapped(packed: Server) -> None:
+    for value in (1.5, 2**31, "1", 2**70):
+        request = {"inputs": [{"name": "x", "shape": [1, 1, 1], "datatype": "INT32", "data": [value]}]}
+        assert infer(packed, "cube", request)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("model", "datatype", "size", "tail", "why"),
+    [
+        ("flat", "FP32", 7, b"1234567", "no whole values"),
+        ("flat", "FP32", 4, b"1234", "1 values"),
+        ("flat", "FP32", 8, b"123456789", "left over"),
+        ("flat", "FP32", -1, b"12345678", "not in the body"),
+        ("texts", "BYTES", 5, struct.pack("<I", 9) + b"a", "longer than the data"),
+        ("texts", "BYTES", 5, struct.pack("<I", 1) + b"\xff", "cannot be read"),
+        ("texts", "BYTES", 3, b"\0\0\0", "cannot be read"),
+    ],
+)
+def test_binary_data_that_does_not_fit(
+    packed: Server, model: str, datatype: str, size: int, tail: bytes, why: str
+) -> None:
+    shape = [1, 2] if model == "texts" else [2]
+    entry = {"name": "x", "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": size}}
+    status, error = infer(packed, model, {"inputs": [entry]}, tail)
+    assert status == 400
+    assert why in error
+
+
+def test_a_header_length_beyond_the_body(packed: Server) -> None:
+    assert infer(packed, "flat", tensor(), Inference_Header_Content_Length="9999")[0] == 400
+    assert infer(packed, "flat", tensor(), Inference_Header_Content_Length="x")[0] == 400
