@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from migrate.sandbox.faults import FaultBook, Slow, TruncatedDownload, on
+from migrate.sandbox.faults import FaultBook, Hold, Slow, TruncatedDownload, on
 from migrate.sandbox.objects import StoredObject
 from migrate.sandbox.points import hold
 from migrate.sandbox.requestlog import Line
@@ -62,40 +62,51 @@ class Download:
             self._line.fault = "slow"
             await asyncio.sleep(slow[0].seconds)
         await send({"type": "http.response.start", "status": self._status, "headers": self.headers.raw})
-        if self._request.method == "GET":
-            await self._send_bytes(send, path, Span(self._span.start, end), slow[0].bytes_per_second if slow else 0)
-        if end == whole:  # otherwise the server closes the connection, since the announced bytes do not come
+        if self._request.method == "HEAD" or whole == 0:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        speed = slow[0].bytes_per_second if slow else 0
+        await self._send_bytes(send, path, Span(self._span.start, end), whole, speed)
 
-    async def _send_bytes(self, send: Send, path: str, span: Span, speed: int) -> None:
+    async def _send_bytes(self, send: Send, path: str, span: Span, whole: int, speed: int) -> None:
+        """Send the span; when it is shorter than the whole that was announced, the server closes the connection."""
+        selects = on("storage", "GET", path)
+        holds = self._faults.on_now(Hold, lambda fault: fault.point == "during" and selects(fault))
+        size = min(_CHUNK, max(1, speed // 10)) if speed else _CHUNK
+        stop = holds[0].after_bytes if holds else 0
         sent = 0
-        for chunk in _chunks(self._item, span, min(_CHUNK, max(1, speed // 10)) if speed else _CHUNK):
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            sent += len(chunk)
-            if await hold(
-                self._faults,
-                "during",
-                service="storage",
-                method="GET",
-                path=path,
-                sent=sent,
-                disconnected=self._request.is_disconnected,
-            ):
-                self._line.fault = "hold"
-            if speed:
-                await asyncio.sleep(len(chunk) / speed)
+        for chunk in _chunks(self._item, span, stop or size, size):
+            if stop and sent:
+                self._line.fault = "hold" if await self._held(path, sent) else self._line.fault
+                stop = 0
             if await self._request.is_disconnected():
                 self._line.fault = self._line.fault or "gone"
                 return
+            sent += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": sent < whole})
+            if speed:
+                await asyncio.sleep(len(chunk) / speed)
+
+    async def _held(self, path: str, sent: int) -> bool:
+        return await hold(
+            self._faults,
+            "during",
+            service="storage",
+            method="GET",
+            path=path,
+            sent=sent,
+            disconnected=self._request.is_disconnected,
+        )
 
 
-def _chunks(item: StoredObject, span: Span, size: int) -> Iterator[bytes]:
-    left = span.length
+def _chunks(item: StoredObject, span: Span, first: int, size: int) -> Iterator[bytes]:
+    left, wanted = span.length, first
     with item.file.open("rb") as stream:
         stream.seek(span.start)
         while left > 0:
-            chunk = stream.read(min(size, left))
+            chunk = stream.read(min(wanted, left))
             left -= len(chunk)
+            wanted = size
             yield chunk
 
 

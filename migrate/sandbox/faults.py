@@ -226,6 +226,13 @@ class FaultBook:
                     return fault, item.released
         return None
 
+    def on_now(self, kind: type[_C], selects: Callable[[_C], bool]) -> list[_C]:
+        """The faults of a kind that are on and selected, without counting."""
+        with self._lock:
+            return [
+                item.fault for item in self._active.values() if isinstance(item.fault, kind) and selects(item.fault)
+            ]
+
     def standing(self, kind: type[_S]) -> list[_S]:
         """The faults of a kind that are states of the world rather than answers to requests."""
         with self._lock:

@@ -44,7 +44,16 @@ def main(arguments: list[str]) -> int:
     folder = Folder(Path(arguments[0]))
     try:
         with locked(folder, background=len(arguments) == 2):
-            serve(folder)
+            return attempt(folder)
+    except SandboxError as problem:
+        log.error("%s", problem)  # noqa: TRY400 - a sentence, not a bug
+        return 1
+
+
+def attempt(folder: Folder) -> int:
+    """Serve; the reason of a failure is in the log before the lock is let go, which is when control.py reads it."""
+    try:
+        serve(folder)
     except SandboxError as problem:
         log.error("%s", problem)  # noqa: TRY400 - a sentence, not a bug
         return 1

@@ -93,6 +93,18 @@ def test_the_caller_is_killed_while_bytes_move(box: Any, tmp_path: Path) -> None
     assert line.fault == "hold"
 
 
+def test_the_second_download_is_held(box: Any, http: requests.Session, tmp_path: Path) -> None:
+    content = tmp_path / "content"
+    content.write_bytes(bytes(range(100)))
+    identity = control.put_object(box.folder, "c", "small", content)
+    path = box.path(f"/storage/{identity}/publicUrl")
+    url = box.client().post(path, objectName="small", expirationDate="2099-01-01T00:00:00Z")["getURL"]
+    control.fail(box.folder, "hold", path_regex="/c/small$", point="during", after_bytes=10, nth=2, seconds=0.2)
+    for _ in range(3):
+        assert http.get(url).content == bytes(range(100))
+    assert [line.fault for line in box.lines(service="storage")] == ["", "hold", ""]
+
+
 def test_a_held_call_goes_on_when_released(box: Any, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     name = control.fail(box.folder, "hold", path_regex="/me$", nth=2, touch=touched, seconds=30)
