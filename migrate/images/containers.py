@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from migrate.images.engine import translated
 
@@ -45,6 +47,7 @@ def container(
         The container's id.
     """
     api = engine.client.api
+    sweep(engine)
     settings: dict[str, Any] = {
         "network_mode": "none",
         "cap_drop": ["ALL"],
@@ -60,7 +63,7 @@ def container(
             entrypoint=list(command[:1]),
             user=user,
             working_dir=working_dir,
-            labels={LABEL: purpose, PROCESS_LABEL: str(os.getpid())},
+            labels={LABEL: purpose, PROCESS_LABEL: f"{platform.node()}:{os.getpid()}"},
             host_config=api.create_host_config(**(settings | host)),
         )
     identity = str(made["Id"])
@@ -68,6 +71,32 @@ def container(
         yield identity
     finally:
         remove(engine, identity)
+
+
+def sweep(engine: Engine) -> None:
+    """Remove the containers that a killed process of this machine has left behind; looked for once a process."""
+    if engine in _swept:
+        return
+    _swept.add(engine)
+    with translated():
+        found: list[dict[str, Any]] = engine.client.api.containers(all=True, filters={"label": PROCESS_LABEL})
+    for container_found in found:
+        node, _, process = str(container_found["Labels"][PROCESS_LABEL]).rpartition(":")
+        if node == platform.node() and not _alive(process):
+            remove(engine, str(container_found["Id"]))
+
+
+_swept: Final[WeakSet[Engine]] = WeakSet()  # engines that this process has looked at
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def remove(engine: Engine, identity: str) -> None:

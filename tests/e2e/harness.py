@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,6 +153,10 @@ def kill_group(process: "subprocess.Popen[str]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def tensors(answer: Mapping[str, object]) -> Sequence[str]:
-    """The names of an answer's tensors."""
-    return sorted(answer)
+@contextlib.contextmanager
+def ending(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Leave nothing of a process group behind, whatever happens inside."""
+    try:
+        yield
+    finally:
+        kill_group(process)

@@ -4,28 +4,29 @@ The sandbox holds the request at the point and sends SIGKILL to the command's wh
 "answered but not journalled" this test holds the journal's write lock, so that the answer can never be written.
 """
 
+import json
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from migrate.sandbox import control
-from tests.e2e.harness import NAMESPACE, Tool, kill_group
+from tests.e2e.harness import NAMESPACE, Tool, ending, kill_group
 
 EFFECTS = {
     "app": ("POST", r"/ai/app$"),
     "token": ("POST", r"/ai/token$"),
     "user": ("POST", r"/project/[^/]+/user$"),
-    "image-update": ("POST", r"/ai/authorization$"),
+    "authorization": ("POST", r"/ai/authorization$"),
 }
 POINTS = ("before", "after", "answered")
 
 
 def _killed(tool: Tool, method: str, path: str, point: str, tmp_path: Path, *, nth: int = 1) -> None:
     reached = tmp_path / f"reached-{point}"
-    process = tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json")
-    try:
+    with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json") as process, ending(process):
         fault = control.fail(
             tool.sandbox.folder,
             "hold",
@@ -37,8 +38,6 @@ def _killed(tool: Tool, method: str, path: str, point: str, tmp_path: Path, *, n
             kill=process.pid,
         )
         process.wait(timeout=240)
-    finally:
-        kill_group(process)
     assert reached.exists(), "the command ended before it reached the point"
     assert process.returncode == -9
     control.release(tool.sandbox.folder, fault)
@@ -77,11 +76,28 @@ def test_killed_while_bytes_move_down(tool: Tool, tmp_path: Path) -> None:
     _finished(tool)
 
 
+@pytest.mark.parametrize("step", ["inspect", "record", "render", "build", "rehearse", "push", "deploy", "prove"])
+def test_killed_in_the_middle_of_a_step(tool: Tool, step: str) -> None:
+    with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json") as process, ending(process):
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "step-started" and event["step"] == step:
+                break
+        else:
+            pytest.fail(f"the step {step} never started")
+        time.sleep(0.05)
+        kill_group(process)
+        process.wait(timeout=30)
+    _finished(tool)
+    leftovers = ["docker", "ps", "--all", "--quiet", "--filter", "label=mlserving-migrate.process"]
+    assert subprocess.run(leftovers, capture_output=True, check=True, text=True).stdout == ""
+
+
 @pytest.mark.parametrize(("method", "path"), [("POST", r"/ai/app$"), ("POST", r"/ai/token$")], ids=["app", "token"])
 def test_killed_when_answered_but_not_journalled(tool: Tool, tmp_path: Path, method: str, path: str) -> None:
     reached = tmp_path / "reached"
-    process = tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json")
-    try:
+    with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json") as process, ending(process):
         fault = control.fail(
             tool.sandbox.folder, "hold", method=method, path_regex=path, point="before", touch=str(reached), seconds=60
         )
@@ -103,13 +119,12 @@ def test_killed_when_answered_but_not_journalled(tool: Tool, tmp_path: Path, met
         process.wait(timeout=30)
         lock.execute("ROLLBACK")
         lock.close()
-    finally:
-        kill_group(process)
     _finished(tool)
 
 
-def _wait_for(path: Path, process: "object") -> None:
+def _wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
     deadline = time.monotonic() + 200
     while not path.exists():
+        assert process.poll() is None, "the command ended before it reached the point"
         assert time.monotonic() < deadline
         time.sleep(0.05)
