@@ -143,7 +143,7 @@ def _credential_error(refusal: Refusal) -> MigrateError:
             refusal,
             "not-granted",
             f"The credentials lack the right {actions}",
-            f"Allow {actions} in the IAM policy of this identity, or `{refusal.call}` in the rules of the consumer key.",
+            f"Allow {actions} in the IAM policy of the identity, or `{refusal.call}` in the consumer key's rules.",
         )
     if "not been granted" in lower or "not granted" in lower or word == "NOT_GRANTED_CALL":
         return _error(

@@ -53,6 +53,14 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     control.stop(tmp_path / "sandbox")
 
 
+@pytest.fixture
+def pushed(engine: docker.DockerClient, project: Cloud) -> Iterator[tuple[PushedImage, PushedImage]]:
+    one, two = push(engine, project, ("one", "two"))
+    yield one, two
+    for image in (one, two):  # the sandbox pulled them into the same engine
+        engine.images.remove(image.reference, force=True)
+
+
 def push(engine: docker.DockerClient, cloud: Cloud, versions: tuple[str, ...]) -> Iterator[PushedImage]:
     """Images that answer with their version, in the shared registry."""
     connected = connect(os.environ)
@@ -78,8 +86,8 @@ def ask(url: str, token: str) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
-def test_an_app_is_made_called_changed_and_deleted(engine: docker.DockerClient, project: Cloud) -> None:
-    one, two = push(engine, project, ("one", "two"))
+def test_an_app_is_made_called_changed_and_deleted(project: Cloud, pushed: tuple[PushedImage, PushedImage]) -> None:
+    one, two = pushed
     plan = AppPlan(
         name="life",
         region="GRA",
