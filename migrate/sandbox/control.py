@@ -25,7 +25,7 @@ from migrate.sandbox.requestlog import Line, read_log
 from migrate.sandbox.settings import ADMIN_HEADER, FAILED, Folder, Options, Settings, make_identity
 
 _START_SECONDS: Final = 600.0  # the first start may fetch the old endpoints' environment
-_STOP_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 90.0
 _CALL_SECONDS: Final = 60.0
 
 
