@@ -68,8 +68,17 @@ class Board:
 
     def __call__(self, event: Event) -> None:
         """Takes an event in; the next refresh shows it."""
+        if isinstance(event, Notice):
+            # Not under our lock: printing takes the console's, under which a refresh waits for ours.
+            self._tell(event)
+            return
         with self._turn:
             self._take(event)
+
+    def _tell(self, notice: Notice) -> None:
+        who = "" if notice.model is None else f"{printable(notice.model, 40)}: "
+        style = "yellow" if notice.level == "warning" else ""
+        self._live.console.print(Text(redact(who + printable(notice.text, 400)), style=style))
 
     def _take(self, event: Event) -> None:
         match event:
@@ -93,10 +102,6 @@ class Board:
             case ModelFinished():
                 row = self._row(event.outcome.model)
                 row.outcome, row.ended = event.outcome, time.monotonic()
-            case Notice():
-                who = "" if event.model is None else f"{printable(event.model, 40)}: "
-                style = "yellow" if event.level == "warning" else ""
-                self._live.console.print(Text(redact(who + printable(event.text, 400)), style=style))
             case _:
                 pass
 
