@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 GOLDEN ?= ../shared/golden
 
-.PHONY: help setup demo test check format conformance clean
+.PHONY: help setup demo test check format conformance conformance-onnx fuzz bench-server clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -30,6 +30,15 @@ format: .venv  ## write the format
 
 conformance: .venv  ## every golden vector against a running server, GOLDEN=folder
 	@$(PYTHON) scripts/conformance.py $(GOLDEN)
+
+conformance-onnx: .venv  ## the onnx package's own test models through a running server
+	@$(PYTHON) scripts/conformance_onnx.py $(ARGS)
+
+fuzz: .venv  ## generated requests against a running server for some minutes, ARGS="--minutes 60 --seed 7"
+	@$(PYTHON) scripts/fuzz_server.py $(ARGS)
+
+bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, an echo; ARGS=--quick
+	@$(PYTHON) -m benchmarks.server $(ARGS)
 
 .venv:
 	@scripts/setup --environment-only

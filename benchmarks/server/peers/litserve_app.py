@@ -6,6 +6,7 @@ import sys
 import litserve
 import numpy as np
 import onnxruntime
+from fastapi import Request
 from PIL import Image
 
 
@@ -19,7 +20,7 @@ class Api(litserve.LitAPI):
         options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(os.environ["MODEL"], options, providers=["CPUExecutionProvider"])
 
-    def decode_request(self, request: dict) -> np.ndarray:
+    def decode_request(self, request: Request) -> np.ndarray:
         """JSON's nested lists, or the file of a form."""
         if "picture" in request:
             pixels = np.asarray(Image.open(request["picture"].file))
