@@ -1,0 +1,70 @@
+"""The built wheel: what it holds, and that it exports from an empty environment outside the checkout."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import uv
+
+from migrate.images.uv_settings import uv_environment
+from tests.images.conftest import IRIS
+
+CHECKOUT = Path(__file__).parents[2]
+PROGRAM = """
+import hashlib, sys
+from pathlib import Path
+from migrate.core.values import Artifact, ArtifactFile, Inspection, ModelRecord
+from migrate.images.export import export
+from migrate.images.render import ModelToRender
+path, out, store = map(Path, sys.argv[1:])
+digest = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+size = path.stat().st_size
+artifact = Artifact(folder=str(path.parent), files=(ArtifactFile(path=path.name, size=size, digest=digest),),
+                    size=size, digest=digest)
+model = ModelToRender(record=ModelRecord(id="iris", source="x"), artifact=artifact,
+                      inspection=Inspection(format="onnx", runtime="onnx", verdict="ready"))
+print(export([model], out, store=store, progress_text=lambda text: None).digest)
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(CHECKOUT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+def test_templates_and_sample_models_are_in_it(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for folder, inside in (("dockerfile_templates", "dockerfile_templates"), ("examples/models", "sandbox/models")):
+        here = {path.relative_to(CHECKOUT / folder) for path in (CHECKOUT / folder).rglob("*") if path.is_file()}
+        assert here
+        assert {f"migrate/{inside}/{path.as_posix()}" for path in here} <= names
+    assert not any(name.startswith(("tests/", ".ci/")) for name in names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_it_exports_from_an_empty_environment(wheel: Path, store: Path, tmp_path: Path) -> None:
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **uv_environment(os.environ)}
+    environ |= {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_", "XDG_"))}
+    uv_environ = {**os.environ, **environ, "HOME": os.environ.get("HOME", str(tmp_path))}
+    subprocess.run([uv.find_uv_bin(), "venv", "-q", "-p", sys.executable, "env"], cwd=tmp_path, check=True)
+    install = [uv.find_uv_bin(), "pip", "install", "-q", "-p", "env/bin/python", str(wheel)]
+    subprocess.run(install, cwd=tmp_path, env=uv_environ, check=True, capture_output=True)
+    arguments = [str(IRIS), str(tmp_path / "out"), str(store)]
+    done = subprocess.run(
+        ["env/bin/python", "-W", "error", "-c", PROGRAM, *arguments],
+        cwd=tmp_path,
+        env=environ,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("sha256:")
+    assert (tmp_path / "out/layer-server/opt/migrate/server/migrate/server/__main__.py").is_file()
