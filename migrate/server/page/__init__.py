@@ -74,14 +74,16 @@ def _names(fields: Iterable[Field]) -> str:
 
 def _table(role: str, fields: Iterable[Field]) -> str:
     rows = []
+    fields = tuple(fields)
+    some = any(field.fields for field in fields)
     for field in fields:
         shape = "" if field.shape is None else f"[{', '.join('?' if dim == -1 else str(dim) for dim in field.shape)}]"
         columns = ", ".join(f"<code>{escape(index.name)}</code>" for index in field.fields)
         rows.append(
             f"<tr><td><code>{escape(field.name)}</code></td><td>{escape(field.type)}</td>"
-            f"<td>{shape}</td><td>{columns}</td></tr>"
+            f"<td>{shape}</td>{f'<td>{columns}</td>' if some else ''}</tr>"
         )
-    head = f"<tr><th>{role}</th><th>Type</th><th>Shape</th><th>Columns</th></tr>"
+    head = f"<tr><th>{role}</th><th>Type</th><th>Shape</th>{'<th>Columns</th>' if some else ''}</tr>"
     return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 

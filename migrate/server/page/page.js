@@ -13,10 +13,25 @@ function show(response, text, milliseconds) {
     return;
   }
   byId("answer").classList.toggle("bad", !response.ok);
+  byId("answer").textContent = readable(text);
+}
+
+// One name a line, its value compact; numbers as they stand in the text, for 1.0 is not 1 to everybody.
+function readable(text) {
   try {
-    byId("answer").textContent = JSON.stringify(JSON.parse(text), null, 2);
+    const names = Object.keys(JSON.parse(text));
+    let rest = text.slice(1, -1);
+    const lines = [];
+    for (const [place, name] of names.entries()) {
+      const next = names[place + 1];
+      const end = next === undefined ? rest.length : rest.indexOf(`,${JSON.stringify(next)}:`);
+      if (end < 0) return text;
+      lines.push(`  ${rest.slice(0, end)}`.replace(`${JSON.stringify(name)}:`, `${JSON.stringify(name)}: `));
+      rest = rest.slice(end + 1);
+    }
+    return `{\n${lines.join(",\n")}\n}`;
   } catch {
-    byId("answer").textContent = text;
+    return text;
   }
 }
 

@@ -1,0 +1,84 @@
+"""``scripts/conformance.py``: the golden vectors, and that it can tell a miss from a pass."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server import models
+
+CHECKOUT = Path(__file__).parents[2]
+GOLDEN = CHECKOUT.parent / "shared" / "golden"
+RULES_WITHOUT_A_RUNTIME = {"flow[0]", "validator[0]"}
+
+
+def conformance(golden: Path) -> tuple[int, dict[str, str], str]:
+    """The exit code, the outcome of each line, and everything that was printed."""
+    done = subprocess.run(
+        [sys.executable, str(CHECKOUT / "scripts" / "conformance.py"), str(golden)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("  ")]
+    return done.returncode, {line[1]: line[0] for line in lines if line[0] in {"pass", "fail", "missing"}}, done.stdout
+
+
+def golden_of(folder: Path, *cases: dict[str, Any]) -> Path:
+    """A golden folder with the linear model."""
+    made = models.linear(folder / "made")
+    (folder / "_models" / "linear").mkdir(parents=True)
+    (made / "files" / "model.onnx").rename(folder / "_models" / "linear" / "model.onnx")
+    (folder / "request.json").write_text('{"x": [1, 2, 2]}')
+    request = {"method": "POST", "path": "/eval", "headers": {"Content-Type": "application/json"}}
+    entries = [
+        {"case": f"case{number}", "model_dir": "_models/linear", "request": {**request, "body_file": "request.json"}}
+        | {"expect": {"status": 200, **case}}
+        for number, case in enumerate(cases)
+    ]
+    (folder / "index.json").write_text(json.dumps(entries))
+    return folder
+
+
+@pytest.mark.skipif(not GOLDEN.exists(), reason="the golden folder of the old runtime is not beside this checkout")
+def test_every_golden_case_of_a_runtime_that_exists_passes() -> None:
+    code, outcomes, text = conformance(GOLDEN)
+    cases = {case["case"]: case["model_dir"] for case in json.loads((GOLDEN / "index.json").read_text())}
+    assert "fail" not in outcomes.values(), text
+    for name, folder in cases.items():
+        # Those of mnist run a second time against the twin, whose lines come last.
+        expected = "pass" if "onnx" in folder or name.startswith("mnist") else "missing"
+        if name != "mnist_it_eval7_png":
+            assert outcomes[name] == expected, text
+    rules = {name: outcome for name, outcome in outcomes.items() if name not in cases}
+    absent = {name for name, outcome in rules.items() if outcome == "missing"}
+    assert absent - {"image_to_tensor[3]"} == RULES_WITHOUT_A_RUNTIME
+    assert code == 1
+
+
+def test_passes_and_misses_are_told_apart(tmp_path: Path) -> None:
+    same = {"label": 1, "scores": [2.0, 3.0]}
+    golden = golden_of(
+        tmp_path,
+        {"json": same, "headers": {"Content-Type": "application/json;charset=utf-8"}},
+        {"assert": [{"path": "scores[1]", "value": 3.001, "tolerance": 0.01}, {"path": "keys", "value": sorted(same)}]},
+        {"json": {**same, "label": 0}},
+        {"headers": {"Content-Type": "text/plain"}},
+        {"assert": [{"path": "scores[0]", "value": 2.1}]},
+        {"assert": [{"path": "label.more", "value": 1}]},
+        {"body_file": "request.json", "compare": "bytes"},
+        {"status": 400},
+    )
+    code, outcomes, text = conformance(golden)
+    assert list(outcomes.values()) == ["pass"] * 2 + ["fail"] * 6, text
+    assert code == 1
+    assert "2 passed, 6 failed, 0 missing" in text
+
+
+def test_all_passing_is_zero(tmp_path: Path) -> None:
+    code, outcomes, _ = conformance(golden_of(tmp_path, {"json": {"label": 1, "scores": [2.0, 3.0]}}))
+    assert (code, list(outcomes.values())) == (0, ["pass"])
