@@ -104,8 +104,8 @@ def _unproven(run: Run, model: str, parity: Parity) -> NeedsYouError:
         return NeedsYouError(
             f"The app answers differently: {first_mismatch(parity)}.",
             code="answers-differ",
-            next_step=f"Do not move clients to it. See every difference with `{look}`; "
-            f"`{run.options.typed.command('undo', '--model', model)}` deletes the app, which is billed until then.",
+            next_step=f"Do not move clients to it. See every difference: {look} - and delete the app, which is billed "
+            f"until then: {run.options.typed.command('undo', '--model', model)}",
         )
     wanted: ProofLevel = run.options.proof
     return NeedsYouError(

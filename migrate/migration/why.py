@@ -12,6 +12,7 @@ from migrate.migration.effects import Effect
 from migrate.migration.journal import Happened, Journal
 from migrate.migration.opening import find_journal
 from migrate.migration.options import Typed
+from migrate.migration.steps.evidence import mismatch_text
 from migrate.migration.subjects import model_subject
 from migrate.migration.workspace import Workspace
 
@@ -125,7 +126,7 @@ def _evidence(journal: Journal, model: str) -> tuple[str, ...]:
     for step, where in (("rehearsal-proof", "in the rehearsal"), ("prove", "on AI Deploy")):
         parity = journal.get(subject, step, Parity)
         if parity is not None:
-            lines += [f"{where}: {mismatch.text}" for mismatch in parity.value.mismatches[:_SHOWN]]
+            lines += [f"{where}: {mismatch_text(mismatch)}" for mismatch in parity.value.mismatches[:_SHOWN]]
     return tuple(lines)
 
 

@@ -1,6 +1,15 @@
 """A failed proof in one sentence."""
 
-from migrate.core.values import Parity
+from migrate.core.text import printable
+from migrate.core.values import Mismatch, Parity
+
+
+def mismatch_text(mismatch: Mismatch) -> str:
+    """One difference: the tensor, where in it, of which sample, and what was said of it."""
+    if not mismatch.tensor or mismatch.text.startswith("/describe"):
+        return f"sample {printable(mismatch.sample)}: {mismatch.text}"
+    index = f" at {list(mismatch.index)}" if mismatch.index else ""
+    return f"tensor {printable(mismatch.tensor)!r}{index} of sample {printable(mismatch.sample)}: {mismatch.text}"
 
 
 def first_mismatch(parity: Parity) -> str:
@@ -8,4 +17,4 @@ def first_mismatch(parity: Parity) -> str:
     if not parity.mismatches:
         return "no sample could be compared"
     more = len(parity.mismatches) - 1
-    return parity.mismatches[0].text + (f" ({more} more difference{'s' if more > 1 else ''})" if more else "")
+    return mismatch_text(parity.mismatches[0]) + (f"; {more} more" if more else "")
