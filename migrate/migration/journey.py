@@ -59,7 +59,7 @@ def move(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Mo
     elif deploy.roll_back(run, unit):
         run.journal.forget(unit.subject, "deploy")
         back: dict[str, MigrateError] = {name: _dragged_back(moved.errors) for name in moved.proofs}
-        back |= {name: _with_former_image(error) for name, error in moved.errors.items()}
+        back |= {name: _with_former_image(run, name, error) for name, error in moved.errors.items()}
         return Moved(moved.app, moved.rehearsal, {}, back)
     if moved.proofs:
         hand_over(run, unit, moved.app)
@@ -127,14 +127,14 @@ def _taken_back(run: Run, unit: Unit, error: NeedsYouError) -> MigrateError:
             query_id=error.query_id or second.query_id,
         )
     run.journal.forget(unit.subject, "deploy")
-    return _with_former_image(error)
+    return _with_former_image(run, unit.models[0], error)
 
 
-def _with_former_image(error: MigrateError) -> NeedsYouError:
+def _with_former_image(run: Run, model: str, error: MigrateError) -> NeedsYouError:
     return NeedsYouError(
         f"{error.what} The app has its former image back.",
         code=error.code,
-        next_step=error.next_step,
+        next_step=f"Clients are served as before. See what happened: {run.options.typed.command('why', model)}",
         query_id=error.query_id,
     )
 
