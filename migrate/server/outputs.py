@@ -6,23 +6,35 @@ from math import prod
 from migrate.server.errors import bad_request
 from migrate.server.java import hash_order
 from migrate.server.model import Field, Model
-from migrate.server.tensors import Array, Tensor, shaped, type_of
+from migrate.server.tensors import DTYPES, Array, Tensor, fits, shaped, type_of
 
 
-def answer_of(model: Model, outputs: Mapping[str, Array]) -> dict[str, Array]:
-    """The answer's tensors: each declared output, or only its indexes where it declares some.
+class AnswerPlan:
+    """How a model's outputs become its answer: each declared output, or only its indexes where it declares some."""
 
-    Raises:
-        migrate.server.errors.HttpError: 400, when an output does not have its declared type, shape or columns.
-    """
-    found: dict[str, Array] = {}
-    for field in model.outputs:
-        data = _declared(field, outputs[field.name])
-        if field.fields:
-            found.update(_columns(field, data))
-        else:
-            found[field.name] = data
-    return {name: found[name] for name in hash_order(found)}
+    def __init__(self, model: Model) -> None:
+        self._fields = model.outputs
+        names = [
+            name
+            for field in model.outputs
+            for name in ([i.name for i in field.fields] if field.fields else [field.name])
+        ]
+        self._order = hash_order(names)
+
+    def answer(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The answer's tensors in the order of its keys.
+
+        Raises:
+            migrate.server.errors.HttpError: 400, when an output does not have its declared type, shape or columns.
+        """
+        found: dict[str, Array] = {}
+        for field in self._fields:
+            data = _declared(field, outputs[field.name])
+            if field.fields:
+                found.update(_columns(field, data))
+            else:
+                found[field.name] = data
+        return {name: found[name] for name in self._order}
 
 
 def raw_answer(tensors: Mapping[str, Array]) -> dict[str, Array]:
@@ -32,10 +44,12 @@ def raw_answer(tensors: Mapping[str, Array]) -> dict[str, Array]:
 
 def _declared(field: Field, data: Array) -> Array:
     shape = field.shape
+    if shape is None or fits(data.shape, shape):
+        if data.dtype == DTYPES[field.type]:
+            return data
+        shape = None
     if shape == () and prod(data.shape) != 1:
         # The file does not say the shape of this output at all.
-        shape = None
-    if shape == data.shape:
         shape = None
     return shaped(Tensor(type_of(data), data), field.type, shape)
 

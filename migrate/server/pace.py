@@ -23,7 +23,7 @@ class Pace:
         self._needed = _FIRST_ROW
 
     def tell(self, seconds: float) -> None:
-        """A call took so long; each slow one makes the next row longer."""
+        """A call took so many seconds of CPU; each slow one makes the next row longer."""
         if seconds < _QUICK_SECONDS:
             if not self.quick:
                 self._row += 1

@@ -1,10 +1,10 @@
 """One model being served: from the body of a request to the tensors of an answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from migrate.server.engines import Engine
 from migrate.server.errors import bad_request
@@ -13,15 +13,14 @@ from migrate.server.layouts import declared_layout
 from migrate.server.limits import Settings
 from migrate.server.model import Field, Model
 from migrate.server.negotiation import JSON_BODY, MediaType
-from migrate.server.outputs import answer_of, raw_answer
+from migrate.server.outputs import AnswerPlan, raw_answer
 from migrate.server.pace import Pace
 from migrate.server.parsing.fast import FastDecoder
 from migrate.server.parsing.json import parse_tensors
 from migrate.server.tensors import Array, Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """What one request to ``/eval`` says; ``accept`` and ``step`` are the headers as sent, or None.
 
     ``keep_dimensions`` asks for an answer with its dimensions of size 1.
@@ -34,14 +33,13 @@ class Call:
     keep_dimensions: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The tensors of an answer, the fields that declare them, and how many rows the model computed for it."""
 
     tensors: Mapping[str, Array]
     simplify: bool
+    fields: Mapping[str, Field]
     batch: int = 0
-    fields: Mapping[str, Field] = field(default_factory=dict)
 
 
 class Served:
@@ -58,6 +56,7 @@ class Served:
         self.describe: Final = msgspec.json.encode(model.describe())
         self._settings = settings
         self._fast = FastDecoder(model) if FastDecoder.applies(model) else None
+        self._plan = AnswerPlan(model)
         self._inputs = {entry.name: entry for entry in model.inputs}
         self._outputs = {entry.name: entry for entry in model.outputs}
         self.pace = Pace()
@@ -95,7 +94,7 @@ class Served:
         if stop == ("output", 0):
             return Answer(raw_answer(outputs), simplify=False, batch=batch, fields=self._outputs)
         simplify = call.step is None and not call.keep_dimensions
-        return Answer(answer_of(self.model, outputs), simplify=simplify, batch=batch, fields=self._outputs)
+        return Answer(self._plan.answer(outputs), simplify, self._outputs, batch)
 
     def _image(self, body: bytes) -> dict[str, Tensor]:
         """The single image of a request."""

@@ -56,6 +56,16 @@ def shape_text(shape: Shape) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
 
 
+def fits(sent: Shape, wanted: Shape) -> bool:
+    """Whether a shape is a declared one already, unknown dimensions being anything."""
+    if len(sent) != len(wanted):
+        return False
+    for have, want in zip(sent, wanted, strict=True):  # noqa: SIM110 - a generator would double the cost of each request
+        if want not in (have, -1):
+            return False
+    return True
+
+
 def resolve_shape(sent: Shape, wanted: Shape) -> Shape:
     """The shape that a sent tensor takes for a declared one.
 
@@ -146,4 +156,4 @@ def roll(data: Array, window: int) -> Array:
 
 def simplified(data: Array) -> Array:
     """The array without its dimensions of size 1."""
-    return data.reshape(tuple(dim for dim in data.shape if dim != 1))
+    return data.reshape([dim for dim in data.shape if dim != 1]) if 1 in data.shape else data

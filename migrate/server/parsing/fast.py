@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from migrate.server.model import Model
-from migrate.server.tensors import DTYPES, Array, resolve_shape
+from migrate.server.tensors import DTYPES, Array, fits, resolve_shape
 
 _LEAVES: Final[dict[str, Any]] = {
     "float": float,
@@ -57,7 +57,7 @@ class FastDecoder:
             array = _array(getattr(parsed, key), field.type)
             if array is None or field.shape is None:
                 return None
-            if array.shape != field.shape:
+            if not fits(array.shape, field.shape):
                 array = array.reshape(resolve_shape(array.shape, field.shape))
             feeds[field.name] = array
         return feeds
