@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from onnx import TensorProto
 
 from migrate.server.errors import PARSE_FAILURE, HttpError
 from migrate.server.inputs import feeds_of
-from migrate.server.model import Field, Model, ModelFileError, read_models
+from migrate.server.model import Field, Index, Model, ModelFileError, read_models
 from migrate.server.parsing.fast import FastDecoder
 from migrate.server.parsing.json import BuildError, build_tensor, parse_tensors
 from migrate.server.tensors import convert, resolve_shape, roll, simplified
@@ -71,6 +71,8 @@ def test_other_encodings_of_unicode(encoding: str) -> None:
         "{'x': 1}",
         '{"x": 1,}',
         '{"x": "\x01"}',
+        '{"x": "\\ud800"}',
+        '{"\\udfff": 1}',
         b"\xff\xfe\x00",
         b'{"x": "\xff"}',
         "[" * 100_000,
@@ -137,10 +139,50 @@ def test_the_quick_way_gives_what_the_exact_way_gives(value: object, kind: int, 
     np.testing.assert_array_equal(quick["x"], exact["x"])
 
 
+TABLE = Model(
+    schema=1,
+    id="",
+    engine="",
+    entry="",
+    inputs=(
+        Field(
+            name="x",
+            type="float",
+            shape=(-1, 3),
+            fields=(Index("a", index=2), Index("b", index=0), Index("c", index=1)),
+        ),
+        Field(name="s", type="string", shape=(-1, 1), fields=(Index("s", index=0),)),
+    ),
+    outputs=(),
+)
+CELLS = st.none() | st.integers(-9, 9) | st.floats(-9, 9) | st.text(max_size=2)
+COLUMNS = st.dictionaries(st.sampled_from([*"abcsx", "other"]), CELLS | st.lists(CELLS, max_size=3))
+
+
+@given(COLUMNS)
+@example({"a": 1, "b": 2, "c": 3, "s": "t"})
+@example({"a": [1, 4], "b": [2, 5], "c": [3, 6], "s": ["t", "u"]})
+def test_the_quick_way_with_columns(columns: dict[str, object]) -> None:
+    body = json.dumps(columns).encode()
+    quick = outcome(lambda: FastDecoder(TABLE).decode(body))
+    exact = outcome(lambda: feeds_of(TABLE, parse_tensors(body, depth_limit=32)))
+    if quick is None:
+        return
+    if isinstance(quick, str) or isinstance(exact, str):
+        assert quick == exact
+        return
+    assert quick["x"].dtype == exact["x"].dtype
+    for name in ("x", "s"):
+        np.testing.assert_array_equal(quick[name], exact[name])
+
+
 def test_the_quick_way_is_taken_by_the_usual_request() -> None:
     decoder = FastDecoder(model_of(TensorProto.FLOAT, [-1, 3]))
     for value in ([1, 2, 3], [[1.5, 2, 3]], [[1, 2, 3], [4, 5, 6]]):
         assert decoder.decode(json.dumps({"x": value}).encode()) is not None
+    found = FastDecoder(TABLE).decode(b'{"a":[1,4],"b":[2,5],"c":[3,6],"s":["t","u"]}')
+    assert found is not None
+    assert found["x"].tolist() == [[2, 3, 1], [5, 6, 4]]
 
 
 @given(st.lists(st.integers(-3, 4), max_size=4).map(tuple), st.lists(st.integers(0, 4), max_size=4).map(tuple))

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
-from migrate.server.model import Model
+from migrate.server.model import Field, Model
 from migrate.server.tensors import DTYPES, Array, fits, resolve_shape
 
 _LEAVES: Final[dict[str, Any]] = {
@@ -28,23 +29,40 @@ _EXTRA_RANK: Final = 1
 
 
 class FastDecoder:
-    """Feeds of a model that takes its tensors by their own names, from a body that is exactly that."""
+    """Feeds of a model from a body that holds its tensors, or the columns of its tensors, and nothing else."""
 
     def __init__(self, model: Model) -> None:
-        self._fields = [(f"t{number}", field) for number, field in enumerate(model.inputs)]
+        ranks: dict[str, int] = {}
+        leaves: dict[str, Any] = {}
+        for field in model.inputs:
+            for name, rank in ((field.name, len(field.shape or ())), *((index.name, 1) for index in field.fields)):
+                ranks[name] = max(rank, ranks.get(name, 0))
+                leaves[name] = _LEAVES[field.type]
+        keys = {name: f"t{number}" for number, name in enumerate(ranks)}
         self._decoder = msgspec.json.Decoder(
             msgspec.defstruct(
                 "Body",
-                [(key, _value_type(field.type, len(field.shape or ()))) for key, field in self._fields],
-                rename={key: field.name for key, field in self._fields},
+                [(keys[name], _value_type(leaves[name], rank) | UnsetType, UNSET) for name, rank in ranks.items()],
+                rename={key: name for name, key in keys.items()},
                 forbid_unknown_fields=True,
             )
         )
+        self._plans = [(keys[field.name], _column_keys(field, keys), field) for field in model.inputs]
 
     @staticmethod
     def applies(model: Model) -> bool:
-        """Whether the model takes tensors as they are: no rolling windows, and types that JSON has."""
-        return model.window == 1 and all(field.type in _LEAVES and field.shape is not None for field in model.inputs)
+        """Whether the model is a plain one: no rolling windows, types that JSON has, and columns that fit."""
+        leaves: dict[str, Any] = {}
+        for field in model.inputs:
+            if field.type not in _LEAVES or field.shape is None:
+                return False
+            places = sorted(_places(field))
+            if places != list(range(len(places))):
+                return False
+            for name in (field.name, *(index.name for index in field.fields)):
+                if leaves.setdefault(name, _LEAVES[field.type]) is not _LEAVES[field.type]:
+                    return False
+        return model.window == 1
 
     def decode(self, body: bytes) -> Mapping[str, Array] | None:
         """The tensors, reshaped and converted; None where the exact parser must look."""
@@ -53,8 +71,11 @@ class FastDecoder:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         feeds = {}
-        for key, field in self._fields:
-            array = _array(getattr(parsed, key), field.type)
+        for key, columns, field in self._plans:
+            value = getattr(parsed, key)
+            if value is UNSET and columns:
+                value = _rows([getattr(parsed, column) for column in columns])
+            array = None if value is UNSET else _array(value, field.type)
             if array is None or field.shape is None:
                 return None
             if not fits(array.shape, field.shape):
@@ -63,8 +84,25 @@ class FastDecoder:
         return feeds
 
 
-def _value_type(kind: str, rank: int) -> Any:
-    leaf: Any = _LEAVES[kind]
+def _places(field: Field) -> list[int]:
+    return [number if index.index is None else index.index for number, index in enumerate(field.fields)]
+
+
+def _column_keys(field: Field, keys: Mapping[str, str]) -> list[str]:
+    """The keys of a field's columns in the order of their places."""
+    placed = sorted(zip(_places(field), field.fields, strict=True), key=lambda pair: pair[0])
+    return [keys[index.name] for _, index in placed]
+
+
+def _rows(columns: list[Any]) -> Any:
+    """The rows of columns that are all scalars, or all vectors of one size; else UNSET."""
+    if any(type(column) is list for column in columns):
+        vectors = all(type(column) is list and len(column) == len(columns[0]) for column in columns)
+        return list(zip(*columns, strict=True)) if vectors else UNSET
+    return UNSET if any(column is UNSET for column in columns) else [columns]
+
+
+def _value_type(leaf: Any, rank: int) -> Any:
     value = leaf
     for _ in range(rank + _EXTRA_RANK):
         value = leaf | GenericAlias(list, (value,))

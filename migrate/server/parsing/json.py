@@ -67,6 +67,13 @@ def load_json(body: bytes) -> Any:
         raise bad_request(PARSE_FAILURE, "nested too deeply") from None
     except ValueError as error:
         raise bad_request(PARSE_FAILURE, f"the body is not JSON: {error}") from error
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError as error:
+        raise bad_request(PARSE_FAILURE, "half of a surrogate pair is no text") from error
+    except OverflowError:
+        # An integer beyond 64 bits: the tensor that holds it is refused, with its name.
+        pass
     return value
 
 
