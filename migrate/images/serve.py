@@ -60,6 +60,8 @@ def serve(
         write_models(models, folder, link=True)
         root = _merged(folder)
         command = [str(python), "-m", "migrate.server", str(root), "--host", host, "--port", str(port)]
+        # The port that platforms scrape is of no use here, and a second server would find it taken.
+        command += ["--metrics-port", "0"]
         environment = {name: value for name, value in environ.items() if not name.startswith(_HIDDEN)}
         environment |= {
             "PYTHONPATH": str(folder / "server"),

@@ -36,11 +36,13 @@ def get(url: str) -> bytes:
     deadline = time.monotonic() + 60
     while True:
         try:
-            return requests.get(url, timeout=5).content
+            answer = requests.get(url, timeout=5)
         except requests.ConnectionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+            answer = None
+        if answer is not None and answer.status_code == 200:  # 503 until it is ready
+            return answer.content
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
