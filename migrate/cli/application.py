@@ -1,7 +1,7 @@
-"""The command line's tree. Importing it is cheap: what a command needs is imported when it runs."""
+"""The command line's tree. Making it is cheap: what a command needs is imported when it runs."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 
@@ -17,79 +17,75 @@ from migrate.cli.status import status
 from migrate.cli.undo import undo
 from migrate.cli.why import why
 
-LOOK: Final = "Look"
-MOVE: Final = "Move"
-LIVE: Final = "Live"
-LEAVE: Final = "Leave"
+COMPLETION: Final = frozenset({"--install-completion", "--show-completion"})
 
 _HELP: Final = """Move models from OVHcloud ML Serving to AI Deploy, and prove that they answer the same.
 
 Try it without an account: migrate demo
 """
+_EPILOG: Final = "migrate --version tells the version; migrate --install-completion teaches your shell the commands."
 
-_EXAMPLE_LIST: Final = "migrate list\nmigrate list my-namespace\nmigrate list models@GRA/2021"
-_EXAMPLE_RUN: Final = "migrate run my-namespace --dry-run\nmigrate run models@GRA --samples ./samples --layout packed"
-_EXAMPLE_EXPORT: Final = "migrate export ./models/iris --out ./context && docker build ./context"
+# Under each heading: the name, the function, what it does, and examples.
+_COMMANDS: Final[dict[str, tuple[tuple[str, Callable[..., Any], str, str], ...]]] = {
+    "Look": (
+        (
+            "list",
+            list_,
+            "What the project has, or a source.",
+            "migrate list\nmigrate list my-namespace\nmigrate list models@GRA/2021",
+        ),
+        ("status", status, "Where things stand.", "migrate status my-namespace"),
+        ("why", why, "What happened to a model, and what to do.", "migrate why my-namespace iris"),
+    ),
+    "Move": (
+        (
+            "run",
+            run,
+            "Move the models of a source to AI Deploy.",
+            "migrate run my-namespace --dry-run\nmigrate run models@GRA --samples ./samples --layout packed",
+        ),
+        ("build", build, "A model folder becomes a local image.", "migrate build ./models/iris --tag iris:1"),
+        (
+            "export",
+            export,
+            "The same as a folder for docker build.",
+            "migrate export ./models/iris --out ./context\ndocker build --platform linux/amd64 -t iris:1 ./context",
+        ),
+    ),
+    "Live": (
+        ("serve", serve, "Serve a model here, without Docker.", "migrate serve ./models/iris --port 8080"),
+        ("demo", demo, "The whole job on a sandbox, in one go.", "migrate demo --keep"),
+    ),
+    "Leave": (("undo", undo, "Delete what this tool made, only that.", "migrate undo my-namespace --model iris"),),
+}
+
+COMMANDS: Final = frozenset({"sandbox", *(entry[0] for entries in _COMMANDS.values() for entry in entries)})
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from migrate import __version__  # noqa: PLC0415
+def command_line(*, completion: bool) -> typer.Typer:
+    """The whole tree.
 
-        typer.echo(f"migrate {__version__}")
-        raise typer.Exit
-
-
-application = typer.Typer(
-    name="migrate",
-    cls=GroupedHelp,
-    help=_HELP,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-@application.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="The version, and nothing else.")
-    ] = False,
-) -> None:
-    """What stands before the command."""
-
-
-def _add(name: str, panel: str, command: Callable[..., Any], short: str, example: str) -> None:
-    application.command(name, cls=WithExample, rich_help_panel=panel, short_help=short, epilog=example)(command)
-
-
-_add(
-    "list",
-    LOOK,
-    list_,
-    "What the project has, or a source.",
-    _EXAMPLE_LIST,
-)
-_add("status", LOOK, status, "Where things stand.", "migrate status my-namespace")
-_add("why", LOOK, why, "What happened to a model, and what to do.", "migrate why my-namespace iris")
-_add(
-    "run",
-    MOVE,
-    run,
-    "Move the models of a source to AI Deploy.",
-    _EXAMPLE_RUN,
-)
-_add("build", MOVE, build, "A model folder becomes a local image.", "migrate build ./models/iris --tag iris:1")
-_add(
-    "export",
-    MOVE,
-    export,
-    "The same as a folder for docker build.",
-    _EXAMPLE_EXPORT,
-)
-_add("serve", LIVE, serve, "Serve a model here, without Docker.", "migrate serve ./models/iris --port 8080")
-_add("demo", LIVE, demo, "The whole job on a sandbox, in one go.", "migrate demo --keep")
-application.add_typer(sandbox, name="sandbox", rich_help_panel=LIVE, short_help="A whole OVHcloud on this machine.")
-_add("undo", LEAVE, undo, "Delete what this tool made, only that.", "migrate undo my-namespace --model iris")
+    Args:
+        completion: Whether the options that set up a shell are there. They, and any other option before the command,
+            make typer import what doubles the time of ``--help``.
+    """
+    application = typer.Typer(
+        name="migrate",
+        cls=GroupedHelp,
+        help=_HELP,
+        epilog=_EPILOG,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        add_completion=completion,
+        pretty_exceptions_enable=False,
+        pretty_exceptions_show_locals=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for panel, commands in _COMMANDS.items():
+        for name, command, short, example in commands:
+            application.command(name, cls=WithExample, rich_help_panel=panel, short_help=short, epilog=example)(command)
+        if panel == "Live":
+            application.add_typer(
+                sandbox, name="sandbox", rich_help_panel=panel, short_help="A whole OVHcloud on this machine."
+            )
+    return application

@@ -5,7 +5,8 @@ import sys
 
 import typer
 
-from migrate.cli.application import application
+from migrate import __version__
+from migrate.cli.application import COMMANDS, COMPLETION, command_line
 from migrate.cli.errors import interrupted, tell
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 
@@ -29,6 +30,11 @@ def run(arguments: list[str]) -> int:
     Returns:
         The exit code (``core.errors.ExitCode``). Programming errors are not caught: Python shows them and ends with 1.
     """
+    if arguments[:1] == ["--version"]:
+        sys.stdout.write(f"migrate {__version__}\n")
+        return int(ExitCode.DONE)
+    completing = "_MIGRATE_COMPLETE" in os.environ or not COMPLETION.isdisjoint(arguments[:1])
+    application = command_line(completion=completing)
     try:
         code = application(args=arguments, prog_name="migrate", standalone_mode=False)
     except MigrateError as error:
@@ -37,8 +43,8 @@ def run(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             sys.stderr.write(error.format_message() + "\n")
             return int(ExitCode.USAGE)
-        words = [word for word in arguments if not word.startswith("-")]
-        helping = f"Type: migrate {words[0]} --help" if words else "Type: migrate --help"
+        named = next((word for word in arguments if word in COMMANDS), None)
+        helping = f"Type: migrate {named} --help" if named else "Type: migrate --help"
         return tell(UsageError(error.format_message(), code="usage", next_step=helping), arguments)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
         return interrupted(error if isinstance(error, Interrupted) else KeyboardInterrupt(), arguments)

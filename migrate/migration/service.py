@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from migrate.core.errors import Interrupted, MigrateError, UsageError
+from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFinished, StepStarted
 from migrate.core.plan import Plan
 from migrate.core.text import printable
@@ -76,7 +76,10 @@ def run_source(
         try:
             result, bugs = _walk(run, confirm)
         except MigrateError as error:
-            journal.end(int(error.exit_code))
+            journal.end(error.exit_code)
+            raise
+        except Interrupted:
+            journal.end(ExitCode.INTERRUPTED)
             raise
         journal.end(result.exit_code)
     if bugs:
