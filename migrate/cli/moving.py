@@ -4,10 +4,10 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from migrate.apps.registries import authorize as open_storage
 from migrate.cli.ask import agree
 from migrate.cli.stopping import stopping
 from migrate.console.final import show_final
@@ -21,6 +21,11 @@ from migrate.migration.cloud import open_cloud
 from migrate.migration.options import RunOptions
 from migrate.migration.service import Ended, plan_source, run_source
 from migrate.migration.workspace import open_workspace
+
+_STORAGE: Final = (
+    "AI Deploy is not authorized in this project. Authorizing it opens the project's object storage to AI Deploy. "
+    "Authorize it now?"
+)
 
 
 def move(
@@ -48,23 +53,17 @@ def move(
             return _dry(plan, as_json=as_json)
 
         def confirm(plan: Plan) -> None:
-            if not plan.created:
+            ask_billing = bool(plan.created) and not yes
+            ask_storage = not plan.authorized and not authorize
+            if not ask_billing and not ask_storage:
                 return
-            if not yes or not plan.authorized:
-                with outlet.aside():
-                    if not as_json and not (yes and authorize):
-                        show_plan(screen(), plan)
-                    if not yes:
-                        agree(plan_sentence(plan), option="--yes", refused="Nothing was made.")
-                    if not plan.authorized and not authorize:
-                        agree(
-                            "AI Deploy is not authorized in this project. Authorizing it opens the project's object "
-                            "storage to AI Deploy. Authorize it now?",
-                            option="--authorize",
-                            refused="AI Deploy is not authorized, so no app can be made. Nothing was made.",
-                        )
-            if not plan.authorized:
-                open_storage(cloud)
+            with outlet.aside():
+                if not as_json:
+                    show_plan(screen(), plan)
+                if ask_billing:
+                    agree(plan_sentence(plan), option="--yes", refused="Nothing was made.")
+                if ask_storage:
+                    agree(_STORAGE, option="--authorize", refused="Without it no app can be made. Nothing was made.")
 
         bugs: list[BaseException] = []
         with outlet:

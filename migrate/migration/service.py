@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from migrate.apps.registries import authorize
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFinished, StepStarted
 from migrate.core.plan import Plan
@@ -30,7 +31,7 @@ from migrate.sources.listing import list_models
 from migrate.sources.reference import SourceRef, parse_source
 
 Confirm = Callable[[Plan], None]
-"""Shows a plan and asks; returns when the person agrees, and raises otherwise."""
+"""Shows a plan and asks, apart for the authorization; returns when the person agrees, and raises otherwise."""
 
 
 class Ended(Exception):  # noqa: N818 - carries a result past the terminal's cleaning up
@@ -207,7 +208,10 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
     runner = Runner(run)
     settled, groups = _sort(run, runner)
     if groups:
-        confirm(make_plan(run, groups, settled))
+        plan = make_plan(run, groups, settled)
+        confirm(plan)
+        if not plan.authorized:
+            _authorize(run)
     run.emit(RunStarted(source=run.listing.source, models=tuple(record.id for record in run.listing.models)))
     delete_proof_tokens(run.cloud, run.journal.effects)  # of runs that were killed
     for outcome in settled:
@@ -223,6 +227,15 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
     ordered = tuple(found[record.id] for record in run.listing.models if record.id in found)
     code = outcomes.exit_code(ordered, interrupted=interrupted)
     return make_result(run, ordered, code), runner.bugs
+
+
+def _authorize(run: Run) -> None:
+    """Lets AI Deploy into the project; journalled, though OVHcloud has no call that takes it back."""
+    effects = run.journal.effects
+    known = effects.find("authorization", run.cloud.project)
+    effect = known or effects.intend("authorization", run.cloud.project, {}, unit=run.cloud.project)
+    authorize(run.cloud)
+    effects.done(effect, run.cloud.project)
 
 
 def _clean(run: Run) -> None:
