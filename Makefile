@@ -6,7 +6,7 @@ GOLDEN ?= ../shared/golden
 .PHONY: help setup demo test check format conformance conformance-onnx fuzz bench-server clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
 
 setup:  ## environment, container engine, registry and base image; quick the second time
 	@scripts/setup
