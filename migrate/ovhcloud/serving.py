@@ -13,11 +13,11 @@ class Namespace(Struct, frozen=True, rename="camel"):
     region: str = ""
     container: str = ""
     container_id: str = ""
-    description: str = ""
-    url: str = ""
-    hub_url: str = ""
-    cluster_id: str = ""
-    created_at: str = ""
+    description: str | None = None
+    url: str | None = None
+    hub_url: str | None = None
+    cluster_id: str | None = None
+    created_at: str | None = None
 
 
 class AutoscalingSpec(Struct, frozen=True, rename="camel"):

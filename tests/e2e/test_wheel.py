@@ -46,7 +46,7 @@ def test_the_wheel_exports_a_context_that_builds_without_a_network(installed: Pa
     tag = "migrate-test-export:iris"
     try:
         subprocess.run(
-            ["docker", "build", "--network", "none", "--tag", tag, "."],
+            ["docker", "build", "--network", "none", "--build-arg", f"BASE={_base()}", "--tag", tag, "."],
             check=True,
             cwd=out,
             capture_output=True,
@@ -76,6 +76,15 @@ def test_the_wheel_exports_a_context_that_builds_without_a_network(installed: Pa
         assert json.loads(answer)["output_label"] == 0
     finally:
         subprocess.run(["docker", "rmi", tag], check=False, capture_output=True)
+
+
+def _base() -> str:
+    """The base image that the set-up pulled, or bootstrapped where pulling is impossible."""
+    listed = subprocess.run(
+        ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"], capture_output=True, check=True, text=True
+    )
+    known = [line for line in listed.stdout.splitlines() if line.startswith(("python:3.11-slim", "migrate-base:"))]
+    return max(known)
 
 
 def test_the_wheel_runs_the_demo(installed: Path, tmp_path: Path) -> None:
