@@ -11,7 +11,7 @@ import jinja2.sandbox
 from msgspec import Struct
 
 from migrate.images.base import check_reference
-from migrate.images.templates import Template
+from migrate.images.templates import Template, templates_folder
 
 Stage = Literal["runtime", "model", "both"]
 
@@ -53,7 +53,10 @@ def dockerfile(template: Template, values: Values) -> str:
         message = f"not a version: {values.tool_version!r}"
         raise ValueError(message)
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+        loader=jinja2.FileSystemLoader(templates_folder()),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
     )
     return environment.from_string(template.dockerfile.read_text(encoding="utf-8")).render(
         stage=values.stage,

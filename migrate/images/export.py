@@ -86,7 +86,7 @@ def export(
     python = base.python if base is not None else PUBLIC_PYTHON
     reference = check_reference(base.reference) if base is not None else PUBLIC_BASE
     packages = wheels.vendor(
-        template.lock,
+        template.locks,
         python=python,
         store=store,
         progress_text=progress_text,

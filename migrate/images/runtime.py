@@ -31,7 +31,7 @@ def ensure_runtime(
 
     Args:
         engine: Where it must be.
-        runtime: The name of a folder in dockerfile_templates.
+        runtime: The name of a folder in dockerfile_templates, or several joined by ``+``.
         base: A configured base image, or None.
         store: The content store (wheels, locks).
         progress_text: Told what is done when it takes long.
@@ -43,7 +43,7 @@ def ensure_runtime(
     template = template_of(runtime)
     located = locate_base(engine, base, progress_text)
     key = digest_of(_RECIPE, PLATFORM, located.image_id, template.digest, server_code.server_digest())
-    reference = f"migrate-runtime-{runtime}:{key[:16]}"
+    reference = f"migrate-runtime-{runtime.replace('+', '.')}:{key[:16]}"
     if engine.image(reference) is None:
         with exclusive(store / "locks" / f"runtime-{key[:16]}"):
             if engine.image(reference) is None:
@@ -72,7 +72,7 @@ def build_runtime(
 ) -> Image:
     """Build the runtime's image under a given tag."""
     packages = wheels.vendor(
-        template.lock,
+        template.locks,
         python=base.python,
         store=store,
         progress_text=progress_text,

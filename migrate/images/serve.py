@@ -6,7 +6,6 @@ tool's do not reach it. The packages are the image's: the runtime's lock, instal
 
 from __future__ import annotations
 
-import hashlib
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from migrate.images.disk import disk_errors, scratch_folder
 from migrate.images.locks import exclusive
 from migrate.images.render import IMAGE_PATH, ModelToRender, write_models
 from migrate.images.templates import template_of
-from migrate.images.wheels import uv_install
+from migrate.images.wheels import digest_of_file, uv_install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,8 +79,8 @@ def ensure_environment(runtime: str, *, store: Path, progress_text: Callable[[st
     """
     import uv  # noqa: PLC0415 - looks for its program when imported
 
-    lock = template_of(runtime).lock
-    digest = digest_of(hashlib.sha256(lock.read_bytes()).hexdigest(), sys.version, sys.base_prefix, str(store))[:40]
+    locks = template_of(runtime).locks
+    digest = digest_of(*map(digest_of_file, locks), sys.version, sys.base_prefix, str(store))[:40]
     made = store / "environments" / digest
     python = made / "bin/python"
     if python.exists():
@@ -99,7 +98,7 @@ def ensure_environment(runtime: str, *, store: Path, progress_text: Callable[[st
                 code="wheels-failed",
                 next_step="Run the command again.",
             )
-        uv_install(lock, ["--python", str(making / "bin/python")])
+        uv_install(locks, ["--python", str(making / "bin/python")])
         made.parent.mkdir(parents=True, exist_ok=True)
         making.rename(made)
     return python

@@ -34,7 +34,7 @@ _DROPPED: Final = ("uv_cache.json", "direct_url.json", "REQUESTED", "INSTALLER")
 
 
 def vendor(
-    lock: Path,
+    locks: Sequence[Path],
     *,
     python: str,
     store: Path,
@@ -42,10 +42,10 @@ def vendor(
     engine: Engine | None = None,
     base: str | None = None,
 ) -> Path:
-    """The folder with the lock's packages and their byte-code, made once per lock and Python.
+    """The folder with the locks' packages and their byte-code, made once per set of locks and Python.
 
     Args:
-        lock: A requirements file with hashes.
+        locks: Requirements files with hashes, which agree on the versions of what they share.
         python: The image's Python, major.minor.
         store: The content store; the result is ``store/wheels/<digest>``.
         progress_text: Told what is done when it takes long.
@@ -55,7 +55,7 @@ def vendor(
     Raises:
         LocalError: A package cannot be had or does not match its hash (code ``wheels-failed``), or the disk is full.
     """
-    digest = digest_of(_RECIPE, hashlib.sha256(lock.read_bytes()).hexdigest(), python, UV_PLATFORM)[:40]
+    digest = digest_of(_RECIPE, *map(digest_of_file, locks), python, UV_PLATFORM)[:40]
     made = store / "wheels" / digest
     if made.is_dir():
         return made
@@ -64,7 +64,7 @@ def vendor(
             return made
         progress_text("fetching the wheels of the runtime")
         with disk_errors(), scratch_folder(store, "wheels-") as folder:
-            uv_install(lock, ["--target", str(folder), "--python-platform", UV_PLATFORM, "--python-version", python])
+            uv_install(locks, ["--target", str(folder), "--python-platform", UV_PLATFORM, "--python-version", python])
             _drop_of_installer(folder)
             progress_text("compiling the runtime's packages")
             compile_folder(folder, IMAGE_PATH, python=python, engine=engine, base=base)
@@ -73,8 +73,13 @@ def vendor(
     return made
 
 
-def uv_install(lock: Path, arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
-    """``uv pip install`` of a hashed lock: wheels only, nothing but what the lock names, nothing linked to the cache.
+def digest_of_file(lock: Path) -> str:
+    """The SHA-256 of a lock, in hex."""
+    return hashlib.sha256(lock.read_bytes()).hexdigest()
+
+
+def uv_install(locks: Sequence[Path], arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
+    """``uv pip install`` of hashed locks: wheels only, nothing but what they name, nothing linked to the cache.
 
     Raises:
         LocalError: What uv said, in short (code ``wheels-failed`` or ``disk-full``).
@@ -82,7 +87,8 @@ def uv_install(lock: Path, arguments: Sequence[str], environ: Mapping[str, str] 
     import uv  # noqa: PLC0415 - looks for its program when imported
 
     command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-    command += ["--only-binary", ":all:", "--link-mode", "copy", "-r", str(lock.resolve()), *arguments]
+    command += ["--only-binary", ":all:", "--link-mode", "copy", *arguments]
+    command += [part for lock in locks for part in ("-r", str(lock.resolve()))]
     environment = {**environ, **uv_environment(environ)}
     environment.pop("VIRTUAL_ENV", None)
     # uv's user and system configuration count (an index of a closed network); that of some project here does not.

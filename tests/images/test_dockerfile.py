@@ -67,7 +67,7 @@ def test_a_misspelt_name_in_a_template_is_an_error_not_an_empty_text(tmp_path_fa
     template = template_of("onnx")
     broken = tmp_path_factory.mktemp("t") / "Dockerfile.j2"
     broken.write_text("FROM {{ bass }}\n")
-    changed = type(template)(runtime="onnx", dockerfile=broken, lock=template.lock, digest=template.digest)
+    changed = type(template)(runtime="onnx", dockerfile=broken, locks=template.locks, digest=template.digest)
     with pytest.raises(jinja2.UndefinedError):
         dockerfile(changed, Values(stage="runtime", tool_version="1.0", base="b:1"))
 

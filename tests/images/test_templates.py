@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 import migrate
+from migrate.core.errors import UsageError
 from migrate.images import templates
 from migrate.images.templates import runtimes, template_of, templates_folder
 
@@ -15,7 +16,7 @@ def test_a_runtime_has_its_three_files(runtime: str) -> None:
 
 @pytest.mark.parametrize("runtime", runtimes())
 def test_every_line_of_a_lock_has_a_hash_and_none_names_a_host(runtime: str) -> None:
-    text = template_of(runtime).lock.read_text()
+    text = template_of(runtime).locks[0].read_text()
     packages = [block for block in text.replace("\\\n", " ").splitlines() if block.strip()]
     assert packages
     assert all("==" in block and "--hash=sha256:" in block for block in packages)
@@ -43,3 +44,23 @@ def test_the_digest_covers_template_and_lock(tmp_path: Path, monkeypatch: pytest
         folder.joinpath("requirements.lock").write_text(lock)
         digests.add(template_of("onnx").digest)
     assert len(digests) == 4
+
+
+def test_several_runtimes_have_the_locks_of_each() -> None:
+    joined = template_of("onnx+tokenizers")
+    assert joined.locks == (*template_of("onnx").locks, *template_of("tokenizers").locks)
+    assert joined.dockerfile.name == templates.SHARED
+    for wrong in ("tokenizers+onnx", "onnx+onnx", "onnx+", "onnx+nothing"):
+        with pytest.raises(UsageError):
+            template_of(wrong)
+
+
+def test_locks_pin_the_same_version_of_what_they_share() -> None:
+    pins: dict[str, set[str]] = {}
+    for runtime in runtimes():
+        for line in template_of(runtime).locks[0].read_text().splitlines():
+            if "==" in line:
+                name, _, rest = line.removesuffix("\\").strip().partition("==")
+                version, _, marker = rest.partition(";")
+                pins.setdefault(f"{name};{marker.strip()}", set()).add(version.strip())
+    assert {name: versions for name, versions in pins.items() if len(versions) > 1} == {}

@@ -34,7 +34,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_two_stores_get_the_same_files(lock: Path, tmp_path: Path) -> None:
     made = [
-        wheels.vendor(lock, python="3.11", store=tmp_path / name, progress_text=silent) for name in ("one", "another")
+        wheels.vendor([lock], python="3.11", store=tmp_path / name, progress_text=silent) for name in ("one", "another")
     ]
     first, second = map(contents, made)
     assert first == second
@@ -48,9 +48,9 @@ def test_two_stores_get_the_same_files(lock: Path, tmp_path: Path) -> None:
 
 def test_the_second_time_nothing_is_done(lock: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    folder = wheels.vendor(lock, python="3.11", store=tmp_path, progress_text=said.append)
+    folder = wheels.vendor([lock], python="3.11", store=tmp_path, progress_text=said.append)
     assert len(said) == 2
-    assert wheels.vendor(lock, python="3.11", store=tmp_path, progress_text=said.append) == folder
+    assert wheels.vendor([lock], python="3.11", store=tmp_path, progress_text=said.append) == folder
     assert len(said) == 2
     assert list((tmp_path / "partial").iterdir()) == []
 
@@ -59,7 +59,7 @@ def test_one_maker_at_a_time(lock: Path, tmp_path: Path) -> None:
     said: list[str] = []
 
     def make() -> None:
-        wheels.vendor(lock, python="3.11", store=tmp_path, progress_text=said.append)
+        wheels.vendor([lock], python="3.11", store=tmp_path, progress_text=said.append)
 
     threads = [threading.Thread(target=make) for _ in range(4)]
     for thread in threads:
@@ -70,14 +70,14 @@ def test_one_maker_at_a_time(lock: Path, tmp_path: Path) -> None:
 
 
 def test_the_users_cache_of_uv_is_left_as_it_is(lock: Path, tmp_path: Path) -> None:
-    folder = wheels.vendor(lock, python="3.11", store=tmp_path, progress_text=silent)
+    folder = wheels.vendor([lock], python="3.11", store=tmp_path, progress_text=silent)
     assert all(path.stat().st_nlink == 1 for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_wheel_that_is_not_the_locked_one_is_refused(lock: Path, tmp_path: Path) -> None:
     lock.write_text(SMALL.replace("63cf8b", "000000"))
     with pytest.raises(LocalError) as error:
-        wheels.vendor(lock, python="3.11", store=tmp_path, progress_text=silent)
+        wheels.vendor([lock], python="3.11", store=tmp_path, progress_text=silent)
     assert error.value.code == "wheels-failed"
     assert "\n" not in error.value.what
     assert list((tmp_path / "partial").iterdir()) == []
@@ -88,7 +88,7 @@ def test_no_index_is_one_sentence(lock: Path, tmp_path: Path) -> None:
     environ = {**os.environ, "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_CACHE_DIR": str(tmp_path / "cache")}
     environ |= {"UV_HTTP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
     with pytest.raises(LocalError) as error:
-        wheels.uv_install(lock, ["--target", str(tmp_path / "t"), "--python-version", "3.11"], environ)
+        wheels.uv_install([lock], ["--target", str(tmp_path / "t"), "--python-version", "3.11"], environ)
     assert error.value.code == "wheels-failed"
 
 
@@ -97,7 +97,7 @@ def test_no_index_is_one_sentence(lock: Path, tmp_path: Path) -> None:
 def test_a_runtimes_lock_resolves_for_both_machines(runtime: str, platform: str, tmp_path: Path) -> None:
     command = [uv.find_uv_bin(), "pip", "install", "--dry-run", "--quiet", "--no-deps", "--require-hashes"]
     command += ["--only-binary", ":all:", "--python-platform", platform, "--python-version", "3.11"]
-    command += ["--target", str(tmp_path), "-r", str(template_of(runtime).lock)]
+    command += ["--target", str(tmp_path), "-r", str(template_of(runtime).locks[0])]
     environ = {**os.environ, **uv_environment(os.environ)}
     subprocess.run(command, env=environ, check=True, capture_output=True)
 
