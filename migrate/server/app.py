@@ -1,20 +1,26 @@
 """The ASGI application: finds the route, keeps the order of checks, counts, logs, and never lets an error escape."""
 
 import logging
-import os
 from time import perf_counter
-from typing import Final
 
 from migrate.server.access import check_token
 from migrate.server.errors import HttpError
-from migrate.server.http import ClientGoneError, Headers, Receive, Request, Response, Scope, Send, error_response
+from migrate.server.http import (
+    ClientGoneError,
+    Headers,
+    Receive,
+    Request,
+    RequestIds,
+    Response,
+    Scope,
+    Send,
+    error_response,
+)
 from migrate.server.limits import Settings
 from migrate.server.logs import LOGGER, log
 from migrate.server.metrics import Metrics
 from migrate.server.routes import Route, Router
 from migrate.server.status import Phase, Status
-
-_REQUEST_ID_LIMIT: Final = 128
 
 
 class App:
@@ -25,8 +31,7 @@ class App:
         self._settings = settings
         self._status = status
         self._metrics = metrics
-        self._prefix = os.urandom(6).hex()
-        self._number = 0
+        self.ids = RequestIds()
         self._log_all = settings.access_log == "all"
         self._log_errors = settings.access_log != "none"
 
@@ -34,7 +39,7 @@ class App:
         """Answer one request."""
         start = perf_counter()
         request = Request(scope, receive)
-        request.id = self._request_id(request)
+        request.id = self.ids.of(request.headers.get(b"x-request-id"))
         route = self.router.find(scope["raw_path"])
         try:
             response = await self._answer(request, route)
@@ -74,13 +79,6 @@ class App:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
-
-    def _request_id(self, request: Request) -> bytes:
-        given = request.headers.get(b"x-request-id")
-        if given and len(given) <= _REQUEST_ID_LIMIT and given.isascii() and given.decode().isprintable():
-            return given
-        self._number += 1
-        return b"%b-%x" % (self._prefix.encode(), self._number)
 
     def _log(self, request: Request, response: Response, detail: str, **fields: object) -> None:
         level = logging.ERROR if response.status >= 500 else logging.INFO

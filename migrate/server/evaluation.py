@@ -14,10 +14,8 @@ from migrate.server.metrics import Metrics
 from migrate.server.negotiation import JSON_BODY, PRODUCED, accepted, answer_type, content_type_of
 from migrate.server.pace import Pace
 from migrate.server.rendering.answer import render_answer
-from migrate.server.served import Call, Served
+from migrate.server.served import SMALL_BYTES, Call, Served
 
-# Larger bodies are always read in a thread, however quick the model.
-SMALL_BYTES: Final = 32 * 1024
 _YES: Final = frozenset({b"1", b"true", b"yes"})
 
 

@@ -1,5 +1,6 @@
 """Requests and responses between ASGI and the routes."""
 
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -11,6 +12,22 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 JSON: Final = b"application/json"
+_REQUEST_ID_LIMIT: Final = 128
+
+
+class RequestIds:
+    """The ids of requests: the caller's own where it sends a usable one, else one of this process."""
+
+    def __init__(self) -> None:
+        self._prefix = os.urandom(6).hex().encode()
+        self._number = 0
+
+    def of(self, given: bytes | None) -> bytes:
+        """The id of a request whose ``X-Request-ID`` is ``given``."""
+        if given and len(given) <= _REQUEST_ID_LIMIT and given.isascii() and given.decode().isprintable():
+            return given
+        self._number += 1
+        return b"%b-%x" % (self._prefix, self._number)
 
 
 class ClientGoneError(Exception):

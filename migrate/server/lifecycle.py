@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from types import FrameType
 from typing import Any, Final
+from urllib.parse import quote
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -19,6 +20,7 @@ from uvicorn.server import ServerState
 from migrate.server.app import App
 from migrate.server.engines import ContradictionError, load
 from migrate.server.evaluation import Admission
+from migrate.server.express import Lane
 from migrate.server.http import Receive, Request, Response, Scope, Send
 from migrate.server.limits import Settings
 from migrate.server.logs import LOGGER, log
@@ -56,7 +58,9 @@ class Server(uvicorn.Server):
         add_process_routes(self.router, self.status, self.metrics)
         add_v2_health(self.router, self.status)
         app = App(settings, self.status, self.metrics, self.router)
-        super().__init__(_config(app, settings))
+        self._app = app
+        self._lanes: dict[bytes, Lane] = {}
+        super().__init__(_config(app, settings, self._lanes))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen at once, so that ``/health/live`` answers, and load the models beside it."""
@@ -79,6 +83,8 @@ class Server(uvicorn.Server):
             return
         serving = self.status.serving
         self.status.phase = Phase.DRAINING
+        # From now on every answer says that its connection ends, which the express lane never does.
+        self._lanes.clear()
         if not serving:
             self.should_exit = True
             return
@@ -120,9 +126,19 @@ class Server(uvicorn.Server):
         add_v2_routes(self.router, served, self.status, self.settings, admission)
         if self.status.phase is Phase.STARTING:
             self.status.phase = Phase.READY
+            self._open_lanes(served)
             log(logging.INFO, "ready", models=[model.id for model in self._models], seconds=perf_counter() - start)
         # The first scrape shall not have to wait for its library.
         await loop.run_in_executor(self._executor, self.metrics.text)
+
+    def _open_lanes(self, served: list[Served]) -> None:
+        if not Lane.opens(self.settings):
+            return
+        for one in served:
+            lane = Lane(one, self.settings, self.metrics, self._app.ids)
+            self._lanes[f"/{quote(one.model.id, safe='')}/eval".encode()] = lane
+            if len(served) == 1:
+                self._lanes[b"/eval"] = lane
 
     def _load_one(self, model: Model) -> Served:
         start = perf_counter()
@@ -152,8 +168,8 @@ def serve(settings: Settings, models: tuple[Model, ...]) -> int:
     return server.exit_code
 
 
-def _config(app: Callable[..., Any], settings: Settings) -> uvicorn.Config:
-    protocol = type("Protocol", (GuardedProtocol,), {"settings": settings})
+def _config(app: Callable[..., Any], settings: Settings, lanes: dict[bytes, Lane]) -> uvicorn.Config:
+    protocol = type("Protocol", (GuardedProtocol,), {"settings": settings, "lanes": lanes})
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -182,7 +198,7 @@ async def _listen_metrics(settings: Settings, metrics: Metrics) -> asyncio.Serve
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 
-    config = _config(app, settings)
+    config = _config(app, settings, {})
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from datetime import UTC, datetime
 from typing import Final
 
@@ -32,6 +33,9 @@ def set_up() -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     LOGGER.setLevel(logging.INFO)
+    # Hostile images make Pillow talk; what matters of it is in the answer's detail.
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="PIL")
 
 
 def log(level: int, message: str, **fields: object) -> None:

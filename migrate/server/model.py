@@ -56,7 +56,7 @@ class Model(Struct, frozen=True, kw_only=True):
     """A model as ``model.json`` describes it.
 
     ``folder`` is the folder of ``model.json``; ``raw_inputs`` and ``raw_outputs`` are the fields exactly as
-    ``/describe`` prints them.
+    ``/describe`` prints them; ``options`` is the object named after the engine, which only that engine reads.
     """
 
     schema: int
@@ -74,6 +74,7 @@ class Model(Struct, frozen=True, kw_only=True):
     folder: str = ""
     raw_inputs: tuple[dict[str, Any], ...] = ()
     raw_outputs: tuple[dict[str, Any], ...] = ()
+    options: dict[str, Any] = {}
 
     @property
     def entry_path(self) -> Path:
@@ -124,6 +125,7 @@ def read_model(folder: Path) -> Model:
         folder=str(folder),
         raw_inputs=tuple(_in_order(field) for field in raw["inputs"]),
         raw_outputs=tuple(_in_order(field) for field in raw["outputs"]),
+        options=raw.get(model.engine) or {},
     )
 
 

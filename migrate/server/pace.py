@@ -22,6 +22,12 @@ class Pace:
         self._row = 0
         self._needed = _FIRST_ROW
 
+    def watch(self, seconds: float) -> None:
+        """A call took so many seconds where requests are read; after a long one, threads must show that it was none."""
+        if seconds > _SLOW_SECONDS:
+            self.quick = False
+            self._row = 0
+
     def tell(self, seconds: float) -> None:
         """A call took so many seconds of CPU; each slow one makes the next row longer."""
         if seconds < _QUICK_SECONDS:

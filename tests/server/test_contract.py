@@ -3,12 +3,17 @@
 import gzip
 import http.client
 import json
+import re
+import socket
+import time
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.server.process import Server
+from tests.server import models
+from tests.server.process import Server, running
 
 JSON = "application/json"
 PARSE_FAILURE = "Unable to parse the given bytes into a correct json map of (name -> tensor)"
@@ -247,3 +252,56 @@ def test_metrics_have_the_old_names_and_the_usual_ones(single: Server) -> None:
         assert float(samples['model_load_seconds{model="linear"}']) > 0
         assert 'inference_batch_size_bucket{le="8.0",model="linear"}' in samples
         assert "process_resident_memory_bytes" in samples
+
+
+def pieces(server: Server, *sent: bytes, answers: int) -> list[tuple[list[str], bytes]]:
+    """Header lines (without date and id) and body of each answer to bytes that are sent piece by piece."""
+    found = []
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        for piece in sent:
+            connection.sendall(piece)
+            time.sleep(0.05)
+        stream = connection.makefile("rb")
+        for _ in range(answers):
+            lines = []
+            while (line := stream.readline().decode().strip()) != "":
+                lines.append(line)
+            length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length"))
+            kept = [line for line in lines if not line.startswith(("date", "x-request-id"))]
+            found.append((kept, stream.read(length)))
+    return found
+
+
+def request(*headers: str, body: bytes = b'{"x":[1,2,2]}') -> bytes:
+    lines = [
+        "POST /eval HTTP/1.1",
+        "Host: a",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def test_the_express_lane_gives_what_the_application_gives(tmp_path: Path) -> None:
+    models.linear(tmp_path / "linear")
+    with running(tmp_path, tmp_path / "log") as server:
+        slowly = pieces(server, request("Keep-Dimensions: 0"), answers=1)[0]
+        for _ in range(50):
+            server.eval({"x": [1, 2, 2]})
+        usual = request()
+        assert pieces(server, usual, answers=1)[0] == slowly
+        assert pieces(server, usual[:-5], usual[-5:], answers=1)[0] == slowly
+        assert pieces(server, usual[:40], usual[40:-5], usual[-5:], answers=1)[0] == slowly
+        mixed = pieces(server, usual + request("Step: input:0") + usual + request(body=b"{}") + usual, answers=5)
+        assert [body for _, body in mixed[:3]] == [slowly[1], b'{"x":[[1.0,2.0,2.0]]}', slowly[1]]
+        assert mixed[3][1] == b'{"status":400,"message":"Unable to find a tensor with name x"}'
+        assert mixed[4] == slowly
+        for other in (request("Connection: close"), request("Accept: text/html"), request("X-Request-ID: me")):
+            assert server.call("GET", "/health/live").status == 200
+            assert pieces(server, other, answers=1)[0][0][0] == "HTTP/1.1 200 OK"
+        samples = server.call("GET", "/metrics").body.decode()
+        assert 'inference_requests_total{model="linear",route="eval",status="200"}' in samples
+        count = re.search(r'inference_requests_total\{model="linear",route="eval",status="200"\} (\S+)', samples)
+        assert count is not None
+        assert float(count[1]) == 1 + 50 + 3 + 4 + 3

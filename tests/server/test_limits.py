@@ -225,3 +225,19 @@ def test_switches(tmp_path: Path, log: Path) -> None:
         found = server.call("POST", "/eval", buffer.getvalue(), {"Content-Type": "image/png"})
         assert found.json() == {"y": [128.0, 128.0, 128.0]}
         assert server.eval({"x": [[[[1, None, 2]]]]}).json()["message"] == "Tensor x holds a null"
+
+
+def test_slow_readers(tmp_path: Path, log: Path) -> None:
+    models.identity(tmp_path / "models" / "flat", TensorProto.FLOAT, [-1])
+    with running(tmp_path / "models", log, write_seconds="0.5") as server:
+        body = b'{"x":[' + b",".join([b"1234.5"] * 1_500_000) + b"]}"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            head = b"POST /eval HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+            connection.sendall(head % len(body) + body)
+            time.sleep(4)
+            received = 0
+            with suppress(ConnectionError):
+                while chunk := connection.recv(1 << 20):
+                    received += len(chunk)
+        assert received < len(body)
+        assert server.eval({"x": 1}).json() == {"y": 1.0}

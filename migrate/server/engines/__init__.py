@@ -1,7 +1,8 @@
 """What computes: one module for each engine, each importing exactly one inference library."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Final, Protocol
 
 from migrate.server.model import Model
 from migrate.server.tensors import Array
@@ -37,14 +38,27 @@ class Engine(Protocol):
         """
 
 
+# One image holds one engine's library, or those of a flow's steps: a module is imported when a model names it.
+_MODULES: Final = {
+    "onnx": ("onnx", "OnnxEngine"),
+    "torchscript": ("torch_script", "TorchScriptEngine"),
+    "torch_pickle": ("torch_pickle", "TorchPickleEngine"),
+    "pmml": ("pmml", "PmmlEngine"),
+    "transformers": ("transformers", "TransformersEngine"),
+    "fastai": ("fastai", "FastaiEngine"),
+}
+
+
 def load(model: Model, *, threads: int) -> Engine:
     """The engine that ``model.engine`` names, with the model loaded.
 
     Raises:
         ContradictionError: When no engine of that name travels in this image, or the file cannot be loaded.
     """
-    if model.engine == "onnx":
-        from migrate.server.engines.onnx import OnnxEngine  # noqa: PLC0415 - one image holds one engine's library
-
-        return OnnxEngine(model, threads=threads)
-    raise ContradictionError(f"this image has no engine named {model.engine!r}")
+    try:
+        module, name = _MODULES[model.engine]
+        make: Callable[..., Engine] = getattr(import_module(f"{__name__}.{module}"), name)
+    except (KeyError, ModuleNotFoundError) as error:
+        reason = f": {error}" if isinstance(error, ModuleNotFoundError) else ""
+        raise ContradictionError(f"this image has no engine named {model.engine!r}{reason}") from error
+    return make(model, threads=threads)
