@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 GOLDEN ?= ../shared/golden
 
-.PHONY: help setup demo test check format conformance conformance-onnx fuzz bench-server clean
+.PHONY: help setup demo test check format wheel conformance conformance-onnx fuzz bench-server clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -27,6 +27,9 @@ check: .venv  ## format, lint, types and import rules
 format: .venv  ## write the format
 	@$(PYTHON) -m ruff format .
 	@$(PYTHON) -m ruff check --fix .
+
+wheel: .venv  ## the wheel, in dist/
+	@$(PYTHON) -m build --wheel --no-isolation
 
 conformance: .venv  ## every golden vector against a running server, GOLDEN=folder
 	@$(PYTHON) scripts/conformance.py $(GOLDEN)

@@ -27,7 +27,7 @@ OptionalSource = Annotated[
     typer.Argument(
         help="A namespace id, container@REGION[/prefix], a folder, or an inventory file (JSON).",
         show_default=False,
-        metavar="[SOURCE]",
+        metavar="SOURCE",
     ),
 ]
 Models = Annotated[
