@@ -10,7 +10,7 @@ from migrate.server.engines import ContradictionError
 from migrate.server.engines.zeros import zeros
 from migrate.server.errors import bad_request
 from migrate.server.model import Field, Model, with_output_shape
-from migrate.server.tensors import Array, type_of
+from migrate.server.tensors import DTYPES, Array, type_of
 
 # The package does not declare what it exports.
 ort: Any = onnxruntime
@@ -56,7 +56,11 @@ class OnnxEngine:
         self._names = [field.name for field in model.outputs]
         self._labels = {name: labels.labels for name, labels in model.onnx.zipmap.items()}
         self._check(model)
-        self._casts = {name: np.dtype(dtype) for name, dtype in self._inputs.items()}
+        self._casts = {
+            field.name: np.dtype(self._inputs[field.name])
+            for field in model.inputs
+            if np.dtype(self._inputs[field.name]) != DTYPES[field.type]
+        }
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -96,12 +100,10 @@ class OnnxEngine:
         return model
 
     def _call(self, feeds: Mapping[str, Array]) -> list[Any]:
-        cast = {
-            name: data if data.dtype == self._casts[name] else _cast(data, self._casts[name])
-            for name, data in feeds.items()
-        }
+        if self._casts:
+            feeds = {name: _cast(data, self._casts.get(name, data.dtype)) for name, data in feeds.items()}
         try:
-            values: list[Any] = self._session.run(self._names, cast)
+            values: list[Any] = self._session.run(self._names, feeds)
         except Exception as error:
             raise bad_request(_EXCEPTION_TEXT + str(error)) from error
         return values
@@ -165,5 +167,7 @@ def _check_type(field: Field, dtype: str) -> None:
 
 
 def _cast(data: Array, dtype: Any) -> Array:
+    if data.dtype == dtype:
+        return data
     with np.errstate(all="ignore"):
         return data.astype(dtype)

@@ -23,8 +23,8 @@ _LEAVES: Final[dict[str, Any]] = {
     "string": str,
     "boolean": bool,
 }
-# Beyond this a float may stand for an integer that was not exact, or that has more than 64 bits.
-_EXACT: Final = 2.0**53
+# A float of 2**53 or more may stand for an integer that was not exact, or that has more than 64 bits.
+_EXACT: Final = (2.0**53) ** 2
 _EXTRA_RANK: Final = 1
 
 
@@ -113,7 +113,8 @@ def _array(value: Any, kind: str) -> Array | None:
     try:
         if kind in {"float", "double"}:
             wide = np.array(value, np.float64)
-            if wide.size == 0 or (abs(wide) >= _EXACT).any():
+            # One sum of squares says it of all values at once.
+            if wide.size == 0 or not np.vdot(wide, wide) < _EXACT:
                 return None
             return wide if kind == "double" else wide.astype(np.float32)
         array = np.array(value, np.int64 if kind == "integer" else DTYPES[kind])
