@@ -1,0 +1,86 @@
+"""Values that threads share, and the first who goes alone."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from migrate.core.errors import Interrupted, LocalError
+from migrate.migration.once import FirstAlone, Once
+
+
+def test_one_makes_it_and_the_others_wait() -> None:
+    once: Once[int] = Once()
+    made: list[int] = []
+
+    def make() -> int:
+        time.sleep(0.05)
+        made.append(1)
+        return 7
+
+    assert once.made is None
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: once.get(make), range(8))) == [7] * 8
+    assert made == [1]
+    assert once.made == 7
+
+
+def test_a_failure_is_everybodys() -> None:
+    once: Once[int] = Once()
+    calls: list[int] = []
+
+    def fail() -> int:
+        calls.append(1)
+        raise LocalError("no engine", code="engine-not-running")
+
+    for _ in range(3):
+        with pytest.raises(LocalError):
+            once.get(fail)
+    assert calls == [1]
+
+
+def test_an_interruption_is_not_kept() -> None:
+    once: Once[int] = Once()
+
+    def interrupted() -> int:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        once.get(interrupted)
+    assert once.get(lambda: 1) == 1
+
+
+def test_the_first_goes_alone_then_all_together() -> None:
+    gate, inside, most = FirstAlone(), 0, 0
+    turn = threading.Lock()
+    first_done = threading.Event()
+    together = threading.Barrier(3, timeout=10)
+
+    def go(number: int) -> None:
+        nonlocal inside, most
+        with gate.enter():
+            with turn:
+                inside += 1
+                most = max(most, inside)
+                alone = not first_done.is_set()
+            if alone:
+                time.sleep(0.05)
+                assert inside == 1
+                first_done.set()
+            else:
+                together.wait()
+            with turn:
+                inside -= 1
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(go, range(4)))
+    assert most == 3
+
+
+def test_when_the_first_fails_the_next_is_the_first() -> None:
+    gate = FirstAlone()
+    with pytest.raises(LocalError), gate.enter():
+        raise LocalError("push failed", code="push-failed")
+    with gate.enter():
+        pass
