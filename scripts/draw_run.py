@@ -1,5 +1,6 @@
 """Draws a run as docs/run.svg from what the command really prints: ``migrate demo | python scripts/draw_run.py``."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ TARGET = Path(__file__).parents[1] / "docs" / "run.svg"
 
 def main() -> None:
     """Read the terminal's text on standard input and write the picture."""
-    console = Console(record=True, width=132, file=Path("/dev/null").open("w", encoding="utf-8"))
+    console = Console(record=True, width=132, file=io.StringIO())
     for line in sys.stdin.read().splitlines():
         console.print(Text.from_ansi(line), overflow="fold")
     TARGET.parent.mkdir(exist_ok=True)
