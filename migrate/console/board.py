@@ -13,10 +13,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import MARKS, STYLES, VERDICTS, amount, duration
+from migrate.console.words import MARKS, STYLES, VERDICTS, amount, duration, safe
 from migrate.core.events import Event, ModelFinished, Notice, RunStarted, StepFinished, StepProgress, StepStarted
-from migrate.core.secret import redact
-from migrate.core.text import printable
 
 if TYPE_CHECKING:
     from migrate.core.values import Outcome
@@ -76,20 +74,20 @@ class Board:
             self._take(event)
 
     def _tell(self, notice: Notice) -> None:
-        who = "" if notice.model is None else f"{printable(notice.model, 40)}: "
+        who = "" if notice.model is None else f"{safe(notice.model, 40)}: "
         style = "yellow" if notice.level == "warning" else ""
-        self._live.console.print(Text(redact(who + printable(notice.text, 400)), style=style))
+        self._live.console.print(Text(who + safe(notice.text, 400), style=style))
 
     def _take(self, event: Event) -> None:
         match event:
             case RunStarted():
                 for model in event.models:
-                    self._rows[model] = _Row(printable(model, 60))
+                    self._rows[model] = _Row(safe(model, 60))
             case StepStarted() | StepProgress():
                 row = self._row(event.model)
                 if row.step != event.step or isinstance(event, StepStarted):
                     row.done, row.total = 0, None
-                row.step, row.detail = event.step, redact(printable(event.detail))
+                row.step, row.detail = event.step, safe(event.detail)
                 row.began = row.began or time.monotonic()
                 if isinstance(event, StepProgress):
                     row.done, row.total = event.done, event.total
@@ -97,7 +95,7 @@ class Board:
                 self._rows.pop(_SHARED, None)
             case StepFinished():
                 row = self._row(event.model)
-                row.step, row.detail = event.step, redact(printable(event.detail))
+                row.step, row.detail = event.step, safe(event.detail)
                 row.done, row.total = 0, None
             case ModelFinished():
                 row = self._row(event.outcome.model)
@@ -106,7 +104,7 @@ class Board:
                 pass
 
     def _row(self, model: str | None) -> _Row:
-        return self._rows.setdefault(model, _Row("" if model is None else printable(model, 60)))
+        return self._rows.setdefault(model, _Row("" if model is None else safe(model, 60)))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._turn:

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import MARKS, STYLES, VERDICTS, difference, tally
+from migrate.console.words import MARKS, STYLES, VERDICTS, difference, safe, tally
 from migrate.core.events import Result
-from migrate.core.text import printable
 from migrate.core.values import Outcome
 
 if TYPE_CHECKING:
@@ -29,11 +28,11 @@ def _show_model(console: "Console", outcome: Outcome) -> None:
     style = STYLES[outcome.outcome]
     line = Text.assemble(
         (f"{MARKS[outcome.outcome]} ", style),
-        (f"{printable(outcome.model, 60):<26} ", "bold"),
+        (f"{safe(outcome.model, 60):<26} ", "bold"),
         (f"{VERDICTS[outcome.outcome]:<10} ", style),
     )
     if outcome.proof is not None:
-        proof = "self (well-formed only, not proven)" if outcome.proof == "self" else outcome.proof
+        proof = "self (well-formed, not proven)" if outcome.proof == "self" else outcome.proof
         line.append(f"proof {proof}")
         if outcome.worst_difference is not None:
             line.append(f", worst difference {difference(outcome.worst_difference)}")
@@ -41,9 +40,7 @@ def _show_model(console: "Console", outcome: Outcome) -> None:
     for name, url in (("old", outcome.old_url), ("new", outcome.new_url)):
         if url:
             # Not cut and not folded by us, so that a terminal lets it be copied whole.
-            console.print(
-                Text(f"    {name}  {printable(url, 400)}", style="dim" if name == "old" else ""), soft_wrap=True
-            )
+            console.print(Text(f"    {name}  {safe(url, 400)}", style="dim" if name == "old" else ""), soft_wrap=True)
 
 
 def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
@@ -56,11 +53,11 @@ def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
     for number, outcome in enumerate(tasks, 1):
-        text = Text.assemble((printable(outcome.model, 60), "bold"), f": {printable(outcome.text, 600)}")
+        text = Text.assemble((safe(outcome.model, 60), "bold"), f": {safe(outcome.text, 600)}")
         if outcome.task:
-            text.append(f"\n→ {printable(outcome.task, 600)}")
+            text.append(f"\n→ {safe(outcome.task, 600)}")
         if outcome.query_id:
-            text.append(f"\nFor OVHcloud's support: query id {printable(outcome.query_id)}", style="dim")
+            text.append(f"\nFor OVHcloud's support: query id {safe(outcome.query_id)}", style="dim")
         table.add_row(f"{number}.", text)
     console.print(table)
 
@@ -78,4 +75,4 @@ def _show_facts(console: "Console", data: dict[str, object]) -> None:
     if shown:
         console.print()
     for name, text in shown:
-        console.print(Text.assemble((f"{name:<8}", "bold"), printable(text, 2000)), soft_wrap=True)
+        console.print(Text.assemble((f"{name:<8}", "bold"), safe(text, 2000)), soft_wrap=True)

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self, TextIO
 
-from migrate.console.words import MARKS, VERDICTS, duration
+from migrate.console.words import MARKS, VERDICTS, duration, safe
 from migrate.core.events import Event, ModelFinished, Notice, RunStarted, StepFinished, StepProgress, StepStarted
-from migrate.core.secret import redact
-from migrate.core.text import printable
 
 
 class PlainLines:
@@ -36,24 +34,24 @@ class PlainLines:
         text = _line(event)
         if text is not None:
             with self._turn:
-                self._stream.write(f"{time.monotonic() - self._start:7.1f} s  {redact(text)}\n")
+                self._stream.write(f"{time.monotonic() - self._start:7.1f} s  {text}\n")
                 self._stream.flush()
 
 
 def _line(event: Event) -> str | None:
     match event:
         case RunStarted():
-            return f"{len(event.models)} models in {printable(event.source)}"
+            return f"{len(event.models)} models in {safe(event.source)}"
         case StepStarted(model=None):
-            return f"{event.step}: {printable(event.detail)}"
+            return f"{event.step}: {safe(event.detail)}"
         case StepFinished(reused=False):
-            detail = f"  {printable(event.detail)}" if event.detail else ""
+            detail = f"  {safe(event.detail)}" if event.detail else ""
             return f"{_name(event.model)}{event.step:<9} {duration(event.seconds)}{detail}"
         case Notice():
-            return f"{_name(event.model)}{'warning: ' if event.level == 'warning' else ''}{printable(event.text, 400)}"
+            return f"{_name(event.model)}{'warning: ' if event.level == 'warning' else ''}{safe(event.text, 400)}"
         case ModelFinished():
             outcome = event.outcome
-            why = f": {printable(outcome.text, 400)}" if outcome.text else ""
+            why = f": {safe(outcome.text, 400)}" if outcome.text else ""
             return f"{_name(outcome.model)}{MARKS[outcome.outcome]} {VERDICTS[outcome.outcome]}{why}"
         case StepStarted() | StepFinished() | StepProgress():
             return None
@@ -62,4 +60,4 @@ def _line(event: Event) -> str | None:
 
 
 def _name(model: str | None) -> str:
-    return "" if model is None else f"{printable(model, 40):<24} "
+    return "" if model is None else f"{safe(model, 40):<24} "

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from migrate.console.tables import show_rows
+from migrate.console.words import safe
 from migrate.core.plan import Plan, PlannedApp
-from migrate.core.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ _ACTIONS: Final = {
 
 def show_plan(console: "Console", plan: Plan) -> None:
     """Draws a plan."""
-    where = f"{printable(plan.source, 200)} → AI Deploy {plan.region}, project {printable(plan.project)}"
+    where = f"{safe(plan.source, 200)} → AI Deploy {plan.region}, project {safe(plan.project)}"
     console.print(Text(where, style="bold"))
     rows = [
         (", ".join(app.models), _ACTIONS[app.action], f"{app.cpu} x {app.flavor}", _replicas(app)) for app in plan.apps
@@ -29,7 +29,7 @@ def show_plan(console: "Console", plan: Plan) -> None:
         show_rows(console, ("Model", "What", "CPUs", "Replicas"), rows)
     for app in plan.apps:
         for note in app.notes:
-            console.print(Text(f"  {printable(', '.join(app.models), 60)}: {printable(note, 300)}", style="yellow"))
+            console.print(Text(f"  {safe(', '.join(app.models), 60)}: {safe(note, 300)}", style="yellow"))
     if plan.settled:
         console.print(f"Nothing is left to do for {len(plan.settled)} of the models.")
     if plan.ignored:
@@ -42,11 +42,8 @@ def show_plan(console: "Console", plan: Plan) -> None:
 
 def plan_sentence(plan: Plan) -> str:
     """The question: models, apps, CPUs, replicas, quota, billing."""
-    models = sum(len(app.models) for app in plan.created)
-    count = len(plan.created)
-    return (
-        f"Move {models} model{'s' if models > 1 else ''} to {count} new app{'s' if count > 1 else ''}? {_costs(plan)}"
-    )
+    models = _count(sum(len(app.models) for app in plan.created), "model")
+    return f"{_costs(plan)} Move {models} to {_count(len(plan.created), 'new app')}?"
 
 
 def _costs(plan: Plan) -> str:
@@ -54,12 +51,19 @@ def _costs(plan: Plan) -> str:
     most = sum(app.cpu * app.replicas_max for app in plan.created)
     replicas = sum(app.replicas_min for app in plan.created)
     upper = f" (up to {most} when they scale)" if most > least else ""
-    text = f"{least} CPUs{upper} in {replicas} replicas, billed by the minute from now on, also without calls."
+    text = (
+        f"{_count(least, 'CPU')}{upper} in {_count(replicas, 'replica')}, "
+        "billed by the minute from now on, also without calls."
+    )
     if plan.cpu_quota is not None:
         left = plan.cpu_quota - (plan.cpu_used or 0)
         text += f" The project's quota has {left} of {plan.cpu_quota} CPUs left"
         text += "." if left >= least else ", which is not enough."
     return text
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _replicas(app: PlannedApp) -> str:

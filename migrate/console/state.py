@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from migrate.console.tables import show_facts, show_rows
-from migrate.console.words import MARKS, STYLES, VERDICTS, difference, tally
+from migrate.console.words import MARKS, STYLES, VERDICTS, difference, safe, tally
 from migrate.core.looking import AppState, Sources, SourceState, Story
-from migrate.core.text import printable
 from migrate.core.values import Outcome
 
 if TYPE_CHECKING:
@@ -25,28 +24,28 @@ def show_sources(console: "Console", sources: Sources) -> None:
 
 
 def _show_source(console: "Console", state: SourceState) -> None:
-    console.print(Text(printable(state.source, 200), style="bold"))
-    console.print(Text(f"project {printable(state.project)}, last: {printable(state.last)}", style="dim"))
+    console.print(Text(safe(state.source, 200), style="bold"))
+    console.print(Text(f"project {safe(state.project)}, last: {safe(state.last)}", style="dim"))
     apps = {model: app for app in state.apps for model in app.models}
     for outcome in state.models:
         _show_model(console, outcome, apps.get(outcome.model))
     for name in state.unknown:
-        console.print(Text(f"? {printable(name, 60)}  not at its end yet"))
+        console.print(Text(f"? {safe(name, 60)}  not at its end yet"))
     if state.models:
         console.print(Text(tally(state.models), style="bold"))
     if state.apps:
         cpus = sum(app.cpu * max(1, app.replicas) for app in state.apps)
         console.print(f"{len(state.apps)} apps with {cpus} CPUs exist and are billed while they run.")
     for text in state.left:
-        console.print(Text(f"also there: {printable(text, 200)}", style="dim"))
+        console.print(Text(f"also there: {safe(text, 200)}", style="dim"))
     if state.problem:
-        console.print(Text(f"AI Deploy could not be asked: {printable(state.problem, 300)}", style="yellow"))
+        console.print(Text(f"AI Deploy could not be asked: {safe(state.problem, 300)}", style="yellow"))
 
 
 def _show_model(console: "Console", outcome: Outcome, app: AppState | None) -> None:
     line = Text.assemble(
         (f"{MARKS[outcome.outcome]} ", STYLES[outcome.outcome]),
-        (f"{printable(outcome.model, 60):<26} ", "bold"),
+        (f"{safe(outcome.model, 60):<26} ", "bold"),
         (f"{VERDICTS[outcome.outcome]:<10} ", STYLES[outcome.outcome]),
     )
     if outcome.proof is not None:
@@ -57,12 +56,12 @@ def _show_model(console: "Console", outcome: Outcome, app: AppState | None) -> N
         line.append(f", app {app.state}")
     console.print(line)
     if outcome.new_url:
-        console.print(Text(f"    {printable(outcome.new_url, 400)}"), soft_wrap=True)
+        console.print(Text(f"    {safe(outcome.new_url, 400)}"), soft_wrap=True)
 
 
 def show_story(console: "Console", story: Story) -> None:
     """The story of a model, from its files to the next step."""
-    console.print(Text(printable(story.model, 200), style="bold"))
+    console.print(Text(safe(story.model, 200), style="bold"))
     facts = {"source": story.source, "files": story.files, "old": story.old_url or "unknown"}
     outcome = story.outcome
     if outcome is not None:
@@ -81,8 +80,8 @@ def show_story(console: "Console", story: Story) -> None:
         if lines:
             console.print(Text(f"\n{title}", style="bold"))
             for line in lines:
-                console.print(Text(f"  {printable(line, 1000)}"), soft_wrap=True)
+                console.print(Text(f"  {safe(line, 1000)}"), soft_wrap=True)
     for query_id in story.query_ids:
-        console.print(f"For OVHcloud's support: query id {printable(query_id)}")
+        console.print(f"For OVHcloud's support: query id {safe(query_id)}")
     if story.next_step:
-        console.print(Text.assemble(("\nNext  ", "bold"), printable(story.next_step, 1000)), soft_wrap=True)
+        console.print(Text.assemble(("\nNext  ", "bold"), safe(story.next_step, 1000)), soft_wrap=True)

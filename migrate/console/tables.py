@@ -7,9 +7,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import size
+from migrate.console.words import safe, size
 from migrate.core.looking import Places
-from migrate.core.text import printable
 from migrate.core.values import ContainerLocation, FolderLocation, Listing, ModelRecord
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def show_rows(console: "Console", columns: Sequence[str], rows: Sequence[Sequenc
     for position, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=position == 0)
     for row in rows:
-        table.add_row(*(Text(printable(cell, 400)) for cell in row))
+        table.add_row(*(Text(safe(cell, 400)) for cell in row))
     console.print(table)
 
 
@@ -60,14 +59,14 @@ def show_facts(console: "Console", facts: Mapping[str, str]) -> None:
     """Names and texts, one a line, aligned."""
     width = max((len(name) for name in facts), default=0)
     for name, text in facts.items():
-        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), printable(text, 2000)), soft_wrap=True)
+        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), safe(text, 2000)), soft_wrap=True)
 
 
 def show_places(console: "Console", places: Places) -> None:
     """The namespaces and containers of a project, each with what to type."""
-    console.print(Text(f"Project {printable(places.project)}", style="bold"))
+    console.print(Text(f"Project {safe(places.project)}", style="bold"))
     if places.serving:
-        console.print(Text(printable(places.serving, 400), style="yellow"))
+        console.print(Text(safe(places.serving, 400), style="yellow"))
     rows = [
         (
             place.source,

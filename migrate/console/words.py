@@ -2,11 +2,18 @@
 
 from typing import Final
 
+from migrate.core.secret import redact
+from migrate.core.text import printable
 from migrate.core.values import Outcome
 
 VERDICTS: Final = {"done": "migrated", "needs-you": "needs you", "failed": "failed", "skipped": "skipped"}
 MARKS: Final = {"done": "✓", "needs-you": "!", "failed": "✗", "skipped": "-"}
 STYLES: Final = {"done": "green", "needs-you": "yellow", "failed": "red", "skipped": "dim"}
+
+
+def safe(text: str, limit: int = 120) -> str:
+    """Text from outside, fit for a terminal; redacted first, for an escaped or cut secret would not be found."""
+    return printable(redact(text), limit)
 
 
 def size(count: int) -> str:
