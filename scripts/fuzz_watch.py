@@ -1,9 +1,11 @@
 """The server's process while it is fuzzed: memory, files, whether it says that it lives, what it logs."""
 
+import json
 import os
 import re
 import threading
 import time
+from collections import Counter
 from http.client import HTTPException
 from pathlib import Path
 from statistics import median
@@ -18,6 +20,7 @@ _MORE_FILES: Final = 4
 _SETTLE_SECONDS: Final = 10
 _PULSE_SECONDS: Final = 0.2
 _SLOWEST_PULSE: Final = 2.0
+_MOST_KINDS: Final = 10
 
 
 class Growth:
@@ -125,9 +128,15 @@ def idle_faults(port: int, pid: int, growth: Growth) -> list[str]:
 
 
 def error_lines(log: Path) -> list[str]:
-    """Internal errors in the server's log, by the last line of each."""
-    texts = log.read_text(errors="replace").splitlines()
-    wrong = [line for line in texts if '"level":"error"' in line or "Traceback" in line or "Fatal" in line]
-    if not wrong:
-        return []
-    return [f"{len(wrong)} errors in the log, such as {wrong[0][:4000]}"]
+    """The errors in the server's log: each kind once, with how often it is there."""
+    found: Counter[str] = Counter()
+    for line in log.read_text(errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            # What is no line of the log comes from below Python: a library, or the interpreter's end.
+            entry = {"level": "error", "message": line}
+        if entry.get("level") == "error":
+            cause = str(entry.get("traceback", "")).rstrip().rpartition("\n")[2]
+            found[re.sub(r"0x[0-9a-f]+", "0x...", f"{str(entry['message']).strip()}: {cause}")[:500]] += 1
+    return [f"in the log, {count} times: {text}" for text, count in found.most_common(_MOST_KINDS)]
