@@ -32,7 +32,7 @@ from migrate.server.selfcheck import check
 from migrate.server.served import Served
 from migrate.server.site import add_model_routes, add_process_routes
 from migrate.server.status import Phase, Status
-from migrate.server.threads import cpu_count
+from migrate.server.threads import cpu_count, yield_to_others
 from migrate.server.v2 import add_v2_health, add_v2_routes
 
 FAILED: Final = 1
@@ -52,7 +52,7 @@ class Server(uvicorn.Server):
         self.router = Router()
         self._models = models
         self._cpus = settings.threads or cpu_count()
-        self._executor = ThreadPoolExecutor(max(2, self._cpus), thread_name_prefix="model")
+        self._executor = ThreadPoolExecutor(max(2, self._cpus), thread_name_prefix="model", initializer=yield_to_others)
         self._background: set[asyncio.Task[None]] = set()
         self._listeners: list[asyncio.Server] = []
         add_process_routes(self.router, self.status, self.metrics)

@@ -1,8 +1,13 @@
-"""How many CPUs this container may use: its quota and affinity, not the host's cores."""
+"""How many CPUs this container may use (its quota and affinity, not the host's cores), and who goes first on them."""
 
 import os
+import sys
+import threading
 from math import ceil
 from pathlib import Path
+from typing import Final
+
+_MODEL_NICENESS: Final = 5
 
 
 def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -10,6 +15,12 @@ def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota_v2(cgroup) or _quota_v1(cgroup)
     return max(1, min(affinity, ceil(quota))) if quota else affinity
+
+
+def yield_to_others() -> None:
+    """Let this thread, and those that it starts (an engine's), wait for the thread that answers health checks."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _MODEL_NICENESS)
 
 
 def _quota_v2(cgroup: Path) -> float | None:

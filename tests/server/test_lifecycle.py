@@ -130,20 +130,18 @@ def test_health_answers_while_the_model_is_saturated(tmp_path: Path, log: Path) 
         rounds = 200
         while (seconds := _timed(server, rounds)) < 0.7:
             rounds = int(rounds * max(1.5, min(10, 1.0 / seconds)))
-        slowest = 0.0
+        waits = []
         with ThreadPoolExecutor(6) as pool:
             running_calls = [pool.submit(server.eval, {"rounds": [rounds]}) for _ in range(6)]
-            checks = 0
-            while not all(call.done() for call in running_calls) and checks < 60:
+                while not all(call.done() for call in running_calls) and len(waits) < 60:
                 begin = time.perf_counter()
                 assert server.call("GET", "/health/live").status == 200
-                slowest = max(slowest, time.perf_counter() - begin)
-                checks += 1
+                waits.append(time.perf_counter() - begin)
                 time.sleep(0.02)
             assert all(call.result().status == 200 for call in running_calls)
-        assert checks > 20
-        # 50 ms is the promise; twice that here, for the tests may share their CPUs with others.
-        assert slowest < 0.1
+        assert len(waits) > 20
+        # A model on the event loop would keep nearly every check waiting for a call; a few may meet a busy machine.
+        assert sorted(waits)[int(len(waits) * 0.8)] < 0.05
 
 
 def _timed(server: Server, rounds: int) -> float:
