@@ -31,13 +31,17 @@ class ImageTransformer(Struct, frozen=True):
 
 
 class Field(Struct, frozen=True):
-    """An input or output tensor. ``shape`` has -1 for an unknown dimension and is None for a plain field."""
+    """An input or output tensor. ``shape`` has -1 for an unknown dimension and is None for a plain field.
+
+    ``format`` is how a date-time encoder reads or writes it.
+    """
 
     name: str
     type: str
     shape: tuple[int, ...] | None = None
     fields: tuple[Index, ...] = ()
     image_transformer: ImageTransformer | None = None
+    format: str | None = None
 
 
 class Labels(Struct, frozen=True):
@@ -62,7 +66,7 @@ class Model(Struct, frozen=True, kw_only=True):
     schema: int
     id: str
     engine: str
-    entry: str
+    entry: str = ""
     title: str = ""
     artifact: str = ""
     files: str = "files"
@@ -107,10 +111,21 @@ def read_model(folder: Path) -> Model:
     """
     path = folder / "model.json"
     try:
-        content = path.read_bytes()
-        model = msgspec.json.decode(content, type=Model)
-        raw = msgspec.json.decode(content)
+        raw = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.MsgspecError) as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    return model_of(raw, folder, str(path))
+
+
+def model_of(raw: Any, folder: Path, path: str) -> Model:
+    """The model that the content of ``model.json``, or of a step of a flow, describes; ``path`` names it in errors.
+
+    Raises:
+        ModelFileError: When it is of another schema, or names files outside of the folder.
+    """
+    try:
+        model = msgspec.convert(raw, Model)
+    except msgspec.MsgspecError as error:
         raise ModelFileError(f"{path}: {error}") from error
     if model.schema != SCHEMA:
         raise ModelFileError(f"{path}: schema {model.schema}, this server reads {SCHEMA}")
@@ -118,7 +133,9 @@ def read_model(folder: Path) -> Model:
     if not Path(root, model.files, model.entry).resolve().is_relative_to(root):
         raise ModelFileError(f"{path}: the model's file lies outside of the model's folder")
     names = [field.name for field in model.inputs]
-    if not names or len(set(names)) != len(names) or not model.outputs:
+    # Two steps of a flow may take the same name with different types, and both are printed.
+    repeated = len(set(names)) != len(names) and model.engine != "flow"
+    if not names or repeated or not model.outputs:
         raise ModelFileError(f"{path}: needs inputs of different names, and outputs")
     return msgspec.structs.replace(
         model,

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from migrate.server.engines import Engine
 from migrate.server.errors import bad_request
+from migrate.server.evaluator import Evaluated, Evaluator
 from migrate.server.inputs import feeds_of
 from migrate.server.layouts import declared_layout
 from migrate.server.limits import Settings
@@ -59,7 +60,8 @@ class Served:
         self.engine = engine
         self.describe: Final = msgspec.json.encode(model.describe())
         self._settings = settings
-        self._fast = FastDecoder(model) if FastDecoder.applies(model) else None
+        self._own = engine if isinstance(engine, Evaluator) else None
+        self._fast = FastDecoder(model) if self._own is None and FastDecoder.applies(model) else None
         self._plan = AnswerPlan(model)
         self._inputs = {entry.name: entry for entry in model.inputs}
         self._outputs = {entry.name: entry for entry in model.outputs}
@@ -72,16 +74,18 @@ class Served:
         Raises:
             migrate.server.errors.HttpError: 400, when the body does not hold them.
         """
+        if self._fast is not None and call.content_type.name == "application/json":
+            feeds = self._fast.decode(call.body)
+            if feeds is not None:
+                return feeds
+        return feeds_of(self.model, self._tensors(call), strict_nulls=self._settings.strict_nulls)
+
+    def _tensors(self, call: Call) -> dict[str, Tensor]:
+        """The tensors of a request as they came."""
         name = call.content_type.name
-        if name != "application/json":
-            tensors = self._image(call.body) if name.startswith("image/") else self._multipart(call)
-        else:
-            if self._fast is not None:
-                feeds = self._fast.decode(call.body)
-                if feeds is not None:
-                    return feeds
-            tensors = parse_tensors(call.body, depth_limit=self._settings.max_json_depth)
-        return feeds_of(self.model, tensors, strict_nulls=self._settings.strict_nulls)
+        if name == "application/json":
+            return parse_tensors(call.body, depth_limit=self._settings.max_json_depth)
+        return self._image(call.body) if name.startswith("image/") else self._multipart(call)
 
     def quick_answer(self, body: bytes) -> tuple[bytes, int] | None:
         """The JSON answer to the usual JSON body, and its rows; None where :meth:`evaluate` must look.
@@ -103,6 +107,9 @@ class Served:
             migrate.server.errors.HttpError: 400, when the request or the model's answer does not fit.
         """
         stop = _parse_step(call.step)
+        if self._own is not None:
+            found = self._own.evaluate(self._tensors(call), stop, strict_nulls=self._settings.strict_nulls)
+            return self._answer_of(found, call)
         feeds = self.feeds(call)
         if stop == ("input", 0):
             return Answer(raw_answer(feeds), simplify=False, fields=self._inputs)
@@ -112,6 +119,11 @@ class Served:
             return Answer(raw_answer(outputs), simplify=False, batch=batch, fields=self._outputs)
         simplify = call.step is None and not call.keep_dimensions
         return Answer(self._plan.answer(outputs), simplify, self._outputs, batch)
+
+    def _answer_of(self, found: Evaluated, call: Call) -> Answer:
+        simplify = call.step is None and not call.keep_dimensions
+        fields = {**self._inputs, **self._outputs} if found.stopped else self._outputs
+        return Answer(raw_answer(found.tensors), simplify, fields, found.rows)
 
     def _image(self, body: bytes) -> dict[str, Tensor]:
         """The single image of a request."""

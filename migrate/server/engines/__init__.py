@@ -41,6 +41,13 @@ class Engine(Protocol):
 # One image holds one engine's library, or those of a flow's steps: a module is imported when a model names it.
 _MODULES: Final = {
     "onnx": ("onnx", "OnnxEngine"),
+    "tensorflow": ("tensorflow", "TensorflowEngine"),
+    "keras": ("keras", "KerasEngine"),
+    "tokenizers": ("tokenizers", "TokenizersEngine"),
+    "scaler": ("processors", "ScalerEngine"),
+    "pi": ("processors", "IntervalEngine"),
+    "datetime_encoder": ("datetime_encoder", "DatetimeEngine"),
+    "flow": ("flow", "FlowEngine"),
     "torchscript": ("torch_script", "TorchScriptEngine"),
     "torch_pickle": ("torch_pickle", "TorchPickleEngine"),
     "pmml": ("pmml", "PmmlEngine"),

@@ -31,7 +31,10 @@ def key_text(name: str) -> bytes:
 
 
 def tensor_text(data: Array) -> bytes:
-    """Nested lists, or one value for a scalar."""
+    """Nested lists, or one value for a scalar; masked values are null."""
+    if isinstance(data, np.ma.MaskedArray):
+        texts = _texts_with_nulls(data, quoted=True)
+        return nested(texts, data.shape).encode() if data.size else orjson.dumps(data.tolist())
     if data.dtype.kind == "f":
         return _floats(data)
     if data.dtype.kind == "O":
@@ -43,6 +46,8 @@ def tensor_text(data: Array) -> bytes:
 
 def leaf_texts(data: Array) -> list[str]:
     """The text of each value in row-major order; strings as they are."""
+    if isinstance(data, np.ma.MaskedArray):
+        return _texts_with_nulls(data, quoted=False)
     if data.dtype.kind == "O":
         return [str(value) for value in data.reshape(-1)]
     if data.size == 0:
@@ -50,6 +55,17 @@ def leaf_texts(data: Array) -> list[str]:
     if data.dtype.kind == "f":
         return _float_texts(np.ascontiguousarray(data).reshape(-1))
     return orjson.dumps(data.reshape(-1).tolist())[1:-1].decode().split(",")
+
+
+def _texts_with_nulls(data: Array, *, quoted: bool) -> list[str]:
+    values, nulls = np.asarray(np.ma.getdata(data)).reshape(-1), np.ma.getmaskarray(data).reshape(-1)
+    if data.dtype.kind == "O" and quoted:
+        return [
+            msgspec.json.encode(None if null else value).decode() for value, null in zip(values, nulls, strict=True)
+        ]
+    plain = data.dtype.kind != "f" or data.size == 0
+    texts = leaf_texts(values) if plain else _float_texts(values, quoted=quoted)
+    return ["null" if null else text for text, null in zip(texts, nulls, strict=True)]
 
 
 def _floats(data: Array) -> bytes:
