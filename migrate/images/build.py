@@ -31,8 +31,11 @@ def build(engine: Engine, context: BuildContext, runtime_image: RuntimeImage, *,
         progress: Bytes sent to the engine, of how many.
 
     Raises:
-        LocalError: The engine failed (``build-failed``, ``disk-full``, ``engine-not-running``).
+        LocalError: The runtime's image is gone (``image-missing``), or the engine failed (``build-failed``,
+            ``disk-full``, ``engine-not-running``).
     """
+    if engine.image(runtime_image.reference) is None:  # the engine would ask a registry for it
+        raise _missing(runtime_image.reference)
     entries = list(tarstream.tree(Path(context.folder)))
     return build_image(
         engine, entries, tag=tag, progress=progress, arguments={"RUNTIME": runtime_image.reference}, cache=True
@@ -98,9 +101,7 @@ def read_image(engine: Engine, reference: str, *, expected: str = "") -> Image:
     """
     found = engine.image(expected or reference)
     if found is None:
-        raise LocalError(
-            f"The image {reference} is not on this engine.", code="image-missing", next_step="Run the command again."
-        )
+        raise _missing(reference)
     with translated():
         history: list[dict[str, Any]] = engine.client.api.history(str(found["Id"]))
     digests = [str(digest) for digest in found["RootFS"]["Layers"]]
@@ -113,6 +114,14 @@ def read_image(engine: Engine, reference: str, *, expected: str = "") -> Image:
 def image_exists(engine: Engine, image: Image) -> bool:
     """Whether the image is still on the engine (an inspection, nothing more)."""
     return engine.image(image.image_id) is not None
+
+
+def _missing(reference: str) -> LocalError:
+    return LocalError(
+        f"The image {reference} is not on this engine (any more).",
+        code="image-missing",
+        next_step="Run the command again: it is built anew.",
+    )
 
 
 def _build_error(text: str) -> LocalError:

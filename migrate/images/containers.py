@@ -8,6 +8,7 @@ import platform
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
+from migrate.images.disk import alive
 from migrate.images.engine import translated
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
     from migrate.images.engine import Engine
 
-# On every container that this room makes: what for, and by which process, so that leftovers of a killed one are known.
+# On every container that this room makes: what for, and for which machine's process (``machine:id``), so that what a
+# killed one left is known as such.
 LABEL: Final = "mlserving-migrate"
 PROCESS_LABEL: Final = "mlserving-migrate.process"
 USER: Final = "42420:42420"  # the user that AI Deploy runs every app as (contract/ai-deploy, 1)
@@ -82,21 +84,11 @@ def sweep(engine: Engine) -> None:
         found: list[dict[str, Any]] = engine.client.api.containers(all=True, filters={"label": PROCESS_LABEL})
     for container_found in found:
         node, _, process = str(container_found["Labels"][PROCESS_LABEL]).rpartition(":")
-        if node == platform.node() and not _alive(process):
+        if node == platform.node() and not (process.isdecimal() and alive(int(process))):
             remove(engine, str(container_found["Id"]))
 
 
 _swept: Final[WeakSet[Engine]] = WeakSet()  # engines that this process has looked at
-
-
-def _alive(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True  # somebody else's
-    return True
 
 
 def remove(engine: Engine, identity: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,17 @@ def disk_errors() -> Iterator[None]:
         ) from error
 
 
+def alive(process: int) -> bool:
+    """Whether a process of this machine is there (its id may have gone to another one by now)."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
+
+
 def disk_full() -> LocalError:
     """No space is left on this machine."""
     return LocalError(
@@ -40,10 +52,17 @@ def disk_full() -> LocalError:
 
 @contextlib.contextmanager
 def scratch_folder(store: Path, prefix: str) -> Iterator[Path]:
-    """A new folder in the content store's ``partial``, readable by others; gone at the end unless it was renamed."""
+    """A new folder in the content store's ``partial``, readable by others; gone at the end unless it was renamed.
+
+    What killed processes left under the same prefix goes first.
+    """
     partial = store / "partial"
     partial.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=partial))
+    for left in partial.glob(f"{prefix}*"):
+        process = left.name.removeprefix(prefix).partition("-")[0]
+        if process.isdecimal() and not alive(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=partial))
     try:
         folder.chmod(0o755)
         yield folder

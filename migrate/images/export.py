@@ -7,14 +7,15 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 import migrate
-from migrate.core.errors import UsageError
+from migrate.core.errors import LocalError, UsageError
 from migrate.core.names import digest_of
 from migrate.core.values import BuildContext
-from migrate.images import server_code, tarstream, wheels
-from migrate.images.base import PUBLIC_BASE, check_reference
+from migrate.images import bootstrap, server_code, tarstream, wheels
+from migrate.images.base import PUBLIC_BASE, check_reference, ensure_base
 from migrate.images.bytecode import compile_folder
 from migrate.images.disk import disk_errors
 from migrate.images.dockerfile import Values, dockerfile
+from migrate.images.engine import connect
 from migrate.images.render import ModelToRender, contents, layer_count, write_models
 from migrate.images.templates import template_of
 
@@ -38,9 +39,10 @@ files. Nothing is downloaded during the build but the base image, if the engine 
     docker run --rm --user 42420:42420 --publish 8080:8080 my-model
     curl http://127.0.0.1:8080/describe
 
-The base image is {base}. Another one with Python {python} and glibc 2.28 or newer:
+The base image is {base}. Any other with Python {python} and glibc 2.28 or newer will do, for example
+where that one is not to be had:
 
-    docker build --build-arg BASE=registry.example.com/python:{python} --platform linux/amd64 --tag my-model .
+    docker build --build-arg BASE={other} --platform linux/amd64 --tag my-model .
 
 The layers, from the one that changes least to the one that changes most:
 
@@ -63,7 +65,7 @@ def export(
     engine: Engine | None = None,
     base: Base | None = None,
 ) -> BuildContext:
-    """Write a context with everything in it. No engine is needed.
+    """Write a context with everything in it. No engine is needed; one that runs is asked what base image it has.
 
     Args:
         models: All of one runtime, with different ids.
@@ -71,7 +73,8 @@ def export(
         store: The content store (wheels).
         progress_text: Told what is done when it takes long.
         engine: Compiles the byte-code where this machine does not have the base image's Python.
-        base: The base image to name in the Dockerfile; None for the public one.
+        base: The base image to name in the Dockerfile; None for the public one, or the bootstrapped one where this
+            machine's engine has that one only.
 
     Raises:
         UsageError: ``out`` has something in it (code ``not-empty``).
@@ -83,6 +86,8 @@ def export(
         )
     (runtime,) = {model.inspection.runtime or "" for model in models}
     template = template_of(runtime)
+    if base is None:
+        engine, base = _at_hand(engine, progress_text)
     python = base.python if base is not None else PUBLIC_PYTHON
     reference = check_reference(base.reference) if base is not None else PUBLIC_BASE
     packages = wheels.vendor(
@@ -109,7 +114,8 @@ def export(
                 model_layers=layer_count(models),
             )
             partial.joinpath("Dockerfile").write_text(dockerfile(template, values), encoding="utf-8")
-            text = _README.format(base=reference, python=python, version=migrate.__version__)
+            other = PUBLIC_BASE if reference != PUBLIC_BASE else f"registry.example.com/python:{python}"
+            text = _README.format(base=reference, other=other, python=python, version=migrate.__version__)
             partial.joinpath("README.txt").write_text(text, encoding="utf-8")
             size = _normalise(partial)
             if out.exists():
@@ -124,6 +130,20 @@ def export(
         models=tuple(model.record.id for model in models),
         size=size,
     )
+
+
+def _at_hand(engine: Engine | None, progress_text: Callable[[str], None]) -> tuple[Engine | None, Base | None]:
+    """The bootstrapped base image, where this machine has it and not the public one: builds here then work as well."""
+    try:
+        engine = engine or connect(os.environ)
+        name = None if engine.image(PUBLIC_BASE) else bootstrap.existing(engine)
+        if name is None:
+            return engine, None
+        base = ensure_base(engine, name, progress_text)
+    except LocalError:
+        return None, None
+    progress_text(f"the Dockerfile starts from {name}; elsewhere, build with --build-arg BASE={PUBLIC_BASE}")
+    return engine, base
 
 
 def _write_runtime(folder: Path, packages: Path, python: str, engine: Engine | None, base: Base | None) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,6 +83,6 @@ def new_tag(engine: Engine) -> Iterator[Callable[[], str]]:
 
 def containers_of(engine: Engine, purpose: str) -> list[str]:
     """The containers that this process made and that are there now, running or not."""
-    labels = [f"{LABEL}={purpose}", f"{PROCESS_LABEL}={os.getpid()}"]
+    labels = [f"{LABEL}={purpose}", f"{PROCESS_LABEL}={platform.node()}:{os.getpid()}"]
     found = engine.client.api.containers(all=True, filters={"label": labels})
     return [str(container["Id"]) for container in found]
