@@ -133,7 +133,7 @@ def test_health_answers_while_the_model_is_saturated(tmp_path: Path, log: Path) 
         waits = []
         with ThreadPoolExecutor(6) as pool:
             running_calls = [pool.submit(server.eval, {"rounds": [rounds]}) for _ in range(6)]
-                while not all(call.done() for call in running_calls) and len(waits) < 60:
+            while not all(call.done() for call in running_calls) and len(waits) < 60:
                 begin = time.perf_counter()
                 assert server.call("GET", "/health/live").status == 200
                 waits.append(time.perf_counter() - begin)
@@ -157,7 +157,6 @@ class Load:
         self.port = port
         self.answered = 0
         self.lost: list[str] = []
-        self.draining: list[int] = []
         self._lock = threading.Lock()
 
     def keep(self) -> None:
