@@ -12,7 +12,8 @@ from tests.server import models
 
 CHECKOUT = Path(__file__).parents[2]
 GOLDEN = CHECKOUT.parent / "shared" / "golden"
-RULES_WITHOUT_A_RUNTIME = {"flow[0]", "validator[0]"}
+# Two belong to runtimes of their own, one to a picture that the sample of vectors leaves out.
+RULES_THAT_MAY_BE_MISSING = {"flow[0]", "validator[0]", "image_to_tensor[3]"}
 
 
 def conformance(golden: Path) -> tuple[int, dict[str, str], str]:
@@ -48,16 +49,15 @@ def golden_of(folder: Path, *cases: dict[str, Any]) -> Path:
 def test_every_golden_case_of_a_runtime_that_exists_passes() -> None:
     code, outcomes, text = conformance(GOLDEN)
     cases = {case["case"]: case["model_dir"] for case in json.loads((GOLDEN / "index.json").read_text())}
+    assert cases.keys() <= outcomes.keys()
     assert "fail" not in outcomes.values(), text
     for name, folder in cases.items():
         # Those of mnist run a second time against the twin, whose lines come last.
-        expected = "pass" if "onnx" in folder or name.startswith("mnist") else "missing"
-        if name != "mnist_it_eval7_png":
-            assert outcomes[name] == expected, text
-    rules = {name: outcome for name, outcome in outcomes.items() if name not in cases}
-    absent = {name for name, outcome in rules.items() if outcome == "missing"}
-    assert absent - {"image_to_tensor[3]"} == RULES_WITHOUT_A_RUNTIME
-    assert code == 1
+        if "onnx" in folder or (name.startswith("mnist") and name != "mnist_it_eval7_png"):
+            assert outcomes[name] == "pass", text
+    rules = {name for name, outcome in outcomes.items() if name not in cases and outcome == "missing"}
+    assert rules <= RULES_THAT_MAY_BE_MISSING
+    assert code == (1 if "missing" in outcomes.values() else 0)
 
 
 def test_passes_and_misses_are_told_apart(tmp_path: Path) -> None:
