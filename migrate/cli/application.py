@@ -23,7 +23,10 @@ _HELP: Final = """Move models from OVHcloud ML Serving to AI Deploy, and prove t
 
 Try it without an account: migrate demo
 """
-_EPILOG: Final = "migrate --version tells the version; migrate --install-completion teaches your shell the commands."
+_EPILOG: Final = (
+    "migrate COMMAND --help explains a command, with an example. migrate --version tells the version. "
+    "migrate --install-completion teaches your shell the commands."
+)
 
 # Under each heading: the name, the function, what it does, and examples.
 _COMMANDS: Final[dict[str, tuple[tuple[str, Callable[..., Any], str, str], ...]]] = {
@@ -66,8 +69,9 @@ def command_line(*, completion: bool) -> typer.Typer:
     """The whole tree.
 
     Args:
-        completion: Whether the options that set up a shell are there. They, and any other option before the command,
-            make typer import what doubles the time of ``--help``.
+        completion: Whether the options that set up a shell are there. An option of a group, be it its ``--help``,
+            makes typer import what doubles the time of every command's help, so the groups have none, and
+            ``main`` reads theirs.
     """
     application = typer.Typer(
         name="migrate",
@@ -77,6 +81,7 @@ def command_line(*, completion: bool) -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,
         add_completion=completion,
+        add_help_option=False,
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -33,6 +33,9 @@ def run(arguments: list[str]) -> int:
     if arguments[:1] == ["--version"]:
         sys.stdout.write(f"migrate {__version__}\n")
         return int(ExitCode.DONE)
+    asked = arguments[-1:] in (["--help"], ["-h"]) and arguments[:-1] in ([], ["sandbox"])
+    if asked:
+        arguments = arguments[:-1]
     completing = "_MIGRATE_COMPLETE" in os.environ or not COMPLETION.isdisjoint(arguments[:1])
     application = command_line(completion=completing)
     try:
@@ -41,8 +44,8 @@ def run(arguments: list[str]) -> int:
         return tell(error, arguments)
     except typer.TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
-            sys.stderr.write(error.format_message() + "\n")
-            return int(ExitCode.USAGE)
+            (sys.stdout if asked else sys.stderr).write(error.format_message() + "\n")
+            return int(ExitCode.DONE if asked else ExitCode.USAGE)
         named = next((word for word in arguments if word in COMMANDS), None)
         helping = f"Type: migrate {named} --help" if named else "Type: migrate --help"
         return tell(UsageError(error.format_message(), code="usage", next_step=helping), arguments)

@@ -15,6 +15,7 @@ sandbox = typer.Typer(
     help="A whole OVHcloud on this machine, for tutorials and contributors: no account, no bill.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_help_option=False,
 )
 
 SandboxFolder = Annotated[

@@ -1,5 +1,6 @@
 """Chooses how events are shown: JSON lines, the live board, or plain lines."""
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -35,4 +36,10 @@ def screen() -> "Console":
     """The console of standard output; piped, lines are not cut."""
     from rich.console import Console  # noqa: PLC0415 - costs 50 ms
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            """Goes on unseen when the reader (``| head``) has seen enough: the exit code is the command's own."""
+            self.quiet = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    return Screen(highlight=False, soft_wrap=not sys.stdout.isatty())

@@ -1,0 +1,5 @@
+"""The sandbox's API, for commands that need a cloud."""
+
+from tests.clouds import cloud, sandbox, started
+
+__all__ = ["cloud", "sandbox", "started"]
