@@ -6,7 +6,6 @@ from msgspec import Struct
 
 from migrate.core.values import Outcome
 
-
 Action = Literal["create", "continue", "another-run"]
 
 
