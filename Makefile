@@ -14,7 +14,8 @@ setup:  ## environment, container engine, registry and base image; quick the sec
 demo: setup  ## the main job on the sandbox: five models move, one needs you
 	@.venv/bin/migrate demo
 
-test: setup  ## format, lint, types, import rules, then every test
+test:  ## sets up everything; format, lint, types, import rules, then every test
+	@scripts/setup --tests
 	@$(MAKE) --no-print-directory check
 	@$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered
 
