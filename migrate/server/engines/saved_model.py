@@ -1,0 +1,54 @@
+"""Where a SavedModel lies: a folder as it is, or a zip that is unpacked for the time of loading."""
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from migrate.server.engines import ContradictionError
+
+FILE: Final = "saved_model.pb"
+_LARGEST: Final = 8 * 1024**3
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The folder with ``saved_model.pb`` in it; what was unpacked is gone afterwards.
+
+    Args:
+        path: The folder, the ``saved_model.pb`` itself, or a zip with one SavedModel in it.
+
+    Raises:
+        ContradictionError: It is none of these, or the zip has entries outside of its folder.
+    """
+    if path.is_dir() or path.name == FILE:
+        yield path if path.is_dir() else path.parent
+        return
+    with tempfile.TemporaryDirectory(prefix="saved-model-") as scratch:
+        folder = Path(scratch)
+        try:
+            with zipfile.ZipFile(path) as packed:
+                _extract(packed, folder)
+        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise ContradictionError(f"{path.name} cannot be unpacked: {error}") from error
+        found = sorted(folder.rglob(FILE), key=lambda file: len(file.parts))
+        if not found:
+            raise ContradictionError(f"{path.name} holds no {FILE}")
+        yield found[0].parent
+
+
+def _extract(packed: zipfile.ZipFile, folder: Path) -> None:
+    entries = [entry for entry in packed.infolist() if not entry.is_dir()]
+    if sum(entry.file_size for entry in entries) > _LARGEST:
+        raise ContradictionError(f"the zip unpacks to more than {_LARGEST} bytes")
+    for entry in entries:
+        name = PurePosixPath(entry.filename)
+        if name.is_absolute() or ".." in name.parts or "\\" in entry.filename:
+            raise ContradictionError(f"the zip has the entry {entry.filename!r}, which leaves its folder")
+        target = folder.joinpath(*name.parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with packed.open(entry) as source, target.open("xb") as sink:
+            shutil.copyfileobj(source, sink)

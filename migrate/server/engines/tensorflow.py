@@ -1,0 +1,111 @@
+"""TensorFlow: one signature of a SavedModel of any age in a session (contract, 6.2)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from migrate.server.engines import ContradictionError
+from migrate.server.engines.saved_model import unpacked
+from migrate.server.engines.tf_runtime import check_type, dtype_of, failed, from_tensorflow, tf, to_tensorflow
+from migrate.server.model import Model
+from migrate.server.tensors import Array
+
+
+class TensorflowOptions(Struct, frozen=True):
+    """``tensorflow`` of ``model.json``: the SavedModel's path in the model's files, and which signature is served."""
+
+    saved_model: str
+    signature: str
+    zip: bool = False
+    tags: tuple[str, ...] = ("serve",)
+
+
+class TensorflowEngine:
+    """A session, safe to run from several threads at once.
+
+    The loader of TensorFlow 1 reads what TensorFlow 2 exports too, and runs the graph as the old runtime did.
+    """
+
+    def __init__(self, model: Model, *, threads: int) -> None:
+        try:
+            options = msgspec.convert(model.options, TensorflowOptions)
+        except msgspec.ValidationError as error:
+            raise ContradictionError(f"tensorflow of model.json: {error}") from error
+        path = _path(model, options)
+        config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
+        with unpacked(path) as folder:
+            try:
+                meta = tf.compat.v1.saved_model.loader.load(self._session, list(options.tags), str(folder))
+            except Exception as error:
+                raise ContradictionError(f"TensorFlow cannot load {path.name}: {error}") from error
+        if options.signature not in meta.signature_def:
+            known = sorted(meta.signature_def)
+            raise ContradictionError(f"the SavedModel has no signature {options.signature!r}, it has {known}")
+        signature = meta.signature_def[options.signature]
+        sources = {name: _tensor(graph, name, info) for name, info in signature.inputs.items()}
+        targets = {name: _tensor(graph, name, info) for name, info in signature.outputs.items()}
+        _check(model, sources, targets)
+        self._feeds = [(field.name, dtype_of(field.name, sources[field.name].dtype)) for field in model.inputs]
+        self._outputs = {field.name: dtype_of(field.name, targets[field.name].dtype) for field in model.outputs}
+        self._call = self._session.make_callable(
+            [targets[name] for name in self._outputs], feed_list=[sources[name] for name, _ in self._feeds]
+        )
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """Numpy's word for the dtype of each input."""
+        return dict(self._feeds)
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """Numpy's word for the dtype of each output that is used."""
+        return self._outputs
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Compute every declared output.
+
+        Raises:
+            migrate.server.errors.HttpError: 500, as the old runtime had it, when TensorFlow refuses.
+        """
+        try:
+            values = self._call(*(to_tensorflow(feeds[name], dtype) for name, dtype in self._feeds))
+        except (tf.errors.OpError, ValueError, TypeError) as error:
+            raise failed(error) from error
+        return {name: from_tensorflow(value) for name, value in zip(self._outputs, values, strict=True)}
+
+    def complete(self, model: Model) -> Model:
+        """The description as it is: the signature or the manifest says everything."""
+        return model
+
+
+def _path(model: Model, options: TensorflowOptions) -> Path:
+    root = Path(model.folder, model.files)
+    path = root / options.saved_model
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise ContradictionError("the SavedModel lies outside of the model's files")
+    return path
+
+
+def _tensor(graph: Any, name: str, info: Any) -> Any:
+    if not info.name:
+        raise ContradictionError(f"{name} of the signature is no dense tensor")
+    return graph.get_tensor_by_name(info.name)
+
+
+def _check(model: Model, sources: Mapping[str, Any], targets: Mapping[str, Any]) -> None:
+    declared = {field.name for field in model.inputs}
+    if declared != set(sources):
+        raise ContradictionError(
+            f"model.json declares the inputs {sorted(declared)}, the signature has {sorted(sources)}"
+        )
+    for field in model.inputs:
+        check_type(field, dtype_of(field.name, sources[field.name].dtype))
+    for field in model.outputs:
+        if field.name not in targets:
+            raise ContradictionError(f"the signature has no output {field.name}, it has {sorted(targets)}")
+        check_type(field, dtype_of(field.name, targets[field.name].dtype))

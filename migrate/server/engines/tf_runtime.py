@@ -1,0 +1,76 @@
+"""What TensorFlow's two engines share: its settings, its words for types, and strings to it and back."""
+
+import os
+
+# Read when TensorFlow is imported. With oneDNN the sums of the old runtime do not come out to the last digit.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import logging
+from typing import Any
+
+import numpy as np
+import tensorflow  # noqa: ICN001 - see below
+
+from migrate.server.engines import ContradictionError
+from migrate.server.errors import HttpError
+from migrate.server.model import Field
+from migrate.server.tensors import Array, type_of
+
+# The package does not declare what it exports.
+tf: Any = tensorflow
+tf.get_logger().setLevel(logging.ERROR)
+
+STRING = "object"
+
+
+def dtype_of(name: str, dtype: Any) -> str:
+    """Numpy's word for a TensorFlow dtype; strings are ``object``.
+
+    Raises:
+        ContradictionError: For a dtype that has no numbers, such as a resource.
+    """
+    if dtype == tf.string:
+        return STRING
+    if not (dtype.is_floating or dtype.is_integer or dtype.is_bool) or dtype.is_quantized or dtype == tf.bfloat16:
+        raise ContradictionError(f"{name} is a tensor of {dtype.name}, which cannot be served")
+    return str(np.dtype(dtype.as_numpy_dtype))
+
+
+def check_type(field: Field, dtype: str) -> None:
+    """Compare a declared type with the model's own.
+
+    Raises:
+        ContradictionError: They are not of one kind: numbers, texts or truth values.
+    """
+    actual = type_of(np.empty(0, dtype))
+    if _KINDS.get(field.type, field.type) != _KINDS.get(actual, actual):
+        raise ContradictionError(f"{field.name} is declared as {field.type}, the model has {actual}")
+
+
+_KINDS = dict.fromkeys(("integer", "long", "float", "double"), "number")
+
+
+def to_tensorflow(data: Array, dtype: str) -> Array:
+    """Values as the graph takes them."""
+    if dtype == STRING:
+        return data
+    with np.errstate(all="ignore"):
+        return data if data.dtype == dtype else data.astype(dtype)
+
+
+def from_tensorflow(data: Any) -> Array:
+    """Values as they came; byte strings as text, what is no UTF-8 in them replaced."""
+    array: Array = np.asarray(data)
+    if array.dtype.kind not in "OS":
+        return array
+    texts = np.empty(array.size, np.object_)
+    texts[:] = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in array.flat]
+    return texts.reshape(array.shape)
+
+
+def failed(error: Exception) -> HttpError:
+    """What the old runtime answered when TensorFlow refused, with the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return HttpError(500, "Internal error", (lines or [type(error).__name__])[0][:500])
