@@ -6,13 +6,20 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from migrate.cli.leaving import leave
-from migrate.cli.moving import move
+import msgspec
+
+from migrate.cli.leaving import show_undone, take_away
+from migrate.cli.moving import carry_out
 from migrate.cli.sandbox import default_folder
 from migrate.cli.sandboxing import in_words, say
-from migrate.core.errors import ExitCode
+from migrate.console.final import show_final
+from migrate.console.jsonlines import JsonLines
+from migrate.console.outlet import screen
+from migrate.core.errors import ExitCode, UsageError
+from migrate.core.events import Result
 from migrate.core.secret import Secret
 from migrate.migration.options import RunOptions, Typed
+from migrate.migration.undo import Undone
 from migrate.sandbox import control
 from migrate.sandbox.samples import read_index
 
@@ -38,24 +45,31 @@ def demonstrate(folder: Path | None, *, keep: bool, as_json: bool) -> ExitCode:
     os.environ.update(variables, MIGRATE_POLL_SECONDS=_POLL_SECONDS)
     workspace = place / "workspace"
     typed = Typed(read_index().namespace.id, ("--workspace", str(workspace)))
-    code = ExitCode.INTERRUPTED
+    undone: Undone | None = None
     try:
-        code = move(
+        result = carry_out(
             RunOptions(typed=typed, old_token=Secret(variables["MIGRATE_OLD_TOKEN"])),
             project=None,
             workspace=workspace,
             as_json=as_json,
-            dry_run=False,
             yes=True,
             authorize=True,
             environ=environ,
         )
+        if not as_json:
+            show_final(screen(), result)
     finally:
-        if keep:
-            _say_kept(place)
-        else:
-            _take_down(place, typed, workspace, environ, as_json=as_json)
-    return ExitCode.DONE if code is EXPECTED else code
+        if not keep:
+            undone = _take_down(place, typed, workspace, environ, as_json=as_json)
+    code = ExitCode.DONE if result.exit_code == EXPECTED else ExitCode(result.exit_code)
+    if undone is not None and undone.failed:
+        code = ExitCode.REMOTE
+    if as_json:
+        data = result.data | {"undone": msgspec.to_builtins(undone)}
+        JsonLines(sys.stdout)(Result(command="demo", exit_code=int(code), models=result.models, data=data))
+    elif keep:
+        _say_kept(place)
+    return code
 
 
 def _say_kept(place: Path) -> None:
@@ -66,10 +80,20 @@ def _say_kept(place: Path) -> None:
     )
 
 
-def _take_down(place: Path, typed: Typed, workspace: Path, environ: dict[str, str], *, as_json: bool) -> None:
-    sys.stderr.write("\nTaking everything down again (--keep leaves it running).\n")
+def _take_down(place: Path, typed: Typed, workspace: Path, environ: dict[str, str], *, as_json: bool) -> Undone | None:
+    if not as_json:
+        sys.stdout.write("\nTaking all of it down again (--keep leaves it running):\n")
+        sys.stdout.flush()
     try:
-        leave(typed, models=(), yes=True, project=None, workspace=workspace, as_json=as_json, environ=environ)
+        undone = take_away(
+            typed, models=(), yes=True, project=None, workspace=workspace, as_json=as_json, environ=environ
+        )
+    except UsageError:
+        return None  # the run never came to a journal; what stopped it is being told
+    else:
+        if not as_json:
+            show_undone(undone, typed)
+        return undone
     finally:
         with in_words():
             control.stop(place)

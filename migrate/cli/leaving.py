@@ -42,6 +42,33 @@ def leave(
         MigrateError: Nothing is known of the source, or OVHcloud cannot be reached.
         Interrupted: Stopped; what was deleted is journalled.
     """
+    undone = take_away(
+        typed, models=models, yes=yes, project=project, workspace=workspace, as_json=as_json, environ=environ
+    )
+    code = ExitCode.REMOTE if undone.failed else ExitCode.DONE
+    if as_json:
+        JsonLines(sys.stdout)(Result(command="undo", exit_code=int(code), data=msgspec.to_builtins(undone)))
+    else:
+        show_undone(undone, typed)
+    return code
+
+
+def take_away(
+    typed: Typed,
+    *,
+    models: tuple[str, ...],
+    yes: bool,
+    project: str | None,
+    workspace: Path | None,
+    as_json: bool,
+    environ: Mapping[str, str],
+) -> Undone:
+    """Undoes, and answers what was done, which is not shown yet.
+
+    Raises:
+        MigrateError: Nothing is known of the source, or OVHcloud cannot be reached.
+        Interrupted: Stopped; what was deleted is journalled.
+    """
     place = open_workspace(workspace)
     found = find_journal(place, typed, project=project, environ=environ)
     found.journal.close()
@@ -63,17 +90,13 @@ def leave(
             except Interrupted:
                 journal.end(ExitCode.INTERRUPTED)
                 raise Interrupted(f"Stopped. Go on with: {typed.command('undo')}") from None
-        code = ExitCode.REMOTE if undone.failed else ExitCode.DONE
-        journal.end(code)
+        journal.end(ExitCode.REMOTE if undone.failed else ExitCode.DONE)
         journal.close()
-    _show(undone, typed, code, as_json=as_json)
-    return code
+    return undone
 
 
-def _show(undone: Undone, typed: Typed, code: ExitCode, *, as_json: bool) -> None:
-    if as_json:
-        JsonLines(sys.stdout)(Result(command="undo", exit_code=int(code), data=msgspec.to_builtins(undone)))
-        return
+def show_undone(undone: Undone, typed: Typed) -> None:
+    """Writes what an undo did."""
     lines = [f"deleted  {name}" for name in undone.deleted]
     lines += [f"stays    {name}" for name in undone.stay[:_SHOWN]]
     if len(undone.stay) > _SHOWN:

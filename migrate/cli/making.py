@@ -1,16 +1,20 @@
 """Runs build, export and serve: one folder of models, no cloud."""
 
+import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TextIO
 
 from migrate.cli.stopping import stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
+from migrate.console.plain import PlainLines
 from migrate.console.words import difference, size
 from migrate.core.errors import ExitCode, NeedsYouError
-from migrate.core.events import Emit, Result, StepStarted
+from migrate.core.events import Emit, Notice, Result, StepStarted
 from migrate.images.base import ensure_base
 from migrate.images.engine import connect
 from migrate.images.export import export
@@ -89,26 +93,47 @@ def export_folder(
     return ExitCode.DONE
 
 
-def serve_folder(folder: Path, *, host: str, port: int, workspace: Path | None, environ: Mapping[str, str]) -> ExitCode:
-    """Serves models until Ctrl-C.
+def serve_folder(
+    folder: Path, *, host: str, port: int, workspace: Path | None, as_json: bool, environ: Mapping[str, str]
+) -> ExitCode:
+    """Serves models until Ctrl-C. With JSON the server's own lines go to standard error.
 
     Raises:
         MigrateError: They cannot be served.
     """
     place, stop = open_workspace(workspace), threading.Event()
-    with open_outlet(as_json=False) as outlet:
+    with open_outlet(as_json=as_json) as outlet:
         models = read_folder(folder, place, outlet, stop)
-        say = _saying(outlet)
-        say(f"serving {', '.join(model.record.id for model in models)} at http://{host}:{port}; Ctrl-C ends it")
-    code = serve(
-        [model.render() for model in models],
-        host=host,
-        port=port,
-        store=place.store,
-        environ=environ,
-        progress_text=lambda text: print(text, file=sys.stderr),  # noqa: T201
-    )
-    return ExitCode.DONE if code in {0, 130} else ExitCode.LOCAL
+    lines = PlainLines(sys.stderr)
+    url = f"http://{host}:{port}"
+    lines(Notice(text=f"serving {', '.join(model.record.id for model in models)} at {url}; Ctrl-C ends it"))
+    with _aside(sys.stdout) if as_json else nullcontext():
+        code = serve(
+            [model.render() for model in models],
+            host=host,
+            port=port,
+            store=place.store,
+            environ=environ,
+            progress_text=_saying(lines),
+        )
+    ended = ExitCode.DONE if code in {0, 130} else ExitCode.LOCAL
+    if as_json:
+        data: dict[str, object] = {"url": url, "models": [model.record.id for model in models], "server": code}
+        JsonLines(sys.stdout)(Result(command="serve", exit_code=int(ended), data=data))
+    return ended
+
+
+@contextmanager
+def _aside(stream: TextIO) -> Iterator[None]:
+    """Points a stream's descriptor, which child processes inherit, to standard error."""
+    stream.flush()
+    kept = os.dup(stream.fileno())
+    os.dup2(sys.stderr.fileno(), stream.fileno())
+    try:
+        yield
+    finally:
+        os.dup2(kept, stream.fileno())
+        os.close(kept)
 
 
 def _saying(emit: Emit) -> Callable[[str], None]:

@@ -44,13 +44,43 @@ def move(
     Raises:
         MigrateError: Nothing could be begun.
     """
+    if dry_run:
+        place = open_workspace(workspace)
+        with (
+            open_cloud(place, project=project, environ=environ) as cloud,
+            stopping(cloud.session.stop),
+            open_outlet(as_json=as_json) as outlet,
+        ):
+            plan = plan_source(options, cloud=cloud, workspace=place, environ=environ, emit=outlet)
+        return _dry(plan, as_json=as_json)
+    result = carry_out(
+        options, project=project, workspace=workspace, as_json=as_json, yes=yes, authorize=authorize, environ=environ
+    )
+    if as_json:
+        JsonLines(sys.stdout)(result)
+    else:
+        show_final(screen(), result)
+    return ExitCode(result.exit_code)
+
+
+def carry_out(
+    options: RunOptions,
+    *,
+    project: str | None,
+    workspace: Path | None,
+    as_json: bool,
+    yes: bool,
+    authorize: bool,
+    environ: Mapping[str, str],
+) -> Result:
+    """Moves the models and answers the result, which is not shown yet; programming errors are, at once.
+
+    Raises:
+        MigrateError: Nothing could be begun.
+    """
     place = open_workspace(workspace)
     with open_cloud(place, project=project, environ=environ) as cloud, stopping(cloud.session.stop):
         outlet = open_outlet(as_json=as_json)
-        if dry_run:
-            with outlet:
-                plan = plan_source(options, cloud=cloud, workspace=place, environ=environ, emit=outlet)
-            return _dry(plan, as_json=as_json)
 
         def confirm(plan: Plan) -> None:
             ask_billing = bool(plan.created) and not yes
@@ -65,25 +95,13 @@ def move(
                 if ask_storage:
                     agree(_STORAGE, option="--authorize", refused="Without it no app can be made. Nothing was made.")
 
-        bugs: list[BaseException] = []
-        with outlet:
-            try:
-                result = run_source(
-                    options, cloud=cloud, workspace=place, environ=environ, emit=outlet, confirm=confirm
-                )
-            except Ended as ended:
-                result, bugs = ended.result, ended.bugs
-    _show(result, as_json=as_json)
-    for bug in bugs:
-        traceback.print_exception(bug, file=sys.stderr)
-    return ExitCode(result.exit_code)
-
-
-def _show(result: Result, *, as_json: bool) -> None:
-    if as_json:
-        JsonLines(sys.stdout)(result)
-    else:
-        show_final(screen(), result)
+        try:
+            with outlet:
+                return run_source(options, cloud=cloud, workspace=place, environ=environ, emit=outlet, confirm=confirm)
+        except Ended as ended:
+            for bug in ended.bugs:
+                traceback.print_exception(bug, file=sys.stderr)
+            return ended.result
 
 
 def _dry(plan: Plan, *, as_json: bool) -> ExitCode:

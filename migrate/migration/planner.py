@@ -4,6 +4,7 @@ from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.values import AppPlan, AutomaticScaling, Outcome
 from migrate.migration.context import Run
 from migrate.migration.grouping import Group
+from migrate.migration.subjects import Unit
 from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.authorization import authorized
@@ -58,8 +59,17 @@ def _planned(run: Run, group: Group) -> PlannedApp:
         cpu=plan.cpu,
         replicas_min=least,
         replicas_max=most,
-        notes=plan.notes,
+        notes=plan.notes + _twice(run, unit),
     )
+
+
+def _twice(run: Run, unit: Unit) -> tuple[str, ...]:
+    """What a person should know who has given a model an app of its own and now packs it."""
+    own = [name for name in unit.models if run.journal.effects.find("app", f"unit:{name}")] if unit.packed else []
+    if not own:
+        return ()
+    undo = run.options.typed.command("undo", *(word for name in own for word in ("--model", name)))
+    return (f"{', '.join(own)} have apps of their own, which stay and are billed; delete them before with: {undo}",)
 
 
 def _replicas(plan: AppPlan) -> tuple[int, int]:
