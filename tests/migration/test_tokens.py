@@ -41,6 +41,16 @@ def test_a_token_that_was_handed_over_is_never_touched_again(cloud: Cloud, tmp_p
         assert len(api.list_tokens(cloud)) == 1
 
 
+def test_a_token_that_somebody_deleted_is_made_anew(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        before = hand_over(run, unit(), app(run)).read_text(encoding="utf-8")
+        (token,) = api.list_tokens(cloud)
+        api.delete_token(cloud, token.id)
+    with run_of(cloud, tmp_path) as (run, _):
+        assert hand_over(run, unit(), app(run)).read_text(encoding="utf-8") != before
+        assert len(api.list_tokens(cloud)) == 1
+
+
 @pytest.mark.parametrize("killed", ["before the id", "after the id", "after the file"])
 def test_a_token_that_was_not_handed_over_is_made_anew(cloud: Cloud, tmp_path: Path, killed: str) -> None:
     with run_of(cloud, tmp_path) as (run, _):

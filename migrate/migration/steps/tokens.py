@@ -48,7 +48,7 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
     effects = run.journal.effects
     path = run.folder.tokens / f"{unit.name}.header"
     effect = effects.find("token", unit.subject)
-    if effect is not None and effect.intent.get("handed_over"):
+    if effect is not None and effect.intent.get("handed_over") and effect.external_id in _known(run):
         return path
     if effect is not None:
         delete_token(run.cloud, effects, effect)
@@ -57,6 +57,12 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
     _write(path, f"Authorization: Bearer {value.reveal()}\n")
     effects.learn(effect, handed_over=True, file=str(path), app=app.id)
     return path
+
+
+def _known(run: Run) -> frozenset[str]:
+    """The ids of the tokens that existed when the first one was handed over: somebody may have deleted one."""
+    found = run.once("tokens").get(lambda: frozenset(token.id for token in api.list_tokens(run.cloud)))
+    return cast("frozenset[str]", found)
 
 
 def delete_token(cloud: Cloud, effects: Effects, effect: Effect) -> None:
