@@ -39,14 +39,14 @@ _CHANGES: Final = (
     'CMD ["python3"]',
     "LABEL mlserving-migrate.kind=base",
 )
-_RECIPE: Final = digest_of("1", *_PACKAGES, *_CHANGES)[:12]  # the first part is the version of what this file does
+_RECIPE: Final = digest_of("2", *_PACKAGES, *_CHANGES)[:12]  # the first part is the version of what this file does
 # What an image does not need. Copyright files stay, as the licences ask.
 _DROPPED: Final = re.compile(
     r"(dev|proc|sys|run|tmp|boot|media|mnt|opt|srv|debootstrap|var/(cache|tmp|log|lib/apt/lists)"
     r"|usr/share/(man|info|locale|lintian|bash-completion))/.+"
     r"|usr/share/doc/(.+/)?(?!copyright$)[^/]+"
     r"|(.+/)?__pycache__/(?!.*\.cpython-\d+\.pyc$).*"
-    r"|etc/(machine-id|hostname|resolv\.conf|apt/apt\.conf\.d/99migrate.*)|var/lib/dpkg/.+-old|var/lib/systemd/.+"
+    r"|etc/(machine-id|hostname|resolv\.conf|apt/sources\.list|apt/apt\.conf\.d/99migrate.*)|var/lib/dpkg/.+-old|var/lib/systemd/.+"
 )
 _STAGES: Final = re.compile(r"I: (Retrieving|Validating|Extracting|Unpacking|Configuring)\b")
 _NEXT_STEP: Final = (
@@ -146,7 +146,6 @@ def _upgrade(root: Path, sources: tuple[tuple[str, str, str], ...], progress_tex
         return
     progress_text("bootstrapping the base image: installing security updates")
     listing = root / "etc/apt/sources.list"
-    former = listing.read_bytes() if listing.exists() else b""
     trusted = root / "etc/apt/99migrate-ca.crt"
     extra = root / "etc/apt/apt.conf.d/99migrate"
     try:
@@ -168,7 +167,7 @@ def _upgrade(root: Path, sources: tuple[tuple[str, str, str], ...], progress_tex
         last = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()[-1:]
         progress_text(f"the updates could not be installed, the base image stays at the release itself ({last})")
     finally:
-        listing.write_bytes(former)
+        listing.unlink(missing_ok=True)
         trusted.unlink(missing_ok=True)
         extra.unlink(missing_ok=True)
 

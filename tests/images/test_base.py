@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from migrate.core.errors import LocalError, UsageError
-from migrate.images import base, bootstrap
+from migrate.images import base
 from migrate.images.base import check_reference, ensure_base, locate_base, look_into
 from migrate.images.engine import Engine
 from tests.images.conftest import containers_of, silent
@@ -129,21 +129,3 @@ def test_a_base_of_another_architecture_is_refused(engine: Engine, new_tag: Call
     with pytest.raises(LocalError) as error:
         look_into(engine, locate_base(engine, tag, silent))
     assert "arm64" in error.value.what
-
-
-@pytest.mark.engine
-def test_without_debootstrap_the_sentence_says_what_is_missing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(LocalError) as error:
-        bootstrap.bootstrap(engine, silent)
-    assert error.value.code == "base-unusable"
-    assert "debootstrap" in error.value.what
-
-
-def test_what_images_do_not_need_is_dropped_and_licences_stay() -> None:
-    drops = bootstrap._DROPPED.fullmatch
-    kept = ["usr/share/doc/libc6/copyright", "usr/lib/python3.11/__pycache__/ast.cpython-311.pyc", "tmp", "etc/apt"]
-    assert not any(drops(name) for name in kept)
-    dropped = ["usr/share/doc/libc6/changelog.gz", "usr/share/man/man1/ls.1.gz", "var/cache/apt/pkgcache.bin"]
-    dropped += ["etc/machine-id", "etc/resolv.conf", "dev/null", "var/lib/apt/lists/x", "usr/share/locale/de"]
-    assert all(drops(name) for name in dropped)

@@ -1,0 +1,85 @@
+import errno
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from migrate.core.errors import LocalError
+from migrate.images.disk import alive, disk_errors, scratch_folder
+from migrate.images.locks import exclusive
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ENOSPC, "disk-full"), (errno.EDQUOT, "disk-full"), (errno.EACCES, "disk"), (errno.EROFS, "disk")],
+)
+def test_what_the_disk_answers_is_a_sentence(number: int, code: str) -> None:
+    with pytest.raises(LocalError) as error, disk_errors():
+        raise OSError(number, os.strerror(number), "/some/where")
+    assert error.value.code == code
+    assert error.value.next_step
+
+
+def test_what_no_disk_said_is_passed_on() -> None:
+    with pytest.raises(OSError, match="a mistake") as error, disk_errors():
+        raise OSError("a mistake")
+    assert not isinstance(error.value, LocalError)
+
+
+def test_a_full_disk_for_real(tmp_path: Path) -> None:
+    with pytest.raises(LocalError) as error, disk_errors():
+        Path("/dev/full").write_bytes(b"x")
+    assert error.value.code == "disk-full"
+
+
+def gone() -> int:
+    """The id of a process that has ended."""
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    return done.pid
+
+
+def test_who_is_alive() -> None:
+    assert alive(os.getpid())
+    assert alive(1)
+    assert not alive(gone())
+
+
+def test_what_a_killed_process_left_goes_first(tmp_path: Path) -> None:
+    partial = tmp_path / "partial"
+    left, mine, other = (partial / name for name in (f"wheels-{gone()}-abc", f"wheels-{os.getpid()}-abc", "wheels-abc"))
+    for folder in (left, mine, other):
+        folder.mkdir(parents=True)
+        folder.joinpath("file").write_text("x")
+    with scratch_folder(tmp_path, "wheels-") as folder:
+        assert folder.is_dir()
+        assert not left.exists()
+        assert mine.exists()
+        assert other.exists()
+    assert not folder.exists()
+
+
+def hold(path: Path, marks: Path, name: str) -> None:
+    with exclusive(path):
+        with marks.open("a") as file:
+            file.write(f"{name} in\n")
+        time.sleep(0.05)
+        with marks.open("a") as file:
+            file.write(f"{name} out\n")
+
+
+def test_one_holder_at_a_time_among_processes(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    context = multiprocessing.get_context("spawn")
+    holders = [context.Process(target=hold, args=(tmp_path / "lock", marks, str(number))) for number in range(3)]
+    for holder in holders:
+        holder.start()
+    for holder in holders:
+        holder.join()
+    lines = marks.read_text().split("\n")[:-1]
+    assert len(lines) == 6
+    assert all(lines[at].split()[0] == lines[at + 1].split()[0] for at in (0, 2, 4))
