@@ -13,6 +13,7 @@ Layout = Literal["separate", "packed"]
 
 DEFAULT_JOBS: Final = 4
 DEFAULT_REGION: Final = "GRA"
+DEFAULT_PROOF: Final[ProofLevel] = "cross-checked"
 REHEARSAL_TIMEOUT: Final = 300.0  # seconds
 READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract/ai-deploy, 1)
 
@@ -47,6 +48,25 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     base_image: str | None = None
     samples: Path | None = None
     old_token: Secret | None = None
-    proof: ProofLevel = "cross-checked"
+    proof: ProofLevel = DEFAULT_PROOF
     ready_timeout: float = READY_TIMEOUT
     rehearsal_timeout: float = REHEARSAL_TIMEOUT
+
+    def again(self, *models: str) -> str:
+        """The command that goes on with this run, or with some of its models, under the same options."""
+        words: list[str] = []
+        for model in models or self.models:
+            words += ["--model", model]
+        given = {
+            "--layout": self.layout if self.layout != "separate" else None,
+            "--jobs": str(self.jobs) if self.jobs != DEFAULT_JOBS else None,
+            "--region": self.region,
+            "--registry": self.registry,
+            "--registry-user": self.registry_user,
+            "--base-image": self.base_image,
+            "--samples": str(self.samples) if self.samples else None,
+            "--proof": self.proof if self.proof != DEFAULT_PROOF else None,
+        }
+        for name, value in given.items():
+            words += [name, value] if value is not None else []
+        return self.typed.command("run", *words, *(["--adopt"] if self.adopt else []))

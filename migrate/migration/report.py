@@ -41,7 +41,7 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
     if effects.existing():
         data["undo"] = typed.command("undo")
     if code is not ExitCode.DONE:
-        data["again"] = typed.command("run", *(["--layout", "packed"] if run.options.layout == "packed" else []))
+        data["again"] = run.options.again()
         bad = next((outcome.model for outcome in found if outcome.outcome not in {"done", "skipped"}), None)
         if bad is not None:
             data["why"] = typed.command("why", bad)

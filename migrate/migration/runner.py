@@ -87,7 +87,7 @@ class Runner:
     def _ended(self, record: ModelRecord, error: BaseException, moved: journey.Moved | None = None) -> Outcome:
         if not isinstance(error, MigrateError | Interrupted) and error not in self.bugs:
             self.bugs.append(error)
-        again = self._run.options.typed.command("run", "--model", record.id)
+        again = self._run.options.again(record.id)
         return outcomes.ended(record, error, again=again, app=moved.app if moved else None)
 
     def _finish(self, outcome: Outcome) -> None:

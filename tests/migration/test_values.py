@@ -18,7 +18,7 @@ from migrate.core.errors import (
 from migrate.core.values import FolderLocation, ModelRecord, Outcome
 from migrate.migration import outcomes
 from migrate.migration.grouping import group
-from migrate.migration.options import Typed
+from migrate.migration.options import RunOptions, Typed
 from migrate.migration.revisions import UNKNOWN, revisions
 from migrate.migration.steps.record import at_least
 from migrate.migration.steps.registry import split
@@ -126,6 +126,28 @@ def test_the_next_command_is_quoted_for_a_shell() -> None:
     typed = Typed("my models@GRA", ("--workspace", "/a b"))
     assert typed.command("undo", "--model", "it's") == (
         "migrate undo 'my models@GRA' --model 'it'\"'\"'s' --workspace '/a b'"
+    )
+
+
+def test_going_on_means_the_same_options() -> None:
+    plain = RunOptions(typed=Typed("ns"))
+    assert plain.again() == "migrate run ns"
+    assert plain.again("iris") == "migrate run ns --model iris"
+    full = RunOptions(
+        typed=Typed("ns", ("--workspace", "/w")),
+        models=("a", "b"),
+        layout="packed",
+        jobs=2,
+        region="BHS",
+        registry="r.test/team",
+        registry_user="me",
+        samples=Path("/my samples"),
+        proof="recorded",
+        adopt=True,
+    )
+    assert full.again() == (
+        "migrate run ns --model a --model b --layout packed --jobs 2 --region BHS --registry r.test/team "
+        "--registry-user me --samples '/my samples' --proof recorded --adopt --workspace /w"
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from migrate.core.errors import MigrateError
 from migrate.core.values import Image, PushedImage
 from migrate.images.push import immutable_tag, pushed_exists
 from migrate.images.push import push as push_image
@@ -28,17 +29,22 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
         effect = effects.find("pushed-image", reference) or effects.intend(
             "pushed-image", reference, {}, unit=unit.subject
         )
-        # The layers of the runtime travel once: the engine mounts them for whoever pushes after the first.
-        with run.first_push.enter():
-            pushed = push_image(
-                run.engine(),
-                image.value,
-                registry=where.host,
-                repository=name,
-                tag=tag,
-                credentials=where.credentials,
-                progress=progress,
-            )
+        try:
+            # The layers of the runtime travel once: the engine mounts them for whoever pushes after the first.
+            with run.first_push.enter():
+                pushed = push_image(
+                    run.engine(),
+                    image.value,
+                    registry=where.host,
+                    repository=name,
+                    tag=tag,
+                    credentials=where.credentials,
+                    progress=progress,
+                )
+        except MigrateError:
+            if effect.external_id is None:
+                effects.gone(effect)  # a tag comes last: without it there is no image
+            raise
         effects.done(effect, pushed.digest)
         return pushed
 
