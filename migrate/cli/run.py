@@ -88,7 +88,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
     """Move the models of SOURCE to AI Deploy; type it again to go on where it stopped."""
     from migrate.cli.moving import move  # noqa: PLC0415 - imports the whole journey
     from migrate.cli.typed import typed_of  # noqa: PLC0415
-    from migrate.migration.options import RunOptions  # noqa: PLC0415
+    from migrate.migration.options import RunOptions, check_registry  # noqa: PLC0415
 
     options = RunOptions(
         typed=typed_of(source, project=project, workspace=workspace),
@@ -97,7 +97,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
         jobs=jobs,
         adopt=adopt,
         region=region.upper() if region else None,
-        registry=registry,
+        registry=check_registry(registry) if registry is not None else None,
         registry_user=registry_user,
         base_image=base_image,
         samples=samples.absolute() if samples else None,

@@ -30,7 +30,7 @@ def _show_source(console: "Console", state: SourceState) -> None:
     for outcome in state.models:
         _show_model(console, outcome, apps.get(outcome.model))
     for name in state.unknown:
-        console.print(Text(f"? {safe(name, 60)}  not at its end yet"))
+        console.print(Text(f"? {safe(name, 60)}  not run yet"))
     if state.models:
         console.print(Text(tally(state.models), style="bold"))
     if state.apps:

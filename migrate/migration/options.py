@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from migrate.core.errors import UsageError
 from migrate.core.secret import Secret
 from migrate.core.values import ProofLevel
 
@@ -16,6 +17,22 @@ DEFAULT_REGION: Final = "GRA"
 DEFAULT_PROOF: Final[ProofLevel] = "cross-checked"
 REHEARSAL_TIMEOUT: Final = 300.0  # seconds
 READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract/ai-deploy, 1)
+
+
+def check_registry(address: str) -> str:
+    """The address itself, if its first part names a host: anything else would mean Docker Hub.
+
+    Raises:
+        UsageError: It does not.
+    """
+    host = address.removeprefix("https://").removeprefix("http://").strip("/").partition("/")[0]
+    if "." in host or ":" in host or host == "localhost":
+        return address
+    raise UsageError(
+        f"{address!r} is not the address of a registry.",
+        code="bad-registry",
+        next_step="Write it as HOST[/PATH], for example a1b2.c1.gra9.container-registry.ovh.net/models.",
+    )
 
 
 class Typed(Struct, frozen=True):

@@ -102,6 +102,12 @@ def test_a_folder_is_listed_without_credentials(tmp_path: Path, capsys: pytest.C
     assert "No model was found" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("address", ["/mine", "mine", "", "team/models"])
+def test_a_registry_needs_a_host(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["run", "ns", "--registry", address]) == 2
+    assert "HOST[/PATH]" in capsys.readouterr().err
+
+
 def test_a_token_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["run", "ns", "--old-token-file", str(tmp_path / "none")]) == 3
     assert "--old-token-file" in capsys.readouterr().err
