@@ -5,6 +5,7 @@ The sandbox holds the request at the point and sends SIGKILL to the command's wh
 """
 
 import json
+import signal
 import sqlite3
 import subprocess
 import time
@@ -92,6 +93,25 @@ def test_killed_in_the_middle_of_a_step(tool: Tool, step: str) -> None:
     _finished(tool)
     leftovers = ["docker", "ps", "--all", "--quiet", "--filter", "label=mlserving-migrate.process"]
     assert subprocess.run(leftovers, capture_output=True, check=True, text=True).stdout == ""
+
+
+@pytest.mark.parametrize("step", ["build", "deploy"])
+def test_ctrl_c_stops_cleanly_and_says_what_to_type_next(tool: Tool, step: str) -> None:
+    with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json") as process, ending(process):
+        assert process.stdout is not None
+        events: list[dict[str, object]] = []
+        asked = False
+        for line in process.stdout:
+            events.append(json.loads(line))
+            if not asked and events[-1]["event"] == "step-started" and events[-1]["step"] == step:
+                process.send_signal(signal.SIGINT)  # once: a second one ends the command at once
+                asked = True
+        process.wait(timeout=60)
+    assert process.returncode == 130
+    assert events[-1]["event"] == "result"
+    assert events[-1]["exit_code"] == 130
+    assert "migrate run" in json.dumps(events[-1])
+    _finished(tool)
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", r"/ai/app$"), ("POST", r"/ai/token$")], ids=["app", "token"])
