@@ -39,8 +39,8 @@ files. Nothing is downloaded during the build but the base image, if the engine 
     docker run --rm --user 42420:42420 --publish 8080:8080 my-model
     curl http://127.0.0.1:8080/describe
 
-The base image is {base}. Any other with Python {python} and glibc 2.28 or newer will do, for example
-where that one is not to be had:
+The base image is {base}. Where that one is not to be had,
+any other with Python {python} and glibc 2.28 or newer will do, for example:
 
     docker build --build-arg BASE={other} --platform linux/amd64 --tag my-model .
 

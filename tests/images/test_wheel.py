@@ -1,5 +1,6 @@
 """The built wheel: what it holds, and that it exports from an empty environment outside the checkout."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,21 +14,6 @@ from migrate.images.uv_settings import uv_environment
 from tests.images.conftest import IRIS
 
 CHECKOUT = Path(__file__).parents[2]
-PROGRAM = """
-import hashlib, sys
-from pathlib import Path
-from migrate.core.values import Artifact, ArtifactFile, Inspection, ModelRecord
-from migrate.images.export import export
-from migrate.images.render import ModelToRender
-path, out, store = map(Path, sys.argv[1:])
-digest = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
-size = path.stat().st_size
-artifact = Artifact(folder=str(path.parent), files=(ArtifactFile(path=path.name, size=size, digest=digest),),
-                    size=size, digest=digest)
-model = ModelToRender(record=ModelRecord(id="iris", source="x"), artifact=artifact,
-                      inspection=Inspection(format="onnx", runtime="onnx", verdict="ready"))
-print(export([model], out, store=store, progress_text=lambda text: None).digest)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +35,16 @@ def test_templates_and_sample_models_are_in_it(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_it_exports_from_an_empty_environment(wheel: Path, store: Path, tmp_path: Path) -> None:
+def test_it_exports_from_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **uv_environment(os.environ)}
     environ |= {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_", "XDG_"))}
     uv_environ = {**os.environ, **environ, "HOME": os.environ.get("HOME", str(tmp_path))}
     subprocess.run([uv.find_uv_bin(), "venv", "-q", "-p", sys.executable, "env"], cwd=tmp_path, check=True)
     install = [uv.find_uv_bin(), "pip", "install", "-q", "-p", "env/bin/python", str(wheel)]
     subprocess.run(install, cwd=tmp_path, env=uv_environ, check=True, capture_output=True)
-    arguments = [str(IRIS), str(tmp_path / "out"), str(store)]
+    arguments = ["export", str(IRIS.parent), "--out", str(tmp_path / "out"), "--workspace", str(tmp_path / "workspace")]
     done = subprocess.run(
-        ["env/bin/python", "-W", "error", "-c", PROGRAM, *arguments],
+        ["env/bin/mlserving-migrate", *arguments, "--json"],
         cwd=tmp_path,
         env=environ,
         check=False,
@@ -66,5 +52,8 @@ def test_it_exports_from_an_empty_environment(wheel: Path, store: Path, tmp_path
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("sha256:")
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert (result["event"], result["exit_code"]) == ("result", 0)
     assert (tmp_path / "out/layer-server/opt/migrate/server/migrate/server/__main__.py").is_file()
+    assert (tmp_path / "out/layer-model-0/models/iris/files/iris.onnx").read_bytes() == IRIS.read_bytes()
+    assert list((tmp_path / "out/layer-wheels").rglob("onnxruntime/__init__.py"))
