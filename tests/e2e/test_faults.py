@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrate.sandbox import control
-from tests.e2e.harness import GOOD, NAMESPACE, ROOT, Tool
+from tests.e2e.harness import GOOD, NAMESPACE, ROOT, Tool, ending
 
 HOSTILE = '../../x"\nRUN id'
 
@@ -91,6 +91,23 @@ def test_a_registry_that_is_down(tool: Tool) -> None:
     assert ended.code in (5, 7), ended.out
     control.release(tool.sandbox.folder)
     assert tool.run(NAMESPACE, "--model", "iris").code == 0
+
+
+def test_a_push_that_is_interrupted(tool: Tool) -> None:
+    with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json") as process, ending(process):
+        assert process.stdout is not None
+        events: list[dict[str, object]] = []
+        for line in process.stdout:
+            events.append(json.loads(line))
+            if events[-1]["event"] == "step-started" and events[-1]["step"] == "push":
+                control.fail(tool.sandbox.folder, "registry-down")
+        process.wait(timeout=60)
+    assert process.returncode in (5, 7), events[-1]
+    assert events[-1]["event"] == "result"
+    control.release(tool.sandbox.folder)
+    again = tool.run(NAMESPACE, "--model", "iris")
+    assert again.code == 0, again.out
+    assert again.outcomes["iris"]["outcome"] == "done"
 
 
 def test_truncated_downloads_are_noticed(tool: Tool) -> None:
