@@ -79,13 +79,18 @@ def free_ports(count: int) -> list[int]:
             probe.close()
 
 
-def start(root: Path, log: Path, **settings: str) -> Server:
-    """A server process on a folder of models; settings are MIGRATE_ variables without their prefix."""
+def start(root: Path, log: Path, *, python: str = sys.executable, code: Path | None = None, **settings: str) -> Server:
+    """A server process on a folder of models; settings are MIGRATE_ variables without their prefix.
+
+    ``python`` and ``code`` are another environment, and the folder of the server's code for it.
+    """
     port, metrics_port = free_ports(2)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MIGRATE_")}
     environment |= {"MIGRATE_DRAIN_SECONDS": "0"}
     environment |= {f"MIGRATE_{name.upper()}": value for name, value in settings.items()}
-    command = [sys.executable, "-m", "migrate.server", str(root), "--host", "127.0.0.1"]
+    if code is not None:
+        environment |= {"PYTHONPATH": str(code), "PYTHONSAFEPATH": "1"}
+    command = [python, "-m", "migrate.server", str(root), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--metrics-port", str(metrics_port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
@@ -93,9 +98,11 @@ def start(root: Path, log: Path, **settings: str) -> Server:
 
 
 @contextmanager
-def running(root: Path, log: Path, **settings: str) -> Iterator[Server]:
+def running(
+    root: Path, log: Path, *, python: str = sys.executable, code: Path | None = None, **settings: str
+) -> Iterator[Server]:
     """A server process that is ready; it is ended afterwards, and must not have logged a bug."""
-    server = start(root, log, **settings)
+    server = start(root, log, python=python, code=code, **settings)
     try:
         wait_ready(server)
         yield server

@@ -1,0 +1,177 @@
+"""The samples of ``examples/formats`` with the ``model.json`` of each, and the processes that serve them."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from migrate.images import server_code
+from migrate.images.serve import ensure_environment
+from tests.server.process import Server, running
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LABELS = ("inf", "sup")
+
+
+def plain(name: str, kind: str = "double") -> dict[str, Any]:
+    """A field without a shape."""
+    return {"name": name, "type": kind}
+
+
+def field(name: str, kind: str, *shape: int, columns: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    """A field with a shape, and named columns."""
+    made = {"name": name, "type": kind, "shape": list(shape), **more}
+    if columns:
+        made["fields"] = [{"name": one, "type": kind, "index": place, "key": None} for place, one in enumerate(columns)]
+    return made
+
+
+def saved_model(path: str, *, signature: str = "serving_default") -> dict[str, Any]:
+    """The settings of the TensorFlow engine."""
+    entry = path if path.endswith(".zip") else f"{path}/saved_model.pb"
+    options = {"saved_model": path, "zip": path.endswith(".zip"), "signature": signature, "tags": ["serve"]}
+    return {"engine": "tensorflow", "entry": entry, "tensorflow": options}
+
+
+TOKENIZER = {
+    "engine": "tokenizers",
+    "entry": "tokenizer.json",
+    "inputs": [plain("input1", "string"), plain("input2", "string")],
+    "outputs": [
+        plain("tokens", "string"),
+        *(plain(name, "integer") for name in ("ids", "typeIds", "specialTokensMask", "attentionMask")),
+    ],
+    "tokenizers": {},
+}
+WINE = {
+    **saved_model("."),
+    "inputs": [field("measurements", "float", -1, 13)],
+    "outputs": [field("cultivar", "string", -1), field("probabilities", "float", -1, 3)],
+}
+DIABETES = {
+    **saved_model(".", signature="predict"),
+    "inputs": [field("name", "string", -1), field("patient", "float", -1, 10)],
+    "outputs": [field("name_out", "string", -1), field("progression", "float", -1, 1)],
+}
+LOAD = {
+    **saved_model("load.zip"),
+    "manifest": True,
+    "rolling_windows_size": 2,
+    "inputs": [field("history", "float", -1, 4, columns=("phase", "load"))],
+    "outputs": [field("next", "float", -1, 1, columns=("load_predicted",))],
+}
+DIGITS = {
+    "engine": "keras",
+    "entry": "digits.h5",
+    "inputs": [field("inputs", "float", -1, 64)],
+    "outputs": [field("prediction", "float", -1, 10)],
+    "keras": {"input": "pixels", "output": "digit"},
+}
+
+
+def manifest_of(model_id: str) -> dict[str, Any]:
+    """The content of a sample's manifest."""
+    content: dict[str, Any] = json.loads((EXAMPLES / "formats" / model_id / "manifest.json").read_text())
+    return content
+
+
+def scaler_settings(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a scaler."""
+    own = {"mean_std_map": manifest["mean_std_map"]}
+    return {"engine": "scaler", "inputs": manifest["inputs"], "outputs": manifest["outputs"], "scaler": own}
+
+
+def interval_settings(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a prediction interval."""
+    own = {"residuals_std": manifest["residuals_std"]}
+    return {"engine": "pi", "inputs": manifest["inputs"], "outputs": manifest["outputs"], "pi": own}
+
+
+def flow_settings(model_id: str, **more: Any) -> dict[str, Any]:
+    """The settings of the sample flow of scaler, SavedModel and interval."""
+    scaler, _, interval = manifest_of(model_id)["evaluator_manifests"]
+    step = {
+        **saved_model("model"),
+        "manifest": True,
+        "inputs": [field("scaled", "float", -1, 2, columns=("scaled_bmi", "scaled_pressure"))],
+        "outputs": [field("output", "float", -1, 1, columns=("progression",))],
+    }
+    return {
+        "engine": "flow",
+        "inputs": scaler["inputs"],
+        "outputs": interval["outputs"],
+        "flow": {"steps": [scaler_settings(scaler), step, interval_settings(interval)]},
+        **more,
+    }
+
+
+def settings_of(model_id: str) -> dict[str, Any]:
+    """The settings of a sample."""
+    if model_id == "ages-scaler":
+        return scaler_settings(manifest_of(model_id))
+    if model_id == "price-interval":
+        return interval_settings(manifest_of(model_id))
+    if model_id == "dates":
+        content = manifest_of(model_id)
+        return {"engine": "datetime_encoder", "inputs": content["inputs"], "outputs": content["outputs"]}
+    if model_id == "progression-flow":
+        return flow_settings(model_id)
+    known = {"support-tokens": TOKENIZER, "wine-tf2": WINE, "diabetes-tf1": DIABETES, "load-zip": LOAD}
+    return {**known, "digits-h5": DIGITS}[model_id]
+
+
+def write(folder: Path, settings: dict[str, Any], *, sample: str | None = None) -> Path:
+    """A model folder as an image holds it, with the files of a sample."""
+    folder.mkdir(parents=True)
+    if sample is None:
+        (folder / "files").mkdir()
+    else:
+        shutil.copytree(EXAMPLES / "formats" / sample, folder / "files")
+    (folder / "model.json").write_text(json.dumps({"schema": 1, "id": folder.name, **settings}))
+    return folder
+
+
+def write_sample(root: Path, model_id: str) -> Path:
+    """The model folder of a sample."""
+    return write(root / model_id, settings_of(model_id), sample=model_id)
+
+
+def python_of(runtime: str) -> str:
+    """The Python with the packages of a runtime, as ``migrate serve`` makes it; made once on this machine."""
+    store = platformdirs.user_cache_path("mlserving-migrate") / "runtimes"
+    return str(ensure_environment(runtime, store=store, progress_text=print))
+
+
+@contextmanager
+def serving(root: Path, runtime: str, scratch: Path) -> Iterator[Server]:
+    """A server process with the packages of a runtime, and nothing of this checkout but the server."""
+    server_code.copy_server(scratch / "server")
+    with running(root, scratch / "log", python=python_of(runtime), code=scratch / "server") as server:
+        yield server
+
+
+def samples_of(model_id: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The requests of a sample with the answers of its training code."""
+    paths = sorted((EXAMPLES / "format-samples" / model_id).glob("*.json"))
+    content = [json.loads(path.read_text()) for path in paths]
+    return [(one["request"], one["answer"]) for one in content]
+
+
+def close(expected: Any, found: Any, relative: float) -> bool:
+    """Whether two answers have the same form, and numbers within a relative difference."""
+    if isinstance(expected, dict):
+        return (
+            isinstance(found, dict)
+            and expected.keys() == found.keys()
+            and all(close(value, found[name], relative) for name, value in expected.items())
+        )
+    if isinstance(expected, list):
+        same = isinstance(found, list) and len(found) == len(expected)
+        return same and all(close(left, right, relative) for left, right in zip(expected, found, strict=True))
+    if isinstance(expected, float):
+        return isinstance(found, float) and abs(expected - found) <= relative * max(1.0, abs(expected))
+    return type(expected) is type(found) and bool(expected == found)
