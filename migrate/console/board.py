@@ -13,13 +13,12 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import MARKS, STYLES, VERDICTS, amount, duration, safe
+from migrate.console.words import BYTES, MARKS, STYLES, VERDICTS, amount, duration, safe
 from migrate.core.events import Event, ModelFinished, Notice, RunStarted, StepFinished, StepProgress, StepStarted
 
 if TYPE_CHECKING:
     from migrate.core.values import Outcome
 
-_BYTES: Final = frozenset({"fetch", "build", "push", "render"})
 _SHARED: Final = None  # the row of what all models wait for
 
 
@@ -139,5 +138,5 @@ class Board:
         bar: RenderableType = ""
         if row.total and not narrow:
             bar = ProgressBar(total=row.total, completed=min(row.done, row.total), width=16)
-        moved = amount(row.done, row.total, bytes_=row.step in _BYTES) if row.done or row.total else ""
+        moved = amount(row.done, row.total, bytes_=row.step in BYTES) if row.done or row.total else ""
         return self._spinner.render(time.monotonic()), Text(row.name), row.step, bar, Text(moved or row.detail), took

@@ -4,10 +4,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self, TextIO
+from typing import Final, Self, TextIO
 
-from migrate.console.words import MARKS, VERDICTS, duration, safe
+from migrate.console.words import BYTES, MARKS, VERDICTS, amount, duration, safe
 from migrate.core.events import Event, ModelFinished, Notice, RunStarted, StepFinished, StepProgress, StepStarted
+
+_SECONDS: Final = 10.0  # between two lines about one step
 
 
 class PlainLines:
@@ -17,6 +19,7 @@ class PlainLines:
         self._stream = stream
         self._turn = threading.Lock()
         self._start = time.monotonic()
+        self._told: dict[tuple[str | None, str], float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -31,30 +34,38 @@ class PlainLines:
 
     def __call__(self, event: Event) -> None:
         """Writes an event, or nothing where it says nothing new to a reader of lines."""
-        text = _line(event)
-        if text is not None:
-            with self._turn:
-                self._stream.write(f"{time.monotonic() - self._start:7.1f} s  {text}\n")
+        now = time.monotonic()
+        with self._turn:
+            text = self._progress(event, now) if isinstance(event, StepProgress) else _line(event)
+            if text is not None:
+                self._stream.write(f"{now - self._start:7.1f} s  {text}\n")
                 self._stream.flush()
+
+    def _progress(self, event: StepProgress, now: float) -> str | None:
+        """A line for a step that takes long, the first after ten seconds."""
+        place = (event.model, event.step)
+        last = self._told.setdefault(place, now)
+        if now - last < _SECONDS:
+            return None
+        self._told[place] = now
+        moved = amount(event.done, event.total, bytes_=event.step in BYTES)
+        return f"{_name(event.model)}{event.step:<9} {moved}"
 
 
 def _line(event: Event) -> str | None:
     match event:
         case RunStarted():
             return f"{len(event.models)} models in {safe(event.source)}"
-        case StepStarted(model=None):
-            return f"{event.step}: {safe(event.detail)}"
+        case StepStarted() if event.detail:
+            return f"{_name(event.model)}{event.step:<9} {safe(event.detail, 200)}"
         case StepFinished(reused=False):
-            detail = f"  {safe(event.detail)}" if event.detail else ""
-            return f"{_name(event.model)}{event.step:<9} {duration(event.seconds)}{detail}"
+            return f"{_name(event.model)}{event.step:<9} {duration(event.seconds)}  {safe(event.detail)}".rstrip()
         case Notice():
             return f"{_name(event.model)}{'warning: ' if event.level == 'warning' else ''}{safe(event.text, 400)}"
         case ModelFinished():
             outcome = event.outcome
             why = f": {safe(outcome.text, 400)}" if outcome.text else ""
             return f"{_name(outcome.model)}{MARKS[outcome.outcome]} {VERDICTS[outcome.outcome]}{why}"
-        case StepStarted() | StepFinished() | StepProgress():
-            return None
         case _:
             return None
 

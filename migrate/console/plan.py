@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from migrate.console.tables import show_rows
-from migrate.console.words import safe
+from migrate.console.words import count, safe
 from migrate.core.plan import Plan, PlannedApp
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def show_plan(console: "Console", plan: Plan) -> None:
 
 def plan_sentence(plan: Plan) -> str:
     """The question: models, apps, CPUs, replicas, quota, billing."""
-    models = _count(sum(len(app.models) for app in plan.created), "model")
-    return f"{_costs(plan)} Move {models} to {_count(len(plan.created), 'new app')}?"
+    models = count(sum(len(app.models) for app in plan.created), "model")
+    return f"{_costs(plan)} Move {models} to {count(len(plan.created), 'new app')}?"
 
 
 def _costs(plan: Plan) -> str:
@@ -52,7 +52,7 @@ def _costs(plan: Plan) -> str:
     replicas = sum(app.replicas_min for app in plan.created)
     upper = f" (up to {most} when they scale)" if most > least else ""
     text = (
-        f"{_count(least, 'CPU')}{upper} in {_count(replicas, 'replica')}, "
+        f"{count(least, 'CPU')}{upper} in {count(replicas, 'replica')}, "
         "billed by the minute from now on, also without calls."
     )
     if plan.cpu_quota is not None:
@@ -60,10 +60,6 @@ def _costs(plan: Plan) -> str:
         text += f" The project's quota has {left} of {plan.cpu_quota} CPUs left"
         text += "." if left >= least else ", which is not enough."
     return text
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _replicas(app: PlannedApp) -> str:

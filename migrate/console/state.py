@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from migrate.console.tables import show_facts, show_rows
-from migrate.console.words import MARKS, STYLES, VERDICTS, difference, safe, tally
+from migrate.console.words import MARKS, STYLES, VERDICTS, count, difference, safe, tally
 from migrate.core.looking import AppState, Sources, SourceState, Story
 from migrate.core.values import Outcome
 
@@ -35,7 +35,8 @@ def _show_source(console: "Console", state: SourceState) -> None:
         console.print(Text(tally(state.models), style="bold"))
     if state.apps:
         cpus = sum(app.cpu * max(1, app.replicas) for app in state.apps)
-        console.print(f"{len(state.apps)} apps with {cpus} CPUs exist and are billed while they run.")
+        what = f"{count(len(state.apps), 'app')} with {count(cpus, 'CPU')} in all"
+        console.print(f"{what} exist and are billed while they run.")
     for text in state.left:
         console.print(Text(f"also there: {safe(text, 200)}", style="dim"))
     if state.problem:

@@ -10,6 +10,8 @@ VERDICTS: Final = {"done": "migrated", "needs-you": "needs you", "failed": "fail
 MARKS: Final = {"done": "✓", "needs-you": "!", "failed": "✗", "skipped": "-"}
 STYLES: Final = {"done": "green", "needs-you": "yellow", "failed": "red", "skipped": "dim"}
 
+BYTES: Final = frozenset({"fetch", "build", "push", "render"})  # the steps whose progress is bytes
+
 
 def safe(text: str, limit: int = 120) -> str:
     """Text from outside, fit for a terminal; redacted first, for an escaped or cut secret would not be found."""
@@ -39,6 +41,11 @@ def amount(done: int, total: int | None, *, bytes_: bool) -> str:
     if not bytes_:
         return str(done) if total is None else f"{done}/{total}"
     return size(done) if total is None else f"{size(done)} of {size(total)}"
+
+
+def count(number: int, word: str) -> str:
+    """``1 app``, ``2 apps``."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def difference(worst: float | None) -> str:

@@ -86,9 +86,24 @@ def test_plain_lines_say_what_a_reader_cares_about() -> None:
     assert "2 models in ns" in text
     assert "fetch     1.2 s  2 files" in text
     assert "warning: careful" in text
-    assert "runtime: building" in text
+    assert "runtime   building" in text
     assert "! needs you: It is broken." in text
     assert len(text.splitlines()) == 5
+
+
+def test_a_step_that_takes_long_is_told_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    stream = io.StringIO()
+    lines = PlainLines(stream)
+    for second in range(31):
+        clock[0] = float(second)
+        lines(StepProgress(step="push", model="a", done=second * 1_000_000, total=40_000_000))
+    assert [line.split("push")[1].strip() for line in stream.getvalue().splitlines()] == [
+        "10.0 MB of 40.0 MB",
+        "20.0 MB of 40.0 MB",
+        "30.0 MB of 40.0 MB",
+    ]
 
 
 def test_a_hostile_name_cannot_rewrite_the_terminal() -> None:
