@@ -13,8 +13,8 @@ import platformdirs
 import uv
 
 from migrate.images.server_code import copy_server
-from migrate.images.templates import template_of
-from migrate.images.wheels import uv_install
+from migrate.images.templates import templates_folder
+from migrate.images.uv_settings import uv_environment
 
 HERE: Final = Path(__file__).parent
 OURS: Final = "onnx"
@@ -33,7 +33,7 @@ def cache_folder() -> Path:
 
 def lock_of(name: str) -> Path:
     """The hashed lock of an environment; this server's is the one that its image is built from."""
-    return template_of(OURS).lock if name == OURS else HERE / f"{name}.lock"
+    return templates_folder() / OURS / "requirements.lock" if name == OURS else HERE / f"{name}.lock"
 
 
 def python_of(name: str) -> Path:
@@ -50,7 +50,13 @@ def python_of(name: str) -> Path:
         making = Path(scratch) / "environment"
         command = [uv.find_uv_bin(), "venv", "--quiet", "--relocatable", "--python", sys.executable, str(making)]
         subprocess.run(command, check=True)
-        uv_install(lock, ["--compile-bytecode", "--python", str(making / "bin" / "python")])
+        command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+        command += ["--only-binary", ":all:", "--link-mode", "copy", "--compile-bytecode"]
+        command += ["--python", str(making / "bin" / "python"), "-r", str(lock)]
+        # uv hears of this machine's index and certificates as pip does.
+        environment = {**os.environ, **uv_environment(os.environ)}
+        environment.pop("VIRTUAL_ENV", None)
+        subprocess.run(command, cwd="/", check=True, env=environment)
         making.rename(made)
     return python
 

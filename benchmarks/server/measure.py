@@ -39,12 +39,22 @@ class Case:
 
 @dataclass(frozen=True)
 class Sample:
-    """What one run of wrk saw; times in seconds, CPU time per thousand requests."""
+    """What one run of wrk saw.
+
+    Attributes:
+        rps: Requests per second.
+        p50: Median latency in seconds.
+        p99: The same that 99 of 100 requests do not exceed.
+        cpu_seconds: CPU time of the server's processes per thousand requests.
+        busy: The share of its CPU that the server had; well below 1 under load, others used that CPU.
+        errors: Answers other than 200, and connections that failed.
+    """
 
     rps: float
     p50: float
     p99: float
     cpu_seconds: float
+    busy: float
     errors: int
 
 
@@ -123,7 +133,8 @@ def load(question: Question, case: Case, port: int, pid: int, scratch: Path) -> 
     used = cpu_seconds(pid) - before
     requests = max(1, seen["requests"])
     rate = seen["requests"] / seen["seconds"]
-    return Sample(rate, seen["p50"], seen["p99"], used / requests * 1000, seen["errors"])
+    per_thousand = used / requests * 1000
+    return Sample(rate, seen["p50"], seen["p99"], per_thousand, used / seen["seconds"], seen["errors"])
 
 
 def _wrk(question: Question, case: Case, port: int, body: Path, seconds: float) -> dict[str, Any]:
