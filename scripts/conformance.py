@@ -2,14 +2,14 @@
 
     python scripts/conformance.py [GOLDEN]
 
-For each model of the folder a server process is started on what `migrate` makes of the model; each case is sent and
-compared as ``index.json`` says. The cases of the mnist model run a second time against an ONNX twin of its signature.
-Then come the vectors of single rules. A line a case; a case whose runtime does not exist yet is missing, not passed.
+For each model of the folder a server process is started on what `migrate` makes of the model, with the packages of its
+runtime; each case is sent and compared as ``index.json`` says. The cases of the mnist model run a second time against
+an ONNX twin of its signature. Then come the vectors of single rules. A line a case; a case that cannot be run is
+missing, not passed.
 Exits with 1 when anything failed or is missing.
 """
 
 import argparse
-import hashlib
 import http.client
 import json
 import os
@@ -25,38 +25,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+from conformance_artifacts import artifact_of
 from conformance_compare import Mismatch, compare
 from conformance_units import unit_results
 from make_mnist_twin import ORIGINAL, make_twin
 
-from migrate.core.values import Artifact, ArtifactFile, Inspection, to_json
 from migrate.formats import inspect
+from migrate.images import server_code
+from migrate.images.serve import ensure_environment
 
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 class MissingError(Exception):
     """A case that cannot be run yet; the text says why."""
 
 
-def artifact_of(folder: Path) -> Artifact:
-    """The files of a folder as `migrate` sees a model's."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = tuple(
-        ArtifactFile(
-            path=path.relative_to(folder).as_posix(),
-            size=path.stat().st_size,
-            digest="sha256:" + hashlib.sha256(path.read_bytes()).hexdigest(),
-        )
-        for path in paths
-    )
-    digest = hashlib.sha256(b"".join(to_json(file) for file in files)).hexdigest()
-    return Artifact(folder=str(folder), files=files, size=sum(file.size for file in files), digest=f"sha256:{digest}")
-
-
-def write_model(source: Path, root: Path) -> None:
-    """What an image holds of a model: its files beside the ``model.json`` made of their inspection."""
-    inspection: Inspection = inspect(artifact_of(source), framework=None)
+def write_model(source: Path, root: Path) -> str:
+    """What an image holds of a model: its files beside the ``model.json`` of their inspection; gives its runtime."""
+    inspection = inspect(artifact_of(source), framework=None)
     if inspection.verdict != "ready":
         raise MissingError(inspection.text)
     settings = {"id": source.name, "title": source.name, **inspection.settings}
@@ -64,6 +52,7 @@ def write_model(source: Path, root: Path) -> None:
     folder.mkdir(parents=True)
     shutil.copytree(source, folder / "files")
     (folder / "model.json").write_text(json.dumps(settings))
+    return inspection.runtime or ""
 
 
 def free_port() -> int:
@@ -79,12 +68,18 @@ def server_of(source: Path) -> Iterator[int]:
     """A server process for a model's folder; gives its port."""
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch, "models")
-        write_model(source, root)
+        runtime = write_model(source, root)
         port = free_port()
-        command = [sys.executable, "-m", "migrate.server", str(root), "--host", "127.0.0.1"]
+        environment = {**os.environ, "MIGRATE_DRAIN_SECONDS": "0"}
+        python = sys.executable
+        if runtime != "onnx":  # this checkout's own environment has that one
+            store = platformdirs.user_cache_path("mlserving-migrate") / "runtimes"
+            python = str(ensure_environment(runtime, store=store, progress_text=print))
+            server_code.copy_server(Path(scratch, "server"))
+            environment |= {"PYTHONPATH": str(Path(scratch, "server")), "PYTHONSAFEPATH": "1"}
+        command = [python, "-m", "migrate.server", str(root), "--host", "127.0.0.1"]
         command += ["--port", str(port), "--metrics-port", "0"]
         with Path(scratch, "log").open("w+b") as log:
-            environment = {**os.environ, "MIGRATE_DRAIN_SECONDS": "0"}
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             try:
                 wait_ready(port, process, Path(scratch, "log"))

@@ -1,4 +1,4 @@
-"""The golden vectors of single rules: parsing, shapes, windows, images, Java's order and number text."""
+"""The golden vectors of single rules: parsing, shapes, windows, images, flows, Java's order and number text."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from conformance_flow import flow, validator
 from PIL import Image
 
 from migrate.server.errors import HttpError
@@ -183,4 +184,6 @@ _CHECKS: dict[str, Callable[[Vector, Path], tuple[object, object]]] = {
     "java_hashmap_order": _hash_order,
     "java_float_text": _float_text,
     "java_gray_to_rgb": _gray_to_rgb,
+    "flow": lambda vector, _: flow(vector),
+    "validator": lambda vector, _: validator(vector),
 }
