@@ -1,6 +1,9 @@
 """The models of a source, whichever of the four it is."""
 
+from msgspec.structs import replace
+
 from migrate.core.errors import MigrateError
+from migrate.core.text import printable
 from migrate.core.values import ContainerLocation, Listing
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.containers import list_container
@@ -42,11 +45,17 @@ def list_models(ref: SourceRef, cloud: Cloud | None, recognise: Recognise) -> Li
         case NamespaceRef():
             return list_namespace(_needed(cloud), ref)
         case ContainerRef():
-            return list_container(_needed(cloud), ref, recognise)
+            return _shown(list_container(_needed(cloud), ref, recognise))
         case FolderRef():
-            return list_folder(ref.path, ref.canonical, recognise)
+            return _shown(list_folder(ref.path, ref.canonical, recognise))
         case InventoryRef():
             return list_inventory(ref)
+
+
+def _shown(listing: Listing) -> Listing:
+    """The listing with the names of what is ignored made printable: they may be no Unicode, which JSON cannot hold."""
+    ignored = tuple(replace(item, path=printable(item.path, 1024)) for item in listing.ignored)
+    return replace(listing, ignored=ignored)
 
 
 def _needed(cloud: Cloud | None) -> Cloud:
