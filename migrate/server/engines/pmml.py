@@ -15,10 +15,11 @@ from pypmml import Model as PmmlModel
 from pypmml import PMMLContext
 
 from migrate.server.engines import ContradictionError
+from migrate.server.engines.columns import columns_of, row_count
 from migrate.server.errors import bad_request
 from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, Stop
 from migrate.server.model import Field, Model
-from migrate.server.tensors import DTYPES, TYPELESS, Array, Tensor, check_type, convert, resolve_shape
+from migrate.server.tensors import DTYPES, Array, Tensor, convert
 
 # Signals stay Python's; nothing is written to disk; a small heap in a container that shares its memory.
 _JAVA_OPTIONS: Final = (
@@ -75,9 +76,7 @@ class PmmlEngine:
             migrate.server.errors.HttpError: 400, when no field is there, or they differ in their sizes.
         """
         del strict_nulls
-        feeds = {field.name: _column(field, tensors[field.name]) for field in self._fields if field.name in tensors}
-        if not feeds:
-            raise bad_request(f"Unable to find a tensor with name {self._fields[0].name}")
+        feeds = columns_of(self._fields, tensors)
         if stop == (INPUT, 0):
             return Evaluated(feeds, 0, stopped=True)
         outputs = self.run(feeds)
@@ -90,12 +89,8 @@ class PmmlEngine:
             migrate.server.errors.HttpError: 400, when the columns differ in size, or PMML4S refuses a row.
         """
         columns = {name: data.reshape(-1) for name, data in feeds.items()}
-        sizes = {len(column) for column in columns.values()}
-        if len(sizes) != 1:
-            counts = ", ".join(f"{name}: {len(column)}" for name, column in columns.items())
-            raise bad_request("All tensors should have the same size", counts)
         table = {name: _values(column) for name, column in columns.items()}
-        results = [self._score({name: table[name][row] for name in table}) for row in range(sizes.pop())]
+        results = [self._score({name: table[name][row] for name in table}) for row in range(row_count(columns))]
         return {
             field.name: _answer(field, [values[place] for values in results])
             for place, (field, _) in enumerate(self._outputs)
@@ -174,15 +169,6 @@ def _result_name(name: str, targets: Sequence[str], found: Sequence[tuple[str, s
     if predicted and (not targets or [name] == list(targets)):
         return predicted[0]
     raise ContradictionError(f"the file has no result for the output {name}, it has {names}")
-
-
-def _column(field: Field, tensor: Tensor) -> Array:
-    if tensor.type == TYPELESS:
-        return np.ma.MaskedArray(np.zeros(1, DTYPES[field.type]), [True])
-    check_type(tensor.type, field.type)
-    shape = resolve_shape(tensor.data.shape, field.shape) if field.shape is not None else tensor.data.shape
-    data = convert(tensor.data, field.type).reshape(shape)
-    return data if tensor.nulls is None else np.ma.MaskedArray(data, tensor.nulls.reshape(shape))
 
 
 def _values(column: Array) -> list[Any]:

@@ -1,0 +1,161 @@
+"""HuggingFace pipelines: texts in, what the pipeline's answers hold as tensors out (docs/other-formats.md)."""
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+
+from migrate.server.engines import ContradictionError
+from migrate.server.engines.torch_calls import failed, prepare
+from migrate.server.model import Model
+from migrate.server.tensors import DTYPES, Array
+
+# Nothing is looked for in the network, and threads are the server's business; both are read on import.
+os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+os.environ |= {"TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
+
+import transformers
+
+Items = Sequence[Any]
+_SEED: Final = 0  # of pipelines whose configuration samples: the same request gets the same answer
+
+
+class TransformersEngine:
+    """A pipeline on the CPU; calls take turns, each with all the threads there are."""
+
+    def __init__(self, model: Model, *, threads: int) -> None:
+        prepare(threads)
+        warnings.filterwarnings("ignore", module=r"transformers\b")
+        kind = str(model.options.get("pipeline_class"))
+        if kind not in _PIPELINES:
+            raise ContradictionError(f"the pipeline {kind} is none of those that are served: {', '.join(_PIPELINES)}")
+        self._names, self._answers = _PIPELINES[kind]
+        if [field.name for field in model.inputs] != list(self._names):
+            raise ContradictionError(f"a {kind} takes {', '.join(self._names)}")
+        self._inputs = model.inputs
+        self._outputs = model.outputs
+        self._turn = Lock()
+        self._pipeline = _load(model, kind)
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """Texts."""
+        return {field.name: "object" for field in self._inputs}
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """Numpy's word for the dtype of each output."""
+        return {field.name: str(np.dtype(DTYPES[field.type])) for field in self._outputs}
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Put the texts through the pipeline, all of a request in one batch."""
+        texts = [[str(text) for text in feeds[name].reshape(-1)] for name in self._names]
+        if len({len(each) for each in texts}) != 1:
+            raise failed("the inputs of a pipeline need equally many texts")
+        try:
+            with self._turn:
+                transformers.set_seed(_SEED)
+                found = self._answers(self._pipeline, texts)
+        except Exception as error:
+            raise failed(str(error)) from error
+        missing = [field.name for field in self._outputs if field.name not in found]
+        if missing:
+            raise failed(f"the pipeline has no {', '.join(missing)} in its answers, it has {', '.join(found)}")
+        return {field.name: found[field.name] for field in self._outputs}
+
+    def complete(self, model: Model) -> Model:
+        """The description as it is."""
+        return model
+
+
+def _load(model: Model, kind: str) -> Any:
+    folder = model.entry_path.parent
+    try:
+        tokenizer_class = _named(model.options.get("tokenizer_class"), "AutoTokenizer", "from_pretrained")
+        model_class = _named(model.options.get("model_class"), "AutoModel", "from_pretrained")
+        tokenizer = tokenizer_class.from_pretrained(str(folder), local_files_only=True)
+        network = model_class.from_pretrained(str(folder), local_files_only=True).eval()
+        return getattr(transformers, kind)(model=network, tokenizer=tokenizer, framework="pt", device=-1)
+    except ContradictionError:
+        raise
+    except Exception as error:
+        raise ContradictionError(f"the pipeline cannot be loaded: {str(error).strip()[:400]}") from error
+
+
+def _named(name: object, default: str, method: str) -> Any:
+    """A class of the library by the name that a manifest gives; nothing else of it can be reached.
+
+    Raises:
+        ContradictionError: There is no such class.
+    """
+    word = str(name or default)
+    found = getattr(transformers, word, None) if word.isidentifier() and not word.startswith("_") else None
+    if not isinstance(found, type) or not hasattr(found, method):
+        raise ContradictionError(f"transformers {transformers.__version__} has no class {word}")
+    return found
+
+
+def _features(pipeline: Any, texts: list[list[str]]) -> dict[str, Array]:
+    """Hidden states, shorter texts filled up with zeros."""
+    found = [np.asarray(each, np.float32).reshape(-1, np.shape(each)[-1]) for each in pipeline(texts[0])]
+    features = np.zeros((len(found), max(map(len, found)), found[0].shape[-1]), np.float32)
+    for row, each in zip(features, found, strict=True):
+        row[: len(each)] = each
+    return {"features": features}
+
+
+def _classes(pipeline: Any, texts: list[list[str]]) -> dict[str, Array]:
+    return _columns(pipeline(texts[0]), {"label": object, "score": np.float32})
+
+
+def _entities(pipeline: Any, texts: list[list[str]]) -> dict[str, Array]:
+    """As many entities as there are: a text's list of them as JSON."""
+    found = [json.dumps(each, default=float, ensure_ascii=False) for each in pipeline(texts[0])]
+    return {"entities": np.array(found, np.object_)}
+
+
+def _spans(pipeline: Any, texts: list[list[str]]) -> dict[str, Array]:
+    found = [pipeline(question=question, context=context) for question, context in zip(*texts, strict=True)]
+    return _columns(found, {"answer": object, "score": np.float32, "start": np.int64, "end": np.int64})
+
+
+def _masks(pipeline: Any, texts: list[list[str]]) -> dict[str, Array]:
+    """The best words for the one mask of each text, best first."""
+    found = pipeline(texts[0])
+    rows = found if found and isinstance(found[0], list) else [found]
+    return {
+        "token_str": np.array([[each["token_str"] for each in row] for row in rows], np.object_),
+        "score": np.array([[each["score"] for each in row] for row in rows], np.float32),
+        "sequence": np.array([[each["sequence"] for each in row] for row in rows], np.object_),
+    }
+
+
+def _texts(key: str) -> Callable[[Any, list[list[str]]], dict[str, Array]]:
+    def answers(pipeline: Any, texts: list[list[str]]) -> dict[str, Array]:
+        found = [each[0] if isinstance(each, list) else each for each in pipeline(texts[0])]
+        return _columns(found, {key: object})
+
+    return answers
+
+
+def _columns(found: Items, dtypes: Mapping[str, Any]) -> dict[str, Array]:
+    return {name: np.array([each[name] for each in found], dtype) for name, dtype in dtypes.items()}
+
+
+_ONE: Final = ("inputs",)
+_PIPELINES: Final[dict[str, tuple[tuple[str, ...], Callable[[Any, list[list[str]]], dict[str, Array]]]]] = {
+    "FeatureExtractionPipeline": (_ONE, _features),
+    "TextClassificationPipeline": (_ONE, _classes),
+    "TokenClassificationPipeline": (_ONE, _entities),
+    "NerPipeline": (_ONE, _entities),
+    "QuestionAnsweringPipeline": (("question", "context"), _spans),
+    "FillMaskPipeline": (_ONE, _masks),
+    "TextGenerationPipeline": (_ONE, _texts("generated_text")),
+    "Text2TextGenerationPipeline": (_ONE, _texts("generated_text")),
+    "SummarizationPipeline": (_ONE, _texts("summary_text")),
+    "TranslationPipeline": (_ONE, _texts("translation_text")),
+}
