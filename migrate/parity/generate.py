@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from migrate.core.values import Sample
+from migrate.parity.dates import date_text
 
 Field = Mapping[str, Any]
 
@@ -122,6 +123,8 @@ def _nested(sizes: Sequence[int], value: Callable[[], object]) -> object:
 def _source(field: Field, kind: _Kind, random: Random, words: Sequence[str]) -> Callable[[], object]:
     """A supply of legal values of a field or column."""
     word = str(field["type"])
+    if word == "string" and (pattern := field.get("format")):
+        return lambda: date_text(str(pattern), random) or _choice(random, _WORDS)
     if word == "string":
         known = field.get("values") or words
         return lambda: _choice(random, known or (_EDGE_WORDS if kind.edges else _WORDS))
