@@ -39,6 +39,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._active = 0.0
         self._lane: Lane | None = None
         self._pieces: list[bytes] = []
+        self._running: RequestResponseCycle | None = None
 
     # connection
 
@@ -52,6 +53,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._disarm()
         self._forget_reader()
         self._unset_keepalive_if_required()
+        self._drop_running()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -186,9 +188,20 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self._answered:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+        self._drop_running()
         self._in_message = False
         self._lane = None
         self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _drop_running(self) -> None:
+        """Nobody takes the answer that is due: of several requests sent at once, it is not the newest one's."""
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     @property
     def _answered(self) -> bool:
