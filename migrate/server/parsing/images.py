@@ -117,7 +117,9 @@ def _picture(image: Image.Image, body: bytes, *, plain: bool) -> Picture:
     if image.mode == "P":
         return Picture(np.asarray(image, np.int32), np.asarray(image.convert("RGB"), np.int32))
     if image.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
-        return _deep_gray(np.asarray(image).astype(np.int32), plain=plain)
+        # A TIFF of floats may hold what no integer is; it has no value that anybody could expect.
+        with np.errstate(invalid="ignore"):
+            return _deep_gray(np.asarray(image).astype(np.int32), plain=plain)
     if image.mode in {"L", "LA"}:
         data = np.asarray(image, np.int32)
         gray = data if image.mode == "L" else data[..., 0]
