@@ -25,6 +25,7 @@ MODELS: dict[str, Callable[[Path, Path], None]] = {
     "load-zip": tables.make_load,
     "digits-h5": tables.make_digits,
     "progression-flow": flows.make_progression,
+    "urgency-flow": flows.make_urgency,
 }
 
 

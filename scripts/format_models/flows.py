@@ -1,12 +1,14 @@
 """Flows: models one after another."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 from format_models.processors import QUANTILE
+from format_models.tokenizer import CORPUS, URGENT, train
 from format_models.writing import export, fitted, write_json, write_sample
 from sklearn.datasets import load_diabetes
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 COLUMNS = {"bmi": 2, "pressure": 3}
 
@@ -56,3 +58,29 @@ def make_progression(folder: Path, samples: Path) -> None:
             for side, sign in (("inf", -1), ("sup", 1))
         }
         write_sample(samples, name, {c: data[rows, place].tolist() for place, c in enumerate(names)}, answer)
+
+
+def make_urgency(folder: Path, samples: Path) -> None:
+    """A tokenizer, and a TorchScript module that takes its ids: how urgent a message to a support desk is."""
+    encodings = train(folder)
+    size = 1 + max(max(ids) for ids in encodings)
+    shares = np.stack([np.bincount(ids, minlength=size) / len(ids) for ids in encodings])
+    model = LogisticRegression(C=300.0).fit(shares, [place in URGENT for place in range(len(CORPUS))])
+    weights, bias = fitted(model.coef_[0]), float(fitted(model.intercept_)[0])
+    vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    weights = np.concatenate([weights, np.zeros(max(vocabulary.values()) + 1 - size)])
+    content = {"model": "bag", "file": "urgency.ts", "weights": weights.tolist(), "bias": bias}
+    export("torch_export", "torch", folder, content)
+    steps = [
+        {"type": "huggingface_tokenizer", "saved_model_uri": "tokenizer.json", "add_special_tokens": False},
+        {
+            "type": "torch_script",
+            "saved_model_uri": "urgency.ts",
+            "inputs": [{"name": "ids", "shape": [1, -1], "type": "long"}],
+            "outputs": [{"name": "urgency", "shape": [-1], "type": "float"}],
+        },
+    ]
+    write_json(folder / "manifest.json", {"type": "flow", "evaluator_manifests": steps})
+    for name, place in {"urgent": 0, "calm": 5}.items():
+        urgency = 1 / (1 + np.exp(-(weights[encodings[place]].mean() + bias)))
+        write_sample(samples, name, {"input1": [CORPUS[place]]}, {"urgency": float(urgency)})

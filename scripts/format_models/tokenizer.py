@@ -1,6 +1,7 @@
 """A tokenizer of byte pairs, trained on messages to a support desk."""
 
 import json
+import tempfile
 from pathlib import Path
 
 from format_models.writing import export, write_json, write_sample
@@ -17,12 +18,21 @@ CORPUS = (
     "mail to my domain is not delivered since the outage",
     "please change the address on my invoice",
 )
-TEXT = "please renew the domain of my server"
+URGENT = (0, 1, 4, 7, 8)  # of these, the ones that cannot wait
+
+
+def train(folder: Path) -> list[list[int]]:
+    """Write ``tokenizer.json`` and return the ids of the texts that it was trained on."""
+    with tempfile.TemporaryDirectory() as scratch:
+        encodings = Path(scratch, "encodings.json")
+        export("tokenizer_export", "tokenizers", folder, {"corpus": CORPUS, "encodings": str(encodings)})
+        ids: list[list[int]] = json.loads(encodings.read_text())
+    return ids
 
 
 def make_tokenizer(folder: Path, samples: Path) -> None:
-    """The manifest, the trained tokenizer, and what it makes of a text and of words."""
-    export("tokenizer_export", "tokenizers", folder, {"corpus": CORPUS, "text": TEXT})
+    """The manifest, the trained tokenizer, and what it makes of a word and of two."""
+    train(folder)
     write_json(folder / "manifest.json", {"type": "huggingface_tokenizer", "saved_model_uri": "tokenizer.json"})
     vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
     known = {"word": "server", "two-words": "the domain"}

@@ -29,6 +29,19 @@ def linear(weights: list[list[float]], bias: list[float]) -> torch.nn.Linear:
     return layer
 
 
+class Bag(torch.nn.Module):
+    """The mean of a weight for each token, as a probability."""
+
+    def __init__(self, weights: list[float], bias: float) -> None:
+        super().__init__()
+        self.weights = torch.nn.Parameter(torch.tensor(weights))
+        self.bias = bias
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """Ids ``[n, tokens]`` to ``[n]`` probabilities."""
+        return torch.sigmoid(self.weights[ids].mean(1) + self.bias)
+
+
 def without_debug(source: Path, target: Path) -> None:
     """Copy an archive without its records for debuggers, which name the folders of this machine."""
     reader = torch._C.PyTorchFileReader(str(source))
@@ -42,11 +55,12 @@ def without_debug(source: Path, target: Path) -> None:
 
 content = json.load(sys.stdin)
 folder = Path(sys.argv[1])
-if content["model"] == "script":
-    scripted = torch.jit.script(Species(content["weights"], content["bias"]).eval())
+if content["model"] in ("script", "bag"):
+    made = Species if content["model"] == "script" else Bag
+    scripted = torch.jit.script(made(content["weights"], content["bias"]).eval())
     whole = folder / "whole.ts"
     torch.jit.save(scripted, str(whole))
-    without_debug(whole, folder / "species.ts")
+    without_debug(whole, folder / content.get("file", "species.ts"))
     whole.unlink()
 else:
     module = torch.nn.Sequential(linear(content["weights"], content["bias"]), torch.nn.Softmax(1))

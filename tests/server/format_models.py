@@ -72,6 +72,25 @@ DIGITS = {
     "keras": {"input": "pixels", "output": "digit"},
 }
 
+URGENCY = {
+    "engine": "flow",
+    "inputs": TOKENIZER["inputs"],
+    "outputs": [field("urgency", "float", -1)],
+    "flow": {
+        "steps": [
+            TOKENIZER,
+            {
+                "engine": "torchscript",
+                "entry": "urgency.ts",
+                "manifest": True,
+                "rolling_windows_size": 0,
+                "inputs": [field("ids", "long", 1, -1)],
+                "outputs": [field("urgency", "float", -1)],
+            },
+        ]
+    },
+}
+
 
 def manifest_of(model_id: str) -> dict[str, Any]:
     """The content of a sample's manifest."""
@@ -121,7 +140,7 @@ def settings_of(model_id: str) -> dict[str, Any]:
     if model_id == "progression-flow":
         return flow_settings(model_id)
     known = {"support-tokens": TOKENIZER, "wine-tf2": WINE, "diabetes-tf1": DIABETES, "load-zip": LOAD}
-    return {**known, "digits-h5": DIGITS}[model_id]
+    return {**known, "digits-h5": DIGITS, "urgency-flow": URGENCY}[model_id]
 
 
 def write(folder: Path, settings: dict[str, Any], *, sample: str | None = None) -> Path:

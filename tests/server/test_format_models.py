@@ -18,9 +18,11 @@ RUNTIMES = {
     "tokenizers": ("support-tokens",),
     "tensorflow": ("wine-tf2", "diabetes-tf1", "load-zip", "progression-flow"),
     "keras": ("digits-h5",),
+    "tokenizers+torch": ("urgency-flow",),
 }
 # Answers come in double precision from the training code, and the models compute in single.
-RELATIVE = {"tensorflow": 2e-5, "keras": 2e-5}
+RELATIVE = {"tensorflow": 2e-5, "keras": 2e-5, "tokenizers+torch": 2e-5}
+FIXTURES = {"tokenizers": "tokens", "tokenizers+torch": "flows"}
 
 
 @contextmanager
@@ -61,6 +63,12 @@ def tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def keras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with _serving("keras", tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with _serving("tokenizers+torch", tmp_path_factory) as server:
         yield server
 
 
@@ -118,7 +126,7 @@ def refused(answer: Answer, status: int = 400) -> str:
     ("runtime", "model_id"), [(runtime, model_id) for runtime, ids in RUNTIMES.items() for model_id in ids]
 )
 def test_a_sample_answers_as_its_training_code(runtime: str, model_id: str, request: pytest.FixtureRequest) -> None:
-    server: Server = request.getfixturevalue("tokens" if runtime == "tokenizers" else runtime)
+    server: Server = request.getfixturevalue(FIXTURES.get(runtime, runtime))
     described = server.call("GET", f"/{model_id}/describe").json()
     settings = samples.settings_of(model_id)
     assert [one["name"] for one in described["inputs"]] == [one["name"] for one in settings["inputs"]]
@@ -249,6 +257,14 @@ def test_outputs_of_a_graph_named_by_a_flow(tensorflow: Server) -> None:
     inside = ok(tensorflow.eval(body, "/progression-flow/eval", Step="output:1"))
     assert [len(row) for row in inside["output"]] == [1, 1]
     assert "progression" not in inside
+
+
+def test_tokens_accumulate_with_what_is_made_of_them(flows: Server) -> None:
+    (body, _), _ = samples.samples_of("urgency-flow")
+    found = ok(flows.eval(body, "/urgency-flow/eval", Step="input:1"))
+    assert set(found) == {"input1", "tokens", "ids", "typeIds", "specialTokensMask", "attentionMask"}
+    assert len(found["ids"]) == 1  # reshaped for the module, which takes a batch of one
+    assert flows.call("GET", "/urgency-flow/describe").json()["rolling_windows_size"] == 1
 
 
 # tokenizers
