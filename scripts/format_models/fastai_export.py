@@ -38,6 +38,7 @@ loaders = TabularDataLoaders.from_df(
 learner = tabular_learner(loaders, layers=[8], metrics=accuracy)
 with learner.no_bar(), learner.no_logging():
     learner.fit(12, lr=0.02)
+learner.recorder.start_epoch = 0.0  # the time of day
 learner.export(Path(sys.argv[1], "species.pkl"))
 rows = table.iloc[content["rows"]].drop(columns="species")
 with learner.no_bar():

@@ -1,0 +1,348 @@
+"""TorchScript, pickled modules, PMML, pipelines and fastai, each served as in an image."""
+
+import json
+import pickle
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server import format_models as samples
+from tests.server.format_models import field, python_of, serving, write
+from tests.server.process import Answer, Server, start
+
+MEASUREMENTS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+SPECIES = ("setosa", "versicolor", "virginica")
+TABLE = [field(name, "double", -1) for name in MEASUREMENTS]
+PIPELINE = {
+    "pipeline_class": "TextClassificationPipeline",
+    "tokenizer_class": "DistilBertTokenizer",
+    "model_class": "DistilBertForSequenceClassification",
+}
+TEXTS = [field("inputs", "string", -1)]
+SCRIPT: dict[str, Any] = {
+    "engine": "torchscript",
+    "entry": "species.ts",
+    "manifest": True,
+    "rolling_windows_size": 0,
+    "inputs": [field("measurements", "float", -1, 4), field("temperature", "float", 1)],
+    "outputs": [field("species", "long", -1), field("probabilities", "float", -1, 3)],
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "species-torchscript": SCRIPT,
+    "species-module": {
+        "engine": "torch_pickle",
+        "entry": "species.pt",
+        "inputs": [field("input_0", "float", -1, 4)],
+        "outputs": [field("output_0", "float", -1)],
+    },
+    "species-regression": {
+        "engine": "pmml",
+        "entry": "species-regression.pmml",
+        "inputs": TABLE,
+        "outputs": [field("species", "string", -1), *(field(f"p_{one}", "double", -1) for one in SPECIES)],
+        "pmml": {"sanitised": True},
+    },
+    "species-tree": {
+        "engine": "pmml",
+        "entry": "species-tree.pmml",
+        "inputs": TABLE,
+        "outputs": [field("species", "string", -1)],
+        "pmml": {"sanitised": True},
+    },
+    "support-pipeline": {
+        "engine": "transformers",
+        "entry": "manifest.json",
+        "manifest": True,
+        "inputs": TEXTS,
+        "outputs": [field("label", "string", -1), field("score", "float", -1)],
+        "transformers": PIPELINE,
+    },
+    # What a learner takes is in its pickle, which only the server loads.
+    "species-learner": {
+        "engine": "fastai",
+        "entry": "species.pkl",
+        "inputs": [field("inputs", "string", -1)],
+        "outputs": [field("prediction", "string", -1)],
+        "fastai": {},
+    },
+}
+RUNTIMES = {
+    "torch": ("species-torchscript", "species-module"),
+    "pmml": ("species-regression", "species-tree"),
+    "transformers": ("support-pipeline",),
+    "fastai": ("species-learner",),
+}
+# The outputs of the TorchScript sample, declared in other ways.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "converted": {"outputs": [field("species", "double", 1, -1), field("probabilities", "double", -1)]},
+    "first-only": {"outputs": [field("species", "integer", -1)]},
+    "too-many": {"outputs": [*SCRIPT["outputs"], field("third", "float", -1)]},
+    "wrong-shape": {"outputs": [field("species", "long", 5)]},
+    "wrong-type": {"inputs": [field("measurements", "long", -1, 4), field("temperature", "float", 1)]},
+}
+TRICKY = """<PMML xmlns="http://www.dmg.org/PMML-4_3" version="4.3"><Header/>
+ <DataDictionary>
+  <DataField name="x" optype="continuous" dataType="float"/>
+  <DataField name="n" optype="continuous" dataType="integer"/>
+  <DataField name="c" optype="categorical" dataType="string"><Value value="a"/><Value value="b"/></DataField>
+  <DataField name="y" optype="continuous" dataType="double"/>
+ </DataDictionary>
+ <RegressionModel functionName="regression" targetFieldName="y">
+  <MiningSchema>
+   <MiningField name="x" missingValueReplacement="2.5"/><MiningField name="n"/>
+   <MiningField name="c" invalidValueTreatment="returnInvalid"/><MiningField name="y" usageType="target"/>
+  </MiningSchema>
+  <Output>
+   <OutputField name="predicted_y" feature="predictedValue" dataType="double" optype="continuous"/>
+   <OutputField name="twice" feature="transformedValue" dataType="double" optype="continuous">
+    <Apply function="*"><FieldRef field="predicted_y"/><Constant dataType="double">2</Constant></Apply>
+   </OutputField>
+  </Output>
+  <RegressionTable intercept="1">
+   <NumericPredictor name="x" coefficient="2"/><NumericPredictor name="n" coefficient="0.5"/>
+   <CategoricalPredictor name="c" value="b" coefficient="10"/>
+  </RegressionTable>
+ </RegressionModel>
+</PMML>
+"""
+TRICKY_SETTINGS: dict[str, Any] = {
+    "engine": "pmml",
+    "entry": "model.pmml",
+    "inputs": [field("x", "float", -1), field("n", "long", -1), field("c", "string", -1)],
+    "outputs": [field("y", "double", -1)],
+}
+
+
+@contextmanager
+def _serving(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    scratch = tmp_path_factory.mktemp(runtime)
+    root = scratch / "models"
+    for model_id in RUNTIMES[runtime]:
+        write(root / model_id, SETTINGS[model_id], sample=model_id)
+    if runtime == "torch":
+        for model_id, changes in VARIANTS.items():
+            write(root / model_id, {**SCRIPT, **changes}, sample="species-torchscript")
+    if runtime == "pmml":
+        (write(root / "tricky", TRICKY_SETTINGS) / "files/model.pmml").write_text(TRICKY)
+    with serving(root, runtime, scratch) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def torch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with _serving("torch", tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pmml(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with _serving("pmml", tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def transformers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with _serving("transformers", tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fastai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with _serving("fastai", tmp_path_factory) as server:
+        yield server
+
+
+def ok(answer: Answer) -> dict[str, Any]:
+    """The tensors of an answer that must be a 200."""
+    assert answer.status == 200, answer.body
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("runtime", "model_id"), [(runtime, model_id) for runtime, ids in RUNTIMES.items() for model_id in ids]
+)
+def test_a_sample_answers_as_its_training_code(runtime: str, model_id: str, request: pytest.FixtureRequest) -> None:
+    server: Server = request.getfixturevalue(runtime)
+    asked = samples.samples_of(model_id)
+    assert len(asked) == 2
+    for body, expected in asked:
+        found = ok(server.eval(body, f"/{model_id}/eval"))
+        assert samples.close(expected, found, 1e-12 if runtime == "pmml" else 2e-6), found
+
+
+# TorchScript
+
+ROW = {"measurements": [5.1, 3.5, 1.4, 0.2], "temperature": 2}
+
+
+def test_torchscript_prints_its_old_window(torch: Server) -> None:
+    found = torch.call("GET", "/species-torchscript/describe").json()
+    assert found["rolling_windows_size"] == 0
+    assert [one["name"] for one in found["inputs"]] == ["measurements", "temperature"]
+
+
+def test_outputs_take_the_declared_type_and_are_flattened_into_the_declared_shape(torch: Server) -> None:
+    two = {"measurements": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.1, 5.6, 2.4]], "temperature": [2.0]}
+    found = ok(torch.eval(two, "/converted/eval"))
+    assert found["species"] == [0.0, 2.0]
+    assert len(found["probabilities"]) == 6
+    # Doubles of what the model computed in single precision.
+    plain = ok(torch.eval(two, "/species-torchscript/eval"))["probabilities"]
+    assert found["probabilities"] == pytest.approx([value for row in plain for value in row], rel=1e-6)
+
+
+def test_elements_that_nobody_declares_are_ignored_and_missing_ones_are_an_error(torch: Server) -> None:
+    assert ok(torch.eval(ROW, "/first-only/eval")) == {"species": 0}
+    answer = torch.eval(ROW, "/too-many/eval")
+    assert (answer.status, answer.json()["message"]) == (500, "Internal error")
+    assert "2 tensors" in answer.json()["detail"]
+
+
+def test_a_shape_that_does_not_fit_the_answer_is_refused(torch: Server) -> None:
+    answer = torch.eval(ROW, "/wrong-shape/eval")
+    assert (answer.status, answer.json()["message"]) == (400, "Unable to resolve shape [1] into [5]")
+
+
+def test_what_libtorch_refuses_is_an_internal_error_with_its_cause(torch: Server) -> None:
+    answer = torch.eval(ROW, "/wrong-type/eval")
+    assert (answer.status, answer.json()["message"]) == (500, "Internal error")
+    assert "dtype" in answer.json()["detail"]
+
+
+def test_a_missing_input_is_named(torch: Server) -> None:
+    answer = torch.eval({"measurements": [1, 2, 3, 4]}, "/species-torchscript/eval")
+    assert (answer.status, answer.json()["message"]) == (400, "Unable to find a tensor with name temperature")
+
+
+def test_a_bare_module_describes_the_outputs_that_it_has(torch: Server) -> None:
+    found = torch.call("GET", "/species-module/describe").json()
+    assert found["outputs"] == [{"name": "output_0", "type": "float", "shape": [-1, 3]}]
+
+
+# PMML
+
+
+def test_missing_and_invalid_values_are_what_the_pmml_says(pmml: Server) -> None:
+    path = "/tricky/eval"
+    assert ok(pmml.eval({"x": 1, "n": 2, "c": "b"}, path)) == {"y": 14.0}
+    # Replaced, as the mining schema says, whether it is null or not there at all.
+    assert ok(pmml.eval({"x": [None, 1.5], "n": [2, 2], "c": ["b", "a"]}, path)) == {"y": [17.0, 5.0]}
+    assert ok(pmml.eval({"n": 2, "c": "b"}, path)) == {"y": 17.0}
+    # Neither replaced nor defaulted: no result.
+    assert ok(pmml.eval({"x": 1, "c": "b"}, path)) == {"y": None}
+    assert ok(pmml.eval({"x": [1, 1], "n": [None, 2], "c": ["a", "a"]}, path)) == {"y": [None, 4.0]}
+    # A category that the PMML does not have has no result, where the schema says so.
+    assert ok(pmml.eval({"x": [1, 1], "n": [2, 2], "c": ["zz", "a"]}, path)) == {"y": [None, 4.0]}
+
+
+def test_a_decimal_of_a_float_field_stays_the_decimal(pmml: Server) -> None:
+    # 0.1 in single precision is 0.10000000149...
+    assert ok(pmml.eval({"x": 0.1, "n": 0, "c": "a"}, "/tricky/eval")) == {"y": 1.2}
+
+
+def test_a_tree_without_a_path_for_a_missing_value_has_no_prediction(pmml: Server) -> None:
+    body = {**{name: [5.0, 5.0] for name in MEASUREMENTS}, "petal_width": [None, 0.2], "petal_length": [None, 1.4]}
+    assert ok(pmml.eval(body, "/species-tree/eval")) == {"species": [None, "setosa"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "Unable to find a tensor with name x"),
+        ({"x": [1, 2], "n": [1]}, "All tensors should have the same size"),
+        ({"n": "q"}, "Incompatibilies in types for tensor : required (string) but found (long)"),
+    ],
+)
+def test_what_is_no_table_is_refused(pmml: Server, body: dict[str, Any], message: str) -> None:
+    answer = pmml.eval(body, "/tricky/eval")
+    assert (answer.status, answer.json()["message"]) == (400, message)
+
+
+def test_the_table_can_be_seen_before_it_is_scored(pmml: Server) -> None:
+    answer = pmml.eval({"x": [1, None], "n": [2, 3]}, "/tricky/eval", Step="input:0")
+    assert answer.body == b'{"x":[1.0,null],"n":[2,3]}'
+
+
+# pipelines and learners
+
+
+def test_a_pipeline_takes_texts_and_nothing_else(transformers: Server) -> None:
+    answer = transformers.eval({"inputs": 3}, "/support-pipeline/eval")
+    assert answer.status == 400
+    three = ok(transformers.eval({"inputs": ["it works", "it broke", "always late"]}, "/support-pipeline/eval"))
+    assert len(three["label"]) == len(three["score"]) == 3
+
+
+def test_a_learner_describes_the_table_that_it_was_trained_on(fastai: Server) -> None:
+    found = fastai.call("GET", "/species-learner/describe").json()
+    assert {one["name"]: one["type"] for one in found["inputs"]} == {
+        "garden": "string",
+        **dict.fromkeys(MEASUREMENTS, "double"),
+    }
+    assert [one["name"] for one in found["outputs"]] == ["species", "probabilities"]
+    assert found["outputs"][1]["shape"] == [-1, 3]
+
+
+def test_a_category_that_training_never_saw_counts_as_missing(fastai: Server) -> None:
+    row: dict[str, Any] = {**dict.fromkeys(MEASUREMENTS, 1.0)}
+    unseen = ok(fastai.eval({**row, "garden": "west"}, "/species-learner/eval"))
+    assert ok(fastai.eval({**row, "garden": None}, "/species-learner/eval")) == unseen
+    assert ok(fastai.eval(row, "/species-learner/eval")) == unseen
+
+
+# what must not become ready
+
+
+def refusal(runtime: str, settings: dict[str, Any], files: dict[str, bytes], folder: Path) -> str:
+    """Why a server does not become ready."""
+    place = write(folder / "models" / "m", settings)
+    for name, content in files.items():
+        (place / "files" / name).write_bytes(content)
+    code = Path(__file__).parents[2]
+    server = start(folder / "models", folder / "log", python=python_of(runtime), code=code)
+    assert server.process.wait(timeout=120) == 1
+    return " ".join(line.get("reason", "") for line in server.lines())
+
+
+@pytest.mark.parametrize("external", ["SYSTEM 'file:///etc/passwd'", "'text'"])
+def test_a_document_type_is_not_read(tmp_path: Path, external: str) -> None:
+    text = f"<!DOCTYPE PMML [<!ENTITY e {external}>]>" + TRICKY.replace("<Header/>", "<Header description='&e;'/>")
+    assert "document type" in refusal("pmml", TRICKY_SETTINGS, {"model.pmml": text.encode()}, tmp_path)
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+    assert "PyTorch cannot load species.ts" in refusal("torch", SCRIPT, {"species.ts": b"no archive"}, tmp_path)
+
+
+def test_a_class_that_a_pickle_names_must_be_in_the_image(tmp_path: Path) -> None:
+    pickled = b"\x80\x02cnotebook_of_somebody\nNet\nq\x00)\x81q\x01."
+    settings = SETTINGS["species-module"]
+    reason = refusal("torch", settings, {"species.pt": _legacy(pickled)}, tmp_path)
+    assert "notebook_of_somebody" in reason
+
+
+def _legacy(pickled: bytes) -> bytes:
+    """A pickle as PyTorch wrote it before its archives: magic number, protocol, system, object, keys."""
+    head = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
+    return b"".join([*head, pickled, pickle.dumps([], 2)])
+
+
+def test_a_class_outside_of_the_library_is_not_reached(tmp_path: Path) -> None:
+    settings = {**SETTINGS["support-pipeline"], "transformers": {**PIPELINE, "model_class": "os.system"}}
+    shutil.copytree(samples.EXAMPLES / "formats/support-pipeline", tmp_path / "source")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "source").iterdir()}
+    assert "has no class os.system" in refusal("transformers", settings, files, tmp_path)
+
+
+def test_all_samples_are_tested() -> None:
+    made = {path.name for path in (samples.EXAMPLES / "formats").iterdir()}
+    assert set(SETTINGS) <= made
+    assert json.loads((samples.EXAMPLES / "formats/support-pipeline/manifest.json").read_text()) == {
+        "type": "huggingface_pipeline",
+        **PIPELINE,
+    }
