@@ -40,11 +40,6 @@ class Once(Generic[T]):
             value: T = self._value  # type: ignore[assignment]
             return value
 
-    @property
-    def made(self) -> T | None:
-        """The value if it was made, without waiting for it."""
-        return self._value if self._made else None
-
 
 class FirstAlone:
     """Lets the first through alone, and everybody else once it has succeeded."""

@@ -2,8 +2,8 @@
 
 import difflib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 from migrate.apps.registries import authorize
@@ -69,7 +69,10 @@ def run_source(
     """
     ref = parse_source(options.typed.source)
     folder = source_folder(workspace, endpoint=cloud.session.endpoint_name, project=cloud.project, ref=ref)
-    with WriterLock(folder.lock, doing=f"run {options.typed.source}"), _journal(folder, ref, cloud) as journal:
+    with (
+        WriterLock(folder.lock, doing=f"run {options.typed.source}"),
+        closing(_journal(folder.journal, ref, cloud)) as journal,
+    ):
         journal.begin("run")
         listing = _list(ref, cloud, emit)
         journal.list_models(listing.models)
@@ -99,40 +102,15 @@ def plan_source(
     ref = parse_source(options.typed.source)
     folder = workspace.source(cloud.session.endpoint_name, cloud.project, ref.canonical)
     with tempfile.TemporaryDirectory(prefix="migrate-plan-") as scratch:
-        journal = Journal.read(folder.journal)
-        with suppress_closing(journal) as existing:
-            used = existing or Journal.create(
-                Path(scratch) / "journal.sqlite",
-                source=ref.canonical,
-                endpoint=cloud.session.endpoint_name,
-                project=cloud.project,
-            )
-            run = _run(options, used, workspace, folder, cloud, _list(ref, cloud, emit), emit, environ)
+        known = Journal.read(folder.journal)
+        with closing(known or _journal(Path(scratch) / "journal.sqlite", ref, cloud)) as journal:
+            run = _run(options, journal, workspace, folder, cloud, _list(ref, cloud, emit), emit, environ)
             settled, groups = _sort(run, Runner(run))
-            plan = make_plan(run, groups, settled)
-            used.close()
-            return plan
+            return make_plan(run, groups, settled)
 
 
-@contextmanager
-def suppress_closing(journal: Journal | None) -> Iterator[Journal | None]:
-    """The journal, closed at the end where there is one."""
-    try:
-        yield journal
-    finally:
-        if journal is not None:
-            journal.close()
-
-
-@contextmanager
-def _journal(folder: SourceFolder, ref: SourceRef, cloud: Cloud) -> Iterator[Journal]:
-    journal = Journal.create(
-        folder.journal, source=ref.canonical, endpoint=cloud.session.endpoint_name, project=cloud.project
-    )
-    try:
-        yield journal
-    finally:
-        journal.close()
+def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
+    return Journal.create(path, source=ref.canonical, endpoint=cloud.session.endpoint_name, project=cloud.project)
 
 
 def _list(ref: SourceRef, cloud: Cloud, emit: Emit) -> Listing:
