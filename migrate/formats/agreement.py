@@ -1,39 +1,51 @@
 """Whether a manifest says the same of a model as the model's own graph."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from migrate.formats.errors import FormatError, quoted
-from migrate.formats.manifest import OnnxManifest
-from migrate.formats.onnx import Description
+
+Fields = Sequence[Mapping[str, object]]
+
+
+class Graph(Protocol):
+    """What a model says of itself."""
+
+    @property
+    def inputs(self) -> Fields:
+        """FIELDs."""
+
+    @property
+    def outputs(self) -> Fields:
+        """FIELDs."""
+
 
 _NUMERIC: Final = frozenset({"integer", "long", "float", "double"})
 
 
-def check_manifest(name: str, manifest: OnnxManifest, found: Description) -> None:
+def check_manifest(name: str, inputs: Fields, outputs: Fields, found: Graph) -> None:
     """Refuse a manifest with which no request could ever have been answered.
 
     Args:
         name: The manifest's file name.
-        manifest: What it says.
+        inputs: The FIELDs that it declares.
+        outputs: The same.
         found: What the graph says.
 
     Raises:
         FormatError: An input or output of one is missing in the other, or its type or shape cannot be.
     """
-    _check_inputs(name, manifest.inputs, {str(field["name"]): field for field in found.inputs})
-    outputs = {str(field["name"]): field for field in found.outputs}
-    for field in manifest.outputs:
-        graph = outputs.get(str(field["name"]))
+    _check_inputs(name, inputs, {str(field["name"]): field for field in found.inputs})
+    declared = {str(field["name"]): field for field in found.outputs}
+    for field in outputs:
+        graph = declared.get(str(field["name"]))
         if graph is None:
             raise _contradiction(name, f"the model has no output {_name(field)}")
         if field["type"] != graph["type"] and not {field["type"], graph["type"]} <= _NUMERIC:
             raise _contradiction(name, f"the output {_name(field)} has the type {graph['type']}, not {field['type']}")
 
 
-def _check_inputs(
-    name: str, fields: Sequence[Mapping[str, object]], inputs: Mapping[str, Mapping[str, object]]
-) -> None:
+def _check_inputs(name: str, fields: Fields, inputs: Mapping[str, Mapping[str, object]]) -> None:
     for field in fields:
         graph = inputs.get(str(field["name"]))
         if graph is None:

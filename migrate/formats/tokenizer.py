@@ -1,0 +1,72 @@
+"""HuggingFace tokenizers: one JSON file, read to its end (contract, 6.4)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from migrate.formats.case import Case, Found, settings
+from migrate.formats.errors import FormatError, quoted
+from migrate.formats.manifest_fields import FieldReader
+
+MAXIMUM_SIZE: Final = 256 * 1024 * 1024
+
+_MODELS: Final = frozenset({"BPE", "WordPiece", "WordLevel", "Unigram"})
+_TEXT: Final = "string"
+_INPUTS: Final = ("input1", "input2")
+_OUTPUTS: Final = {
+    "tokens": "string",
+    "ids": "integer",
+    "typeIds": "integer",
+    "specialTokensMask": "integer",
+    "attentionMask": "integer",
+}
+
+
+def read_tokenizer_manifest(case: Case, reader: FieldReader, content: Mapping[str, Any]) -> Found:
+    """``huggingface_tokenizer``: names the tokenizer's file.
+
+    Raises:
+        FormatError: The manifest is not valid, or the file is no tokenizer.
+    """
+    reader.only(content, ("saved_model_uri", "add_special_tokens"))
+    special = content.get("add_special_tokens", False)
+    if not isinstance(special, bool):
+        reader.fail("add_special_tokens is neither true nor false")
+    entry = reader.located(content, "saved_model_uri", case.sizes)
+    if entry not in case.sizes:
+        raise case.missing(reader.name, entry)
+    found = read_tokenizer(case, entry)
+    options = {"tokenizers": {"add_special_tokens": True} if special else {}}
+    return Found(found.format, found.runtime, {**found.settings, **options, "manifest": True})
+
+
+def read_tokenizer(case: Case, path: str) -> Found:
+    """The tokenizer in a file.
+
+    Raises:
+        FormatError: It is none.
+    """
+    data = case.content(path, MAXIMUM_SIZE)
+    try:
+        content = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        model = msgspec.json.decode(content.get("model", b"null"))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _no_tokenizer(path, f"it is not valid JSON ({error})") from None
+    if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict | list):
+        raise _no_tokenizer(path, "it has no model with a vocabulary")
+    if model.get("type", "BPE") not in _MODELS:
+        raise _no_tokenizer(path, f"its model is of the type {quoted(str(model['type']))}")
+    inputs = [{"name": name, "type": _TEXT} for name in _INPUTS]
+    outputs = [{"name": name, "type": word} for name, word in _OUTPUTS.items()]
+    return Found(
+        "huggingface_tokenizer", "tokenizers", {**settings("tokenizers", path, inputs, outputs), "tokenizers": {}}
+    )
+
+
+def _no_tokenizer(path: str, why: str) -> FormatError:
+    return FormatError(
+        "not-a-tokenizer",
+        f"The file {quoted(path)} is no tokenizer of the tokenizers library: {why}.",
+        "Save it with tokenizer.save(...) or a fast tokenizer's save_pretrained, and upload tokenizer.json.",
+    )
