@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 IMAGE_PATH: Final = "/opt/migrate/wheels"
 UV_PLATFORM: Final = "x86_64-manylinux_2_28"
+TORCH_VARIABLE: Final = "MIGRATE_TORCH_WHEELS"
+# https://pytorch.org/get-started/locally/ names the index of CPU builds; this is its page of torch.
+TORCH_WHEELS: Final = "https://download.pytorch.org/whl/cpu/torch/"
 
 _RECIPE: Final = "1"  # the version of what this file does to the wheels
 # Of the installer, with this machine's paths and times in them; or programs whose first line names this machine's
@@ -90,6 +93,7 @@ def uv_install(locks: Sequence[Path], arguments: Sequence[str], environ: Mapping
     command += ["--only-binary", ":all:", "--link-mode", "copy", *arguments]
     command += [part for lock in locks for part in ("-r", str(lock.resolve()))]
     environment = {**environ, **uv_environment(environ)}
+    environment |= _torch_wheels(locks, environment)
     environment.pop("VIRTUAL_ENV", None)
     # uv's user and system configuration count (an index of a closed network); that of some project here does not.
     done = subprocess.run(
@@ -103,8 +107,24 @@ def uv_install(locks: Sequence[Path], arguments: Sequence[str], environ: Mapping
     raise LocalError(
         f"The wheels of the runtime could not be fetched: {printable(said[-600:], 600)}",
         code="wheels-failed",
-        next_step="See that this machine reaches a Python package index (as pip or uv is set up), and run again.",
+        next_step="See that this machine reaches a Python package index (as pip or uv is set up), and run again."
+        + (f" PyTorch's CPU build comes from {TORCH_WHEELS}, or from {TORCH_VARIABLE}." if "torch" in said else ""),
     )
+
+
+def _torch_wheels(locks: Sequence[Path], environment: Mapping[str, str]) -> dict[str, str]:
+    """Where uv finds PyTorch's CPU build, which the registry does not have: the locks name its file by its hash.
+
+    ``MIGRATE_TORCH_WHEELS`` (a folder, or a page of links) comes first, then what pip or uv is set up with, then
+    PyTorch's own page.
+    """
+    if not any(b"+cpu" in lock.read_bytes() for lock in locks):
+        return {}
+    known = environment.get("UV_FIND_LINKS", "")
+    named = environment.get(TORCH_VARIABLE, "")
+    if not named and (known or environment.get("UV_INDEX") or environment.get("UV_NO_INDEX")):
+        return {}
+    return {"UV_FIND_LINKS": ",".join(part for part in (named or TORCH_WHEELS, known) if part)}
 
 
 def _drop_of_installer(folder: Path) -> None:
