@@ -107,7 +107,6 @@ class GuardedProtocol(HttpToolsProtocol):
             if size > limit:
                 self._refusal = (431, f"Request line and headers are larger than {limit} bytes")
                 raise ValueError(self._refusal[1])
-        self._in_headers = False
         if self._sender is not None:
             self._disarm()
         lane = self.lanes.get(self.url)
@@ -115,7 +114,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self._lane = lane
             self._pieces = []
         else:
+            # Refuses a target that cannot be parsed; until here, the request has no cycle to answer for it.
             super().on_headers_complete()
+        self._in_headers = False
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body."""

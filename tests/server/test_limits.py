@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import socket
+import struct
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -134,11 +135,29 @@ def test_silent_connections_are_closed(tight: Server) -> None:
 
 
 def test_what_is_no_http(tight: Server) -> None:
-    for nonsense in (b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET / HTTP/9.9\r\n\r\n", b"A" * 500 + b"\r\n\r\n"):
+    bad_targets = (b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n", b"GET http://a:99999999/ HTTP/1.1\r\nHost: a\r\n\r\n")
+    nonsenses = (b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET / HTTP/9.9\r\n\r\n", b"A" * 500 + b"\r\n\r\n")
+    for nonsense in (*nonsenses, *bad_targets):
         assert error_of(raw(tight, nonsense)) == (400, "Invalid HTTP request")
     bad_chunk = b"POST /gray/eval HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     assert error_of(raw(tight, bad_chunk + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"))[0] == 400
     assert serves(tight)
+
+
+def test_many_requests_of_a_client_that_leaves(tight: Server) -> None:
+    body = b'{"image":' + b"[" * 3 + b"1" + b"]" * 3 + b"}"
+    head = b"POST /gray/eval HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nAccept: text/html\r\n"
+    one = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", tight.port)) as connection:
+            connection.sendall(one * 20)
+            # Resets the connection while the first answers are being made.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end = time.monotonic() + 10
+    while not serves(tight) and time.monotonic() < end:
+        time.sleep(0.05)  # what was begun is finished, and counts as in flight until then
+    assert serves(tight)
+    assert "Exception in ASGI application" not in tight.log.read_text()
 
 
 def test_requests_in_flight(tight: Server) -> None:
