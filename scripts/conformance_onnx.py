@@ -23,7 +23,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 
-from conformance import artifact_of, free_port, wait_ready
+from conformance import free_port, wait_ready
+from conformance_artifacts import artifact_of
 from conformance_onnx_cases import KINDS, Case, Example, NotPassedError, cases, examples
 from conformance_onnx_wire import OLD_ROUTE, ROUTES, TIMEOUT_SECONDS, MissError, OutsideError, check_old
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-from conformance import artifact_of
+from conformance_artifacts import artifact_of
 from onnx import TensorProto, helper, numpy_helper
 
 from migrate.formats import inspect
