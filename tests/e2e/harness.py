@@ -117,12 +117,14 @@ class Sandbox:
         """The real client, on an endpoint-table entry of its own."""
         variables = control.env(self.folder)
         ovh.client.ENDPOINTS["sandbox"] = variables["OVH_ENDPOINT"]
-        return ovh.Client(
+        client = ovh.Client(
             endpoint="sandbox",
             application_key=variables["OVH_APPLICATION_KEY"],
             application_secret=variables["OVH_APPLICATION_SECRET"],
             consumer_key=variables["OVH_CONSUMER_KEY"],
         )
+        del ovh.client.ENDPOINTS["sandbox"]  # the table is everybody's
+        return client
 
     def left(self) -> dict[str, list[Any]]:
         """What exists in the project that costs or opens something."""
