@@ -157,7 +157,8 @@ def report(title: str, results: Iterator[tuple[str, str, str]]) -> Counter[str]:
         counts[outcome] += 1
         print(f"  {outcome:8}{name}{'  ' if remark else ''}{' '.join(remark.split())}", flush=True)
     total = sum(counts.values())
-    print(f"  {counts['pass']} of {total} pass, {counts['fail']} fail, {counts['missing']} missing")
+    absent = f", {counts['absent']} absent" if counts["absent"] else ""
+    print(f"  {counts['pass']} of {total} pass, {counts['fail']} fail, {counts['missing']} missing{absent}")
     return counts
 
 

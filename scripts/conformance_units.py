@@ -25,12 +25,12 @@ Vector = dict[str, Any]
 LARGE = 1 << 40
 
 
-class MissingError(Exception):
-    """A vector that cannot be run; the text says why."""
+class AbsentError(Exception):
+    """The golden folder does not have a file of a vector; the text says which."""
 
 
 def unit_results(golden: Path) -> Iterator[tuple[str, str, str]]:
-    """For each vector its name, ``pass``, ``fail`` or ``missing``, and a remark."""
+    """For each vector its name, ``pass``, ``fail``, ``missing`` or ``absent``, and a remark."""
     vectors = json.loads((golden / "unit_vectors.json").read_text())
     for kind, entries in vectors.items():
         if kind.endswith("_note"):
@@ -45,8 +45,8 @@ def _run(kind: str, vector: Vector, golden: Path) -> tuple[str, str]:
         return "missing", "the runtime of this rule does not exist yet"
     try:
         expected, found = check(vector, golden)
-    except MissingError as error:
-        return "missing", str(error)
+    except AbsentError as error:
+        return "absent", str(error)
     return ("pass", "") if expected == found else ("fail", f"{found!r}, expected {expected!r}")
 
 
@@ -126,7 +126,7 @@ def _image_to_tensor(vector: Vector, golden: Path) -> tuple[object, object]:
     if "file" in vector:
         source = golden / vector["file"]
         if not source.exists():
-            raise MissingError(f"{vector['file']} is not in this folder")
+            raise AbsentError(f"{vector['file']} is not in this folder")
         files = [source.read_bytes()]
     elif "sizes_wh" in vector:
         files = [_file(np.zeros((height, width, 3))) for width, height in vector["sizes_wh"]]
