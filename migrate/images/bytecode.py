@@ -8,6 +8,7 @@ never to be checked against the source (field notes, 17).
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 # A few files of some wheels are templates or of another Python's grammar: compileall goes on and they stay sources.
 _COMPILE: Final = ("-P", "-m", "compileall", "-qq", "-f", "--invalidation-mode=unchecked-hash")
 _IN_CONTAINER: Final = "/tmp/compile"  # noqa: S108 - a folder of a container that nobody else is in
+
+
+def compiler() -> str:
+    """What compiles here: the byte-code of two releases of CPython differs, so what they made has two names."""
+    return f"{platform.python_implementation()} {platform.python_version()}"
 
 
 def compile_folder(folder: Path, image_path: str, *, python: str, engine: Engine | None, base: str | None) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
 from migrate.core.text import printable
-from migrate.images.bytecode import compile_folder
+from migrate.images.bytecode import compile_folder, compiler
 from migrate.images.disk import disk_errors, disk_full, scratch_folder
 from migrate.images.locks import exclusive
 from migrate.images.uv_settings import uv_environment
@@ -58,7 +58,7 @@ def vendor(
     Raises:
         LocalError: A package cannot be had or does not match its hash (code ``wheels-failed``), or the disk is full.
     """
-    digest = digest_of(_RECIPE, *map(digest_of_file, locks), python, UV_PLATFORM)[:40]
+    digest = digest_of(_RECIPE, *map(digest_of_file, locks), python, UV_PLATFORM, compiler())[:40]
     made = store / "wheels" / digest
     if made.is_dir():
         return made
