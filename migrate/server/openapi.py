@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any, Final
 
-from migrate.server.model import Field, Index, Model
+from migrate.server.model import Field, Model
 
 _TYPES: Final = {
     "string": {"type": "string"},
@@ -106,10 +106,19 @@ def example_request(model: Model) -> dict[str, Any]:
                 value = _EXAMPLES[index.type or field.type]
                 found[index.name] = [value] * model.window if model.window > 1 else value
             continue
-        shape = [model.window if place == 0 and dim == -1 else abs(dim) for place, dim in enumerate(field.shape or ())]
+        wanted = field.shape if field.shape is not None else (-1,) * (model.window > 1)
+        shape = [model.window if place == 0 and dim == -1 else abs(dim) for place, dim in enumerate(wanted)]
         # A larger one would only make the document unreadable.
-        found[field.name] = _nested(_EXAMPLES[field.type], shape) if prod(shape) <= _LARGEST_EXAMPLE else []
+        found[field.name] = _nested(_example(field), shape) if prod(shape) <= _LARGEST_EXAMPLE else []
     return found
+
+
+def _example(field: Field) -> Any:
+    if field.format is None or field.type != "string":
+        return _EXAMPLES[field.type]
+    from migrate.server.engines.datetime_pattern import Pattern, moment_at  # noqa: PLC0415 - few models have dates
+
+    return Pattern(field.format).format(moment_at(0))
 
 
 def _nested(value: Any, shape: list[int]) -> Any:
@@ -146,14 +155,16 @@ def _object(fields: tuple[Field, ...], *, columns: bool, window: int) -> dict[st
     properties: dict[str, Any] = {}
     for field in fields:
         if columns and field.fields:
-            properties.update({index.name: _column(field, index, window) for index in field.fields})
+            properties.update({index.name: _column(index.type or field.type, window) for index in field.fields})
+        elif field.shape is None:
+            properties[field.name] = _column(field.type, window)
         else:
             properties[field.name] = _tensor(field, window)
     return {"type": "object", "properties": properties}
 
 
-def _column(field: Field, index: Index, window: int) -> dict[str, Any]:
-    leaf = dict(_TYPES[index.type or field.type])
+def _column(kind: str, window: int) -> dict[str, Any]:
+    leaf = dict(_TYPES[kind])
     vector: dict[str, Any] = {"type": "array", "items": leaf}
     if window > 1:
         return vector | {"minItems": window}

@@ -186,6 +186,17 @@ def test_columns_over_the_open_inference_protocol(processors: Server) -> None:
     }
 
 
+@pytest.mark.parametrize("model_id", ["ages-scaler", "dates", "price-interval", "chain", "weeks"])
+def test_the_example_of_a_models_page_is_answered(processors: Server, model_id: str) -> None:
+    document = processors.call("GET", f"/{model_id}/openapi.json").json()
+    content = document["components"]["requestBodies"]["request"]["content"]["application/json"]
+    assert set(ok(processors.eval(content["example"], f"/{model_id}/eval")))
+    schemas = document["components"]["schemas"]["Inputs"]["properties"]
+    assert schemas.keys() == content["example"].keys()
+    if model_id == "chain":
+        assert schemas["a"] == {"type": "array", "items": {"type": "number", "format": "double"}, "minItems": 2}
+
+
 def test_what_counts_as_an_evaluation(processors: Server) -> None:
     def count() -> float:
         text = processors.call("GET", "/metrics").body.decode()
