@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from migrate.formats.case import Case, Found
+from migrate.formats.keras import read_keras
 from migrate.formats.onnx_model import read_onnx
 from migrate.formats.saved_model import GRAPH, read_saved_model
 from migrate.formats.tokenizer import read_tokenizer
@@ -14,12 +15,15 @@ Reader = Callable[[Case, str], Found]
 READERS: Final[dict[str, Reader]] = {
     "onnx": read_onnx,
     "tensorflow": read_saved_model,
+    "keras": read_keras,
     "torch": read_torch_model,
     "tokenizer": read_tokenizer,
 }
 
 _SUFFIXES: Final = {
     ".onnx": "onnx",
+    ".h5": "keras",
+    ".hdf5": "keras",
     ".pt": "torch",
     ".pth": "torch",
     ".ts": "torch",

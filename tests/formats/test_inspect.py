@@ -106,7 +106,6 @@ def test_files_that_only_have_the_name(tmp_path: Path, content: bytes, reason: s
 @pytest.mark.parametrize(
     ("files", "framework", "word"),
     [
-        ({"model.h5": b"\x89HDF\r\n\x1a\n"}, None, "hdf5"),
         ({"model.pkl": b"\x80\x04."}, None, "pickle"),
         ({"model.pmml": b"<PMML/>"}, None, "pmml"),
         ({"weights": b"?"}, "fastai", "fastai"),

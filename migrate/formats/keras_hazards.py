@@ -1,0 +1,59 @@
+"""What a Keras configuration would run when a model is made of it.
+
+The old HDF5 form has no safe mode: ``load_model`` runs byte-code of Lambda layers, imports the modules that it is
+told, and reads files of words (CVE-2024-3660, CVE-2025-1550, CVE-2025-8747, CVE-2025-9905, CVE-2025-9906).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from migrate.formats.errors import quoted
+from migrate.formats.keras_classes import CLASSES, LOOKUPS, is_activation, is_known_function, is_known_module
+
+Danger = tuple[str, str]
+_MAXIMUM: Final = 5_000_000
+
+
+def dangers(config: Mapping[str, Any]) -> list[Danger]:
+    """Codes, and sentences without their subject, for everything in a configuration that is not plain layers."""
+    return list(dict.fromkeys(_dangers(config)))[:20]
+
+
+def _dangers(config: Mapping[str, Any]) -> Iterator[Danger]:
+    waiting: list[object] = [config]
+    for _ in range(_MAXIMUM):
+        if not waiting:
+            return
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, Mapping):
+            if "class_name" in value:
+                yield from _object(value)
+            waiting += value.values()
+    yield "keras-too-complex", "has a configuration of more parts than any model"
+
+
+def _object(value: Mapping[str, Any]) -> Iterator[Danger]:
+    name, content = value["class_name"], value.get("config")
+    inner: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
+    label = quoted(str(inner.get("name", name)))
+    if not is_known_module(value.get("module")):
+        yield "keras-module", f"imports the module {quoted(str(value['module']))} for {label}"
+    if name == "Lambda":
+        yield "keras-lambda", f"runs the byte-code of the Lambda layer {label}"
+    elif name == "function":
+        if not is_activation(content):
+            yield "keras-function", f"calls the function {quoted(str(content)[:60])}"
+    elif not isinstance(name, str) or name not in CLASSES:
+        yield "keras-custom-class", f"needs the class {quoted(str(name)[:60])}, which is none of Keras's plain layers"
+    elif name in ("TFOpLambda", "SlicingOpLambda"):
+        function = inner.get("function")
+        if not isinstance(function, str) or not is_known_function(function):
+            yield "keras-function", f"calls {quoted(str(function)[:60])} of TensorFlow in the layer {label}"
+    elif name in LOOKUPS:
+        if isinstance(inner.get("vocabulary"), str):
+            yield "keras-file", f"reads words from the file {quoted(inner['vocabulary'])} in the layer {label}"
+        for key in ("standardize", "split"):
+            if isinstance(inner.get(key), Mapping | list):
+                yield "keras-function", f"has code of its own in the layer {label}"
