@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -276,6 +277,94 @@ def test_a_pipeline_takes_texts_and_nothing_else(transformers: Server) -> None:
     assert answer.status == 400
     three = ok(transformers.eval({"inputs": ["it works", "it broke", "always late"]}, "/support-pipeline/eval"))
     assert len(three["label"]) == len(three["score"]) == 3
+
+
+KINDS: dict[str, tuple[str, str, list[str], list[dict[str, Any]]]] = {
+    "FeatureExtractionPipeline": (
+        "DistilBertModel", "DistilBertTokenizer", ["inputs"], [field("features", "float", -1, -1, -1)],
+    ),
+    "TokenClassificationPipeline": (
+        "DistilBertForTokenClassification", "DistilBertTokenizer", ["inputs"], [field("entities", "string", -1)],
+    ),
+    "QuestionAnsweringPipeline": (
+        "DistilBertForQuestionAnswering",
+        "DistilBertTokenizer",
+        ["question", "context"],
+        [field("answer", "string", -1), field("score", "float", -1), field("start", "long", -1)],
+    ),
+    "FillMaskPipeline": (
+        "DistilBertForMaskedLM",
+        "DistilBertTokenizer",
+        ["inputs"],
+        [field("token_str", "string", -1, -1), field("score", "float", -1, -1)],
+    ),
+    "TextGenerationPipeline": (
+        "GPT2LMHeadModel", "BertTokenizer", ["inputs"], [field("generated_text", "string", -1)],
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    scratch = tmp_path_factory.mktemp("pipelines")
+    script = Path(__file__).with_name("make_pipelines.py")
+    command = [python_of("transformers"), "-W", "ignore", str(script), str(scratch / "made")]
+    subprocess.run(command, check=True, capture_output=True)
+    for kind, (model_class, tokenizer_class, inputs, outputs) in KINDS.items():
+        own = {"pipeline_class": kind, "tokenizer_class": tokenizer_class, "model_class": model_class}
+        place = write(
+            scratch / "models" / kind,
+            {
+                "engine": "transformers",
+                "entry": "config.json",
+                "inputs": [field(name, "string", -1) for name in inputs],
+                "outputs": outputs,
+                "transformers": own,
+            },
+        )
+        shutil.copytree(scratch / "made" / kind, place / "files", dirs_exist_ok=True)
+    with serving(scratch / "models", "transformers", scratch) as server:
+        yield server
+
+
+def test_features_of_shorter_texts_are_filled_up(pipelines: Server) -> None:
+    body = {"inputs": ["late", "who is late ?"]}
+    short, long = ok(pipelines.eval(body, "/FeatureExtractionPipeline/eval"))["features"]
+    assert len(short) == len(long) == 6
+    assert {len(row) for row in [*short, *long]} == {8}
+    assert any(short[2]) and not any(short[-1])  # noqa: PT018 - two ends of one row
+    assert all(any(row) for row in long)
+
+
+def test_entities_are_a_json_list_for_each_text(pipelines: Server) -> None:
+    found = ok(pipelines.eval({"inputs": ["the order is late", "late"]}, "/TokenClassificationPipeline/eval"))
+    first, second = (json.loads(text) for text in found["entities"])
+    assert [one["word"] for one in first] == ["the", "order", "is", "late"]
+    assert second[0].keys() == first[0].keys() >= {"entity", "score", "start", "end"}
+
+
+def test_questions_are_answered_from_their_contexts(pipelines: Server) -> None:
+    body = {"question": ["who is late ?", "who ?"], "context": ["the order is late .", "the order"]}
+    found = ok(pipelines.eval(body, "/QuestionAnsweringPipeline/eval"))
+    assert all(answer in context for answer, context in zip(found["answer"], body["context"], strict=True))
+    assert found["start"] == [c.index(a) for a, c in zip(found["answer"], body["context"], strict=True)]
+    unequal = pipelines.eval({**body, "question": ["who ?"]}, "/QuestionAnsweringPipeline/eval")
+    assert unequal.status == 400
+
+
+def test_masks_are_filled_best_first(pipelines: Server) -> None:
+    one = ok(pipelines.eval({"inputs": "the [MASK] is late"}, "/FillMaskPipeline/eval"))
+    assert one["score"] == sorted(one["score"], reverse=True)
+    two = ok(pipelines.eval({"inputs": ["the [MASK] is late", "who is [MASK] ?"]}, "/FillMaskPipeline/eval"))
+    assert two["token_str"][0] == one["token_str"]
+
+
+def test_what_is_drawn_by_chance_is_the_same_for_the_same_request(pipelines: Server) -> None:
+    body = {"inputs": ["who is", "the order"]}
+    found = [ok(pipelines.eval(body, "/TextGenerationPipeline/eval")) for _ in range(3)]
+    assert found[0] == found[1] == found[2]
+    assert found[0]["generated_text"][0].startswith("who is")
+    assert len(found[0]["generated_text"][1]) > len("the order")
 
 
 def test_a_learner_describes_the_table_that_it_was_trained_on(fastai: Server) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from migrate.server.engines import ContradictionError
 from migrate.server.engines.torch_calls import failed, prepare
+from migrate.server.errors import bad_request
 from migrate.server.model import Model
 from migrate.server.tensors import DTYPES, Array
 
@@ -55,7 +56,8 @@ class TransformersEngine:
         """Put the texts through the pipeline, all of a request in one batch."""
         texts = [[str(text) for text in feeds[name].reshape(-1)] for name in self._names]
         if len({len(each) for each in texts}) != 1:
-            raise failed("the inputs of a pipeline need equally many texts")
+            counts = ", ".join(f"{name}: {len(each)}" for name, each in zip(self._names, texts, strict=True))
+            raise bad_request("All tensors should have the same size", counts)
         try:
             with self._turn:
                 transformers.set_seed(_SEED)
@@ -79,11 +81,15 @@ def _load(model: Model, kind: str) -> Any:
         model_class = _named(model.options.get("model_class"), "AutoModel", "from_pretrained")
         tokenizer = tokenizer_class.from_pretrained(str(folder), local_files_only=True)
         network = model_class.from_pretrained(str(folder), local_files_only=True).eval()
-        return getattr(transformers, kind)(model=network, tokenizer=tokenizer, framework="pt", device=-1)
+        pipeline: Any = getattr(transformers, kind)(model=network, tokenizer=tokenizer, framework="pt", device=-1)
     except ContradictionError:
         raise
     except Exception as error:
         raise ContradictionError(f"the pipeline cannot be loaded: {str(error).strip()[:400]}") from error
+    if hasattr(pipeline, "generation_config"):
+        # How much and how it writes is as the model's files say; today's pipelines have defaults of their own.
+        pipeline.generation_config = network.generation_config
+    return pipeline
 
 
 def _named(name: object, default: str, method: str) -> Any:
