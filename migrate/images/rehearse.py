@@ -135,6 +135,12 @@ def rehearse(engine: Engine, image: Image, *, memory: int, timeout: float) -> It
                 ended = _ended(engine, identity)
                 if ended is None and isinstance(error, LocalError):
                     raise
+                if ended is None and isinstance(error, ExchangeEndedError):
+                    raise LocalError(
+                        f"The container engine could not run a command in the rehearsed container: {error.errors}",
+                        code="engine-failed",
+                        next_step="See that `docker exec` works with this engine, then run the command again.",
+                    ) from error
                 raise ended or _not_ready(engine, identity, timeout, {}) from error
             if answer["status"] != 200:
                 raise _ended(engine, identity) or _not_ready(engine, identity, timeout, answer)
