@@ -110,6 +110,43 @@ def interval_settings(manifest: dict[str, Any]) -> dict[str, Any]:
     return {"engine": "pi", "inputs": manifest["inputs"], "outputs": manifest["outputs"], "pi": own}
 
 
+def scale(source: str, target: str, mean: float, std: float) -> dict[str, Any]:
+    """A scaler of one column."""
+    return scaler_settings(
+        {"mean_std_map": {source: {"mean": mean, "std": std}}, "inputs": [plain(source)], "outputs": [plain(target)]}
+    )
+
+
+# Two scalers whose second overwrites what the first made.
+CHAIN: dict[str, Any] = {
+    "engine": "flow",
+    "inputs": [plain("a")],
+    "outputs": [plain("b")],
+    "rolling_windows_size": 2,
+    "flow": {"steps": [scale("a", "b", 1.0, 2.0), scale("b", "b", 10.0, 1.0)]},
+}
+# Two steps that take one name with different types: both are described.
+SAME_NAME: dict[str, Any] = {
+    "engine": "flow",
+    "inputs": [plain("a"), plain("a", "float")],
+    "outputs": [plain("c"), plain("b")],
+    "flow": {
+        "steps": [scale("a", "b", 0.0, 1.0), {**scale("a", "c", 0.0, 0.5), "inputs": [plain("a", "float")]}],
+    },
+}
+WEEKS: dict[str, Any] = {
+    "engine": "datetime_encoder",
+    "inputs": [field("day", "integer", -1, 1, format="TS_D")],
+    "outputs": [
+        field("weeks", "integer", -1, 1, format="TS_D"),
+        field("text", "string", -1, 1, format="uuuu-MM-dd'T'HH:mm:ss"),
+        field("months", "long", -1, 1, format="TS_MO"),
+        field("years", "double", -1, 1, format="TS_Y"),
+        field("ms", "long", -1, 1, format="TS_MS"),
+    ],
+}
+
+
 def flow_settings(model_id: str, **more: Any) -> dict[str, Any]:
     """The settings of the sample flow of scaler, SavedModel and interval."""
     scaler, _, interval = manifest_of(model_id)["evaluator_manifests"]

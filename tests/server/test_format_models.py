@@ -3,14 +3,13 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.server import format_models as samples
-from tests.server.format_models import field, flow_settings, plain, serving, write, write_sample
-from tests.server.process import Answer, Server, start
+from tests.server.format_models import CHAIN, SAME_NAME, WEEKS, flow_settings, serving, write, write_sample
+from tests.server.process import Answer, Server
 
 # Models by the runtime that serves them; every flow of processors alone needs no more than they do.
 RUNTIMES = {
@@ -70,42 +69,6 @@ def keras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with _serving("tokenizers+torch", tmp_path_factory) as server:
         yield server
-
-
-def scale(source: str, target: str, mean: float, std: float) -> dict[str, Any]:
-    return samples.scaler_settings(
-        {"mean_std_map": {source: {"mean": mean, "std": std}}, "inputs": [plain(source)], "outputs": [plain(target)]}
-    )
-
-
-# Two scalers whose second overwrites what the first made.
-CHAIN: dict[str, Any] = {
-    "engine": "flow",
-    "inputs": [plain("a")],
-    "outputs": [plain("b")],
-    "rolling_windows_size": 2,
-    "flow": {"steps": [scale("a", "b", 1.0, 2.0), scale("b", "b", 10.0, 1.0)]},
-}
-# Two steps that take one name with different types: both are described.
-SAME_NAME: dict[str, Any] = {
-    "engine": "flow",
-    "inputs": [plain("a"), plain("a", "float")],
-    "outputs": [plain("c"), plain("b")],
-    "flow": {
-        "steps": [scale("a", "b", 0.0, 1.0), {**scale("a", "c", 0.0, 0.5), "inputs": [plain("a", "float")]}],
-    },
-}
-WEEKS: dict[str, Any] = {
-    "engine": "datetime_encoder",
-    "inputs": [field("day", "integer", -1, 1, format="TS_D")],
-    "outputs": [
-        field("weeks", "integer", -1, 1, format="TS_D"),
-        field("text", "string", -1, 1, format="uuuu-MM-dd'T'HH:mm:ss"),
-        field("months", "long", -1, 1, format="TS_MO"),
-        field("years", "double", -1, 1, format="TS_Y"),
-        field("ms", "long", -1, 1, format="TS_MS"),
-    ],
-}
 
 
 def ok(answer: Answer) -> dict[str, Any]:
@@ -332,56 +295,3 @@ def test_windows_of_a_zip(tensorflow: Server) -> None:
     answer = tensorflow.eval(few, "/load-zip/eval")
     assert refused(answer) == "Not enough data to evaluate. Required batch size is 2"
     assert tensorflow.call("GET", "/load-zip/describe").json()["rolling_windows_size"] == 2
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"tensorflow": {"saved_model": ".", "signature": "train"}}, "no signature 'train'"),
-        ({"tensorflow": {"saved_model": "..", "signature": "serving_default"}}, "outside of the model's files"),
-        ({"tensorflow": {"signature": "serving_default"}}, "saved_model"),
-        ({"inputs": [field("data", "float", -1, 13)]}, "declares the inputs ['data']"),
-        ({"inputs": [field("measurements", "string", -1, 13)]}, "declared as string"),
-        ({"outputs": [field("score", "float", -1)]}, "no output score"),
-        ({"engine": "keras", "entry": "variables/variables.index"}, "tf_keras"),
-    ],
-)
-def test_a_graph_that_is_not_as_described_ends_the_process(tmp_path: Path, change: dict[str, Any], said: str) -> None:
-    write(tmp_path / "models" / "wine", {**samples.WINE, **change}, sample="wine-tf2")
-    code, log = ended(tmp_path, "keras" if "engine" in change else "tensorflow")
-    assert code == 1
-    assert said in log, log
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({**scale("a", "b", 0, 1), "scaler": {"mean_std_map": {}}}, "nothing for ['a']"),
-        ({**scale("a", "b", 0, 1), "outputs": [plain("b"), plain("c")]}, "1 inputs has 2 outputs"),
-        ({**scale("a", "b", 0, 1), "inputs": [plain("a", "string")]}, "takes numbers"),
-        ({**WEEKS, "inputs": [field("day", "long", -1, format="MONTH")]}, "cannot be read"),
-        ({**WEEKS, "inputs": [field("day", "string", -1, format="dd/MM/yyyy VV")]}, "'V'"),
-        ({**CHAIN, "flow": {"steps": []}}, "no steps"),
-        ({**CHAIN, "outputs": [plain("z")]}, "no step has the outputs ['z']"),
-        ({**CHAIN, "flow": {"steps": [CHAIN]}}, "step 0 of the flow is no model"),
-        (
-            {**CHAIN, "flow": {"steps": [{**scale("a", "b", 0, 1), "entry": "../../x"}]}},
-            "outside of the model's folder",
-        ),
-        ({**CHAIN, "flow": {"steps": [{**scale("a", "b", 0, 1), "engine": "none"}]}}, "no engine named 'none'"),
-    ],
-)
-def test_settings_that_contradict_themselves_end_the_process(
-    tmp_path: Path, settings: dict[str, Any], said: str
-) -> None:
-    write(tmp_path / "models" / "wrong", settings)
-    code, log = ended(tmp_path, "processors")
-    assert code == 1
-    assert said in log, log
-
-
-def ended(folder: Path, runtime: str) -> tuple[int, str]:
-    """The exit code and log of a server that must not become ready."""
-    samples.server_code.copy_server(folder / "server")
-    server = start(folder / "models", folder / "log", python=samples.python_of(runtime), code=folder / "server")
-    return server.process.wait(timeout=90), server.log.read_text()

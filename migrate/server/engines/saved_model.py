@@ -15,17 +15,18 @@ _LARGEST: Final = 8 * 1024**3
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
+def unpacked(path: Path, root: str) -> Iterator[Path]:
     """The folder with ``saved_model.pb`` in it; what was unpacked is gone afterwards.
 
     Args:
-        path: The folder, the ``saved_model.pb`` itself, or a zip with one SavedModel in it.
+        path: The folder, or a zip with a SavedModel in it.
+        root: The SavedModel's folder in the zip; empty for its top.
 
     Raises:
         ContradictionError: It is none of these, or the zip has entries outside of its folder.
     """
-    if path.is_dir() or path.name == FILE:
-        yield path if path.is_dir() else path.parent
+    if path.is_dir():
+        yield path
         return
     with tempfile.TemporaryDirectory(prefix="saved-model-") as scratch:
         folder = Path(scratch)
@@ -34,10 +35,10 @@ def unpacked(path: Path) -> Iterator[Path]:
                 _extract(packed, folder)
         except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
             raise ContradictionError(f"{path.name} cannot be unpacked: {error}") from error
-        found = sorted(folder.rglob(FILE), key=lambda file: len(file.parts))
-        if not found:
-            raise ContradictionError(f"{path.name} holds no {FILE}")
-        yield found[0].parent
+        found = folder / root
+        if not (found / FILE).is_file() or not found.resolve().is_relative_to(folder.resolve()):
+            raise ContradictionError(f"{path.name} holds no {PurePosixPath(root, FILE)}")
+        yield found
 
 
 def _extract(packed: zipfile.ZipFile, folder: Path) -> None:

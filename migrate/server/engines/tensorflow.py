@@ -15,11 +15,14 @@ from migrate.server.tensors import Array
 
 
 class TensorflowOptions(Struct, frozen=True):
-    """``tensorflow`` of ``model.json``: the SavedModel's path in the model's files, and which signature is served."""
+    """``tensorflow`` of ``model.json``: the SavedModel's path in the model's files, and which signature is served.
+
+    ``root`` is the SavedModel's folder inside a zip.
+    """
 
     saved_model: str
     signature: str
-    zip: bool = False
+    root: str = ""
     tags: tuple[str, ...] = ("serve",)
 
 
@@ -38,7 +41,7 @@ class TensorflowEngine:
         config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph, config=config)
-        with unpacked(path) as folder:
+        with unpacked(path, options.root) as folder:
             try:
                 meta = tf.compat.v1.saved_model.loader.load(self._session, list(options.tags), str(folder))
             except Exception as error:
