@@ -1,7 +1,7 @@
 """Finding models by content among files that nobody described: in a container or a folder.
 
 A model is a file at the root, or a folder at the root with everything below it. Where the root itself holds a
-manifest, the whole source is one model. Everything else is listed as ignored, with the reason.
+manifest or a SavedModel, the whole source is one model. Everything else is listed as ignored, with the reason.
 """
 
 from collections import Counter, OrderedDict, defaultdict
@@ -19,6 +19,7 @@ Recognise = Callable[[str, int, Callable[[int, int], bytes]], str | None]
 Read = Callable[[str, int, int], bytes]
 
 MANIFEST: Final = "manifest"
+_SAVED_MODEL: Final = "saved_model.pb"  # the file that TensorFlow looks for; its variables lie in a folder beside it
 _MOST_FILES_READ: Final = 40
 _BLOCK: Final = 16 * 1024
 _BLOCKS_KEPT: Final = 8
@@ -64,8 +65,9 @@ def find_models(
             found.append(Found(entry.path, word, is_file=True))
         else:
             ignored.append(Ignored(path=entry.path, size=entry.size, reason=reason or "no model by its content"))
-    if any(model.format == MANIFEST for model in found):
-        return (Found("", MANIFEST, is_file=False),), ()
+    for model in sorted(found, key=lambda model: model.format != MANIFEST):
+        if model.format == MANIFEST or model.path == _SAVED_MODEL:
+            return (Found("", model.format, is_file=False),), ()
     taken = {entry.path for entry in roots}
     for name, files in folders.items():
         reason = _unfit(name) or ("a file has the same name" if name in taken else "")

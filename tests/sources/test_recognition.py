@@ -69,6 +69,15 @@ def test_a_manifest_at_the_root_makes_the_whole_one_model() -> None:
     assert ignored == {}
 
 
+def test_a_saved_model_at_the_root_makes_the_whole_one_model() -> None:
+    content = {"saved_model.pb": b"O", "variables/variables.index": b"x", "variables/variables.data-0": b"x"}
+    assert find(content)[:2] == ({"whole": ""}, {})
+    inside = {f"wine/{name}": data for name, data in content.items()} | {"b/model.onnx": b"O"}
+    assert find(inside)[:2] == ({"wine": "wine", "b": "b"}, {})
+    named_only = find({**content, "saved_model.pb": b"text"})
+    assert named_only[0] == {}
+
+
 def test_hidden_and_hostile_names_are_ignored_with_the_reason() -> None:
     models, ignored, _ = find(
         {".git/config": b"O", ".x": b"O", "../up": b"O", "/abs": b"O", "a\\b": b"O", "n\nl": b"O"}
