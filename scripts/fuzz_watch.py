@@ -21,6 +21,7 @@ _SETTLE_SECONDS: Final = 10
 _PULSE_SECONDS: Final = 0.2
 _SLOWEST_PULSE: Final = 2.0
 _MOST_KINDS: Final = 10
+_TROUBLE: Final = re.compile("Traceback|Warning|Fatal|Aborted|Segmentation|corrupted|Assertion|leak", re.IGNORECASE)
 
 
 class Growth:
@@ -134,8 +135,8 @@ def error_lines(log: Path) -> list[str]:
         try:
             entry = json.loads(line)
         except ValueError:
-            # What is no line of the log comes from below Python: a library, or the interpreter's end.
-            entry = {"level": "error", "message": line}
+            # What is no line of the log comes from below Python: the interpreter's end, or a library's remark.
+            entry = {"level": "error" if _TROUBLE.search(line) else "remark", "message": line}
         if entry.get("level") == "error":
             cause = str(entry.get("traceback", "")).rstrip().rpartition("\n")[2]
             found[re.sub(r"0x[0-9a-f]+", "0x...", f"{str(entry['message']).strip()}: {cause}")[:500]] += 1
