@@ -24,11 +24,11 @@ from migrate.formats.archive_end import (
     LOCATOR,
     LOCATOR_MARK,
     NONE16,
-    NONE32,
-    EndError,
+    RecordError,
     read_end,
     read_wide_end,
 )
+from migrate.formats.archive_extra import wide_numbers
 from migrate.formats.archive_names import NameCheck
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.wire import Read
@@ -48,7 +48,6 @@ _LOCAL_MARK, _CENTRAL_MARK, _DESCRIPTOR_MARK = b"PK\x03\x04", b"PK\x01\x02", b"P
 _ENCRYPTED: Final = 1 << 0 | 1 << 6 | 1 << 13
 _DESCRIPTOR: Final = 1 << 3
 _KNOWN_FLAGS: Final = 1 << 1 | 1 << 2 | _DESCRIPTOR | 1 << 11
-_ZIP64, _UNICODE_PATH = 0x0001, 0x7075
 _CHUNK: Final = 1024 * 1024
 
 
@@ -224,7 +223,7 @@ class Archive:
                 at -= LOCATOR.size + END64.size
                 end = read_wide_end(end, self._get(max(0, at), END64.size + LOCATOR.size), at)
             end.check()
-        except EndError as error:
+        except RecordError as error:
             raise self.fail(error.code, error.text) from None
         if end.count > MAXIMUM_ENTRIES or end.length > MAXIMUM_DIRECTORY:
             raise self.fail("bomb", f"it has {end.count} entries, more than the {MAXIMUM_ENTRIES} any model has")
@@ -268,35 +267,10 @@ class Archive:
         return name
 
     def _wide(self, name: str, extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
-        """Sizes and offset, from the 64-bit extra field where the short ones say so (4.5.3)."""
-        fields = self._extra(name, extra)
-        wide = fields.get(_ZIP64, b"")
-        values = [size, packed, offset]
-        at = 0
-        for index, value in enumerate(values):
-            if value == NONE32:
-                if at + 8 > len(wide):
-                    raise self.fail("zip64", f"the sizes of {quoted(name)} are missing")
-                values[index] = int.from_bytes(wide[at : at + 8], "little")
-                at += 8
-        # writers that always add the field repeat in it what the short ones say
-        rest = [int.from_bytes(wide[i : i + 8], "little") for i in range(at, len(wide) - 7, 8)]
-        if any(value not in (size, packed, offset) for value in rest):
-            raise self.fail("zip64", f"{quoted(name)} has two different sizes")
-        return values[0], values[1], values[2]
-
-    def _extra(self, name: str, extra: bytes) -> dict[int, bytes]:
-        found: dict[int, bytes] = {}
-        at = 0
-        while at + 4 <= len(extra):
-            kind, length = struct.unpack_from("<HH", extra, at)
-            if at + 4 + length > len(extra) or kind in found:
-                raise self.fail("extra-field", f"an extra field of {quoted(name)} is broken, or there twice")
-            found[kind] = extra[at + 4 : at + 4 + length]
-            at += 4 + length
-        if _UNICODE_PATH in found:
-            raise self.fail("names-differ", f"{quoted(name)} has a second name")
-        return found
+        try:
+            return wide_numbers(extra, size, packed, offset)
+        except RecordError as error:
+            raise self.fail(error.code, f"{quoted(name)} {error.text}") from None
 
     def _layout(self, listed: list[_Listed], directory: int) -> None:
         """The local headers say the same, and their entries fill the file up to the directory (4.3.7, 4.3.9)."""

@@ -12,8 +12,13 @@ END_MARK, END64_MARK, LOCATOR_MARK = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 NONE16, NONE32 = 0xFFFF, 0xFFFF_FFFF
 
 
-class EndError(Exception):
-    """The records contradict each other; ``code`` is a word for programs, ``text`` the sentence's second half."""
+class RecordError(Exception):
+    """A record is broken, or contradicts another one.
+
+    Attributes:
+        code: A word for programs.
+        text: The second half of a sentence.
+    """
 
     def __init__(self, code: str, text: str) -> None:
         self.code = code
@@ -34,12 +39,12 @@ class End(Struct, frozen=True):
         """Refuse one part of several, and numbers that only a 64-bit record holds.
 
         Raises:
-            EndError: It is one of these.
+            RecordError: It is one of these.
         """
         if NONE16 in (self.count, self.here) or NONE32 in (self.length, self.offset):
-            raise EndError("zip64", "it has no 64-bit end record, and needs one")
+            raise RecordError("zip64", "it has no 64-bit end record, and needs one")
         if self.disks != (0, 0) or self.here != self.count:
-            raise EndError("disks", "it is one part of several")
+            raise RecordError("disks", "it is one part of several")
 
 
 def read_end(data: bytes) -> End | None:
@@ -57,19 +62,19 @@ def read_wide_end(short: End, data: bytes, at: int) -> End:
         at: Where in the file they begin.
 
     Raises:
-        EndError: They are broken, elsewhere, or say something else.
+        RecordError: They are broken, elsewhere, or say something else.
     """
     if at < 0 or len(data) != END64.size + LOCATOR.size:
-        raise EndError("zip64", "its 64-bit end record is not where it says")
+        raise RecordError("zip64", "its 64-bit end record is not where it says")
     _, disk, end64, total = LOCATOR.unpack_from(data, END64.size)
     if (disk, end64) != (0, at) or total not in (0, 1):
-        raise EndError("zip64", "its 64-bit end record is not where it says")
+        raise RecordError("zip64", "its 64-bit end record is not where it says")
     mark, size, _, _, this, first, here, count, length, offset = END64.unpack_from(data, 0)
     if mark != END64_MARK or size != END64.size - 12:
-        raise EndError("zip64", "its 64-bit end record is broken")
+        raise RecordError("zip64", "its 64-bit end record is broken")
     pairs = ((short.count, NONE16, count), (short.length, NONE32, length), (short.offset, NONE32, offset))
     if any(narrow not in (none, wide) for narrow, none, wide in pairs):
-        raise EndError("zip64", "its two end records contradict each other")
+        raise RecordError("zip64", "its two end records contradict each other")
     if count == NONE16 or NONE32 in (length, offset):
-        raise EndError("zip64", "its 64-bit end record has no numbers")
+        raise RecordError("zip64", "its 64-bit end record has no numbers")
     return End(offset, length, count, here, (this, first))

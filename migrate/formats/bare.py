@@ -1,11 +1,15 @@
 """Which reader reads a model that no manifest names."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from migrate.formats.case import Case, Found
 from migrate.formats.keras import read_keras
 from migrate.formats.onnx_model import read_onnx
+from migrate.formats.pickle_file import refuse_pickle
+from migrate.formats.pipeline import read_pipeline
+from migrate.formats.pmml import read_pmml
 from migrate.formats.saved_model import GRAPH, read_saved_model
 from migrate.formats.tokenizer import read_tokenizer
 from migrate.formats.torch import read_torch_model
@@ -16,18 +20,31 @@ READERS: Final[dict[str, Reader]] = {
     "onnx": read_onnx,
     "tensorflow": read_saved_model,
     "keras": read_keras,
+    "pmml": read_pmml,
     "torch": read_torch_model,
     "tokenizer": read_tokenizer,
+    "pipeline": read_pipeline,
+    "pickle": refuse_pickle,
 }
 
 _SUFFIXES: Final = {
     ".onnx": "onnx",
     ".h5": "keras",
     ".hdf5": "keras",
+    ".pmml": "pmml",
     ".pt": "torch",
     ".pth": "torch",
     ".ts": "torch",
+    ".pkl": "pickle",
+    ".pickle": "pickle",
+    ".joblib": "pickle",
 }
+
+# What save_pretrained and trainers leave beside a pipeline's config.json.
+_PIPELINE_PART: Final = re.compile(
+    r"tokenizer\.json|(?:pytorch_model|adapter_model|optimizer|scheduler|training_args|rng_state|tf_model|model)"
+    r"[\w.-]*\.(?:bin|pt|pth|h5|onnx)"
+)
 
 
 def word_of(path: str, recognised: str | None) -> str | None:
@@ -43,3 +60,15 @@ def word_of(path: str, recognised: str | None) -> str | None:
         return "tensorflow"
     lower = path.lower()
     return next((word for suffix, word in _SUFFIXES.items() if lower.endswith(suffix)), None)
+
+
+def without_parts(words: Mapping[str, str]) -> dict[str, str]:
+    """The models among files whose words are known, without those that are parts of another one.
+
+    Args:
+        words: The word of each file's reader, by the file's path.
+    """
+    if "pipeline" in words.values():
+        return {path: word for path, word in words.items() if word == "pipeline" or not _PIPELINE_PART.fullmatch(path)}
+    others = {path: word for path, word in words.items() if word != "tokenizer"}
+    return others or dict(words)

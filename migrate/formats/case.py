@@ -93,6 +93,10 @@ class Case:
         if hazard not in self.hazards:
             self.hazards.append(hazard)
 
+    def all_hazards(self) -> tuple[Hazard, ...]:
+        """Everything that was found, dangers first."""
+        return (*self.dangers, *self.hazards)
+
     def blocked(self, allow_unsafe: Collection[str]) -> tuple[Hazard, ...]:
         """The dangers in files for which the user has not given their word."""
         return tuple(hazard for hazard in self.dangers if self._digests.get(hazard.path, "") not in allow_unsafe)

@@ -1,7 +1,7 @@
 """What stops a file from being a model that can be served: a verdict, a reason code, a sentence and a task."""
 
 from migrate.core.text import printable
-from migrate.core.values import Inspection, Verdict
+from migrate.core.values import Hazard, Inspection, Verdict
 
 
 class FormatError(Exception):
@@ -21,7 +21,9 @@ class FormatError(Exception):
         self.verdict: Verdict = verdict
         super().__init__(text)
 
-    def inspection(self, model_format: str, notes: tuple[str, ...] = ()) -> Inspection:
+    def inspection(
+        self, model_format: str, notes: tuple[str, ...] = (), hazards: tuple[Hazard, ...] = ()
+    ) -> Inspection:
         """The inspection of a file of this format that has this problem."""
         return Inspection(
             format=model_format,
@@ -30,6 +32,7 @@ class FormatError(Exception):
             reason=self.reason,
             text=self.text,
             task=self.task,
+            hazards=hazards,
             notes=notes,
         )
 

@@ -7,6 +7,7 @@ from migrate.formats.case import Case, Found
 from migrate.formats.flow import read_flow
 from migrate.formats.manifest_fields import FieldReader
 from migrate.formats.onnx_model import read_onnx_manifest
+from migrate.formats.pipeline import read_pipeline_manifest
 from migrate.formats.processors import read_datetime, read_interval, read_scaler
 from migrate.formats.saved_model import read_tensorflow_manifest
 from migrate.formats.tokenizer import read_tokenizer_manifest
@@ -18,6 +19,7 @@ _READERS: Final[dict[str, Reader]] = {
     "onnx": read_onnx_manifest,
     "tensorflow": read_tensorflow_manifest,
     "torch_script": read_torch_manifest,
+    "huggingface_pipeline": read_pipeline_manifest,
     "huggingface_tokenizer": read_tokenizer_manifest,
     "standard_scaler": read_scaler,
     "pi": read_interval,

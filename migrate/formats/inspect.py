@@ -6,14 +6,15 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.values import Artifact, Hazard, Inspection
-from migrate.formats.bare import READERS, word_of
+from migrate.formats.bare import READERS, without_parts, word_of
 from migrate.formats.case import Case, Found
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.evaluators import read_evaluator
 from migrate.formats.manifest import MAXIMUM_SIZE, read_type
 from migrate.formats.manifest_fields import FieldReader, invalid
-from migrate.formats.others import format_of, unsupported_yet
+from migrate.formats.others import other_format
 from migrate.formats.recognise import recognise
+from migrate.formats.saved_model import GRAPH
 
 _LARGE: Final = 1024 * 1024  # a JSON file above it is read only when its ends look like a manifest's
 
@@ -47,8 +48,7 @@ def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collecti
     good = [c for c in manifests if c.problem is None]
     models: list[_Candidate] = []
     if not good:
-        named = {c.path for c in manifests}
-        models = [c for path in roots if path not in named for c in _model(artifact, path)]
+        models = _models(artifact, [path for path in roots if path not in {c.path for c in manifests}])
         good = [c for c in models if c.problem is None]
     left_out = [c for c in manifests + (models if good else []) if c.problem]
     notes = tuple(f"{quoted(c.path)} was left out: {c.problem.text}" for c in left_out if c.problem)
@@ -58,18 +58,19 @@ def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collecti
         return _answer(good[0], notes, allow_unsafe)
     for candidate in manifests + models:
         if candidate.problem:
-            return candidate.problem.inspection(candidate.format, notes[1:])
-    return _nothing(artifact, framework)
+            return candidate.problem.inspection(candidate.format, notes[1:], candidate.case.all_hazards())
+    return _nothing(artifact, roots, framework, allow_unsafe)
 
 
 def _answer(candidate: _Candidate, notes: tuple[str, ...], allow_unsafe: Collection[str]) -> Inspection:
     """The inspection of the one model there is."""
     case, found = candidate.case, candidate.found
     if found is None:
-        return unsupported_yet(candidate.format, notes)
+        message = f"the candidate {candidate.path!r} has neither a model nor a problem"
+        raise ValueError(message)
     notes += tuple(case.notes)
     blocked = case.blocked(allow_unsafe)
-    hazards = (*case.dangers, *case.hazards)
+    hazards = case.all_hazards()
     if blocked:
         return _quarantined(found, case, blocked, hazards, notes)
     if case.dangers:
@@ -135,28 +136,42 @@ def _manifest(artifact: Artifact, path: str) -> list[_Candidate]:
         return [_Candidate(path, kind, case, problem=problem)]
 
 
-def _model(artifact: Artifact, path: str) -> list[_Candidate]:
-    """The bare model at this path; nothing for any other file."""
+def _models(artifact: Artifact, paths: list[str]) -> list[_Candidate]:
+    """The bare models among these files; the parts of a pipeline belong to it."""
+    words: dict[str, str] = {}
+    for path in paths:
+        with Case(artifact).open(path) as (read, size):
+            word = word_of(path, recognise(path, size, read))
+        if word is not None:
+            words[path] = word
+    return [_model(artifact, path, word) for path, word in without_parts(words).items()]
+
+
+def _model(artifact: Artifact, path: str, word: str) -> _Candidate:
     case = Case(artifact)
-    with case.open(path) as (read, size):
-        word = word_of(path, recognise(path, size, read))
-    if word is None:
-        return []
     try:
-        return [_Candidate(path, word, case, READERS[word](case, path))]
+        return _Candidate(path, word, case, READERS[word](case, path))
     except FormatError as problem:
-        return [_Candidate(path, word, case, problem=problem)]
+        return _Candidate(path, word, case, problem=problem)
 
 
-def _nothing(artifact: Artifact, framework: str | None) -> Inspection:
-    word = format_of((file.path for file in artifact.files), framework)
-    if word is not None:
-        return unsupported_yet(word)
-    deeper = sorted(f.path for f in artifact.files if f.path.lower().endswith(".onnx"))
+def _nothing(artifact: Artifact, roots: list[str], framework: str | None, allow_unsafe: Collection[str]) -> Inspection:
+    """The verdict on a folder without a model at its root."""
+    other = other_format(roots)
+    if other is not None:
+        return other.inspection("unknown")
+    deeper = sorted(file.path for file in artifact.files if file.path.lower().endswith((".onnx", f"/{GRAPH}")))
+    if len(deeper) == 1 and deeper[0].endswith(GRAPH):
+        # exports of TensorFlow's estimators lie in a folder named by the time of the export
+        found = _model(artifact, deeper[0], "tensorflow")
+        if found.problem is not None:
+            return found.problem.inspection("tensorflow", (), found.case.all_hazards())
+        return _answer(found, (f"the SavedModel is the one in {quoted(deeper[0])}",), allow_unsafe)
     where = f"; {quoted(deeper[0])} lies in a folder of its own" if deeper else ""
+    called = f" (ML Serving called it {quoted(framework)})" if framework else ""
     problem = FormatError(
         "no-model",
-        f"None of the {len(artifact.files)} files at the root of the model's storage is a model{where}.",
+        f"None of the {len(artifact.files)} files at the root of the model's storage{called} is a model{where}.",
         "Check the model's storage path: the model or its manifest must lie directly in it.",
     )
     return problem.inspection("unknown")

@@ -1,43 +1,26 @@
-"""Formats of ML Serving that this version does not move yet: told apart by name only."""
+"""Files of formats that ML Serving did not serve, told by their names, with what to do instead."""
 
 from collections.abc import Iterable
 from typing import Final
 
-from migrate.core.values import Inspection
+from migrate.formats.errors import FormatError, quoted
 
-_BY_SUFFIX: Final = {
-    ".pb": "tensorflow",
-    ".h5": "hdf5",
-    ".keras": "keras",
-    ".ts": "torch",
-    ".pt": "torch",
-    ".pth": "torch",
-    ".pkl": "pickle",
-    ".joblib": "pickle",
-    ".pmml": "pmml",
+_SAVED_MODEL: Final = "Export the model as a SavedModel: tf.saved_model.save, or simple_save in TensorFlow 1."
+_OTHERS: Final = {
+    ".pb": ("a frozen graph of TensorFlow, without signatures", _SAVED_MODEL),
+    ".pbtxt": ("a graph of TensorFlow as text", _SAVED_MODEL),
+    ".keras": ("a model of Keras 3", "Export the model as a SavedModel: model.export('folder')."),
+    ".tflite": ("a model of TensorFlow Lite", "Export the model that it was made of as a SavedModel or to ONNX."),
+    ".ckpt": ("a checkpoint, without the model's code", "Export the whole model, as a SavedModel or as TorchScript."),
+    ".safetensors": ("weights, without the model that they belong to", "Upload the whole folder of the pipeline."),
 }
-_BY_FRAMEWORK: Final = {"tensorflow_1": "tensorflow"}
 
 
-def unsupported_yet(model_format: str, notes: tuple[str, ...] = ()) -> Inspection:
-    """The verdict on a format that is known and not moved yet."""
-    return Inspection(
-        format=model_format,
-        runtime=None,
-        verdict="unsupported",
-        reason="format-not-yet-supported",
-        text=f"This version moves ONNX models; this one is of the format {model_format}.",
-        task="Export the model to ONNX, or wait for a version of this tool that moves its format.",
-        notes=notes,
-    )
-
-
-def format_of(paths: Iterable[str], framework: str | None) -> str | None:
-    """The format's name, from the files' names or from what ML Serving said; None where neither tells."""
+def other_format(paths: Iterable[str]) -> FormatError | None:
+    """The problem of a folder that holds a model of another format at its root; None where there is none."""
     for path in sorted(paths):
-        for suffix, word in _BY_SUFFIX.items():
+        for suffix, (what, task) in _OTHERS.items():
             if path.lower().endswith(suffix):
-                return word
-    if framework and framework != "onnx":
-        return _BY_FRAMEWORK.get(framework, framework)
+                text = f"The file {quoted(path)} is named as {what}, which ML Serving did not serve."
+                return FormatError("unsupported-format", text, task, verdict="unsupported")
     return None

@@ -21,7 +21,7 @@ _DTYPES: Final = (
 )
 _TYPES: Final = (
     *("set", "frozenset", "list", "dict", "tuple", "int", "float", "bool", "str", "bytes", "bytearray", "complex"),
-    *("slice", "range", "object"),
+    *("slice", "range", "object", "long", "unicode"),
 )
 _REBUILD: Final = (
     *("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter", "_rebuild_parameter_with_state"),
@@ -54,6 +54,7 @@ _SCRIPT: Final[dict[str, frozenset[str]]] = {
         | {"restore_type_tag"}
     ),
 }
+_INSPECT: Final = frozenset({"Signature", "Parameter", "_ParameterKind", "_empty"})
 _FRAMEWORKS: Final = (
     "torch",
     "torchvision",
@@ -64,7 +65,18 @@ _FRAMEWORKS: Final = (
     "plum",
     "fastprogress",
 )
-_LIBRARIES: Final = ("numpy", "pandas", "sklearn", "scipy", "spacy", "pathlib", "collections", "functools", "datetime")
+_LIBRARIES: Final = (
+    "numpy",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "spacy",
+    "pathlib",
+    "collections",
+    "functools",
+    "datetime",
+    "random",
+)
 _NEVER: Final = frozenset(
     {
         *("os", "posix", "nt", "subprocess", "sys", "importlib", "runpy", "socket", "shutil", "pickle", "_pickle"),
@@ -95,7 +107,9 @@ def group_of(module: str, name: str) -> Group:
     if name in _DATA.get(module, ()):
         return "data"
     top = module.partition(".")[0]
-    if top in _NEVER or "__" in name:
+    if name in _INSPECT and module == "inspect":
+        return "framework"
+    if top in _NEVER or (name.startswith("__") and not name.startswith("__pyx_unpickle")):
         return "dangerous"
     return "framework" if top in (*_FRAMEWORKS, *_LIBRARIES) else "unknown"
 

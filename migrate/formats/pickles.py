@@ -7,7 +7,7 @@ from migrate.formats.case import Case
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.pickle_imports import group_of
 from migrate.formats.pickle_machine import Reading, read_pickle
-from migrate.formats.pickle_opcodes import OPCODES
+from migrate.formats.pickle_opcodes import OPCODES, PickleError
 from migrate.formats.wire import Read
 
 IsData = Callable[[str, str], bool]
@@ -40,9 +40,11 @@ def read_data(
     reading = read_pickle(read, start, size)
     name = quoted(where or path)
     imports = [one for one in reading.imports if not data(*one)]
-    if reading.error is not None or reading.problems:
-        raise _broken(path, name, reading, imports)
+    if reading.error is not None:
+        raise _broken(path, name, reading.error, imports)
     note_imports(case, path, name, imports)
+    for problem in reading.problems[:1]:
+        case.danger(path, "pickle-unusual", f"The pickle {name} does what plain data never does: it {problem}.")
     return reading
 
 
@@ -78,30 +80,24 @@ def hidden_pickle(read: Read, size: int) -> Reading | None:
     return reading if is_marked or reading.error is None else None
 
 
-def _broken(path: str, name: str, reading: Reading, imports: list[tuple[str, str]]) -> FormatError:
-    why = reading.problems[0] if reading.problems else reading.error.text if reading.error else ""
-    if imports or reading.problems:
+def _broken(path: str, name: str, error: PickleError, imports: list[tuple[str, str]]) -> FormatError:
+    if imports:
         # a pickle runs as it is read: what comes before the break has run by then
         listed = _names([".".join(one) for one in imports])
-        also = f", and imports {listed} before that" if imports else ""
         return FormatError(
             "pickle-broken",
-            f"The pickle {name} is not one that a program wrote: it {why}{also}.",
+            f"The pickle {name} is not one that a program wrote: {error.text}, and it imports {listed} before that.",
             "Do not load this file. Export the model again from where it was trained.",
             verdict="quarantined",
         )
-    if reading.error is not None and reading.error.kind == "truncated":
-        return FormatError(
-            "truncated",
-            f"The file {quoted(path)} is incomplete: {name} {why}.",
-            "Upload the complete file in its place.",
-        )
-    is_long = reading.error is not None and reading.error.kind == "too-complex"
+    if error.kind == "truncated":
+        text = f"The file {quoted(path)} is incomplete: {error.text}."
+        return FormatError("truncated", text, "Upload the complete file in its place.")
     return FormatError(
         "corrupt",
-        f"The pickle {name} is broken: {why}.",
+        f"The pickle {name} is broken: {error.text}.",
         "Export the model again and put the new file in its place.",
-        verdict="unsupported" if is_long else "unreadable",
+        verdict="unsupported" if error.kind == "too-complex" else "unreadable",
     )
 
 

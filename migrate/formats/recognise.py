@@ -3,129 +3,93 @@
 import re
 from typing import Final
 
-from migrate.formats.onnx_file import (
-    DOC_STRING,
-    GRAPH,
-    INITIALIZER,
-    INPUT,
-    IR_VERSION,
-    MODEL_FIELDS,
-    MODEL_VERSION,
-    NODE,
-    OPSET_IMPORT,
-    OUTPUT,
-    SPARSE_INITIALIZER,
-)
-from migrate.formats.wire import LENGTH, VARINT, Field, Read, Wire, WireError
+from migrate.formats.hdf5_blocks import MAGIC as HDF5
+from migrate.formats.recognise_onnx import HEAD, is_onnx
+from migrate.formats.torch_file import MAGIC as TORCH
+from migrate.formats.torch_file import ZIP
+from migrate.formats.wire import Read
 
-_HEAD: Final = 2048
-_READS: Final = 4
-_STEPS: Final = 200
-
-# The types of manifest that the old runtime knew (contract, 6.0).
+# The types of manifest that the old runtime (contract, 6.0) and the service around it knew.
 MANIFEST_TYPES: Final = (
     "onnx",
     "tensorflow",
     "torch_script",
     "huggingface_tokenizer",
+    "huggingface_pipeline",
     "standard_scaler",
     "pi",
     "datetime_encoder",
     "flow",
 )
 _MANIFEST_TYPE: Final = re.compile(r'"type"\s*:\s*"(?:' + "|".join(MANIFEST_TYPES) + r')"')
+_PIPELINE: Final = re.compile(r'"(?:architectures|model_type|transformers_version)"\s*:')
+_TOKENIZER: Final = re.compile(r'"(?:added_tokens|truncation|pre_tokenizer|normalizer)"\s*:')
 
-_GRAPH_FIELDS: Final = frozenset({NODE, 2, INITIALIZER, 10, INPUT, OUTPUT, 13, 14, SPARSE_INITIALIZER, 16})
+_PICKLE: Final = re.compile(rb"\x80[\x02-\x05][\x95\x8a}\](ccX\x8cKJMN)]")
+_PMML: Final = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?PMML[\s>]")
+_SAVED_MODEL: Final = re.compile(rb"\x08\x01\x12([\x80-\xff]{0,4}[\x00-\x7f])\x0a")
+_TORCH_ENTRY: Final = re.compile(rb"(?:^|/)(?:data\.pkl|constants\.pkl|code/__torch__|byteorder|version|data/\d+)")
+_SAVED_MODEL_ENTRY: Final = re.compile(rb"saved_model\.pb|variables/variables\.")
 
 
 def recognise(name: str, size: int, read: Read) -> str | None:
-    """``"onnx"``, ``"manifest"`` or None, by structure.
+    """The word for a format, by structure, or None.
 
-    An ONNX file that ends too early is still recognised, so that it is reported and not overlooked.
+    The words are ``manifest`` for a manifest of any type, and for what needs none ``onnx``, ``tensorflow`` (a
+    ``saved_model.pb``, or an archive of one), ``keras`` (HDF5), ``torch``, ``pmml``, ``pipeline`` (the ``config.json``
+    of a HuggingFace model), ``tokenizer`` and ``pickle`` (of anything else).
+
+    A ``manifest``, a ``saved_model.pb`` and a ``pipeline`` speak for the whole folder they lie in. An ONNX file that
+    ends too early is still recognised, so that it is reported and not overlooked.
 
     Args:
-        name: The file's name or path; only a manifest's must end in ``.json``.
+        name: The file's name or path; what is told by its text only must end in ``.json``.
         size: Its size in bytes.
         read: ``read(offset, length)``; called at most six times, for two kilobytes each.
     """
+    head = read(0, min(size, HEAD)) if size else b""
     if name.lower().endswith(".json"):
-        return "manifest" if _is_manifest(size, read) else None
-    return "onnx" if _is_onnx(size, read) else None
+        return _json(name, head, read(max(0, size - HEAD), min(size, HEAD)) if size > HEAD else b"")
+    if head.startswith(ZIP):
+        return _archive(head + read(max(0, size - HEAD), min(size, HEAD)))
+    if head.startswith(HDF5):
+        return "keras"
+    if head.startswith(TORCH):
+        return "torch"
+    if _PICKLE.match(head):
+        return "pickle"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "pmml" if _PMML.search(head) else None
+    if is_onnx(size, lambda offset, length: _cached(head, read, offset, length)):
+        return "onnx"
+    return "tensorflow" if _is_saved_model(head) else None
 
 
-def _is_manifest(size: int, read: Read) -> bool:
-    head = read(0, min(size, _HEAD))
+def _cached(head: bytes, read: Read, offset: int, length: int) -> bytes:
+    return head[offset : offset + length] if offset + length <= len(head) else read(offset, length)
+
+
+def _json(name: str, head: bytes, tail: bytes) -> str | None:
     if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-        return False
-    # writers that sort keys, or embed a whole model, have the type at the end
-    ends = (head, read(max(0, size - _HEAD), min(size, _HEAD)) if size > _HEAD else b"")
-    return any(_MANIFEST_TYPE.search(part.decode("utf-8", "replace")) for part in ends)
+        return None
+    # writers that sort keys, or embed a whole model, have what tells at the end
+    ends = [part.decode("utf-8", "replace") for part in (head, tail)]
+    if any(_MANIFEST_TYPE.search(part) for part in ends):
+        return "manifest"
+    file = name.lower().rpartition("/")[2]
+    if file == "config.json" and any(_PIPELINE.search(part) for part in ends):
+        return "pipeline"
+    return "tokenizer" if file == "tokenizer.json" and _TOKENIZER.search(ends[0]) else None
 
 
-class _EnoughReadError(Exception):
-    """The file asks for more reads than recognising is worth."""
+def _archive(ends: bytes) -> str | None:
+    """What a ZIP archive holds, by the names of its first and last entries."""
+    if _SAVED_MODEL_ENTRY.search(ends):
+        return "tensorflow"
+    return "torch" if _TORCH_ENTRY.search(ends) else None
 
 
-def _is_onnx(size: int, read: Read) -> bool:
-    reads = 0
-
-    def counted(offset: int, length: int) -> bytes:
-        nonlocal reads
-        reads += 1
-        if reads > _READS:
-            raise _EnoughReadError
-        return read(offset, length)
-
-    wire = Wire(counted, size, block=_HEAD, steps=_STEPS)
-    version = graph = opsets = False
-    try:
-        for item in wire.fields(0, size):
-            if not _plausible(wire, item):
-                return False
-            version = version or item.number == IR_VERSION
-            opsets = opsets or item.number == OPSET_IMPORT
-            graph = graph or item.number == GRAPH
-            if version and graph:
-                return True
-    except (WireError, _EnoughReadError):
-        # a graph that reaches beyond the end of the file: a model of which only the beginning is there
-        return version and (graph or _cut_graph(read, size))
-    return graph and opsets
-
-
-def _plausible(wire: Wire, item: Field) -> bool:
-    if item.number not in MODEL_FIELDS:
-        return False
-    if item.number in (IR_VERSION, MODEL_VERSION):
-        return item.wire == VARINT and (item.number == MODEL_VERSION or 0 < item.value < 1000)
-    if item.wire != LENGTH:
-        return False
-    if item.number == GRAPH:
-        return _plausible_graph(wire, item.start, item.end)
-    if item.number < DOC_STRING:
-        return item.end - item.start <= 512 and wire.text(item).isprintable()
-    return True
-
-
-def _plausible_graph(wire: Wire, start: int, end: int) -> bool:
-    tag, _ = wire.varint(start, end)
-    return tag & 7 == LENGTH and tag >> 3 in _GRAPH_FIELDS
-
-
-def _cut_graph(read: Read, size: int) -> bool:
-    """Whether a plausible top of a model is followed by a graph that is longer than the file."""
-    wire = Wire(read, size, block=_HEAD, steps=_STEPS)
-    at = 0
-    try:
-        while at < size:
-            tag, after = wire.varint(at, size)
-            number, kind = tag >> 3, tag & 7
-            length, content = wire.varint(after, size)
-            if number == GRAPH and kind == LENGTH:
-                return content + length > size and _plausible_graph(wire, content, size)
-            at = content if kind == VARINT else content + length
-            if not _plausible(wire, Field(number, kind, length, content, at)):
-                return False
-    except WireError:
-        pass
-    return False
+def _is_saved_model(head: bytes) -> bool:
+    """The version 1 of a SavedModel, and a graph that is longer than any other program's name."""
+    found = _SAVED_MODEL.match(head)
+    return found is not None and int.from_bytes(found[1][:2], "little") > 0

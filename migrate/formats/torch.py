@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from migrate.formats.case import Case, Found, settings
 from migrate.formats.errors import FormatError, quoted
+from migrate.formats.fastai import is_learner, read_learner
 from migrate.formats.manifest_fields import NUMERIC, FieldReader
 from migrate.formats.pickle_imports import group_of
 from migrate.formats.torch_file import TorchFile, read_torch
@@ -46,6 +47,8 @@ def read_torch_model(case: Case, path: str) -> Found:
         FormatError: It cannot be served, or is a TorchScript module, whose file says nothing of its tensors.
     """
     file = read_torch(case, path)
+    if is_learner(file):
+        return read_learner(case, path, file)
     if file.kind == "script":
         raise FormatError(
             "manifest-missing",
@@ -67,14 +70,14 @@ def read_torch_model(case: Case, path: str) -> Found:
 
 def _check_module(case: Case, path: str, file: TorchFile) -> None:
     """A module is an object with code; weights alone are none."""
-    imports = [one for one in file.reading.imports if group_of(*one) != "data"]
-    if any(module.partition(".")[0] == "fastai" for module, _ in imports):
+    if is_learner(file):
         raise FormatError(
             "fastai-by-manifest",
             f"The file {quoted(path)} is an export of fastai, and no module of PyTorch.",
             "Remove the manifest: an export of fastai is served as it is.",
             verdict="unsupported",
         )
+    imports = [one for one in file.reading.imports if group_of(*one) != "data"]
     if not imports:
         raise FormatError(
             "weights-only",

@@ -103,21 +103,16 @@ def test_files_that_only_have_the_name(tmp_path: Path, content: bytes, reason: s
     assert found.task.endswith(".")
 
 
-@pytest.mark.parametrize(
-    ("files", "framework", "word"),
-    [
-        ({"model.pkl": b"\x80\x04."}, None, "pickle"),
-        ({"model.pmml": b"<PMML/>"}, None, "pmml"),
-        ({"weights": b"?"}, "fastai", "fastai"),
-        ({"weights": b"?"}, "tensorflow_1", "tensorflow"),
-    ],
-)
-def test_other_formats_are_named_and_refused(
-    tmp_path: Path, files: dict[str, bytes], framework: str | None, word: str
-) -> None:
-    found = inspect(write(tmp_path, files), framework=framework)
-    assert (found.format, found.runtime, found.verdict) == (word, None, "unsupported")
-    assert found.reason == "format-not-yet-supported"
+@pytest.mark.parametrize("name", ["graph.pb", "graph.pbtxt", "m.keras", "m.tflite", "m.ckpt"])
+def test_formats_that_were_not_served_are_named(tmp_path: Path, name: str) -> None:
+    found = inspect(write(tmp_path, {name: b"?"}), framework="tensorflow_1")
+    assert (found.runtime, found.verdict, found.reason) == (None, "unsupported", "unsupported-format")
+
+
+def test_what_ml_serving_called_a_model_is_told_when_none_is_there(tmp_path: Path) -> None:
+    found = inspect(write(tmp_path, {"weights": b"?"}), framework="fastai")
+    assert found.reason == "no-model"
+    assert '"fastai"' in found.text
 
 
 def test_an_empty_artifact(tmp_path: Path) -> None:
@@ -208,7 +203,7 @@ def test_damaged_models_always_get_a_verdict(
 @given(st.binary(max_size=300), st.sampled_from(["m.onnx", "m.json", "m"]))
 def test_any_bytes_get_a_verdict(tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str) -> None:
     found = inspect(write(tmp_path_factory.mktemp("m"), {name: data}), framework=None)
-    assert found.verdict in ("unreadable", "unsupported")
+    assert found.verdict in ("unreadable", "unsupported", "quarantined")
 
 
 @given(

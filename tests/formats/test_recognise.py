@@ -65,10 +65,8 @@ def test_a_graph_that_comes_first_is_jumped_over() -> None:
         b"id;name\n1;a\n" * 300,
         b"\x89PNG\r\n\x1a\n" + bytes(100),
         b"PK\x03\x04" + bytes(100),
-        b"\x89HDF\r\n\x1a\n" + bytes(100),
-        b"\x80\x04\x95" + bytes(100),
-        b"<?xml version='1.0'?><PMML/>",
-        number(1, 1) + message(2, b"\n\x05serve" + bytes(50)),  # a TensorFlow SavedModel
+        b"\x80\x04\xff" + bytes(100),
+        b"<?xml version='1.0'?><html><PMMLike/></html>",
         number(1, 8) + message(2, b"\x00\x01"),  # the producer is no text
         number(1, 8) + message(2, b"p" * 600),
         number(1, 8) + message(2, b"pytorch"),
@@ -84,6 +82,36 @@ def test_a_graph_that_comes_first_is_jumped_over() -> None:
 def test_other_files(data: bytes) -> None:
     assert word(data) is None
     assert word(data[: len(data) // 2]) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "keras"),
+        (b"\x80\x04\x95" + bytes(100), "pickle"),
+        (b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", "torch"),
+        (b"<?xml version='1.0'?>\n<!-- a tree -->\n<PMML version='4.2'/>", "pmml"),
+        (b"\xef\xbb\xbf <p:PMML xmlns:p='x'/>", "pmml"),
+        (number(1, 1) + message(2, b"\n\x05serve" + bytes(50)), "tensorflow"),
+    ],
+)
+def test_models_that_need_no_manifest(data: bytes, found: str) -> None:
+    assert word(data) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "found"),
+    [
+        ("config.json", b'{"architectures": ["BertModel"]}', "pipeline"),
+        ("a/config.json", b'{"model_type": "bert"}', "pipeline"),
+        ("config.json", b'{"port": 8080}', None),
+        ("settings.json", b'{"model_type": "bert"}', None),
+        ("tokenizer.json", b'{"version": "1.0", "truncation": null}', "tokenizer"),
+        ("tokenizer.json", b'{"version": "1.0"}', None),
+    ],
+)
+def test_folders_of_transformers(name: str, data: bytes, found: str | None) -> None:
+    assert word(data, name) == found
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("_models/*/manifest.json")), ids=lambda path: path.parent.name)
@@ -112,11 +140,11 @@ def test_manifests(data: bytes, found: str | None) -> None:
 
 @given(st.binary(max_size=3000), st.sampled_from(["m.onnx", "m.json", "m"]))
 def test_any_bytes_are_told(data: bytes, name: str) -> None:
-    assert word(data, name) in (None, "onnx", "manifest")
+    assert word(data, name) in (None, "onnx", "manifest", "pickle", "tensorflow")
 
 
 @given(st.floats(0, 1), st.binary(min_size=1, max_size=8))
 def test_damaged_models_are_told(place: float, content: bytes) -> None:
     data = weights().SerializeToString()
     at = int(place * len(data))
-    assert word(data[:at] + content + data[at + len(content) :]) in (None, "onnx")
+    assert word(data[:at] + content + data[at + len(content) :]) in (None, "onnx", "tensorflow")

@@ -1,0 +1,68 @@
+"""Weights in safetensors: a JSON header and bytes, and nothing else (https://github.com/huggingface/safetensors#format)."""
+
+from typing import Any, Final
+
+import msgspec
+
+from migrate.formats.case import Case
+from migrate.formats.errors import FormatError, quoted
+
+MAXIMUM_HEADER: Final = 100 * 1000 * 1000
+_SIZES: Final = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0"), 1),
+    **dict.fromkeys(("I16", "U16", "F16", "BF16"), 2),
+    **dict.fromkeys(("I32", "U32", "F32"), 4),
+    **dict.fromkeys(("I64", "U64", "F64", "C64"), 8),
+}
+_AGAIN: Final = "Save the model again with save_pretrained, and upload the complete file."
+
+
+def check_safetensors(case: Case, path: str) -> None:
+    """Read the header, and account for every byte behind it.
+
+    Raises:
+        FormatError: It is broken, incomplete, or holds more than tensors.
+    """
+    with case.open(path) as (read, size):
+        length = int.from_bytes(read(0, 8), "little")
+        if size < 10 or length > min(size - 8, MAXIMUM_HEADER):
+            raise _broken(
+                path, "truncated" if size < 10 or length <= MAXIMUM_HEADER else "corrupt", "its header is cut"
+            )
+        data = read(8, length)
+    try:
+        header = msgspec.json.decode(data, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _broken(path, "corrupt", f"its header is no JSON ({error})") from None
+    header.pop("__metadata__", None)
+    at = 0
+    for start, end, expected in sorted(_extent(path, name, value) for name, value in header.items()):
+        if start != at or end - start != expected:
+            raise _broken(path, "corrupt", "its tensors overlap, leave gaps, or are not as long as they say")
+        at = end
+    if at > size - 8 - length:
+        raise _broken(path, "truncated", f"its tensors have {at} bytes, and {size - 8 - length} are there")
+    if at < size - 8 - length:
+        raise _broken(path, "corrupt", f"{size - 8 - length - at} bytes follow its tensors")
+
+
+def _extent(path: str, name: str, value: Any) -> tuple[int, int, int]:
+    """Where a tensor begins and ends, and how many bytes its type and shape need."""
+    content = value if isinstance(value, dict) else {}
+    offsets, shape, dtype = content.get("data_offsets"), content.get("shape"), content.get("dtype")
+    if not isinstance(offsets, list) or len(offsets) != 2 or not isinstance(shape, list) or not _is_type(dtype):
+        raise _broken(path, "corrupt", f"the tensor {quoted(name)} has no type, shape and place")
+    if not all(type(number) is int and 0 <= number < 1 << 62 for number in (*offsets, *shape)):
+        raise _broken(path, "corrupt", f"the tensor {quoted(name)} has no type, shape and place")
+    length = _SIZES[str(dtype)]
+    for size in shape:
+        length *= size
+    return offsets[0], offsets[1], length
+
+
+def _is_type(dtype: object) -> bool:
+    return isinstance(dtype, str) and dtype in _SIZES
+
+
+def _broken(path: str, code: str, why: str) -> FormatError:
+    return FormatError(code, f"The weights {quoted(path)} cannot be read: {why}.", _AGAIN)
