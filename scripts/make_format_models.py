@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from format_models import flows, processors, tables, tokenizer
+from format_models import flows, pmml, processors, tables, tokenizer, torch_models
 
 MODELS: dict[str, Callable[[Path, Path], None]] = {
     "ages-scaler": processors.make_scaler,
@@ -24,6 +24,12 @@ MODELS: dict[str, Callable[[Path, Path], None]] = {
     "diabetes-tf1": tables.make_diabetes,
     "load-zip": tables.make_load,
     "digits-h5": tables.make_digits,
+    "species-torchscript": torch_models.make_script,
+    "species-module": torch_models.make_module,
+    "species-regression": pmml.make_regression,
+    "species-tree": pmml.make_tree,
+    "support-pipeline": torch_models.make_pipeline,
+    "species-learner": torch_models.make_learner,
     "progression-flow": flows.make_progression,
     "urgency-flow": flows.make_urgency,
 }
@@ -40,7 +46,7 @@ def main() -> None:
         for path in (folder, samples):
             shutil.rmtree(path, ignore_errors=True)
             path.mkdir(parents=True)
-        MODELS[model_id](folder, samples)
+        MODELS[model_id](folder.resolve(), samples)
         files = [path for path in folder.rglob("*") if path.is_file()]
         print(f"{folder}  {len(files)} files, {sum(path.stat().st_size for path in files)} bytes")
 
