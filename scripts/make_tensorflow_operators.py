@@ -50,7 +50,8 @@ def main() -> None:
     listed.ParseFromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
     on_cpu = {kernel.op for kernel in kernels.get_all_registered_kernels().kernel if kernel.device_type == "CPU"}
     # what begins with "_" is made by TensorFlow itself and refused in a file
-    names = sorted(name for name in {op.name for op in listed.op} & {*on_cpu, *WITHOUT_KERNEL} if name[0] != "_")
+    known = {op.name for op in listed.op if op.name[0] != "_"}
+    names = sorted(known & {*on_cpu, *WITHOUT_KERNEL})
     special = {*CHECKPOINT, *VOCABULARY}
     groups = {
         "allowed": [name for name in names if name not in special and not NOT_ALLOWED.search(name)],
@@ -58,8 +59,9 @@ def main() -> None:
         "vocabulary": [name for name in VOCABULARY if name in names],
     }
     groups["hazard"] = [name for name in names if not any(name in group for group in groups.values())]
+    groups["elsewhere"] = sorted(known - set(names))
     made_by = f"scripts/{Path(__file__).name} makes this"
-    lines = [f"# Operators of TensorFlow {tf.__version__} with a kernel for the CPU; {made_by}."]
+    lines = [f"# Operators of TensorFlow {tf.__version__}, those without a kernel for the CPU last; {made_by}."]
     for group, words in groups.items():
         lines += [f"[{group}]", *textwrap.wrap(" ".join(words), 119, break_on_hyphens=False, break_long_words=False)]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -99,14 +99,13 @@ def _meta_graph(wire: Wire, item: Field) -> MetaGraph:
             restores |= {node_of(wire.text(field)) for field in messages(wire, part, 3)}
         elif part.number == _COLLECTIONS:
             starts |= _collection(wire, part)
+            assets |= _old_assets(wire, part)
         elif part.number == _SIGNATURES:
             name, content = _map_entry(wire, part)
             if content is not None:
                 signatures[name] = _signature(wire, content)
         else:
-            tensor = [_tensor(wire, field) for field in messages(wire, part, 1)]
-            name = "".join(wire.text(field) for field in messages(wire, part, 2))
-            assets |= {node_of(one.name): name for one in tensor}
+            assets |= _asset(wire, part)
     init = signatures.get("__saved_model_init_op")
     starts |= {node_of(tensor.name) for tensor in init.outputs.values()} if init else set()
     return MetaGraph(tuple(tags), version, signatures, nodes, functions, assets, frozenset(starts), frozenset(restores))
@@ -124,6 +123,8 @@ def _graph(wire: Wire, item: Field, nodes: dict[str, Node], functions: dict[str,
             name = ""
             body: list[Node] = []
             for field in messages(wire, function, 1, 3):
+                if field.number == 1 and name:
+                    raise WireError("malformed", f"two signatures of one function at byte {field.start}")
                 if field.number == 1:
                     name = "".join(wire.text(one) for one in messages(wire, field, 1))
                 else:
@@ -174,11 +175,33 @@ def _collection(wire: Wire, item: Field) -> set[str]:
     return {node_of(wire.text(text)) for nodes in messages(wire, value, 1) for text in messages(wire, nodes, 1)}
 
 
+def _asset(wire: Wire, item: Field) -> dict[str, str]:
+    """An AssetFileDef: the file's name by the node that holds its path."""
+    tensors = [_tensor(wire, field) for field in messages(wire, item, 1)]
+    name = "".join(wire.text(field) for field in messages(wire, item, 2))
+    return {node_of(tensor.name): name for tensor in tensors}
+
+
+def _old_assets(wire: Wire, item: Field) -> dict[str, str]:
+    """The assets that TensorFlow 1 listed in a collection, each wrapped in an Any."""
+    name, value = _map_entry(wire, item)
+    found: dict[str, str] = {}
+    if name == "saved_model_assets" and value is not None:
+        for listed in messages(wire, value, 5):
+            for wrapped in messages(wire, listed, 1):
+                for content in messages(wire, wrapped, 2):
+                    found |= _asset(wire, content)
+    return found
+
+
 def _map_entry(wire: Wire, item: Field) -> tuple[str, Field | None]:
     name, content = "", None
     for part in messages(wire, item, 1, 2):
         if part.number == 1:
             name = wire.text(part)
+        elif content is not None:
+            # a parser of protobuf would make one value of two
+            raise WireError("malformed", f"two values of one key at byte {part.start}")
         else:
             content = part
     return name, content

@@ -26,14 +26,11 @@ class Danger(Struct, frozen=True):
 
 
 def custom_operators(graph: MetaGraph) -> list[str]:
-    """Operators that TensorFlow does not have, by name."""
-    return sorted(
-        {
-            node.operator
-            for node in _all_nodes(graph)
-            if node.operator not in graph.functions and group_of(node.operator) == "unknown"
-        }
-    )
+    """Operators that TensorFlow does not have, or not on a CPU where a signature reaches them, by name."""
+    found = {node.operator for node in _all_nodes(graph) if group_of(node.operator) == "unknown"}
+    # recurrent layers of Keras keep a second form for GPUs, which nothing calls here
+    found |= {node.operator for node in _served(graph) if group_of(node.operator) == "elsewhere"}
+    return sorted(found - set(graph.functions))
 
 
 def dangers(graph: MetaGraph, assets: Mapping[str, int]) -> list[Danger]:
@@ -44,10 +41,8 @@ def dangers(graph: MetaGraph, assets: Mapping[str, int]) -> list[Danger]:
         assets: The files below ``assets/``, by their paths from there.
     """
     found = [_operator(node) for node in _all_nodes(graph) if group_of(node.operator) == "hazard"]
-    tensors = [tensor.name for signature in graph.signatures.values() for tensor in signature.outputs.values()]
-    served = _reached(graph, [*map(node_of, tensors), *graph.starts])
     # a loader gives these their file names when it saves or restores; reached in another way, they choose their own
-    found += [_operator(node) for node in served if group_of(node.operator) == "checkpoint"]
+    found += [_operator(node) for node in _served(graph) if group_of(node.operator) == "checkpoint"]
     restored = _reached(graph, graph.restores)
     found += [_operator(node) for node in restored if node.operator in ("SaveV2", "MergeV2Checkpoints")]
     found += _vocabularies(graph, assets)
@@ -97,6 +92,12 @@ def _all_nodes(graph: MetaGraph) -> Iterator[Node]:
     yield from graph.nodes.values()
     for body in graph.functions.values():
         yield from body
+
+
+def _served(graph: MetaGraph) -> Iterator[Node]:
+    """What runs before the first request, and for one of any signature."""
+    tensors = [tensor.name for signature in graph.signatures.values() for tensor in signature.outputs.values()]
+    return _reached(graph, [*map(node_of, tensors), *graph.starts])
 
 
 def _reached(graph: MetaGraph, roots: Iterable[str]) -> Iterator[Node]:

@@ -6,12 +6,13 @@ from typing import Final, Literal
 
 TENSORFLOW: Final = "2.21.0"
 
-Group = Literal["allowed", "checkpoint", "vocabulary", "hazard", "unknown"]
+Group = Literal["allowed", "checkpoint", "vocabulary", "hazard", "elsewhere", "unknown"]
 _GROUPS: Final[dict[str, Group]] = {
     "[allowed]": "allowed",
     "[checkpoint]": "checkpoint",
     "[vocabulary]": "vocabulary",
     "[hazard]": "hazard",
+    "[elsewhere]": "elsewhere",
 }
 
 
@@ -19,7 +20,8 @@ def group_of(operator: str) -> Group:
     """How far an operator reaches.
 
     ``allowed`` is pure computation, ``checkpoint`` and ``vocabulary`` read the model's own files when they are where a
-    loader puts them, ``hazard`` reaches further, and ``unknown`` is none of TensorFlow's on a CPU.
+    loader puts them, ``hazard`` reaches further, ``elsewhere`` runs on other devices than CPUs only, and ``unknown`` is
+    none of TensorFlow's.
     """
     return _table().get(operator, "unknown")
 

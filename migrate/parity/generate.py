@@ -16,6 +16,7 @@ Field = Mapping[str, Any]
 _MAXIMUM_VALUES: Final = 200_000  # numbers in one request: some megabytes of JSON
 _WORDS: Final = ("a", "b", "c", "yes", "no", "1", "2", "other")
 _EDGE_WORDS: Final = ("", "é", "a longer text, with a comma", "0")
+_NUMBERS: Final = frozenset({"integer", "long", "float", "double"})
 _IMAGE_SIDE: Final = 32  # pixels, where the model leaves height and width free
 
 
@@ -50,11 +51,10 @@ def generate(settings: Mapping[str, object], *, seed: int, count: int = 5) -> tu
         seed: Equal seeds give equal requests.
         count: How many; fewer where a single request is already very large.
     """
-    inputs: Any = settings["inputs"]
+    inputs = [*_list(settings["inputs"]), *_hidden_inputs(settings)]
     size: Any = settings.get("rolling_windows_size", 1)
     window = max(1, int(size))
-    engine: Any = settings.get(str(settings.get("engine", "")), {})
-    words: Mapping[str, Sequence[str]] = engine.get("words", {})
+    words = _known_words(settings)
     smallest = sum(math.prod(_sizes(field, 1, 1)) for field in inputs)
     count = min(count, max(1, 5 * _MAXIMUM_VALUES // max(1, smallest)))
     samples = []
@@ -71,6 +71,25 @@ def generate(settings: Mapping[str, object], *, seed: int, count: int = 5) -> tu
             )
         samples.append(Sample(name=f"{number + 1}-{kind.name}", request=request))
     return tuple(samples)
+
+
+def _known_words(settings: Mapping[str, object]) -> dict[str, Sequence[str]]:
+    """Texts that a model knows, by the name of the input: its engine's own, or those of the steps of a flow."""
+    engine: Any = settings.get(str(settings.get("engine", "")), {})
+    found: dict[str, Sequence[str]] = {}
+    for step in engine.get("steps", ()):
+        found |= _known_words(step)
+    return found | dict(engine.get("words", {}))
+
+
+def _hidden_inputs(settings: Mapping[str, object]) -> list[Field]:
+    """What a flow needs and ``/describe`` leaves out, because a step gives it under the same name."""
+    flow: Any = settings.get("flow") or {}
+    return _list(flow.get("hidden", ()))
+
+
+def _list(fields: Any) -> list[Field]:
+    return list(fields)
 
 
 def _request_part(field: Field, kind: _Kind, window: int, random: Random, words: Sequence[str]) -> dict[str, object]:
@@ -123,11 +142,10 @@ def _nested(sizes: Sequence[int], value: Callable[[], object]) -> object:
 def _source(field: Field, kind: _Kind, random: Random, words: Sequence[str]) -> Callable[[], object]:
     """A supply of legal values of a field or column."""
     word = str(field["type"])
-    if word == "string" and (pattern := field.get("format")):
-        return lambda: date_text(str(pattern), random) or _choice(random, _WORDS)
     if word == "string":
-        known = field.get("values") or words
-        return lambda: _choice(random, known or (_EDGE_WORDS if kind.edges else _WORDS))
+        return _texts(field, kind, random, words)
+    if word in _NUMBERS and field.get("values"):
+        return lambda: _category(_choice(random, field["values"]), word)
     if word == "boolean":
         return lambda: random.random() < 0.5
     if field.get("image_transformer"):
@@ -141,6 +159,23 @@ def _source(field: Field, kind: _Kind, random: Random, words: Sequence[str]) -> 
     if kind.edges and not field.get("continuous_domain") and not field.get("continuousDomain"):
         return lambda: _choice(random, (0.0, 1.0, -1.0, 0.1, 1e-6, 1000.0))
     return lambda: round(low + random.random() * (high - low), 4)
+
+
+def _texts(field: Field, kind: _Kind, random: Random, words: Sequence[str]) -> Callable[[], str]:
+    """A supply of texts that are legal, or known to the model."""
+    if pattern := field.get("format"):
+        return lambda: date_text(str(pattern), random) or _choice(random, _WORDS)
+    known = field.get("values") or words
+    return lambda: _choice(random, known or (_EDGE_WORDS if kind.edges else _WORDS))
+
+
+def _category(text: str, word: str) -> int | float:
+    """A category of a numeric field, which is declared as a text."""
+    try:
+        value = float(text)
+    except ValueError:
+        return 0
+    return int(value) if word in ("integer", "long") and math.isfinite(value) else value
 
 
 def _choice(random: Random, values: Sequence[Any]) -> Any:

@@ -145,3 +145,19 @@ def test_very_large_inputs_are_asked_little() -> None:
     assert sizes[0] == 700_000
     samples = generate(settings(field("x", "float", [-1, 50_000])), seed=1)
     assert max(len(sample.request["x"]) for sample in samples) == 4  # type: ignore[arg-type]
+
+
+def test_categories_of_numbers_are_numbers() -> None:
+    for word, kind in (("long", int), ("double", float)):
+        for sample in generate(settings(field("x", word, values=["10", "20"])), seed=2):
+            assert {type(v) for v in flat(sample.request["x"])} == {kind}
+            assert set(flat(sample.request["x"])) <= {10, 20}
+
+
+def test_what_a_flow_hides_is_asked_for_and_its_steps_know_words() -> None:
+    steps = [{"engine": "onnx", "onnx": {"words": {"x": ["male"]}}}, {"engine": "scaler", "scaler": {}}]
+    made = settings(field("x", "string"))
+    flow = {**made, "engine": "flow", "flow": {"steps": steps, "hidden": [{"name": "age", "type": "double"}]}}
+    for sample in generate(flow, seed=1):
+        assert list(sample.request) == ["x", "age"]
+        assert set(flat(sample.request["x"])) == {"male"}
