@@ -1,6 +1,6 @@
 """Measure the inference server beside its peers on this machine.
 
-    python -m benchmarks.server [--quick] [--rounds N] [--only NAME,NAME] [--json FILE]
+    python -m benchmarks.server [--quick] [--rounds N] [--only NAME,NAME] [--cases NAME,NAME] [--json FILE]
 
 Each server runs alone, on one CPU, with the load generator (wrk) on another; the servers take turns, round by round.
 Answers are held against onnxruntime's before anything is measured. Load goes to 127.0.0.1 only.
@@ -14,7 +14,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from benchmarks.server.contenders import CONTENDERS, Contender, versions
 from benchmarks.server.environments import python_of, say, server_code, wrk
@@ -31,6 +31,7 @@ CASES: Final = (
     Case("image-png", "the image as PNG, 4 connections", "image", "picture", 4, 4),
 )
 ROUNDS: Final = 3
+Entry = TypeVar("Entry", Contender, Case)
 
 
 def main() -> int:
@@ -39,11 +40,12 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one round of a second each: does everything work?")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each server has its turn")
     parser.add_argument("--only", help="names of servers, by commas: " + ",".join(c.name for c in CONTENDERS))
+    parser.add_argument("--cases", help="names of cases, by commas: " + ",".join(case.name for case in CASES))
     parser.add_argument("--json", type=Path, default=Path("build/bench-server.json"), help="where the numbers go")
     options = parser.parse_args()
-    contenders = chosen(options.only)
+    contenders = chosen(options.only, CONTENDERS)
     rounds = 1 if options.quick else max(1, options.rounds)
-    cases = [replace(case, seconds=1) if options.quick else case for case in CASES]
+    cases = [replace(case, seconds=1) if options.quick else case for case in chosen(options.cases, CASES)]
     wrk()
     for contender in contenders:
         python_of(contender.environment)
@@ -63,15 +65,15 @@ def main() -> int:
     return 1 if failures else 0
 
 
-def chosen(names: str | None) -> list[Contender]:
-    """The servers to compare."""
+def chosen(names: str | None, every: tuple[Entry, ...]) -> list[Entry]:
+    """Those of the names, or all."""
     if names is None:
-        return list(CONTENDERS)
-    known = {contender.name: contender for contender in CONTENDERS}
+        return list(every)
+    known = {entry.name: entry for entry in every}
     wanted = [name.strip() for name in names.split(",")]
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise SystemExit(f"bench-server: no server is named {', '.join(unknown)}; there are {', '.join(known)}.")
+        raise SystemExit(f"bench-server: nothing is named {', '.join(unknown)}; there are {', '.join(known)}.")
     return [known[name] for name in wanted]
 
 
@@ -108,7 +110,7 @@ def run_rounds(contenders: list[Contender], cases: list[Case], rounds: int) -> t
         for number in range(1, rounds + 1):
             for contender in contenders:
                 say(f"round {number} of {rounds}: {contender.title}")
-                for model in MODELS:
+                for model in dict.fromkeys(case.model for case in cases):
                     try:
                         found = visit(bench, contender, model, [case for case in cases if case.model == model])
                     except (ServerFailedError, WrongAnswerError, OSError) as error:
