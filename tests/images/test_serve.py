@@ -18,9 +18,10 @@ from migrate.images.serve import ensure_environment
 from tests.images.conftest import silent
 
 PROGRAM = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from migrate.images.serve import serve
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this with the signal ignored
 from tests.images.conftest import IRIS, model_of
 sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=int(sys.argv[1]), store=Path(sys.argv[2]),
                environ=os.environ, progress_text=lambda text: print(text, flush=True)))
