@@ -5,6 +5,7 @@ The sandbox holds the request at the point and sends SIGKILL to the command's wh
 """
 
 import json
+import platform
 import signal
 import sqlite3
 import subprocess
@@ -91,7 +92,9 @@ def test_killed_in_the_middle_of_a_step(tool: Tool, step: str) -> None:
         kill_group(process)
         process.wait(timeout=30)
     _finished(tool)
-    leftovers = ["docker", "ps", "--all", "--quiet", "--filter", "label=mlserving-migrate.process"]
+    # Of the killed process alone: others may use the same engine.
+    label = f"label=mlserving-migrate.process={platform.node()}:{process.pid}"
+    leftovers = ["docker", "ps", "--all", "--quiet", "--filter", label]
     assert subprocess.run(leftovers, capture_output=True, check=True, text=True).stdout == ""
 
 
