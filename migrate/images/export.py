@@ -123,10 +123,11 @@ def export(
             partial.rename(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    parts = (template.digest, *wheels.recipe(), server_code.server_digest(), python, *contents(models))
     return BuildContext(
         folder=str(out),
         runtime=runtime,
-        digest=f"sha256:{digest_of(template.digest, server_code.server_digest(), python, *contents(models))}",
+        digest=f"sha256:{digest_of(*parts)}",
         models=tuple(model.record.id for model in models),
         size=size,
     )

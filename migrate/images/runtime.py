@@ -10,7 +10,7 @@ from migrate.core.values import Image, RuntimeImage
 from migrate.images import server_code, tarstream, wheels
 from migrate.images.base import Base, locate_base, look_into
 from migrate.images.build import build_image, read_image
-from migrate.images.bytecode import compile_folder, compiler
+from migrate.images.bytecode import compile_folder
 from migrate.images.disk import disk_errors, scratch_folder
 from migrate.images.dockerfile import Values, dockerfile
 from migrate.images.engine import PLATFORM, Engine
@@ -42,7 +42,7 @@ def ensure_runtime(
     """
     template = template_of(runtime)
     located = locate_base(engine, base, progress_text)
-    key = digest_of(_RECIPE, PLATFORM, located.image_id, template.digest, server_code.server_digest(), compiler())
+    key = digest_of(_RECIPE, PLATFORM, located.image_id, template.digest, server_code.server_digest(), *wheels.recipe())
     reference = f"migrate-runtime-{runtime.replace('+', '.')}:{key[:16]}"
     if engine.image(reference) is None:
         with exclusive(store / "locks" / f"runtime-{key[:16]}"):

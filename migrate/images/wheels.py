@@ -17,6 +17,7 @@ from migrate.core.text import printable
 from migrate.images.bytecode import compile_folder, compiler
 from migrate.images.disk import disk_errors, disk_full, scratch_folder
 from migrate.images.locks import exclusive
+from migrate.images.strip import read_rules, rules_text, strip
 from migrate.images.uv_settings import uv_environment
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ TORCH_VARIABLE: Final = "MIGRATE_TORCH_WHEELS"
 # https://pytorch.org/get-started/locally/ names the index of CPU builds; this is its page of torch.
 TORCH_WHEELS: Final = "https://download.pytorch.org/whl/cpu/torch/"
 
-_RECIPE: Final = "1"  # the version of what this file does to the wheels
+_RECIPE: Final = "2"  # the version of what is done to the wheels by this file, strip.py and elf.py
 # Of the installer, with this machine's paths and times in them; or programs whose first line names this machine's
 # Python. Nothing of the image runs them.
 _DROPPED: Final = ("uv_cache.json", "direct_url.json", "REQUESTED", "INSTALLER")
@@ -45,7 +46,7 @@ def vendor(
     engine: Engine | None = None,
     base: str | None = None,
 ) -> Path:
-    """The folder with the locks' packages and their byte-code, made once per set of locks and Python.
+    """The folder with what serving needs of the locks' packages, and its byte-code: made once per locks and Python.
 
     Args:
         locks: Requirements files with hashes, which agree on the versions of what they share.
@@ -58,7 +59,7 @@ def vendor(
     Raises:
         LocalError: A package cannot be had or does not match its hash (code ``wheels-failed``), or the disk is full.
     """
-    digest = digest_of(_RECIPE, *map(digest_of_file, locks), python, UV_PLATFORM, compiler())[:40]
+    digest = digest_of(*recipe(), *map(digest_of_file, locks), python)[:40]
     made = store / "wheels" / digest
     if made.is_dir():
         return made
@@ -69,11 +70,17 @@ def vendor(
         with disk_errors(), scratch_folder(store, "wheels-") as folder:
             uv_install(locks, ["--target", str(folder), "--python-platform", UV_PLATFORM, "--python-version", python])
             _drop_of_installer(folder)
-            progress_text("compiling the runtime's packages")
+            progress_text("removing what serving does not need, and compiling the runtime's packages")
+            strip(folder, read_rules(rules_text()))
             compile_folder(folder, IMAGE_PATH, python=python, engine=engine, base=base)
             made.parent.mkdir(exist_ok=True)
             folder.rename(made)
     return made
+
+
+def recipe() -> tuple[str, ...]:
+    """What the folder depends on besides the locks and the Python: a part of the name of all that is made of it."""
+    return (_RECIPE, rules_text(), UV_PLATFORM, compiler())
 
 
 def digest_of_file(lock: Path) -> str:
