@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 GOLDEN ?= ../shared/golden
 
-.PHONY: help setup demo test check format wheel conformance conformance-onnx fuzz bench-server clean
+.PHONY: help setup demo test check format wheel conformance conformance-onnx fuzz bench-server bench-images clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -43,6 +43,9 @@ fuzz: .venv  ## generated requests against a running server for some minutes, AR
 
 bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, an echo; ARGS=--quick
 	@$(PYTHON) -m benchmarks.server $(ARGS)
+
+bench-images: .venv  ## each runtime's image: build, layers, size, cold start, memory; ARGS="--only onnx --starts 5"
+	@$(PYTHON) -m benchmarks.images $(ARGS)
 
 .venv:
 	@scripts/setup --environment-only

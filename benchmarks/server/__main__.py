@@ -9,13 +9,13 @@ Answers are held against onnxruntime's before anything is measured. Load goes to
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
+from benchmarks.machine import machine
 from benchmarks.server.contenders import CONTENDERS, Contender, versions
 from benchmarks.server.environments import python_of, say, server_code, wrk
 from benchmarks.server.measure import Bench, Case, WrongAnswerError, visit
@@ -49,16 +49,16 @@ def main() -> int:
     wrk()
     for contender in contenders:
         python_of(contender.environment)
-    machine = describe_machine()
+    found = describe_machine()
     # This process polls and waits: away from the measured CPU with it, too.
     os.sched_setaffinity(0, {cpus()[1]})
     visits, failures = run_rounds(contenders, cases, rounds)
     for contender in contenders:
         print(f"{contender.title}: " + ", ".join(f"{name} {text}" for name, text in versions(contender).items()))
-    print(f"\n{', '.join(f'{name} {value}' for name, value in machine.items())}; medians of {rounds} round(s)\n")
+    print(f"\n{', '.join(f'{name} {value}' for name, value in found.items())}; medians of {rounds} round(s)\n")
     print(table(visits, cases, contenders))
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(document(visits, cases, contenders, machine, rounds), indent=1) + "\n")
+    options.json.write_text(json.dumps(document(visits, cases, contenders, found, rounds), indent=1) + "\n")
     say(f"the numbers are in {options.json}")
     for failure in failures:
         say(failure)
@@ -82,17 +82,7 @@ def describe_machine() -> dict[str, object]:
     server, load = cpus()
     if server == load:
         say("this machine has one CPU: servers and load share it, and the ratios mean less")
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "CPU": names[0] if names else platform.machine(),
-        "CPUs": os.cpu_count() or 1,
-        "Python": platform.python_version(),
-        "kernel": platform.release(),
-    }
+    return machine()
 
 
 def run_rounds(contenders: list[Contender], cases: list[Case], rounds: int) -> tuple[Visits, list[str]]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from benchmarks.server.contenders import CONTENDERS, Contender, versions
 from benchmarks.server.measure import Case, Sample, Visit
+from benchmarks.tables import aligned
 
 MAIN: Final = "row-32"
 _MISSING: Final = "-"
@@ -88,7 +89,7 @@ def table(visits: Visits, cases: list[Case], contenders: list[Contender]) -> str
         for contender in contenders:
             sample = sample_of(visits, contender.name, case)
             rows.append([contender.title, *_cells(sample)])
-        blocks.append(f"{case.title}\n{_aligned(rows)}")
+        blocks.append(f"{case.title}\n{aligned(rows)}")
     rows = [["", *(f"{what}, {model}" for model in _models(cases) for what in ("ready s", "RSS MB"))]]
     for contender in contenders:
         cells = [contender.title]
@@ -97,7 +98,7 @@ def table(visits: Visits, cases: list[Case], contenders: list[Contender]) -> str
             cells.append(f"{median(visit.ready_seconds for visit in found):.2f}" if found else _MISSING)
             cells.append(f"{median(visit.memory_bytes for visit in found) / 1e6:.0f}" if found else _MISSING)
         rows.append(cells)
-    blocks.append(f"start and memory (after the load)\n{_aligned(rows)}")
+    blocks.append(f"start and memory (after the load)\n{aligned(rows)}")
     main = next((case for case in cases if case.name == MAIN), None)
     if main is not None:
         blocks.append(f"targets, one row at {main.connections} connections\n{_target_table(targets(visits, main))}")
@@ -110,7 +111,7 @@ def _target_table(found: list[Target]) -> str:
         value, by_cpu = (_MISSING if number is None else f"{number:.3g}" for number in (target.value, target.by_cpu))
         word = {True: "met", False: "missed", None: "not measured"}[target.met]
         rows.append([target.text, value, by_cpu, f"{'<=' if target.at_most else '>='} {target.wanted:g}", word])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _models(cases: list[Case]) -> list[str]:
@@ -128,18 +129,6 @@ def _cells(sample: Sample | None) -> list[str]:
         f"{sample.busy:.0%}",
         str(sample.errors),
     ]
-
-
-def _aligned(rows: list[list[str]]) -> str:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        first, *rest = (
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join(["  " + first, *rest]).rstrip())
-    return "\n".join(lines)
 
 
 def document(

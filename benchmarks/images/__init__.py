@@ -1,0 +1,1 @@
+"""What each runtime's image costs: to build, to ship, to start."""
