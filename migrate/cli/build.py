@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from migrate.cli.options import Form, Json, Output, WorkspaceFolder
+from migrate.cli.options import AllowUnsafe, Form, Json, Output, WorkspaceFolder
 from migrate.core.errors import ExitCode
 
 Folder = Annotated[
@@ -20,17 +20,20 @@ def build(
     base_image: Annotated[
         str | None, typer.Option(metavar="REF", help="The image that the runtime starts from.", show_default=False)
     ] = None,
+    allow_unsafe: AllowUnsafe = None,
     workspace: WorkspaceFolder = None,
     as_json: Json = False,
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Build an image of the model in FOLDER, and rehearse it as AI Deploy would run it."""
     from migrate.cli.making import make_image  # noqa: PLC0415 - imports the rest of the tool
+    from migrate.migration.unsafe import check_digests  # noqa: PLC0415
 
     return make_image(
         folder,
         tag=tag,
         base=base_image,
+        allow_unsafe=check_digests(allow_unsafe or ()),
         workspace=workspace,
         as_json=as_json or output is Form.JSON,
         environ=dict(os.environ),

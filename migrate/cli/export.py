@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from migrate.cli.build import Folder
-from migrate.cli.options import Form, Json, Output, WorkspaceFolder
+from migrate.cli.options import AllowUnsafe, Form, Json, Output, WorkspaceFolder
 from migrate.core.errors import ExitCode
 
 
@@ -17,17 +17,20 @@ def export(
     base_image: Annotated[
         str | None, typer.Option(metavar="REF", help="The base image to name in it.", show_default=False)
     ] = None,
+    allow_unsafe: AllowUnsafe = None,
     workspace: WorkspaceFolder = None,
     as_json: Json = False,
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Write everything that an image of the model in FOLDER needs; building it needs no network."""
     from migrate.cli.making import export_folder  # noqa: PLC0415 - imports the rest of the tool
+    from migrate.migration.unsafe import check_digests  # noqa: PLC0415
 
     return export_folder(
         folder,
         out=out,
         base=base_image,
+        allow_unsafe=check_digests(allow_unsafe or ()),
         workspace=workspace,
         as_json=as_json or output is Form.JSON,
         environ=dict(os.environ),

@@ -6,26 +6,38 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from migrate.cli.stopping import stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.plain import PlainLines
-from migrate.console.words import difference, size
+from migrate.console.words import difference, safe, size
 from migrate.core.errors import ExitCode, NeedsYouError
 from migrate.core.events import Emit, Notice, Result, StepStarted
 from migrate.images.base import ensure_base
 from migrate.images.engine import connect
 from migrate.images.export import export
 from migrate.images.serve import serve
-from migrate.migration.local import Built, build_folder, read_folder
+from migrate.migration import unsafe
+from migrate.migration.local import Built, LocalModel, build_folder, read_folder
 from migrate.migration.steps.evidence import first_mismatch
 from migrate.migration.workspace import open_workspace
 
+_IN_CONTAINER: Final = "in a container without network"
+_NOT_HERE: Final = "where the image is run, and not here"
+_HERE: Final = "on this machine, by a process with your own rights; `migrate build` loads it in a container instead"
+
 
 def make_image(
-    folder: Path, *, tag: str, base: str | None, workspace: Path | None, as_json: bool, environ: Mapping[str, str]
+    folder: Path,
+    *,
+    tag: str,
+    base: str | None,
+    allow_unsafe: tuple[str, ...],
+    workspace: Path | None,
+    as_json: bool,
+    environ: Mapping[str, str],
 ) -> ExitCode:
     """Builds and rehearses a local image.
 
@@ -34,8 +46,10 @@ def make_image(
     """
     place, stop = open_workspace(workspace), threading.Event()
     with stopping(stop), open_outlet(as_json=as_json) as outlet:
-        models = read_folder(folder, place, outlet, stop)
-        built = build_folder(models, engine=connect(environ), workspace=place, tag=tag, base=base, emit=outlet)
+        models = read_folder(folder, place, outlet, stop, allow_unsafe=allow_unsafe, loading=_IN_CONTAINER)
+        built = build_folder(
+            models, engine=connect(environ), workspace=place, tag=tag, base=base, emit=outlet, stop=stop
+        )
     for name, parity in built.proofs.items():
         if not parity.passed:
             raise NeedsYouError(
@@ -43,7 +57,7 @@ def make_image(
                 code="rehearsal-differs",
                 next_step="Do not use it; report it with the model's signature.",
             )
-    _tell("build", _facts(tag, built), as_json=as_json)
+    _tell("build", _facts(tag, built), models, as_json=as_json)
     return ExitCode.DONE
 
 
@@ -62,7 +76,14 @@ def _facts(tag: str, built: Built) -> dict[str, object]:
 
 
 def export_folder(
-    folder: Path, *, out: Path, base: str | None, workspace: Path | None, as_json: bool, environ: Mapping[str, str]
+    folder: Path,
+    *,
+    out: Path,
+    base: str | None,
+    allow_unsafe: tuple[str, ...],
+    workspace: Path | None,
+    as_json: bool,
+    environ: Mapping[str, str],
 ) -> ExitCode:
     """Writes a build context that stands alone.
 
@@ -71,7 +92,7 @@ def export_folder(
     """
     place, stop = open_workspace(workspace), threading.Event()
     with stopping(stop), open_outlet(as_json=as_json) as outlet:
-        models = read_folder(folder, place, outlet, stop)
+        models = read_folder(folder, place, outlet, stop, allow_unsafe=allow_unsafe, loading=_NOT_HERE)
         say = _saying(outlet)
         engine = connect(environ) if base is not None else None
         found = ensure_base(engine, base, say) if engine is not None else None
@@ -89,12 +110,19 @@ def export_folder(
         "size": size(context.size),
         "build it": f"docker build --platform linux/amd64 -t my-model {context.folder}",
     }
-    _tell("export", facts, as_json=as_json)
+    _tell("export", facts, models, as_json=as_json)
     return ExitCode.DONE
 
 
 def serve_folder(
-    folder: Path, *, host: str, port: int, workspace: Path | None, as_json: bool, environ: Mapping[str, str]
+    folder: Path,
+    *,
+    host: str,
+    port: int,
+    allow_unsafe: tuple[str, ...],
+    workspace: Path | None,
+    as_json: bool,
+    environ: Mapping[str, str],
 ) -> ExitCode:
     """Serves models until Ctrl-C. With JSON the server's own lines go to standard error.
 
@@ -103,9 +131,17 @@ def serve_folder(
     """
     place, stop = open_workspace(workspace), threading.Event()
     with open_outlet(as_json=as_json) as outlet:
-        models = read_folder(folder, place, outlet, stop)
+        models = read_folder(folder, place, outlet, stop, allow_unsafe=allow_unsafe, loading=_HERE)
     lines = PlainLines(sys.stderr)
     url = f"http://{host}:{port}"
+    allowed = _allowed(models)
+    runs_code = f", and runs the code in {len(allowed)} of its files" if allowed else ""
+    lines(
+        Notice(
+            text=f"it is loaded on this machine, by a process with your own rights and without a container{runs_code}",
+            level="warning" if allowed else "info",
+        )
+    )
     lines(Notice(text=f"serving {', '.join(model.record.id for model in models)} at {url}; Ctrl-C ends it"))
     with _aside(sys.stdout) if as_json else nullcontext():
         code = serve(
@@ -119,6 +155,7 @@ def serve_folder(
     ended = ExitCode.DONE if code in {0, 130} else ExitCode.LOCAL
     if as_json:
         data: dict[str, object] = {"url": url, "models": [model.record.id for model in models], "server": code}
+        data |= {"allowed_unsafe": allowed} if allowed else {}
         JsonLines(sys.stdout)(Result(command="serve", exit_code=int(ended), data=data))
     return ended
 
@@ -140,9 +177,17 @@ def _saying(emit: Emit) -> Callable[[str], None]:
     return lambda text: emit(StepStarted(step="runtime", detail=text))
 
 
-def _tell(command: str, facts: dict[str, object], *, as_json: bool) -> None:
+def _allowed(models: tuple[LocalModel, ...]) -> list[dict[str, str]]:
+    """The files that are loaded because the user gave their word, and the option by which."""
+    return [fact for model in models for fact in unsafe.facts(model.record.id, model.inspection)]
+
+
+def _tell(command: str, facts: dict[str, object], models: tuple[LocalModel, ...], *, as_json: bool) -> None:
+    allowed = _allowed(models)
     if as_json:
-        JsonLines(sys.stdout)(Result(command=command, exit_code=0, data=facts))
+        data = facts | ({"allowed_unsafe": allowed} if allowed else {})
+        JsonLines(sys.stdout)(Result(command=command, exit_code=0, data=data))
         return
-    width = max(map(len, facts))
-    sys.stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in facts.items()))
+    rows = [*facts.items(), *(("allowed", f"{safe(fact['path'])} by {fact['option']}") for fact in allowed)]
+    width = max(len(name) for name, _ in rows)
+    sys.stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in rows))

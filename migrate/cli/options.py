@@ -34,6 +34,15 @@ Models = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", metavar="ID", help="Only this model; may be repeated.", show_default=False),
 ]
+AllowUnsafe = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-unsafe",
+        metavar="sha256:DIGEST",
+        help="Load this very file although it runs code; may be repeated.",
+        show_default=False,
+    ),
+]
 Project = Annotated[
     str | None,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from migrate.cli.options import Form, Json, Models, Output, Project, Source, WorkspaceFolder, Yes
+from migrate.cli.options import AllowUnsafe, Form, Json, Models, Output, Project, Source, WorkspaceFolder, Yes
 from migrate.core.errors import ConfigurationError, ExitCode
 from migrate.core.secret import Secret
 
@@ -80,6 +80,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
     rehearsal_timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, help="How long a model may take to load here.")
     ] = 300,
+    allow_unsafe: AllowUnsafe = None,
     project: Project = None,
     workspace: WorkspaceFolder = None,
     as_json: Json = False,
@@ -89,6 +90,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
     from migrate.cli.moving import move  # noqa: PLC0415 - imports the whole journey
     from migrate.cli.typed import typed_of  # noqa: PLC0415
     from migrate.migration.options import RunOptions, check_registry  # noqa: PLC0415
+    from migrate.migration.unsafe import check_digests  # noqa: PLC0415
 
     options = RunOptions(
         typed=typed_of(source, project=project, workspace=workspace),
@@ -104,6 +106,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
         old_token=_old_token(old_token_file),
         proof=proof.value,
         rehearsal_timeout=rehearsal_timeout,
+        allow_unsafe=check_digests(allow_unsafe or ()),
     )
     return move(
         options,

@@ -1,16 +1,18 @@
 """The last screen of a run: what moved where, how well that is proven, what is left to do, and what it costs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import MARKS, STYLES, VERDICTS, difference, safe, tally
+from migrate.console.words import MARKS, STYLES, VERDICTS, difference, safe, said, tally
 from migrate.core.events import Result
 from migrate.core.values import Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_LONGEST_TASK: Final = 8000  # a command that allows many files is copied whole
 
 
 def show_final(console: "Console", result: Result) -> None:
@@ -42,6 +44,9 @@ def _show_model(console: "Console", outcome: Outcome) -> None:
             # Not cut and not folded by us, so that a terminal lets it be copied whole.
             console.print(Text(f"    {name}  {safe(url, 400)}", style="dim" if name == "old" else ""), soft_wrap=True)
 
+    for note in said(outcome):
+        console.print(Text(f"    {safe(note, 400)}", style="yellow"))
+
 
 def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
     tasks = [outcome for outcome in outcomes if outcome.outcome != "done" and (outcome.task or outcome.text)]
@@ -55,7 +60,7 @@ def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
     for number, outcome in enumerate(tasks, 1):
         text = Text.assemble((safe(outcome.model, 60), "bold"), f": {safe(outcome.text, 600)}")
         if outcome.task:
-            text.append(f"\n→ {safe(outcome.task, 600)}")
+            text.append(f"\n→ {safe(outcome.task, _LONGEST_TASK)}")
         if outcome.query_id:
             text.append(f"\nFor OVHcloud's support: query id {safe(outcome.query_id)}", style="dim")
         table.add_row(f"{number}.", text)
@@ -64,6 +69,7 @@ def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
 
 def _show_facts(console: "Console", data: dict[str, object]) -> None:
     rows = (
+        ("Allowed", "allowed_text"),
         ("Tokens", "tokens_text"),
         ("Billed", "billed_text"),
         ("Try it", "curl"),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from migrate.console.tables import show_rows
-from migrate.console.words import count, safe
+from migrate.console.words import VERDICTS, count, safe, said
 from migrate.core.plan import Plan, PlannedApp
 
 if TYPE_CHECKING:
@@ -29,9 +29,16 @@ def show_plan(console: "Console", plan: Plan) -> None:
         show_rows(console, ("Model", "What", "CPUs", "Replicas"), rows)
     for app in plan.apps:
         for note in app.notes:
-            console.print(Text(f"  {safe(', '.join(app.models), 60)}: {safe(note, 300)}", style="yellow"))
-    if plan.settled:
-        console.print(f"Nothing is left to do for {len(plan.settled)} of the models.")
+            console.print(Text(f"  {safe(', '.join(app.models), 60)}: {safe(note, 400)}", style="yellow"))
+    done = [outcome for outcome in plan.settled if outcome.outcome == "done"]
+    for outcome in plan.settled:
+        if outcome.outcome != "done":
+            line = f"{VERDICTS[outcome.outcome]}: {safe(outcome.text, 400)}"
+            console.print(Text(f"  {safe(outcome.model, 60)}: {line}", style="yellow"))
+            for note in said(outcome):
+                console.print(Text(f"    {safe(note, 400)}", style="yellow"))
+    if done:
+        console.print(f"Nothing is left to do for {len(done)} of the models.")
     if plan.ignored:
         console.print(f"{plan.ignored} other files are ignored; `migrate list` shows them.")
     if plan.created:

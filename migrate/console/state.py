@@ -85,4 +85,4 @@ def show_story(console: "Console", story: Story) -> None:
     for query_id in story.query_ids:
         console.print(f"For OVHcloud's support: query id {safe(query_id)}")
     if story.next_step:
-        console.print(Text.assemble(("\nNext  ", "bold"), safe(story.next_step, 1000)), soft_wrap=True)
+        console.print(Text.assemble(("\nNext  ", "bold"), safe(story.next_step, 8000)), soft_wrap=True)

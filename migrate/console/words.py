@@ -63,3 +63,10 @@ def tally(outcomes: tuple[Outcome, ...]) -> str:
         parts.append(f"{counts['needs-you']} need{'s' if counts['needs-you'] == 1 else ''} you")
     parts += [f"{counts[kind]} {kind}" for kind in ("failed", "skipped") if counts[kind]]
     return ", ".join(parts)
+
+
+def said(outcome: Outcome, most: int = 5) -> list[str]:
+    """What a model's files said, as lines: its notes, then its hazards; no more than so many."""
+    lines = [*outcome.notes, *(f"{hazard.code}: {hazard.text}" for hazard in outcome.hazards)]
+    more = [f"and {len(lines) - most} more: see `migrate why`"] if len(lines) > most else []
+    return lines[:most] + more

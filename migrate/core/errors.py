@@ -40,11 +40,21 @@ class MigrateError(Exception):
         next_step: What to do now, or an empty string.
         code: A stable word for programs, such as ``engine-not-running``.
         query_id: The id under which OVHcloud's support finds the request, where there is one.
+        evidence: Lines that show how it came to this, such as the end of a log; for ``migrate why``.
     """
 
     exit_code: ExitCode = ExitCode.BUG
 
-    def __init__(self, what: str, *, code: str, next_step: str = "", query_id: str | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        code: str,
+        next_step: str = "",
+        query_id: str | None = None,
+        evidence: tuple[str, ...] = (),
+    ) -> None:
+        self.evidence = tuple(map(redact, evidence))
         self.what = redact(what)
         self.next_step = redact(next_step)
         self.code = code

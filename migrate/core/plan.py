@@ -30,8 +30,9 @@ class PlannedApp(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """All of a run.
 
-    ``settled`` are the models for which nothing is left to do. ``cpu_quota`` is the project's, ``cpu_used`` what its
-    apps take now; None where OVHcloud does not say. ``authorized`` is whether AI Deploy may be used in the project.
+    ``settled`` are the models for which nothing can be done, or nothing is left to do. ``cpu_quota`` is the project's,
+    ``cpu_used`` what its apps take now; None where OVHcloud does not say. ``authorized`` is whether AI Deploy may be
+    used in the project.
     """
 
     source: str

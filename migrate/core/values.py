@@ -56,7 +56,10 @@ class FolderLocation(Struct, frozen=True, kw_only=True, tag="folder"):
 
 
 class ModelRecord(Struct, frozen=True, kw_only=True):
-    """What ML Serving, or the place where its files lie, knows of a model. ``id`` is hostile input."""
+    """What ML Serving, or the place where its files lie, knows of a model. ``id`` is hostile input.
+
+    ``recognised`` is the word for what its files look like, where they were looked at to find it.
+    """
 
     id: str
     source: str
@@ -73,6 +76,7 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
     tokens: tuple[OldToken, ...] = ()
     api_status: str | None = None
     version_status: str | None = None
+    recognised: str | None = None
 
 
 class Ignored(Struct, frozen=True, kw_only=True):
@@ -126,11 +130,25 @@ class Hazard(Struct, frozen=True, kw_only=True):
     path: str = ""
 
 
+class UnsafeFile(Struct, frozen=True, kw_only=True):
+    """A file that runs as code when it is loaded; ``allowed`` is whether the user gave their word for its digest."""
+
+    path: str
+    digest: str
+    allowed: bool
+
+    @property
+    def option(self) -> str:
+        """What allows it."""
+        return f"--allow-unsafe {self.digest}"
+
+
 class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an artifact is, read from its structure without loading it.
 
     ``settings`` is the description that the inference server starts from: the content of ``model.json`` less the
     model's names. ``reason`` (a code) and ``task`` say what a person must do when the verdict is not ``ready``.
+    ``unsafe`` are the files for which it is ``quarantined``, or would be without the user's word.
     """
 
     format: str
@@ -142,6 +160,7 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     settings: dict[str, object] = {}
     hazards: tuple[Hazard, ...] = ()
     notes: tuple[str, ...] = ()
+    unsafe: tuple[UnsafeFile, ...] = ()
 
 
 # sample requests and the answers to hold the new app against
@@ -321,7 +340,10 @@ OutcomeKind = Literal["done", "needs-you", "failed", "skipped"]
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one model's journey ended: ``reason`` is a code, ``text`` a sentence, ``task`` what a person does next."""
+    """How one model's journey ended: ``reason`` is a code, ``text`` a sentence, ``task`` what a person does next.
+
+    ``notes`` and ``hazards`` are what its files said, where this run or an earlier one has read them.
+    """
 
     model: str
     outcome: OutcomeKind
@@ -336,6 +358,8 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cold_start: float | None = None
     query_id: str | None = None
     exit_code: int = 0
+    notes: tuple[str, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
 
 
 def to_json(value: object) -> bytes:

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.values import Artifact, Hazard
+from migrate.core.values import Artifact, Hazard, UnsafeFile
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.files import is_plain, open_file
 from migrate.formats.wire import Read
@@ -100,6 +100,12 @@ class Case:
     def blocked(self, allow_unsafe: Collection[str]) -> tuple[Hazard, ...]:
         """The dangers in files for which the user has not given their word."""
         return tuple(hazard for hazard in self.dangers if self._digests.get(hazard.path, "") not in allow_unsafe)
+
+    def unsafe(self, allow_unsafe: Collection[str]) -> tuple[UnsafeFile, ...]:
+        """The files of the dangers, each once."""
+        paths = dict.fromkeys(hazard.path for hazard in self.dangers)
+        digests = {path: self._digests.get(path, "") for path in paths}
+        return tuple(UnsafeFile(path=p, digest=d, allowed=d in allow_unsafe) for p, d in digests.items())
 
     def words(self, hazards: Collection[Hazard]) -> str:
         """The options with which a user allows exactly the files of these hazards."""

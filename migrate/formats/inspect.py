@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from migrate.core.values import Artifact, Hazard, Inspection
 from migrate.formats.bare import READERS, without_parts, word_of
@@ -72,7 +73,7 @@ def _answer(candidate: _Candidate, notes: tuple[str, ...], allow_unsafe: Collect
     blocked = case.blocked(allow_unsafe)
     hazards = case.all_hazards()
     if blocked:
-        return _quarantined(found, case, blocked, hazards, notes)
+        return replace(_quarantined(found, case, blocked, hazards, notes), unsafe=case.unsafe(allow_unsafe))
     if case.dangers:
         names = ", ".join(dict.fromkeys(quoted(hazard.path) for hazard in case.dangers))
         notes += (f"{names} runs code when it is loaded; allowed by {case.words(case.dangers)}",)
@@ -83,6 +84,7 @@ def _answer(candidate: _Candidate, notes: tuple[str, ...], allow_unsafe: Collect
         settings=found.settings,
         hazards=hazards,
         notes=notes,
+        unsafe=case.unsafe(allow_unsafe),
     )
 
 

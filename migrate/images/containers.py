@@ -21,6 +21,26 @@ if TYPE_CHECKING:
 LABEL: Final = "mlserving-migrate"
 PROCESS_LABEL: Final = "mlserving-migrate.process"
 USER: Final = "42420:42420"  # the user that AI Deploy runs every app as (contract/ai-deploy, 1)
+PIDS: Final = 512  # processes and threads of one container
+SPARE_PIDS: Final = 8  # so near to the limit nothing more is started: some are between their start and their end
+
+_TMPFS: Final = "rw,nosuid,nodev,noexec,size=64m,mode=1777"
+
+
+def confined(memory: int) -> dict[str, Any]:
+    """The settings of a container that loads a customer's model, beside those that every container has.
+
+    Args:
+        memory: The limit in bytes, swap and what is written to temporary folders included.
+    """
+    return {
+        "read_only": True,
+        "tmpfs": {"/tmp": _TMPFS, "/workspace": _TMPFS},  # noqa: S108 - of the container
+        "mem_limit": memory,
+        "memswap_limit": memory,
+        # A crash leaves no image of its memory on the engine's machine.
+        "ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
+    }
 
 
 @contextlib.contextmanager
@@ -54,7 +74,7 @@ def container(
         "network_mode": "none",
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
-        "pids_limit": 512,
+        "pids_limit": PIDS,
         # The output is read back; a daemon may be set up to log elsewhere.
         "log_config": {"Type": "json-file", "Config": {"max-size": "64m"}},
     }

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
+from migrate.core.errors import Interrupted
 from migrate.images.engine import translated
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
     from types import TracebackType
 
@@ -31,6 +33,9 @@ _FIRST_INLINE: Final = "import sys;sys.stdin.readline();exec(compile(sys.argv[1]
 _HEADER: Final = struct.Struct(">BxxxL")  # Docker's framing of attached streams: stream number, length
 _STDOUT: Final = 1
 _ERROR_LINES: Final = 20
+_LONGEST: Final = 256 << 20  # bytes of one line: what a model makes a program write must not fill this machine's memory
+_SHOWN: Final = 2000  # bytes of what is no answer
+_LOOK_SECONDS: Final = 0.25  # between two looks at whether to stop
 
 
 class ExchangeEndedError(Exception):
@@ -44,7 +49,16 @@ class ExchangeEndedError(Exception):
 class Exchange:
     """A Python program running in a container, answering one line for each line."""
 
-    def __init__(self, engine: Engine, container: str, arguments: Sequence[str], *, inline: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        container: str,
+        arguments: Sequence[str],
+        *,
+        inline: bool = False,
+        user: str = "",
+        stop: threading.Event | None = None,
+    ) -> None:
         """Start a program in a running container.
 
         Args:
@@ -52,18 +66,34 @@ class Exchange:
             container: Its id.
             arguments: The path of a script in it, and its arguments; with ``inline``, the script's text.
             inline: Whether the text itself is given.
+            user: uid:gid of the program; the container's where empty.
+            stop: Set to end early.
         """
-        api = engine.client.api
-        command = ["python3", "-c", _FIRST_INLINE if inline else _FIRST, *arguments]
-        with translated():
-            made = api.exec_create(container, command, stdin=True, stdout=True, stderr=True)
-            attached: Any = api.exec_start(made["Id"], socket=True)
-        self._attached = attached
-        self._socket = getattr(attached, "_sock", attached)
+        import docker.errors  # noqa: PLC0415
+
+        self._api = engine.client.api
+        self._stop = stop
         self._frames = bytearray()
         self._lines = bytearray()
+        self._seen = 0  # bytes of them that were looked through
         self._errors: collections.deque[str] = collections.deque(maxlen=_ERROR_LINES)
-        self._send(b"\n", time.monotonic() + 30)
+        command = ["python3", "-c", _FIRST_INLINE if inline else _FIRST, *arguments]
+        with translated():
+            made = self._api.exec_create(container, command, stdin=True, stdout=True, stderr=True, user=user)
+            self._exec = str(made["Id"])
+            try:
+                attached: Any = self._api.exec_start(self._exec, socket=True)
+            except docker.errors.APIError as error:
+                if error.response is not None:
+                    error.response.close()  # the client leaves it open, for it was to become the socket
+                raise
+        self._attached = attached
+        self._socket = getattr(attached, "_sock", attached)
+        try:
+            self._send(b"\n", time.monotonic() + 30)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +101,10 @@ class Exchange:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the program; what becomes of it is the container's end."""
         with contextlib.suppress(OSError):
             self._socket.close()
         with contextlib.suppress(OSError):
@@ -83,35 +117,53 @@ class Exchange:
             TimeoutError: No whole line came within ``timeout`` seconds; the exchange is of no more use.
             ExchangeEndedError: The program (or its container) ended, or something else than the program speaks: the
                 engine tells on the same stream that it could not start it.
+            Interrupted: ``stop`` was set.
         """
         deadline = time.monotonic() + timeout
         self._send(msgspec.json.encode(question) + b"\n", deadline)
-        while b"\n" not in self._lines:
+        while (end := self._lines.find(b"\n", self._seen)) < 0:
+            self._seen = len(self._lines)
+            if self._seen > _LONGEST:
+                raise ExchangeEndedError(f"it wrote a line of more than {_LONGEST >> 20} MB")
             self._receive(deadline)
-        line, _, rest = bytes(self._lines).partition(b"\n")
-        self._lines = bytearray(rest)
+        line, self._seen = bytes(self._lines[:end]), 0
+        del self._lines[: end + 1]
         try:
             return msgspec.json.decode(line)
-        except msgspec.DecodeError as error:
-            raise ExchangeEndedError(line.decode("utf-8", "replace")) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ExchangeEndedError(line[:_SHOWN].decode("utf-8", "replace")) from error
+
+    def exit_code(self) -> int | None:
+        """The program's exit code once it has ended, or None; the engine may know a moment later."""
+        for _ in range(20):
+            with translated():
+                found: dict[str, Any] = self._api.exec_inspect(self._exec)
+            if not found.get("Running") and found.get("ExitCode") is not None:
+                return int(found["ExitCode"])
+            time.sleep(0.05)
+        return None
 
     def _send(self, data: bytes, deadline: float) -> None:
-        self._limit(deadline)
-        try:
-            self._socket.sendall(data)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise ExchangeEndedError(self._said()) from error
+        left = memoryview(data)
+        while left:
+            self._limit(deadline)
+            try:
+                left = left[self._socket.send(left) :]
+            except TimeoutError:
+                continue
+            except OSError as error:
+                raise ExchangeEndedError(self._said()) from error
 
     def _receive(self, deadline: float) -> None:
-        self._limit(deadline)
-        try:
-            data = self._socket.recv(1 << 16)
-        except TimeoutError:
-            raise
-        except OSError:
-            data = b""
+        data = None
+        while data is None:
+            self._limit(deadline)
+            try:
+                data = self._socket.recv(1 << 16)
+            except TimeoutError:
+                continue
+            except OSError:
+                data = b""
         if not data:
             raise ExchangeEndedError(self._said())
         self._frames += data
@@ -127,10 +179,18 @@ class Exchange:
                 self._errors.extend(content.decode("utf-8", "replace").splitlines())
 
     def _limit(self, deadline: float) -> None:
+        """Bounds the next wait at the socket.
+
+        Raises:
+            Interrupted: ``stop`` is set.
+            TimeoutError: It is after the deadline.
+        """
+        if self._stop is not None and self._stop.is_set():
+            raise Interrupted
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._socket.settimeout(left)
+        self._socket.settimeout(min(left, _LOOK_SECONDS))
 
     def _said(self) -> str:
         return "\n".join(self._errors)

@@ -10,14 +10,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from migrate.core.errors import NeedsYouError
+from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.text import printable
-from migrate.images import containers, tarstream
+from migrate.images import containers, endings, tarstream
 from migrate.images.engine import translated
 from migrate.images.exchange import Exchange, ExchangeEndedError
 from migrate.images.render import safe_path
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator, Mapping, Sequence
 
     from migrate.core.values import Artifact, RuntimeImage
@@ -34,7 +35,9 @@ def run_reference(
     script: Path,
     lines: Sequence[Mapping[str, object]],
     *,
+    memory: int,
     timeout: float,
+    stop: threading.Event | None = None,
 ) -> list[dict[str, Any]]:
     """Ask a script, in a container of the runtime's image, one JSON line for each line.
 
@@ -44,47 +47,72 @@ def run_reference(
         artifact: The model's files; they are the script's working folder, so relative paths in ``lines`` name them.
         script: A script that answers each line of its standard input with a line (``parity/references``).
         lines: What to ask.
+        memory: The limit in bytes.
         timeout: Seconds for all of it.
+        stop: Set to end early.
 
     Raises:
-        NeedsYouError: The script ended (code ``reference-failed``), or was not done in time (``reference-timeout``).
-        LocalError: The engine failed.
+        NeedsYouError: The script ended (code ``reference-failed``, ``out-of-memory``), or was not done in time
+            (``reference-timeout``).
+        LocalError: The engine failed, or the processor cannot run the packages (``cpu-unsupported``).
+        Interrupted: ``stop`` was set.
     """
     deadline = time.monotonic() + timeout
+    # The files are root's, in a volume that goes with the container: the root file system is read-only.
+    volume = {"Type": "volume", "Target": f"/{_FOLDER}"}
+    settings = containers.confined(memory) | {"mounts": [volume]}
     with containers.container(
-        engine, runtime_image.image_id, _WAIT, purpose="reference", working_dir=f"/{_FOLDER}/files"
+        engine, runtime_image.image_id, _WAIT, purpose="reference", working_dir=f"/{_FOLDER}/files", **settings
     ) as identity:
         with translated():
-            engine.client.api.put_archive(identity, "/", tarstream.archive(_entries(artifact, script)))
+            engine.client.api.put_archive(identity, f"/{_FOLDER}", tarstream.archive(_entries(artifact, script)))
             engine.client.api.start(identity)
         try:
-            with Exchange(engine, identity, [f"/{_FOLDER}/script.py"]) as exchange:
-                return [exchange.ask(line, timeout=deadline - time.monotonic()) for line in lines]
-        except ExchangeEndedError as error:
-            said = printable(" ".join(error.errors.split())[-600:], 600)
-            raise NeedsYouError(
-                f"The engine does not run this model: {said or 'it ended without a word'}",
-                code="reference-failed",
-                next_step="Export the model again with a current version of its framework.",
-            ) from error
+            with Exchange(engine, identity, [f"/{_FOLDER}/script.py"], stop=stop) as exchange:
+                try:
+                    return [_answer(exchange.ask(line, timeout=deadline - time.monotonic())) for line in lines]
+                except ExchangeEndedError as error:
+                    raise _ended(engine, runtime_image, exchange.exit_code(), error) from error
         except TimeoutError as error:
             raise NeedsYouError(
                 f"The engine gave no answer within {timeout:.0f} seconds.",
                 code="reference-timeout",
-                next_step="Give your own requests and answers with --samples DIR.",
+                next_step="Give it more time with --rehearsal-timeout, or your own answers with --samples DIR.",
             ) from error
 
 
+def _answer(value: object) -> dict[str, Any]:
+    """A line of the script, in whose process the model is: it may have written anything."""
+    if not isinstance(value, dict):
+        raise ExchangeEndedError(f"it answered {printable(str(value), 100)}")
+    return value
+
+
+def _ended(engine: Engine, runtime: RuntimeImage, code: int | None, error: ExchangeEndedError) -> MigrateError:
+    """Why the script ended, which is where the model was loaded and run."""
+    said = printable(" ".join(error.errors.split())[-600:], 600)
+    evidence = tuple(printable(line, 600) for line in error.errors.splitlines())
+    doing = "while the engine was called directly"
+    found = endings.ended(engine, runtime.image_id, code, memory=False, doing=doing, said=said, evidence=evidence)
+    if found.code != "rehearsal-failed":
+        return found
+    return NeedsYouError(
+        f"The engine does not run this model: {said or f'it ended with code {code}'}",
+        code="reference-failed",
+        next_step="Export the model again with a current version of its framework.",
+        evidence=evidence,
+    )
+
+
 def _entries(artifact: Artifact, script: Path) -> Iterator[tarstream.Entry]:
-    yield tarstream.folder(_FOLDER)
-    yield tarstream.content(f"{_FOLDER}/script.py", script.read_bytes())
-    yield tarstream.folder(f"{_FOLDER}/files")
+    yield tarstream.content("script.py", script.read_bytes())
+    yield tarstream.folder("files")
     folders: set[str] = set()
     for file in artifact.files:
         path = safe_path(file.path)
         for parent in reversed(path.parents[:-1]):
             if str(parent) not in folders:
                 folders.add(str(parent))
-                yield tarstream.folder(f"{_FOLDER}/files/{parent}")
+                yield tarstream.folder(f"files/{parent}")
         source = Path(artifact.folder) / path
-        yield tarstream.Entry(name=f"{_FOLDER}/files/{path}", mode=tarstream.FILE_MODE, source=source, size=file.size)
+        yield tarstream.Entry(name=f"files/{path}", mode=tarstream.FILE_MODE, source=source, size=file.size)

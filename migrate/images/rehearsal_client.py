@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+LONGEST = 64 << 20  # bytes of an answer
+
 
 def wait(path: str, seconds: float) -> dict[str, object]:
     """Ask until the answer is 200, for so many seconds; the last answer is told."""
@@ -19,7 +21,7 @@ def wait(path: str, seconds: float) -> dict[str, object]:
     while time.monotonic() < deadline:
         try:
             last = call(http.client.HTTPConnection("127.0.0.1", 8080, timeout=5), "GET", path, {}, b"")
-        except (OSError, http.client.HTTPException):
+        except (OSError, ValueError, http.client.HTTPException):
             time.sleep(0.01)
             continue
         if last["status"] == 200:
@@ -34,10 +36,14 @@ def call(
     """One request; the body travels as Base64."""
     connection.request(method, path, body or None, headers)
     answer = connection.getresponse()
+    content = answer.read(LONGEST + 1)
+    if len(content) > LONGEST:
+        message = f"an answer of more than {LONGEST >> 20} MB"
+        raise ValueError(message)
     return {
         "status": answer.status,
         "headers": answer.getheaders(),
-        "body": base64.b64encode(answer.read()).decode(),
+        "body": base64.b64encode(content).decode(),
     }
 
 
@@ -63,7 +69,7 @@ def main() -> None:
                 answer = call(
                     connection, asked["method"], asked["path"], asked["headers"], base64.b64decode(asked["body"])
                 )
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             connection.close()
             answer = {"error": f"{type(error).__name__}: {error}"}
         sys.stdout.write(json.dumps(answer) + "\n")

@@ -10,7 +10,7 @@ from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, StepFinished, StepProgress, StepStarted
 from migrate.core.names import slug
-from migrate.core.values import App, AppPlan, Listing, ModelRecord
+from migrate.core.values import App, AppPlan, Inspection, Listing, ModelRecord
 from migrate.images.engine import Engine, connect
 from migrate.migration.journal import Journal
 from migrate.migration.once import FirstAlone, Once
@@ -34,6 +34,7 @@ class Run:
         listing: The models of the source.
         stop: Set when the run was asked to end.
         first_push: Entered by every push.
+        found: What the files of each model are, by its id, where they were read in this run or an earlier one.
     """
 
     def __init__(  # noqa: PLR0913 - the services of a run, each of its own kind
@@ -59,6 +60,7 @@ class Run:
         self.stop = stop
         self.environ = environ
         self.first_push = FirstAlone()
+        self.found: dict[str, Inspection] = {}
         self._show = emit
         self._revisions = revisions
         self._engine: Once[Engine] = Once()
@@ -147,6 +149,10 @@ class Run:
             flavors=self.flavors(),
             labels=self.labels(unit, artifact_digest),
         )
+
+    def memory_of(self, record: ModelRecord) -> int:
+        """The memory of an app of a model's own, in bytes."""
+        return self.memory(self.plan(Unit(id=record.id, records=(record,), packed=False), (record,)))
 
     def memory(self, plan: AppPlan) -> int:
         """The memory of one replica of a plan, in bytes.

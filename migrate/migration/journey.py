@@ -38,8 +38,9 @@ def prepare(run: Run, steps: Steps, record: ModelRecord) -> Prepared:
         Unsettled: From the recaller.
     """
     artifact = fetch(run, steps, record)
-    inspection = inspect(steps, record, artifact)
-    image = runtime(run, steps, demand_ready(inspection.value))
+    inspection = inspect(run, steps, record, artifact)
+    found = inspection.value
+    image = runtime(run, steps, demand_ready(found, run.options.allowing(found).again(record.id)))
     recording = record_answers(run, steps, record, artifact=artifact, inspection=inspection, runtime=image)
     return Prepared(record, artifact, inspection, image, recording)
 

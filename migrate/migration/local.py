@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.errors import UsageError
-from migrate.core.events import Emit, StepFinished, StepProgress, StepStarted
+from migrate.core.errors import RefusedError, UsageError
+from migrate.core.events import Emit, Notice, StepFinished, StepProgress, StepStarted
 from migrate.core.names import slug
 from migrate.core.text import printable
 from migrate.core.values import Artifact, Image, Inspection, ModelRecord, Parity, Recording, RuntimeImage
@@ -19,8 +19,9 @@ from migrate.images.reference import run_reference
 from migrate.images.rehearse import rehearse
 from migrate.images.render import ModelToRender, render
 from migrate.images.runtime import ensure_runtime
+from migrate.migration import unsafe
 from migrate.migration.perform import disk_in_words
-from migrate.migration.steps.inspect import demand_ready
+from migrate.migration.steps.inspect import demand_ready, said
 from migrate.migration.steps.record import SEED
 from migrate.migration.steps.rehearse import caller
 from migrate.migration.workspace import Workspace
@@ -34,6 +35,7 @@ from migrate.sources.reference import FolderRef
 
 _MEMORY: Final = 4 << 30  # one unit of ai1-1-cpu (contract/ai-deploy, 6)
 _TIMEOUT: Final = 300.0
+_NAMED: Final = 3  # quarantined models in one sentence
 
 
 class LocalModel(Struct, frozen=True):
@@ -56,11 +58,28 @@ class Built(Struct, frozen=True):
     cold_start: float
 
 
-def read_folder(folder: Path, workspace: Workspace, emit: Emit, stop: threading.Event) -> tuple[LocalModel, ...]:
+def read_folder(
+    folder: Path,
+    workspace: Workspace,
+    emit: Emit,
+    stop: threading.Event,
+    *,
+    allow_unsafe: tuple[str, ...] = (),
+    loading: str,
+) -> tuple[LocalModel, ...]:
     """The models of a folder: what lies at its root, or in the folders below it.
+
+    Args:
+        folder: The folder.
+        workspace: Where its files are kept meanwhile.
+        emit: Shows events.
+        stop: Set to end early.
+        allow_unsafe: Digests of files that the user lets run as code.
+        loading: Where that would happen, for the sentence ``it is then loaded ...``.
 
     Raises:
         UsageError: There is no folder, no model in it, or models of several runtimes.
+        RefusedError: Files run code when they are loaded, and are not allowed to.
         NeedsYouError: A model cannot be served as it is.
         LocalError: The disk.
     """
@@ -72,7 +91,10 @@ def read_folder(folder: Path, workspace: Workspace, emit: Emit, stop: threading.
             code="no-models",
             next_step=f"See what lies there: migrate list {folder}",
         )
-    models = tuple(_read(record, workspace, emit, stop) for record in listing.models)
+    models = tuple(_read(record, workspace, emit, stop, allow_unsafe) for record in listing.models)
+    for digest in unsafe.unmatched(allow_unsafe, [model.artifact for model in models]):
+        emit(Notice(text=unsafe.unmatched_text(digest, all_read=True), level="warning"))
+    _refuse_quarantined(models, allow_unsafe, loading)
     runtimes = {demand_ready(model.inspection) for model in models}
     if len(runtimes) > 1:
         raise UsageError(
@@ -83,20 +105,46 @@ def read_folder(folder: Path, workspace: Workspace, emit: Emit, stop: threading.
     return models
 
 
-def _read(record: ModelRecord, workspace: Workspace, emit: Emit, stop: threading.Event) -> LocalModel:
+def _refuse_quarantined(models: tuple[LocalModel, ...], allow_unsafe: tuple[str, ...], loading: str) -> None:
+    quarantined = [model.inspection for model in models if model.inspection.verdict == "quarantined"]
+    if not quarantined:
+        return
+    digests = allow_unsafe
+    for inspection in quarantined:
+        digests = unsafe.needed(digests, inspection)
+    raise RefusedError(
+        " ".join(inspection.text for inspection in quarantined[:_NAMED]),
+        code=quarantined[0].reason,
+        next_step="Only if you trust whoever made it, type the same command again with "
+        f"{' '.join(unsafe.words(digests))}; it is then loaded {loading}.",
+    )
+
+
+def _read(
+    record: ModelRecord, workspace: Workspace, emit: Emit, stop: threading.Event, allow_unsafe: tuple[str, ...]
+) -> LocalModel:
     def progress(done: int, total: int | None) -> None:
         emit(StepProgress(step="fetch", model=record.id, done=done, total=total))
 
     emit(StepStarted(step="fetch", model=record.id))
     with disk_in_words():
         artifact = fetch(record, workspace.store, None, progress, stop=stop)
-        inspection = inspect(artifact, framework=record.framework)
+        inspection = inspect(artifact, framework=record.framework, allow_unsafe=allow_unsafe)
     emit(StepFinished(step="inspect", model=record.id, seconds=0.0, detail=inspection.verdict))
+    for line in said(inspection):
+        emit(Notice(text=line, model=record.id, level="warning" if inspection.unsafe else "info"))
     return LocalModel(record, artifact, inspection)
 
 
 def build_folder(
-    models: tuple[LocalModel, ...], *, engine: Engine, workspace: Workspace, tag: str, base: str | None, emit: Emit
+    models: tuple[LocalModel, ...],
+    *,
+    engine: Engine,
+    workspace: Workspace,
+    tag: str,
+    base: str | None,
+    emit: Emit,
+    stop: threading.Event,
 ) -> Built:
     """Builds one image of the models, rehearses it, and holds its answers against the engine's own.
 
@@ -112,7 +160,7 @@ def build_folder(
 
     name = demand_ready(models[0].inspection)
     runtime = ensure_runtime(engine, name, base=base, store=workspace.store, progress_text=say)
-    recordings = {model.record.id: _record(engine, runtime, model) for model in models}
+    recordings = {model.record.id: _record(engine, runtime, model, stop) for model in models}
     context = render(
         [model.render(recorded_json(recordings[model.record.id])) for model in models],
         runtime,
@@ -121,7 +169,7 @@ def build_folder(
     emit(StepStarted(step="build", detail=tag))
     image = build(engine, context, runtime, tag=tag, progress=progress)
     emit(StepStarted(step="rehearse", detail=tag))
-    with rehearse(engine, image, memory=_MEMORY, timeout=_TIMEOUT) as running:
+    with rehearse(engine, image, memory=_MEMORY, timeout=_TIMEOUT, stop=stop) as running:
         proofs = {
             model.record.id: replay(
                 recordings[model.record.id], model.inspection.settings, caller(running, model.record.id)
@@ -131,12 +179,12 @@ def build_folder(
         return Built(image, proofs, running.cold_start)
 
 
-def _record(engine: Engine, runtime: RuntimeImage, model: LocalModel) -> Recording:
+def _record(engine: Engine, runtime: RuntimeImage, model: LocalModel, stop: threading.Event) -> Recording:
     settings = model.inspection.settings
     samples = generate(settings, seed=SEED)
     script = REFERENCE_SCRIPT.get(runtime.runtime)
     if script is None:
         return record_self(samples, seed=SEED)
     lines = reference_lines(settings, samples)
-    outputs = run_reference(engine, runtime, model.artifact, script, lines, timeout=_TIMEOUT)
+    outputs = run_reference(engine, runtime, model.artifact, script, lines, memory=_MEMORY, timeout=_TIMEOUT, stop=stop)
     return record_reference(samples, outputs, f"the engine of {runtime.reference}, called directly", seed=SEED)

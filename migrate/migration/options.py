@@ -2,13 +2,15 @@
 
 import shlex
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from migrate.core.errors import UsageError
 from migrate.core.secret import Secret
-from migrate.core.values import ProofLevel
+from migrate.core.values import Inspection, ProofLevel
+from migrate.migration import unsafe
 
 Layout = Literal["separate", "packed"]
 
@@ -51,7 +53,8 @@ class RunOptions(Struct, frozen=True, kw_only=True):
 
     ``registry`` is None for the platform's shared one. ``samples`` holds the customer's own requests and answers.
     ``old_token`` opens the old endpoints. ``region`` is the AI Deploy region, or None for GRA.
-    ``proof`` is the least level at which a model counts as migrated.
+    ``proof`` is the least level at which a model counts as migrated. ``allow_unsafe`` holds the digests of files that
+    the user lets run as code.
     """
 
     typed: Typed
@@ -68,6 +71,11 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     proof: ProofLevel = DEFAULT_PROOF
     ready_timeout: float = READY_TIMEOUT
     rehearsal_timeout: float = REHEARSAL_TIMEOUT
+    allow_unsafe: tuple[str, ...] = ()
+
+    def allowing(self, inspection: Inspection) -> Self:
+        """The same options, with the user's word for all the files of a model too."""
+        return replace(self, allow_unsafe=unsafe.needed(self.allow_unsafe, inspection))
 
     def again(self, *models: str) -> str:
         """The command that goes on with this run, or with some of its models, under the same options."""
@@ -83,7 +91,11 @@ class RunOptions(Struct, frozen=True, kw_only=True):
             "--base-image": self.base_image,
             "--samples": str(self.samples) if self.samples else None,
             "--proof": self.proof if self.proof != DEFAULT_PROOF else None,
+            "--rehearsal-timeout": f"{self.rehearsal_timeout:g}"
+            if self.rehearsal_timeout != REHEARSAL_TIMEOUT
+            else None,
         }
         for name, value in given.items():
             words += [name, value] if value is not None else []
+        words += unsafe.words(self.allow_unsafe)
         return self.typed.command("run", *words, *(["--adopt"] if self.adopt else []))

@@ -1,15 +1,21 @@
 """The plan of a run, from the records alone: nothing is fetched to make it."""
 
+from typing import Final
+
 from migrate.core.plan import Action, Plan, PlannedApp
-from migrate.core.values import AppPlan, AutomaticScaling, Outcome
+from migrate.core.text import printable
+from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
+from migrate.formats.undocumented import undocumented
 from migrate.migration.context import Run
 from migrate.migration.grouping import Group
+from migrate.migration.steps.inspect import said
 from migrate.migration.subjects import Unit
 from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.authorization import authorized
 
-_UNKNOWN_RUNTIME = "onnx"  # until the files are here; the only runtime so far
+_UNKNOWN_RUNTIME: Final = "onnx"  # in the name of a packed app, until the files are here
+_NOTES: Final = 5  # of one model
 
 
 def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...]) -> Plan:
@@ -59,8 +65,33 @@ def _planned(run: Run, group: Group) -> PlannedApp:
         cpu=plan.cpu,
         replicas_min=least,
         replicas_max=most,
-        notes=plan.notes + _twice(run, unit),
+        notes=plan.notes + _twice(run, unit) + _of_models(run, unit),
     )
+
+
+def _of_models(run: Run, unit: Unit) -> tuple[str, ...]:
+    """What a person should know of the models themselves."""
+    notes = []
+    for record in unit.records:
+        found = _of_files(run, record)
+        more = [f"and {len(found) - _NOTES} more: {run.options.typed.command('why', record.id)}"]
+        lines = found[:_NOTES] + (more if len(found) > _NOTES else [])
+        if record.backend == "bentoml":
+            lines.append(
+                "ML Serving served it with the backend bentoml: the new app is called as its serving-runtime was"
+            )
+        notes += [f"{printable(record.id, 60)}: {line}" if unit.packed else line for line in lines]
+    if unit.packed and len(unit.records) > 1:
+        notes.append("each runtime that the models need gets an app of its own, which their files will tell")
+    return tuple(notes)
+
+
+def _of_files(run: Run, record: ModelRecord) -> list[str]:
+    """What the files say where they were read before, else what is known without them."""
+    if record.id in run.found:
+        return said(run.found[record.id])
+    note = undocumented(record.framework, record.recognised)
+    return [note] if note else []
 
 
 def _twice(run: Run, unit: Unit) -> tuple[str, ...]:

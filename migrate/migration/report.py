@@ -8,7 +8,9 @@ import msgspec
 
 from migrate.core.errors import ExitCode
 from migrate.core.events import Result
+from migrate.core.text import printable
 from migrate.core.values import App, Outcome, Recording
+from migrate.migration import unsafe
 from migrate.migration.context import Run
 from migrate.migration.subjects import model_subject
 
@@ -30,6 +32,12 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
         "tokens": files,
         "status": typed.command("status"),
     }
+    if allowed := [fact for outcome in found for fact in _allowed(run, outcome.model)]:
+        data["allowed_unsafe"] = allowed
+        names = (
+            f"{printable(fact['path'], 80)} of {printable(fact['model'], 60)} ({fact['option']})" for fact in allowed
+        )
+        data["allowed_text"] = f"to run code when they are loaded: {', '.join(names)}"
     if files:
         data["tokens_text"] = f"{run.folder.tokens}/  one file an app, which only you can read"
     if apps:
@@ -48,6 +56,10 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
     if (curl := _curl(run, found, files)) is not None:
         data["curl"] = curl
     return Result(command="run", exit_code=int(code), models=found, data=data)
+
+
+def _allowed(run: Run, model: str) -> list[dict[str, str]]:
+    return unsafe.facts(model, run.found[model]) if model in run.found else []
 
 
 def _app(run: Run, units: tuple[str, ...]) -> App | None:

@@ -3,13 +3,17 @@
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Final
 
+from msgspec.structs import replace
+
 from migrate.core.errors import Interrupted, MigrateError
 from migrate.core.events import ModelFinished
 from migrate.core.values import ModelRecord, Outcome
 from migrate.migration import journey, outcomes
+from migrate.migration.blame import BlamedError
 from migrate.migration.context import Run
 from migrate.migration.grouping import Group
 from migrate.migration.perform import Performer, Recaller, Unsettled
+from migrate.migration.steps.evidence import keep_evidence
 from migrate.migration.steps.image import Prepared
 from migrate.migration.subjects import Unit
 
@@ -69,28 +73,52 @@ class Runner:
         try:
             state.prepared[record.id] = journey.prepare(self._run, self._steps, record)
         except BaseException as error:  # noqa: BLE001 - told as the model's outcome; a bug is shown at the end
-            self._finish(self._ended(record, error))
+            self._fail(record, error)
 
     def _move(self, unit: Unit, models: tuple[Prepared, ...]) -> None:
         try:
-            for outcome in self._of(journey.move(self._run, self._steps, unit, models), unit):
-                self._finish(outcome)
+            moved = journey.move(self._run, self._steps, unit, models)
+        except BlamedError as blamed:
+            for record in unit.records:
+                if record.id in blamed.errors:
+                    self._fail(record, blamed.errors[record.id])
+            rest = tuple(model for model in models if model.record.id not in blamed.errors)
+            if rest:
+                self._move(replace(unit, records=tuple(model.record for model in rest)), rest)
         except BaseException as error:  # noqa: BLE001 - as above
             for record in unit.records:
-                self._finish(self._ended(record, error))
+                self._fail(record, error)
+        else:
+            for outcome in self._of(moved, unit):
+                self._finish(outcome)
+
+    def _fail(self, record: ModelRecord, error: BaseException) -> None:
+        if isinstance(error, MigrateError):
+            keep_evidence(self._run.journal, record.id, error.evidence)
+        self._finish(self._ended(record, error))
 
     def _of(self, moved: journey.Moved, unit: Unit) -> list[Outcome]:
         records = {record.id: record for record in unit.records}
-        good = [outcomes.done(records[name], moved.app, moved.rehearsal, proof) for name, proof in moved.proofs.items()]
+        good = [
+            self._told(outcomes.done(records[name], moved.app, moved.rehearsal, proof))
+            for name, proof in moved.proofs.items()
+        ]
         return good + [self._ended(records[name], error, moved) for name, error in moved.errors.items()]
 
     def _ended(self, record: ModelRecord, error: BaseException, moved: journey.Moved | None = None) -> Outcome:
         if not isinstance(error, MigrateError | Interrupted) and error not in self.bugs:
             self.bugs.append(error)
         again = self._run.options.again(record.id)
-        return outcomes.ended(record, error, again=again, app=moved.app if moved else None)
+        return self._told(outcomes.ended(record, error, again=again, app=moved.app if moved else None))
+
+    def _told(self, outcome: Outcome) -> Outcome:
+        """The outcome with what the files of its model said."""
+        found = self._run.found.get(outcome.model)
+        return outcome if found is None else replace(outcome, notes=found.notes, hazards=found.hazards)
 
     def _finish(self, outcome: Outcome) -> None:
+        if outcome.outcome == "done":
+            keep_evidence(self._run.journal, outcome.model, ())
         self._outcomes[outcome.model] = outcome
         self._run.journal.finish(outcome)
         self._run.emit(ModelFinished(outcome=outcome))

@@ -11,9 +11,9 @@ from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFinished, StepStarted
 from migrate.core.plan import Plan
 from migrate.core.text import printable
-from migrate.core.values import Listing, ModelRecord, Outcome
+from migrate.core.values import Artifact, Listing, ModelRecord, Outcome
 from migrate.formats.recognise import recognise
-from migrate.migration import outcomes
+from migrate.migration import outcomes, unsafe
 from migrate.migration.context import Run
 from migrate.migration.grouping import Group, group
 from migrate.migration.journal import Journal
@@ -25,6 +25,7 @@ from migrate.migration.report import make_result
 from migrate.migration.revisions import revisions
 from migrate.migration.runner import Runner
 from migrate.migration.steps.tokens import delete_proof_tokens
+from migrate.migration.subjects import model_subject
 from migrate.migration.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.listing import list_models
@@ -170,10 +171,15 @@ def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
 
 
 def _sort(run: Run, runner: Runner) -> tuple[tuple[Outcome, ...], tuple[Group, ...]]:
-    """The outcomes of the models that are settled, and the groups that are not."""
+    """The outcomes of the models that are settled, and the groups that are not.
+
+    A model that has no files is settled by that, and shares nothing with others.
+    """
     settled: list[Outcome] = []
     rest: list[Group] = []
-    for item in group(run.listing.models, run.options.layout, run.options.models):
+    placed = tuple(record for record in run.listing.models if record.location is not None)
+    nowhere = tuple(record for record in run.listing.models if record.location is None)
+    for item in (*group(placed, run.options.layout, run.options.models), *group(nowhere, "separate", ())):
         found = runner.recall(item)
         if found is None:
             rest.append(item)
@@ -202,9 +208,19 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
         interrupted = run.stop.is_set()
         run.stop.clear()
         _clean(run)
+    _tell_unmatched(run)
     ordered = tuple(found[record.id] for record in run.listing.models if record.id in found)
     code = outcomes.exit_code(ordered, interrupted=interrupted)
     return make_result(run, ordered, code), runner.bugs
+
+
+def _tell_unmatched(run: Run) -> None:
+    """A word that was given for no file may be a mistake of typing."""
+    stored = [run.journal.get(model_subject(record.id), "fetch", Artifact) for record in run.listing.models]
+    artifacts = [one.value for one in stored if one is not None]
+    for digest in unsafe.unmatched(run.options.allow_unsafe, artifacts):
+        text = unsafe.unmatched_text(digest, all_read=len(artifacts) == len(stored))
+        run.notice(text, warning=True)
 
 
 def _authorize(run: Run) -> None:

@@ -7,12 +7,21 @@ from typing import Final
 from migrate.core.errors import UsageError
 from migrate.core.looking import StepDone, Story
 from migrate.core.text import printable
-from migrate.core.values import Artifact, ContainerLocation, FolderLocation, Inspection, ModelRecord, Parity, Recording
+from migrate.core.values import (
+    Artifact,
+    ContainerLocation,
+    FolderLocation,
+    Inspection,
+    ModelRecord,
+    Parity,
+    Recording,
+    UnsafeFile,
+)
 from migrate.migration.effects import Effect
 from migrate.migration.journal import Happened, Journal
 from migrate.migration.opening import find_journal
 from migrate.migration.options import Typed
-from migrate.migration.steps.evidence import mismatch_text
+from migrate.migration.steps.evidence import evidence_of, mismatch_text
 from migrate.migration.subjects import model_subject
 from migrate.migration.workspace import Workspace
 
@@ -98,7 +107,10 @@ def _value(journal: Journal, subject: str, step: str) -> str:
             return f"{artifact.value.size:,} bytes, {artifact.value.digest}" if artifact else ""
         case "inspect":
             inspection = journal.get(subject, step, Inspection)
-            return f"{inspection.value.format}: {inspection.value.verdict}" if inspection else ""
+            if inspection is None:
+                return ""
+            found = inspection.value
+            return f"{found.format}: {found.verdict}" + (f" ({found.reason})" if found.reason else "")
         case "record":
             recording = journal.get(subject, step, Recording)
             if recording is None:
@@ -120,14 +132,21 @@ def _evidence(journal: Journal, model: str) -> tuple[str, ...]:
     inspection = journal.get(subject, "inspect", Inspection)
     if inspection is not None:
         found = inspection.value
-        lines += [found.text] if found.text else []
+        lines += [f"{found.verdict}: {found.text}"] if found.text else []
+        lines += [_word(file) for file in found.unsafe]
         lines += [f"{hazard.code}: {hazard.text}" for hazard in found.hazards]
         lines += found.notes
+    lines += [f"the server's log: {line}" for line in evidence_of(journal, model)]
     for step, where in (("rehearsal-proof", "in the rehearsal"), ("prove", "on AI Deploy")):
         parity = journal.get(subject, step, Parity)
         if parity is not None:
             lines += [f"{where}: {mismatch_text(mismatch)}" for mismatch in parity.value.mismatches[:_SHOWN]]
     return tuple(lines)
+
+
+def _word(file: UnsafeFile) -> str:
+    state = "allowed by" if file.allowed else "runs code when it is loaded; allowed only with"
+    return f"{printable(file.path)}: {state} {file.option}"
 
 
 def _event(happened: Happened) -> str:

@@ -40,6 +40,7 @@ def list_container(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Lis
             id=name,
             source=ref.canonical,
             framework="onnx" if model.format == "onnx" else None,
+            recognised=model.format,
             location=ContainerLocation(
                 region=container.region,
                 container=container.name,

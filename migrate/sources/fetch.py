@@ -42,21 +42,14 @@ def fetch(
         stop: Set to end early.
 
     Raises:
-        NeedsYouError: ``no-files`` or ``sealed-archive``.
+        NeedsYouError: ``preset-image``, ``no-storage-path``, ``no-files`` or ``sealed-archive``.
         RefusedError: ``hostile-path``.
         RemoteError: ``truncated-download``, ``corrupt-download``, ``object-gone``, ``storage-unavailable`` and what
             the session raises.
         LocalError: ``disk-full``, ``disk``.
         Interrupted: ``stop`` was set.
     """
-    location = record.location
-    if location is None:
-        raise NeedsYouError(
-            f"The model {printable(record.id)!r} has no files: it is a preset of ML Serving"
-            f"{' (' + printable(record.image_id) + ')' if record.image_id else ''}.",
-            code="no-files",
-            next_step="Get the model's files from where the preset came from, and run again with their folder.",
-        )
+    location = check_location(record)
     partial = store / "partial" / digest_of(to_json(location).decode())[:40]
     with disk_errors(store):
         partial.mkdir(parents=True, exist_ok=True)
@@ -67,6 +60,30 @@ def fetch(
             else:
                 files = _download(location, partial, cloud, progress, stop)
             return _keep(files, partial, store)
+
+
+def check_location(record: ModelRecord) -> ContainerLocation | FolderLocation:
+    """Where a model's files lie.
+
+    Raises:
+        NeedsYouError: ML Serving knew of none: a preset (``preset-image``), or a record without a path
+            (``no-storage-path``).
+    """
+    if record.location is not None:
+        return record.location
+    if record.image_id is not None or record.workflow_template == "preset-image":
+        named = f" {printable(record.image_id)!r}" if record.image_id else ""
+        raise NeedsYouError(
+            f"The model was a preset of ML Serving: OVHcloud's own image{named}; its files never were in your storage.",
+            code="preset-image",
+            next_step="Choose a public model for the same task, put its files into a folder, and migrate that: "
+            "migrate run FOLDER",
+        )
+    raise NeedsYouError(
+        "ML Serving's record of the model names no storage path, so nothing says where its files lie.",
+        code="no-storage-path",
+        next_step="Look for them in the namespace's container, and migrate that: migrate run CONTAINER@REGION",
+    )
 
 
 def artifact_exists(artifact: Artifact) -> bool:

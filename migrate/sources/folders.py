@@ -49,6 +49,7 @@ def list_folder(folder: Path, source: str, recognise: Recognise) -> Listing:
             id=name,
             source=source,
             framework="onnx" if model.format == "onnx" else None,
+            recognised=model.format,
             location=FolderLocation(path=str(folder / model.path if model.path else folder)),
         )
         for model, name in model_ids(found, folder.name).items()

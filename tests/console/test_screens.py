@@ -13,7 +13,7 @@ from migrate.console.tables import show_listing, show_places
 from migrate.core.events import Result
 from migrate.core.looking import AppState, Place, Places, Sources, SourceState, StepDone, Story
 from migrate.core.plan import Plan, PlannedApp
-from migrate.core.values import ContainerLocation, FolderLocation, Ignored, Listing, ModelRecord, Outcome
+from migrate.core.values import ContainerLocation, FolderLocation, Hazard, Ignored, Listing, ModelRecord, Outcome
 
 OLD = "https://0a1b2c3d.c1.gra.serving.ai.ovh.net/iris"
 NEW = "https://9b5b651e-1111-2222-3333-444444444444.app.gra.ai.cloud.ovh.net/iris"
@@ -68,6 +68,31 @@ def test_the_last_screen_says_it_all(console: Console) -> None:
     assert any(line.endswith(CURL) for line in lines)
     for fact in ("/state/tokens/", "1 app", "migrate undo ns", "migrate why ns broken", "migrate run ns"):
         assert fact in shown
+
+
+def test_what_the_files_said_is_on_the_plan_and_on_the_last_screen(console: Console) -> None:
+    hazards = tuple(Hazard(code="pickle-code", text=f"number {number} runs code", path="m.pt") for number in range(9))
+    digests = [f"--allow-unsafe sha256:{number:064x}" for number in range(30)]
+    module = Outcome(
+        model="module",
+        outcome="needs-you",
+        reason="pickle-code",
+        text="It runs code.",
+        task=f"Type: migrate run ns {' '.join(digests)}",
+        notes=("ML Serving did not document it.",),
+        hazards=hazards,
+    )
+    data: dict[str, object] = {"allowed_text": "to run code when they are loaded: other.pt"}
+    show_final(console, Result(command="run", exit_code=4, models=(module,), data=data))
+    shown = " ".join(text(console).split())
+    for word in ("ML Serving did not document it.", "number 3 runs code", "and 5 more", "other.pt"):
+        assert word in shown, word
+    assert "number 4" not in shown
+    assert digests[-1].split(":")[1] in "".join(shown.split())  # what is to be typed is whole
+    show_plan(console, plan(settled=(DONE, module)))
+    shown = " ".join(text(console).split())
+    assert "module: needs you: It runs code." in shown
+    assert "Nothing is left to do for 1 of the models." in shown
 
 
 def test_names_from_outside_cannot_draw(console: Console) -> None:

@@ -11,11 +11,13 @@ import docker.errors
 import pytest
 
 from migrate import formats
-from migrate.core.values import Artifact, ArtifactFile, ModelRecord, RuntimeImage
+from migrate.core.values import Artifact, ArtifactFile, Image, ModelRecord, RuntimeImage
+from migrate.images.build import build_image
 from migrate.images.containers import LABEL, PROCESS_LABEL
 from migrate.images.engine import Engine, connect
 from migrate.images.render import ModelToRender
 from migrate.images.runtime import ensure_runtime
+from migrate.images.tarstream import content, folder
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/models"
 IRIS = EXAMPLES / "iris/iris.onnx"
@@ -79,6 +81,24 @@ def new_tag(engine: Engine) -> Iterator[Callable[[], str]]:
             engine.client.api.remove_image(name, force=True)
         except docker.errors.ImageNotFound:
             continue
+
+
+@pytest.fixture
+def server_of(engine: Engine, runtime: RuntimeImage, new_tag: Callable[[], str]) -> Callable[..., Image]:
+    """An image whose server is this script, with more modules on its path."""
+
+    def give(script: str, **more: str) -> Image:
+        entries = [
+            content("Dockerfile", b"ARG RUNTIME\nFROM ${RUNTIME}\nCOPY layer/ /\nENV PYTHONPATH=/probe\n"),
+            folder("layer"),
+            content("layer/probe/migrate/server/__main__.py", script.encode()),
+            folder("layer/models"),
+            *(content(f"layer/probe/{name}.py", text.encode()) for name, text in more.items()),
+        ]
+        arguments = {"RUNTIME": runtime.reference}
+        return build_image(engine, entries, tag=new_tag(), progress=silent, arguments=arguments, cache=True)
+
+    return give
 
 
 def containers_of(engine: Engine, purpose: str) -> list[str]:

@@ -12,12 +12,11 @@ from msgspec.structs import replace
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Image, RuntimeImage
-from migrate.images.build import build, build_image
+from migrate.images.build import build
 from migrate.images.engine import Engine
 from migrate.images.reference import run_reference
 from migrate.images.rehearse import rehearse
 from migrate.images.render import render
-from migrate.images.tarstream import content, folder
 from tests.images.conftest import IRIS, artifact_of, containers_of, model_of, silent
 
 pytestmark = pytest.mark.engine
@@ -36,23 +35,6 @@ def nothing_is_left(engine: Engine) -> Iterator[None]:
 def iris(engine: Engine, runtime: RuntimeImage, tmp_path: Path, new_tag: Callable[[], str]) -> Image:
     context = render([model_of(IRIS)], runtime, tmp_path / "iris")
     return build(engine, context, runtime, tag=new_tag(), progress=silent)
-
-
-@pytest.fixture
-def server_of(engine: Engine, runtime: RuntimeImage, new_tag: Callable[[], str]) -> Callable[[str], Image]:
-    """An image whose server is this script."""
-
-    def give(script: str) -> Image:
-        entries = [
-            content("Dockerfile", b"ARG RUNTIME\nFROM ${RUNTIME}\nCOPY layer/ /\nENV PYTHONPATH=/probe\n"),
-            folder("layer"),
-            content("layer/probe/migrate/server/__main__.py", script.encode()),
-            folder("layer/models"),
-        ]
-        arguments = {"RUNTIME": runtime.reference}
-        return build_image(engine, entries, tag=new_tag(), progress=silent, arguments=arguments, cache=True)
-
-    return give
 
 
 def test_the_server_answers_and_its_cold_start_is_known(engine: Engine, iris: Image) -> None:
@@ -257,7 +239,7 @@ def test_the_engine_is_called_directly(engine: Engine, runtime: RuntimeImage) ->
         {"entry": "iris.onnx", "inputs": inputs, "request": {"float_input": [[5.1, 3.5, 1.4, 0.2]] * count}}
         for count in (1, 3)
     ]
-    answers = run_reference(engine, runtime, artifact_of(IRIS), REFERENCE, lines, timeout=60)
+    answers = run_reference(engine, runtime, artifact_of(IRIS), REFERENCE, lines, memory=GIGABYTE, timeout=60)
     assert [len(answer["outputs"]["output_label"]) for answer in answers] == [1, 3]
 
 
@@ -279,14 +261,16 @@ def test_the_artifact_is_the_scripts_folder(engine: Engine, runtime: RuntimeImag
         "import json, os, sys\nfor line in sys.stdin:\n"
         "    print(json.dumps({'size': os.path.getsize(json.loads(line)['entry']), 'uid': os.getuid()}), flush=True)\n",
     )
-    (answer,) = run_reference(engine, runtime, artifact, script, [{"entry": "sub/a b/größe"}], timeout=60)
+    (answer,) = run_reference(
+        engine, runtime, artifact, script, [{"entry": "sub/a b/größe"}], memory=GIGABYTE, timeout=60
+    )
     assert answer == {"size": 100, "uid": 42420}
 
 
 def test_a_script_that_breaks_says_why(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
     script = scripted(tmp_path, "import sys\nfor line in sys.stdin:\n    raise SystemExit('no such operator')\n")
     with pytest.raises(NeedsYouError) as error:
-        run_reference(engine, runtime, artifact_of(IRIS), script, [{}], timeout=60)
+        run_reference(engine, runtime, artifact_of(IRIS), script, [{}], memory=GIGABYTE, timeout=60)
     assert error.value.code == "reference-failed"
     assert "no such operator" in error.value.what
 
@@ -294,7 +278,7 @@ def test_a_script_that_breaks_says_why(engine: Engine, runtime: RuntimeImage, tm
 def test_a_script_that_hangs_is_killed(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
     script = scripted(tmp_path, "import time\ntime.sleep(600)\n")
     with pytest.raises(NeedsYouError) as error:
-        run_reference(engine, runtime, artifact_of(IRIS), script, [{}], timeout=2)
+        run_reference(engine, runtime, artifact_of(IRIS), script, [{}], memory=GIGABYTE, timeout=2)
     assert error.value.code == "reference-timeout"
 
 

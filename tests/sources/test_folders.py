@@ -161,7 +161,7 @@ def test_a_preset_needs_a_person(tmp_path: Path) -> None:
     preset = ModelRecord(id="p", source="s", image_id="sentiment-analysis", workflow_template="preset-image")
     with pytest.raises(NeedsYouError) as caught:
         fetch(preset, tmp_path, None, lambda *_: None, stop=threading.Event())
-    assert caught.value.code == "no-files"
+    assert caught.value.code == "preset-image"
     assert "sentiment-analysis" in caught.value.what
 
 

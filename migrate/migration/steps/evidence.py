@@ -1,7 +1,35 @@
-"""A failed proof in one sentence."""
+"""What shows why a model is not done: a failed proof in one sentence, and the last lines of a log."""
+
+from typing import Final
+
+from msgspec import Struct
 
 from migrate.core.text import printable
 from migrate.core.values import Mismatch, Parity
+from migrate.migration.journal import Journal
+from migrate.migration.subjects import model_subject
+
+_LOG: Final = "log"
+
+
+class Log(Struct, frozen=True):
+    """The last lines that a model's server wrote before it failed here."""
+
+    lines: tuple[str, ...]
+
+
+def keep_evidence(journal: Journal, model: str, lines: tuple[str, ...]) -> None:
+    """Writes the lines that show why a model is not done, in place of those of an earlier run; none takes them away."""
+    if lines:
+        journal.put(model_subject(model), _LOG, "", Log(lines))
+    else:
+        journal.forget(model_subject(model), _LOG)
+
+
+def evidence_of(journal: Journal, model: str) -> tuple[str, ...]:
+    """The same lines again."""
+    stored = journal.get(model_subject(model), _LOG, Log)
+    return stored.value.lines if stored is not None else ()
 
 
 def mismatch_text(mismatch: Mismatch) -> str:

@@ -8,14 +8,19 @@ from migrate.migration.context import Run
 from migrate.migration.journal import Stored
 from migrate.migration.perform import Steps, Task
 from migrate.migration.subjects import model_subject
-from migrate.sources.fetch import artifact_exists
+from migrate.sources.fetch import artifact_exists, check_location
 from migrate.sources.fetch import fetch as fetch_files
 
 VERSION: Final = 1
 
 
 def fetch(run: Run, steps: Steps, record: ModelRecord) -> Stored[Artifact]:
-    """The artifact of a model; it stands while its files are there with their sizes."""
+    """The artifact of a model; it stands while its files are there with their sizes.
+
+    Raises:
+        NeedsYouError: ML Serving knew no files of it: nothing has to be done to know that.
+    """
+    check_location(record)
     return steps.do(
         Task(
             step="fetch",

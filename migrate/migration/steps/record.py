@@ -43,7 +43,6 @@ SEED: Final = 20221201  # fixed, so that a second run asks the same questions
 
 _RANK: Final[dict[ProofLevel, int]] = {"self": 0, "cross-checked": 1, "recorded": 2, "live": 3}
 _OLD_TIMEOUT: Final = 30.0
-_REFERENCE_TIMEOUT: Final = 300.0
 
 
 def at_least(level: ProofLevel, minimum: ProofLevel) -> bool:
@@ -135,7 +134,10 @@ def _record(
     if script is None:
         return record_self(generated, seed=SEED)
     lines = reference_lines(settings, generated)
-    outputs = run_reference(run.engine(), runtime, artifact, script, lines, timeout=_REFERENCE_TIMEOUT)
+    memory, timeout = run.memory_of(record), run.options.rehearsal_timeout
+    outputs = run_reference(
+        run.engine(), runtime, artifact, script, lines, memory=memory, timeout=timeout, stop=run.stop
+    )
     origin = f"{settings.get('engine')} in {runtime.reference}, called directly"
     return record_reference(generated, outputs, origin, seed=SEED)
 

@@ -1,14 +1,15 @@
 """Rehearse: the image runs here as AI Deploy will run it, before anything is pushed or billed."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import msgspec
 
-from migrate.core.errors import NeedsYouError
+from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.values import Image, Parity, Rehearsal, Sample
 from migrate.images.rehearse import RunningRehearsal
 from migrate.images.rehearse import rehearse as start_rehearsal
+from migrate.migration.blame import BlamedError
 from migrate.migration.context import Run
 from migrate.migration.journal import Stored
 from migrate.migration.perform import Progress, Steps, Task
@@ -17,6 +18,9 @@ from migrate.migration.steps.image import Prepared
 from migrate.migration.subjects import Unit, model_subject
 from migrate.parity.answer import Answer, Call
 from migrate.parity.replay import replay
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 VERSION: Final = 1
 
@@ -27,7 +31,8 @@ def rehearse(
     """The rehearsal of an image.
 
     Raises:
-        NeedsYouError: An answer differs from its reference here already.
+        NeedsYouError: The image does not come up, or an answer differs from its reference here already.
+        BlamedError: The same, of a unit of several models, where it is known by which.
     """
     return steps.do(
         Task(
@@ -45,32 +50,78 @@ def rehearse(
 
 
 def _rehearse(run: Run, unit: Unit, image: Image, models: tuple[Prepared, ...], progress: Progress) -> Rehearsal:
-    plan = run.plan(unit, tuple(model.record for model in models))
-    memory = run.memory(plan)
-    proofs: list[tuple[Prepared, Parity]] = []
-    with start_rehearsal(run.engine(), image, memory=memory, timeout=run.options.rehearsal_timeout) as running:
-        for done, model in enumerate(models):
-            progress(done, len(models))
-            call = caller(running, model.record.id)
-            parity = replay(model.recording.value, model.inspection.value.settings, call)
-            run.journal.put(model_subject(model.record.id), "rehearsal-proof", image.image_id, parity)
-            proofs.append((model, parity))
-        cold_start, peak = running.cold_start, running.memory()
-    for model, parity in proofs:
+    memory = run.memory(run.plan(unit, tuple(model.record for model in models)))
+    try:
+        with _start(run, image, memory) as running:
+            errors, parities = _ask(run, image, running, models, progress)
+            if not errors:
+                return Rehearsal(
+                    image_id=image.image_id,
+                    cold_start=running.cold_start,
+                    calls=sum(parity.calls for parity in parities),
+                    worst_difference=max((parity.worst_difference or 0.0 for parity in parities), default=0.0),
+                    memory=running.memory(),
+                )
+    except NeedsYouError:
+        errors = _culprits(run, image, memory, models, progress) if len(models) > 1 else {}
+        if not errors:
+            raise
+    raise BlamedError(errors) if len(models) > 1 else errors[models[0].record.id]
+
+
+def _ask(
+    run: Run, image: Image, running: RunningRehearsal, models: tuple[Prepared, ...], progress: Progress
+) -> tuple[dict[str, MigrateError], list[Parity]]:
+    """What is wrong with each model, by id, and the proofs of those that answered."""
+    errors: dict[str, MigrateError] = {}
+    parities: list[Parity] = []
+    for done, model in enumerate(models):
+        progress(done, len(models))
+        try:
+            parity = _replay(run, image, running, model)
+        except NeedsYouError as error:
+            errors[model.record.id] = error
+            break  # the server may be of no more use: the others are asked in the next image
+        parities.append(parity)
         if not parity.passed:
-            raise NeedsYouError(
-                f"The new image answers differently in its rehearsal: {first_mismatch(parity)}.",
-                code="rehearsal-differs",
-                next_step="Nothing was pushed or deployed. See every difference with `"
-                f"{run.options.typed.command('why', model.record.id)}` and report it.",
-            )
-    return Rehearsal(
-        image_id=image.image_id,
-        cold_start=cold_start,
-        calls=sum(parity.calls for _, parity in proofs),
-        worst_difference=max((parity.worst_difference or 0.0 for _, parity in proofs), default=0.0),
-        memory=peak,
+            errors[model.record.id] = _differs(run, model, parity)
+    return errors, parities
+
+
+def _start(run: Run, image: Image, memory: int, only: str | None = None) -> "AbstractContextManager[RunningRehearsal]":
+    timeout = run.options.rehearsal_timeout
+    return start_rehearsal(run.engine(), image, memory=memory, timeout=timeout, only=only, stop=run.stop)
+
+
+def _replay(run: Run, image: Image, running: RunningRehearsal, model: Prepared) -> Parity:
+    call = caller(running, model.record.id)
+    parity = replay(model.recording.value, model.inspection.value.settings, call)
+    run.journal.put(model_subject(model.record.id), "rehearsal-proof", image.image_id, parity)
+    return parity
+
+
+def _differs(run: Run, model: Prepared, parity: Parity) -> NeedsYouError:
+    return NeedsYouError(
+        f"The new image answers differently in its rehearsal: {first_mismatch(parity)}.",
+        code="rehearsal-differs",
+        next_step="Nothing was pushed or deployed. See every difference with `"
+        f"{run.options.typed.command('why', model.record.id)}` and report it.",
     )
+
+
+def _culprits(
+    run: Run, image: Image, memory: int, models: tuple[Prepared, ...], progress: Progress
+) -> dict[str, MigrateError]:
+    """Those of an image's models that a server cannot be started with, each tried by itself."""
+    errors: dict[str, MigrateError] = {}
+    for done, model in enumerate(models):
+        progress(done, len(models))
+        try:
+            with _start(run, image, memory, only=model.record.id):
+                pass
+        except NeedsYouError as error:
+            errors[model.record.id] = error
+    return errors
 
 
 def caller(running: RunningRehearsal, model_id: str) -> Call:

@@ -1,0 +1,351 @@
+"""Models that hang, take all memory, start processes without end, crash or cheat: a verdict on each, and no more."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from migrate.core.errors import Interrupted, LocalError, MigrateError, NeedsYouError
+from migrate.core.values import Image, RuntimeImage
+from migrate.images import containers, endings, exchange
+from migrate.images.build import build
+from migrate.images.engine import Engine, connect
+from migrate.images.reference import run_reference
+from migrate.images.rehearse import rehearse
+from migrate.images.render import render
+from tests.images.conftest import IRIS, artifact_of, containers_of, model_of, silent
+
+pytestmark = pytest.mark.engine
+
+GIGABYTE = 1 << 30
+REFERENCE = Path(__file__).parents[2] / "migrate/parity/references/onnx.py"
+READY = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        if self.path != "/health/ready":
+            called(self)
+http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(engine: Engine) -> Iterator[None]:
+    yield
+    for purpose in ("rehearsal", "reference", "processor"):
+        assert containers_of(engine, purpose) == []
+
+
+def failed(start: Callable[[], object]) -> MigrateError:
+    """The error of what must fail."""
+    with pytest.raises(MigrateError) as error:
+        start()
+    assert error.value.next_step
+    return error.value
+
+
+def rehearsed(
+    engine: Engine, image: Image, *, memory: int = GIGABYTE, timeout: float = 60, call: float = 2
+) -> MigrateError:
+    def start() -> None:
+        with rehearse(engine, image, memory=memory, timeout=timeout) as running:
+            running.call("GET", "/", timeout=call)
+
+    return failed(start)
+
+
+def referenced(
+    engine: Engine, runtime: RuntimeImage, script: Path, *, memory: int = GIGABYTE, timeout: float = 60
+) -> MigrateError:
+    artifact = artifact_of(IRIS)
+    return failed(lambda: run_reference(engine, runtime, artifact, script, [{}], memory=memory, timeout=timeout))
+
+
+def scripted(folder: Path, text: str) -> Path:
+    path = folder / "script.py"
+    path.write_text(text)
+    return path
+
+
+def saved(folder: Path, nodes: list[onnx.NodeProto], initializers: list[onnx.TensorProto]) -> Path:
+    """A model from ``x``, one float, to ``y``."""
+    shape = ["N", 1]
+    graph = helper.make_graph(
+        nodes,
+        "hostile",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        initializers,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    path = folder / "model.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """A loop whose condition stays true."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["goes"]), helper.make_node("Neg", ["v"], ["w"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("v", TensorProto.FLOAT, ["N", 1]),
+        ],
+        [
+            helper.make_tensor_value_info("goes", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("w", TensorProto.FLOAT, ["N", 1]),
+        ],
+    )
+    constants = [
+        numpy_helper.from_array(np.array(2**62, np.int64), "most"),
+        numpy_helper.from_array(np.array(True), "yes"),
+    ]
+    return saved(tmp_path, [helper.make_node("Loop", ["most", "yes", "x"], ["y"], body=body)], constants)
+
+
+@pytest.fixture
+def greedy(tmp_path: Path) -> Path:
+    """A small file that makes tensors of gigabytes of each input."""
+    nodes = [
+        helper.make_node("Expand", ["x", "size"], ["many"]),
+        helper.make_node("Exp", ["many"], ["more"]),
+        helper.make_node("ReduceMean", ["more"], ["y"], axes=[0], keepdims=1),
+    ]
+    return saved(tmp_path, nodes, [numpy_helper.from_array(np.array([2_000_000_000, 1], np.int64), "size")])
+
+
+@pytest.mark.parametrize("kind", ["endless", "greedy"])
+def test_an_onnx_file_that_never_ends_or_takes_all_memory(
+    engine: Engine,
+    runtime: RuntimeImage,
+    new_tag: Callable[[], str],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    kind: str,
+) -> None:
+    path: Path = request.getfixturevalue(kind)
+    inputs = [{"name": "x", "type": "float", "shape": [-1, 1]}]
+    lines = [{"entry": "model.onnx", "inputs": inputs, "request": {"x": [[1.0]]}}]
+    timeout, memory = (4, GIGABYTE) if kind == "endless" else (60, 256 << 20)
+    reference = failed(
+        lambda: run_reference(engine, runtime, artifact_of(path), REFERENCE, lines, memory=memory, timeout=timeout)
+    )
+    context = render([model_of(path)], runtime, tmp_path / "context")
+    image = build(engine, context, runtime, tag=new_tag(), progress=silent)
+    rehearsal = rehearsed(engine, image, memory=memory, timeout=timeout)
+    expected = ("reference-timeout", "not-ready") if kind == "endless" else ("out-of-memory", "out-of-memory")
+    assert (reference.code, rehearsal.code) == expected
+    assert isinstance(reference, NeedsYouError)
+    assert isinstance(rehearsal, NeedsYouError)
+
+
+FORKS = """
+import os, time
+def fork():
+    while True:
+        if not os.fork():
+            time.sleep(600)
+"""
+AT_LOAD = f"{FORKS}\ntry:\n    fork()\nexcept OSError:\n    time.sleep(600)\n"
+# The call that finds no room for one more process is not answered.
+AT_A_CALL = FORKS + READY.replace(
+    "self.send_response", "if self.path != '/health/ready':\n            fork()\n        self.send_response", 1
+)
+
+
+@pytest.mark.parametrize(("script", "timeout"), [(AT_LOAD, 12), (AT_A_CALL, 120)], ids=["load", "call"])
+def test_a_model_that_starts_processes_without_end(
+    engine: Engine, server_of: Callable[..., Image], monkeypatch: pytest.MonkeyPatch, script: str, timeout: float
+) -> None:
+    monkeypatch.setattr(containers, "PIDS", 64)  # reached soon, on a busy machine too
+    error = rehearsed(engine, server_of(script), timeout=timeout, call=60)
+    assert (type(error), error.code) == (NeedsYouError, "too-many-processes")
+
+
+def test_a_server_that_answers_a_byte_at_a_time_without_end(engine: Engine, server_of: Callable[..., Image]) -> None:
+    drips = """
+import time
+def called(handler):
+    while True:
+        handler.wfile.write(b"x")
+        time.sleep(0.2)
+"""
+    error = rehearsed(engine, server_of(drips + READY))
+    assert (type(error), error.code) == (NeedsYouError, "rehearsal-timeout")
+
+
+def test_a_server_that_answers_without_end(engine: Engine, server_of: Callable[..., Image]) -> None:
+    pours = "def called(handler):\n    while True:\n        handler.wfile.write(bytes(1 << 20))\n"
+    error = rehearsed(engine, server_of(pours + READY))
+    assert (type(error), error.code) == (NeedsYouError, "rehearsal-failed")
+    assert "MB" in error.what
+
+
+def test_what_asks_the_server_is_out_of_its_reach(engine: Engine, server_of: Callable[..., Image]) -> None:
+    """A model that kills every other process, and writes answers of its own where it can."""
+    script = """
+import os, signal
+def called(handler):
+    reached = []
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and int(name) != os.getpid():
+            for number in range(3):
+                try:
+                    with open(f"/proc/{name}/fd/{number}", "wb") as other:
+                        other.write(b"{}\\n")
+                    reached.append(f"wrote to {number}")
+                except OSError:
+                    pass
+            try:
+                os.kill(int(name), signal.SIGKILL)
+                reached.append("killed")
+            except OSError:
+                pass
+    handler.wfile.write(repr(reached).encode())
+"""
+    with rehearse(engine, server_of(script + READY), memory=GIGABYTE, timeout=60) as running:
+        assert running.call("GET", "/")[2] == b"[]"
+        assert running.call("GET", "/")[0] == 200
+
+
+def has_avx() -> bool:
+    return "avx" in Path("/proc/cpuinfo").read_text().split()
+
+
+@pytest.mark.parametrize("code", [132, 134])
+def test_a_crash_is_the_models_only_where_the_processor_is_good(
+    engine: Engine, server_of: Callable[..., Image], code: int
+) -> None:
+    crash = f"import os\nprint('words', flush=True)\nos._exit({code})\n"
+    error = rehearsed(engine, server_of(crash))
+    assert error.code == ("rehearsal-failed" if has_avx() else "cpu-unsupported")
+    assert error.evidence == ("words",)
+    # The same in an image in which the processor shows itself without AVX, to a process that has asked nothing yet.
+    hidden = """
+import builtins, io
+real = builtins.open
+def shown(path, *more, **named):
+    if path == "/proc/cpuinfo":
+        return io.StringIO("flags : fpu sse2 ssse3\\n")
+    return real(path, *more, **named)
+builtins.open = shown
+"""
+    with contextlib.closing(connect(os.environ)) as other:
+        error = rehearsed(other, server_of(crash, sitecustomize=hidden))
+    assert (type(error), error.code, error.exit_code) == (LocalError, "cpu-unsupported", 7)
+    assert "DOCKER_HOST" in error.next_step
+
+
+@pytest.mark.parametrize(
+    ("architecture", "cpuinfo", "unable"),
+    [
+        ("x86_64", "processor : 0\nflags\t\t: fpu sse2 avx avx2\n", False),
+        ("amd64", "flags : avx\n", False),
+        ("x86_64", "flags\t\t: fpu sse2 ssse3 sse4_1\n", True),
+        ("x86_64", "", True),
+        ("aarch64", "processor : 0\nFeatures : fp asimd evtstrm\n", True),
+        ("aarch64", "vendor_id : VirtualApple\nflags : fpu avx\n", True),
+        ("", "flags : avx\n", True),
+    ],
+)
+def test_which_machine_can_try_a_model(architecture: str, cpuinfo: str, unable: bool) -> None:
+    assert bool(endings.missing(architecture, cpuinfo)) is unable
+
+
+def test_a_reference_that_takes_all_memory(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
+    script = scripted(tmp_path, "data = []\nwhile True:\n    data.append(bytearray(10 << 20))\n")
+    error = referenced(engine, runtime, script, memory=128 << 20)
+    assert (type(error), error.code) == (NeedsYouError, "out-of-memory")
+
+
+def test_a_reference_that_aborts(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
+    error = referenced(engine, runtime, scripted(tmp_path, "import os\nos.abort()\n"))
+    assert error.code == ("reference-failed" if has_avx() else "cpu-unsupported")
+
+
+@pytest.mark.parametrize("line", ["[]", "1", "nonsense", "[" * 100_000])
+def test_a_reference_that_answers_nonsense(engine: Engine, runtime: RuntimeImage, tmp_path: Path, line: str) -> None:
+    error = referenced(
+        engine, runtime, scripted(tmp_path, f"print({line!r}, flush=True)\nimport time\ntime.sleep(9)\n")
+    )
+    assert (type(error), error.code) == (NeedsYouError, "reference-failed")
+
+
+def test_a_reference_that_writes_a_line_without_end(
+    engine: Engine, runtime: RuntimeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "_LONGEST", 8 << 20)
+    script = scripted(tmp_path, "import sys\nwhile True:\n    sys.stdout.write('x' * 100_000)\n")
+    error = referenced(engine, runtime, script)
+    assert (type(error), error.code) == (NeedsYouError, "reference-failed")
+    assert "8 MB" in error.what
+
+
+def test_a_reference_is_as_confined_as_a_rehearsal(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
+    script = scripted(
+        tmp_path,
+        """
+import json, os, sys
+def attempt(action):
+    try:
+        action()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+for line in sys.stdin:
+    places = ("/", "/opt/migrate", "/reference", ".", "/tmp")
+    tried = {place: attempt(lambda: open(place + "/x", "w")) for place in places}
+    print(json.dumps({**tried, "uid": os.getuid(), "interfaces": os.listdir("/sys/class/net")}), flush=True)
+""",
+    )
+    (answer,) = run_reference(engine, runtime, artifact_of(IRIS), script, [{}], memory=GIGABYTE, timeout=60)
+    assert answer.pop("/tmp") == "done"
+    assert answer.pop("uid") == 42420
+    assert "eth0" not in answer.pop("interfaces")
+    assert "done" not in answer.values()
+    hanging = scripted(tmp_path, "import time\ntime.sleep(600)\n")
+    stop = threading.Event()
+    found: list[dict[str, object]] = []
+
+    def look() -> None:
+        while not (identities := containers_of(engine, "reference")):
+            time.sleep(0.05)
+        found.append(engine.client.api.inspect_container(identities[0])["HostConfig"])
+        stop.set()
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    with pytest.raises(Interrupted):
+        run_reference(engine, runtime, artifact_of(IRIS), hanging, [{}], memory=GIGABYTE, timeout=60, stop=stop)
+    watching.join()
+    (host,) = found
+    assert host["Memory"] == host["MemorySwap"] == GIGABYTE
+    assert host["PidsLimit"] == 512
+    assert host["ReadonlyRootfs"] is True
+    assert host["NetworkMode"] == "none"
+    assert host["CapDrop"] == ["ALL"]
+    assert {"Name": "core", "Hard": 0, "Soft": 0} in host["Ulimits"]
+
+
+def test_a_rehearsal_that_hangs_is_left_when_the_run_is_stopped(
+    engine: Engine, server_of: Callable[..., Image]
+) -> None:
+    image, stop = server_of("import signal\nsignal.pause()\n"), threading.Event()
+    threading.Timer(1.5, stop.set).start()
+    begin = time.monotonic()
+    with pytest.raises(Interrupted), rehearse(engine, image, memory=GIGABYTE, timeout=120, stop=stop):
+        pass
+    assert time.monotonic() - begin < 60
