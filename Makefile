@@ -11,8 +11,8 @@ help:  ## this list
 setup:  ## environment, container engine, registry and base image; quick the second time
 	@scripts/setup
 
-demo: setup  ## the main job on the sandbox: five models move, one needs you
-	@.venv/bin/migrate demo
+demo: setup  ## the main job on the sandbox, ONNX and then every other format; ARGS=--quick for ONNX alone
+	@.venv/bin/migrate demo $(ARGS)
 
 test:  ## sets up everything; format, lint, types, import rules, then every test
 	@scripts/setup --tests

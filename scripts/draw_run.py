@@ -1,4 +1,4 @@
-"""Draws a run as docs/run.svg from what the command really prints: ``migrate demo | python scripts/draw_run.py``."""
+"""Draws a run as docs/run.svg from what the command prints: ``migrate demo --quick | python scripts/draw_run.py``."""
 
 import io
 import sys

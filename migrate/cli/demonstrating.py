@@ -1,12 +1,15 @@
-"""Runs the demo: a sandbox, the journey of its sample namespace, and the way back."""
+"""Runs the demo: a sandbox, the journeys of its sample namespaces, and the way back."""
 
+import hashlib
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from migrate.cli.leaving import show_undone, take_away
 from migrate.cli.moving import carry_out
@@ -21,18 +24,29 @@ from migrate.core.secret import Secret
 from migrate.migration.options import RunOptions, Typed
 from migrate.migration.undo import Undone
 from migrate.sandbox import control
-from migrate.sandbox.samples import read_index
+from migrate.sandbox.samples import FORMATS, ONNX, read_index, requests_folder, samples_folder
+from migrate.sandbox.seam import SampleIndex
 
-EXPECTED: Final = ExitCode.NEEDS_YOU  # one of the sample models is truncated, to show what that looks like
+EXPECTED: Final = ExitCode.NEEDS_YOU  # each namespace has a model that needs a person, to show what that looks like
 
 _POLL_SECONDS: Final = "1"  # quicker polls would use up the rate that the API allows
+_PATIENCE: Final = 900.0  # seconds; several large engines start side by side, perhaps on a busy laptop
 
 
-def demonstrate(folder: Path | None, *, keep: bool, as_json: bool) -> ExitCode:
-    """Moves the sample models.
+class Act(Struct, frozen=True, kw_only=True):
+    """A sample namespace, and how it is moved; ``said`` is told a person before."""
+
+    index: SampleIndex
+    options: RunOptions
+    said: str = ""
+
+
+def demonstrate(folder: Path | None, *, keep: bool, quick: bool, as_json: bool) -> ExitCode:
+    """Moves the sample models: those of ONNX, then (not if ``quick``) one of each other format.
 
     Returns:
-        DONE when the run ended as it should: all moved but the truncated one. Anything else is passed on.
+        DONE when each run ended as it should: all moved but the models that were meant to need a person. Anything
+        else is passed on.
 
     Raises:
         MigrateError: The sandbox cannot start, or the run cannot begin.
@@ -44,39 +58,92 @@ def demonstrate(folder: Path | None, *, keep: bool, as_json: bool) -> ExitCode:
     environ = {**os.environ, **variables, "MIGRATE_POLL_SECONDS": _POLL_SECONDS}
     os.environ.update(variables, MIGRATE_POLL_SECONDS=_POLL_SECONDS)
     workspace = place / "workspace"
-    typed = Typed(read_index().namespace.id, ("--workspace", str(workspace)))
-    undone: Undone | None = None
+    acts = _acts(workspace, Secret(variables["MIGRATE_OLD_TOKEN"]))[: 1 if quick else None]
+    results: list[Result] = []
+    undone: list[Undone] = []
     try:
-        result = carry_out(
-            RunOptions(typed=typed, old_token=Secret(variables["MIGRATE_OLD_TOKEN"])),
-            project=None,
-            workspace=workspace,
-            as_json=as_json,
-            yes=True,
-            authorize=True,
-            environ=environ,
-        )
-        if not as_json:
-            show_final(screen(), result)
+        for act in acts:
+            if act.said and not as_json:
+                sys.stdout.write(f"\n{act.said}\n")
+                sys.stdout.flush()
+            result = carry_out(
+                act.options,
+                project=None,
+                workspace=workspace,
+                as_json=as_json,
+                yes=True,
+                authorize=True,
+                environ=environ,
+            )
+            results.append(result)
+            if not as_json:
+                show_final(screen(), result)
+            if not _as_expected(act, result):
+                break
     finally:
         if not keep:
-            undone = _take_down(place, typed, workspace, environ, as_json=as_json)
-    code = ExitCode.DONE if _as_expected(result) else ExitCode(result.exit_code)
-    if undone is not None and undone.failed:
-        code = ExitCode.REMOTE
+            undone = _take_down(place, acts, workspace, environ, as_json=as_json)
+    code = _code(acts, results, undone)
     if as_json:
-        data = result.data | {"undone": msgspec.to_builtins(undone)}
-        JsonLines(sys.stdout)(Result(command="demo", exit_code=int(code), models=result.models, data=data))
+        JsonLines(sys.stdout)(_joined(acts, results, undone, code))
     elif keep:
         _say_kept(place)
     return code
 
 
-def _as_expected(result: Result) -> bool:
-    """Whether just those models need a person that ML Serving could not build either."""
-    broken = {str(model["id"]) for model in read_index().models if model["versionStatus"] == "build-error"}
+def _acts(workspace: Path, old_token: Secret) -> tuple[Act, Act]:
+    def options(index: SampleIndex) -> RunOptions:
+        return RunOptions(typed=Typed(index.namespace.id, ("--workspace", str(workspace))), old_token=old_token)
+
+    onnx, formats = read_index(ONNX), read_index(FORMATS)
+    allowed = [_digest(samples_folder(FORMATS) / name) for name in formats.pickles]
+    names = " and ".join(formats.pickles)
+    second = msgspec.structs.replace(
+        options(formats), samples=requests_folder(FORMATS), allow_unsafe=tuple(allowed), rehearsal_timeout=_PATIENCE
+    )
+    said = (
+        "Now a model of each other format. Their answers are held against those of the training code "
+        "(--samples), and where the old endpoint still answers, against that.\n"
+        f"{names} are pickles, which are programs. Scripts of this project made them, so the demo allows these very "
+        f"files:\n{''.join(f'  --allow-unsafe {digest}{chr(10)}' for digest in allowed)}"
+    )
+    return Act(index=onnx, options=options(onnx)), Act(index=formats, options=second, said=said)
+
+
+def _digest(file: Path) -> str:
+    return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
+def _as_expected(act: Act, result: Result) -> bool:
+    """Whether just those models need a person that ML Serving could not build either, or that have no files."""
+    meant = {
+        str(model["id"])
+        for model in act.index.models
+        if model["versionStatus"] == "build-error" or model["workflowTemplate"] == "preset-image"
+    }
     stopped = {outcome.model for outcome in result.models if outcome.outcome != "done"}
-    return result.exit_code == EXPECTED and stopped == broken
+    return result.exit_code == EXPECTED and stopped == meant
+
+
+def _code(acts: Sequence[Act], results: Sequence[Result], undone: Sequence[Undone]) -> ExitCode:
+    for act, result in zip(acts, results, strict=False):
+        if not _as_expected(act, result):
+            # A model that was meant to need a person and did not is a bug, whatever the run's own code.
+            return ExitCode(result.exit_code) or ExitCode.BUG
+    return ExitCode.REMOTE if any(undo.failed for undo in undone) else ExitCode.DONE
+
+
+def _joined(acts: Sequence[Act], results: Sequence[Result], undone: Sequence[Undone], code: ExitCode) -> Result:
+    data = [
+        {"namespace": act.index.namespace.id, "exit_code": result.exit_code, **result.data}
+        for act, result in zip(acts, results, strict=False)
+    ]
+    return Result(
+        command="demo",
+        exit_code=int(code),
+        models=tuple(outcome for result in results for outcome in result.models),
+        data={"acts": data, "undone": msgspec.to_builtins(undone)},
+    )
 
 
 def _say_kept(place: Path) -> None:
@@ -87,20 +154,26 @@ def _say_kept(place: Path) -> None:
     )
 
 
-def _take_down(place: Path, typed: Typed, workspace: Path, environ: dict[str, str], *, as_json: bool) -> Undone | None:
+def _take_down(
+    place: Path, acts: Sequence[Act], workspace: Path, environ: dict[str, str], *, as_json: bool
+) -> list[Undone]:
     if not as_json:
         sys.stdout.write("\nTaking all of it down again (--keep leaves it running):\n")
         sys.stdout.flush()
+    done: list[Undone] = []
     try:
-        undone = take_away(
-            typed, models=(), yes=True, project=None, workspace=workspace, as_json=as_json, environ=environ
-        )
-    except UsageError:
-        return None  # the run never came to a journal; what stopped it is being told
-    else:
-        if not as_json:
-            show_undone(undone, typed)
-        return undone
+        for act in acts:
+            typed = act.options.typed
+            try:
+                undone = take_away(
+                    typed, models=(), yes=True, project=None, workspace=workspace, as_json=as_json, environ=environ
+                )
+            except UsageError:
+                continue  # the run never came to a journal; what stopped it is being told
+            done.append(undone)
+            if not as_json:
+                show_undone(undone, typed)
     finally:
         with in_words():
             control.stop(place)
+    return done

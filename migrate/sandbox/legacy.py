@@ -23,22 +23,23 @@ from migrate.sandbox.seam import Traffic
 
 _CODE: Final = "import sys; sys.path.append(sys.argv[1]); from old_runtime.server import main; main()"
 _START_LIMIT: Final = 60.0  # seconds
+_FILES: Final = frozenset({".onnx", ".json"})  # what it may find a model by
 
 
 class Legacy:
-    """The namespace's endpoints, ``URL/<model-id>/describe`` and ``/eval`` (see ``seam.LegacyServer``).
+    """The namespaces' endpoints, ``URL/<model-id>/describe`` and ``/eval`` (see ``seam.LegacyServer``).
 
     Args:
         folder: Keeps the port, the key that tokens are signed with, and the child's errors.
-        models: A folder with one folder for each model, named by the model's id; one that cannot be loaded is
+        models: Folders with one folder for each model, named by the model's id; one that cannot be loaded is
             answered as a model that never deployed.
         record: Told of every request.
     """
 
-    def __init__(self, folder: Path, *, models: Path, record: Callable[[Traffic], None]) -> None:
+    def __init__(self, folder: Path, *, models: Sequence[Path], record: Callable[[Traffic], None]) -> None:
         self._folder = folder.resolve()
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._models = models.resolve()
+        self._models = [folder.resolve() for folder in models]
         self._record = record
         self._port = kept_port(self._folder / "port")
         self._secret = _kept_secret(self._folder / "token-key")
@@ -126,8 +127,9 @@ class Legacy:
     def _found(self) -> dict[str, str]:
         return {
             entry.name: str(entry)
-            for entry in sorted(self._models.iterdir())
-            if entry.is_dir() and any(entry.glob("*.onnx"))
+            for models in self._models
+            for entry in sorted(models.iterdir())
+            if entry.is_dir() and any(file.suffix in _FILES for file in entry.iterdir())
         }
 
 

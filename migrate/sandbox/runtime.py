@@ -11,7 +11,7 @@ from migrate.sandbox.legacy import Legacy
 from migrate.sandbox.registry import Registry
 from migrate.sandbox.requestlog import Line, timestamp
 from migrate.sandbox.runner import DockerRunner
-from migrate.sandbox.samples import samples_folder
+from migrate.sandbox.samples import NAMESPACES, samples_folder
 from migrate.sandbox.seam import Traffic
 from migrate.sandbox.settings import FAILED
 from migrate.sandbox.world import World
@@ -122,7 +122,8 @@ class Runtime:
     def _start_legacy(self) -> None:
         if not self._world.options.samples or self._stopped.is_set():
             return
-        self._legacy = Legacy(self._folder / "legacy", models=samples_folder(), record=self._gate.record)
+        folders = [samples_folder(name) for name in NAMESPACES]
+        self._legacy = Legacy(self._folder / "legacy", models=folders, record=self._gate.record)
         try:
             self._legacy.start(self._progress)
         except RuntimeError as problem:

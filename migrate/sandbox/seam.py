@@ -8,7 +8,6 @@ called from any thread. A method that takes long returns at once and works in th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
@@ -198,7 +197,7 @@ class LegacyServer(Protocol):
         """End it, and wait."""
 
 
-# the sample namespace: models/index.json
+# the sample namespaces: index.json in a folder of their own
 
 
 class SampleNamespace(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -215,7 +214,8 @@ class SampleNamespace(Struct, frozen=True, kw_only=True, rename="camel"):
 class SampleObject(Struct, frozen=True, kw_only=True, rename="camel"):
     """An object of the namespace's container: its name there, and the file (relative to index.json) that it is.
 
-    Without ``file`` it is ``size`` zero bytes, made at the sandbox's start (a large file takes no space on the disk):
+    A ``file`` that is a folder stands for all the files in it, below ``name``. Without ``file`` the object is ``size``
+    zero bytes, made at the sandbox's start (a large file takes no space on the disk):
     :func:`migrate.sandbox.samples.lay_object` writes either. With ``slo`` its ETag is not the MD5 of its content, as
     with a large object uploaded in segments.
     """
@@ -231,7 +231,9 @@ class SampleIndex(Struct, frozen=True, kw_only=True, rename="camel"):
     """``index.json``: the records as ML Serving answered them (``cloud.project.ai.serving.*``), and the objects.
 
     ``models`` are ``Model`` records without ``url`` (filled in: namespace URL + ``/`` + id), ``tokens`` are ``Token``
-    records without value, ``flavors`` are ``Flavor`` records.
+    records without value, ``flavors`` are ``Flavor`` records. ``silent`` are the models whose old endpoint the
+    sandbox has no runtime for: their ``url`` stays null. ``pickles`` are the files, relative to index.json, that are
+    code and that whoever trusts this project may allow.
     """
 
     namespace: SampleNamespace
@@ -239,12 +241,5 @@ class SampleIndex(Struct, frozen=True, kw_only=True, rename="camel"):
     tokens: tuple[dict[str, object], ...]
     flavors: tuple[dict[str, object], ...]
     objects: tuple[SampleObject, ...]
-
-
-def models_folder() -> Path | None:
-    """Where the sample namespace's ``index.json`` lies: beside this file in the wheel, in examples/ in a checkout."""
-    here = Path(__file__).resolve().parent
-    for folder in (here / "models", here.parents[1] / "examples" / "models"):
-        if (folder / "index.json").is_file():
-            return folder
-    return None
+    silent: tuple[str, ...] = ()
+    pickles: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ class Options(Struct, frozen=True, kw_only=True):
     Attributes:
         port: The API's port on 127.0.0.1; 0 takes a free one, and the same again at the next start.
         serving: Whether ML Serving is still there.
-        samples: Whether the project has the sample namespace and its container.
+        samples: Whether the project has the sample namespaces and their containers.
         storage: A folder with more content for Object Storage, or "": each folder in it is a container, named
             ``name`` (in GRA) or ``name@REGION``.
         runtime: Whether apps, the registry and the old endpoints are really run; False is the API alone.

@@ -52,7 +52,7 @@ class World:
         self.rate = Rate(settings.options.rate_limit)
         self.objects = ObjectStore(folder.objects, settings.identity.project, settings.identity.url_key)
         self.swift_tokens = SwiftTokens()
-        self.namespace: Namespace | None = None
+        self.namespaces: tuple[Namespace, ...] = ()
         self.people = People(settings.identity.platform_password)
         self.apps = Apps(settings.options, self.faults, self.people)
         self.authorized = settings.options.authorized
@@ -70,9 +70,9 @@ class World:
         return self.registry.address if self.registry else NO_REGISTRY
 
     def lay_storage(self) -> None:
-        """Fill the object storage anew: the sample namespace's container, and the folder given as an option."""
+        """Fill the object storage anew: the sample namespaces' containers, and the folder given as an option."""
         self.objects.clear()
-        self.namespace = lay_samples(self.objects) if self.options.samples else None
+        self.namespaces = lay_samples(self.objects) if self.options.samples else ()
         if self.options.storage:
             self.objects.load(Path(self.options.storage))
 

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 GOOD = ("digits", "housing", "iris", "titanic")
 BROKEN = "broken"
 NAMESPACE = json.loads((ROOT / "examples" / "models" / "index.json").read_text(encoding="utf-8"))["namespace"]["id"]
+FORMATS = json.loads((ROOT / "examples" / "formats" / "index.json").read_text(encoding="utf-8"))["namespace"]["id"]
 _OURS = ("OVH_", "MIGRATE_")
 
 
@@ -95,9 +96,9 @@ class Tool:
             start_new_session=True,
         )
 
-    def run(self, source: str = NAMESPACE, *more: str, **environment: str) -> Ended:
+    def run(self, source: str = NAMESPACE, *more: str, timeout: float = 280, **environment: str) -> Ended:
         """``migrate run SOURCE --yes --authorize --json``."""
-        return self("run", source, "--yes", "--authorize", "--json", *more, **environment)
+        return self("run", source, "--yes", "--authorize", "--json", *more, timeout=timeout, **environment)
 
     @staticmethod
     def _ended(code: int, out: str, err: str) -> Ended:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import requests
 
-from tests.e2e.harness import GOOD, NAMESPACE, ROOT, Tool
+from tests.e2e.harness import FORMATS, GOOD, NAMESPACE, ROOT, Tool
 
 
 def test_packed_is_one_app_that_answers_for_each_model(tool: Tool) -> None:
@@ -32,6 +32,30 @@ def test_packed_is_one_app_that_answers_for_each_model(tool: Tool) -> None:
     undone = tool("undo", NAMESPACE, "--yes", "--json")
     assert undone.code == 0
     assert tool.sandbox.left()["apps"] == []
+
+
+def test_packed_is_one_app_a_runtime(tool: Tool) -> None:
+    apps = {"processors": ("ages-scaler", "price-interval"), "pmml": ("species-regression", "species-tree")}
+    models = [model for group in apps.values() for model in group]
+    samples = ROOT / "examples" / "format-samples"
+    words = [word for model in models for word in ("--model", model)]
+    ended = tool.run(FORMATS, "--layout", "packed", "--samples", str(samples), *words)
+
+    assert ended.code == 0, ended.err + ended.out
+    assert len(tool.sandbox.left()["apps"]) == len(apps)
+    token = _token(tool)
+    for group in apps.values():
+        assert len({ended.outcomes[model]["new_url"].rpartition("/")[0] for model in group}) == 1
+        for model in group:
+            body = json.loads((samples / model / "one.json").read_text(encoding="utf-8"))
+            answer = requests.post(
+                f"{ended.outcomes[model]['new_url']}/eval",
+                json=body["request"],
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=30,
+            )
+            assert answer.status_code == 200, answer.text
+            assert set(answer.json()) == set(body["answer"])
 
 
 def test_two_models_share_all_layers_but_settings_and_model_and_none_holds_a_secret(tool: Tool) -> None:

@@ -89,9 +89,14 @@ def _base() -> str:
 
 def test_the_wheel_runs_the_demo(installed: Path, tmp_path: Path) -> None:
     ended = subprocess.run(
-        [installed, "demo"], check=False, cwd=tmp_path, env=_environment(tmp_path), capture_output=True, text=True,
+        [installed, "demo", "--quick"],
+        check=False,
+        cwd=tmp_path,
+        env=_environment(tmp_path),
+        capture_output=True,
+        text=True,
         timeout=290,
-    )  # fmt: skip
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "4 of 5 migrated, 1 needs you" in ended.stdout
     assert "live" in ended.stdout

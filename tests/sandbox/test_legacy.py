@@ -15,12 +15,13 @@ import pytest
 import requests
 
 from migrate.sandbox.legacy import Legacy
-from migrate.sandbox.samples import samples_folder
+from migrate.sandbox.samples import NAMESPACES, read_index, requests_folder, samples_folder
 from migrate.sandbox.seam import Traffic
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(os.environ.get("GOLDEN", ROOT.parent / "shared" / "golden"))
 PARSE = "Unable to parse the given bytes into a correct json map of (name -> tensor)"
+FOLDERS = [samples_folder(name) for name in NAMESPACES]
 FLOWER = b'{"float_input":[5.1,3.5,1.4,0.2]}'
 
 
@@ -34,7 +35,11 @@ def golden_cases() -> list[dict[str, Any]]:
 def sample_cases() -> list[dict[str, Any]]:
     """The samples of the sample models, in the form of the golden cases: answers of the training code."""
     cases = []
-    for path in sorted((ROOT / "examples" / "samples").glob("*/*.json")):
+    answering = {str(model["id"]) for name in NAMESPACES for model in read_index(name).models}
+    answering -= {model for name in NAMESPACES for model in read_index(name).silent}
+    for path in sorted(path for name in NAMESPACES for path in requests_folder(name).glob("*/*.json")):
+        if path.parent.name not in answering:
+            continue
         sample = json.loads(path.read_text(encoding="utf-8"))
         checks = [{"path": name, "value": value, "tolerance": 2e-6} for name, value in sample["answer"].items()]
         request = {"method": "POST", "path": "/eval", "headers": {"Content-Type": "application/json"}}
@@ -51,7 +56,7 @@ def seen() -> list[Traffic]:
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory, seen: list[Traffic]) -> Iterator[Legacy]:
-    server = Legacy(tmp_path_factory.mktemp("legacy"), models=samples_folder(), record=seen.append)
+    server = Legacy(tmp_path_factory.mktemp("legacy"), models=FOLDERS, record=seen.append)
     server.start(lambda _text: None)
     yield server
     server.stop()
@@ -62,7 +67,7 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Legacy | None]:
     if not GOLDEN.is_dir():
         yield None
         return
-    server = Legacy(tmp_path_factory.mktemp("legacy"), models=GOLDEN / "_models", record=lambda _traffic: None)
+    server = Legacy(tmp_path_factory.mktemp("legacy"), models=[GOLDEN / "_models"], record=lambda _traffic: None)
     server.start(lambda _text: None)
     yield server
     server.stop()
@@ -113,7 +118,7 @@ def assert_close(got: Any, wanted: Any, tolerance: float) -> None:
         assert len(got) == len(wanted)
         for one, other in zip(got, wanted, strict=True):
             assert_close(one, other, tolerance)
-    elif isinstance(wanted, bool | str):
+    elif isinstance(wanted, bool | str | None):
         assert got == wanted
     else:
         assert math.isclose(got, wanted, rel_tol=tolerance, abs_tol=tolerance)
@@ -249,6 +254,64 @@ def test_tokens_open_what_they_name(samples: Legacy) -> None:
     assert requests.get(f"{samples.url}/iris/describe", timeout=5).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("model", "document"),
+    [
+        (
+            "ages-scaler",
+            (
+                '{"inputs":[{"name":"age","type":"double"},{"name":"income","type":"double"}],'
+                '"outputs":[{"name":"scaled_age","type":"double"},{"name":"scaled_income","type":"double"}],'
+                '"rolling_windows_size":1}'
+            ),
+        ),
+        (
+            "price-interval",
+            (
+                '{"inputs":[{"name":"price","type":"double"}],"outputs":[{"name":"price_quantile_inf","type":"double"},'
+                '{"name":"price_quantile_sup","type":"double"}],"rolling_windows_size":1}'
+            ),
+        ),
+    ],
+)
+def test_processors_are_described(samples: Legacy, model: str, document: str) -> None:
+    assert call(samples, model, "/describe").text == document
+
+
+def test_a_date_time_encoder_is_described_with_its_formats(samples: Legacy) -> None:
+    document = call(samples, "dates", "/describe").json()
+    (source,) = document["inputs"]
+    assert source == {"name": "ordered_at", "type": "string", "shape": [-1], "format": "dd/MM/yyyy HH:mm"}
+    assert [field["format"] for field in document["outputs"]] == ["DAYOFWEEK", "MONTH", "TS_S", "TS_D",
+                                                                  "EEEE d MMM uuuu"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "status", "text"),
+    [
+        ("ages-scaler", b'{"age":[20,null],"income":[1,2]}', 200, '"scaled_age":[-1.3382352941176474,null]'),
+        ("ages-scaler", b'{"age":[20,1],"income":[1]}', 400, "as a 2 dimensional array."),
+        ("ages-scaler", b'{"age":[20]}', 400, "Required fields (age,double),(income,double) not found"),
+        ("ages-scaler", b'{"age":["a"],"income":[1]}', 400, "Required fields (age,double),(income,double) not found"),
+        ("price-interval", b'{"price":[[1e300],[2]]}', 200, '"price_quantile_inf":[1.0E300,-2054.0'),
+        ("dates", b'{"ordered_at":"1/7/2021 20:30"}', 500, "Internal error"),
+        ("dates", b'{"ordered_at":"31/02/2021 20:30"}', 500, "Internal error"),
+        ("dates", b'{"other":"31/02/2021 20:30"}', 400, "Unable to find a tensor with name ordered_at"),
+        ("dates", b'{"ordered_at":"31/12/1969 23:59"}', 200, '"seconds":-60'),
+    ],
+)
+def test_what_processors_answer(samples: Legacy, model: str, body: bytes, status: int, text: str) -> None:
+    answer = call(samples, model, body=body, Content_Type="application/json")
+    assert answer.status_code == status
+    assert text in answer.text
+
+
+def test_formats_that_need_an_engine_do_not_answer(samples: Legacy) -> None:
+    silent = [model for name in NAMESPACES for model in read_index(name).silent]
+    assert silent
+    assert {call(samples, model, "/describe").status_code for model in silent} == {404}
+
+
 def test_a_model_that_never_deployed_is_not_there(samples: Legacy) -> None:
     assert call(samples, "broken", "/describe").status_code == 404
     assert call(samples, "nobody", "/describe").status_code == 404
@@ -266,8 +329,8 @@ def test_every_request_is_reported(samples: Legacy, seen: list[Traffic]) -> None
 
 
 def test_port_and_tokens_stay_over_a_restart(tmp_path: Path) -> None:
-    first = Legacy(tmp_path, models=samples_folder(), record=lambda _traffic: None)
-    again = Legacy(tmp_path, models=samples_folder(), record=lambda _traffic: None)
+    first = Legacy(tmp_path, models=FOLDERS, record=lambda _traffic: None)
+    again = Legacy(tmp_path, models=FOLDERS, record=lambda _traffic: None)
     assert (first.url, first.token) == (again.url, again.token)
     for server in (first, again):
         server.start(lambda _text: None)
@@ -278,18 +341,18 @@ def test_port_and_tokens_stay_over_a_restart(tmp_path: Path) -> None:
 
 
 def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
-    server = Legacy(tmp_path, models=samples_folder(), record=lambda _traffic: None)
+    server = Legacy(tmp_path, models=FOLDERS, record=lambda _traffic: None)
     with socket.create_server(("127.0.0.1", int(server.url.rpartition(":")[2]))):
         with pytest.raises(RuntimeError, match=r"cannot be started: .*Address already in use"):
             server.start(lambda _text: None)
-        again = Legacy(tmp_path, models=samples_folder(), record=lambda _traffic: None)
+        again = Legacy(tmp_path, models=FOLDERS, record=lambda _traffic: None)
         assert again.url != server.url  # a port that is taken is not kept
 
 
 def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path; from migrate.sandbox.legacy import Legacy;"
-        "server = Legacy(Path(sys.argv[1]), models=Path(sys.argv[2]), record=print);"
+        "server = Legacy(Path(sys.argv[1]), models=[Path(sys.argv[2])], record=print);"
         "server.start(lambda text: None); print(server.url, flush=True); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run(

@@ -43,18 +43,19 @@ def _namespace(world: World, namespace: Namespace) -> dict[str, object]:
 
 
 def _model(world: World, namespace: Namespace, record: dict[str, Any]) -> dict[str, object]:
-    deployed = record["versionStatus"] == "deployed"
-    return record | {"url": f"{_url(world, namespace)}/{record['id']}" if deployed else None}
+    answers = record["versionStatus"] == "deployed" and record["id"] not in namespace.silent
+    return record | {"url": f"{_url(world, namespace)}/{record['id']}" if answers else None}
 
 
 def _find(world: World, call: Call) -> Namespace:
-    if world.namespace is None or call.path["namespaceId"] != world.namespace.sample.id:
-        raise not_found("This namespace does not exist")
-    return world.namespace
+    for namespace in world.namespaces:
+        if call.path["namespaceId"] == namespace.sample.id:
+            return namespace
+    raise not_found("This namespace does not exist")
 
 
 def _namespaces(world: World, _call: Call) -> object:
-    return [_namespace(world, world.namespace)] if world.namespace else []
+    return [_namespace(world, namespace) for namespace in world.namespaces]
 
 
 def _get_namespace(world: World, call: Call) -> object:
@@ -105,7 +106,7 @@ def _features(_world: World, _call: Call) -> object:
 
 
 def _flavors(world: World, _call: Call) -> object:
-    return list(world.namespace.flavors) if world.namespace else []
+    return list({flavor["id"]: flavor for found in world.namespaces for flavor in found.flavors}.values())
 
 
 def _frameworks(_world: World, _call: Call) -> object:
@@ -124,8 +125,10 @@ def _frameworks(_world: World, _call: Call) -> object:
     ]
 
 
-def _preset_images(_world: World, _call: Call) -> object:
-    return []
+def _preset_images(world: World, _call: Call) -> object:
+    parameters = [model["workflowTemplateParameters"] for found in world.namespaces for model in found.models]
+    images = dict.fromkeys(part["imageId"] for part in parameters if isinstance(part, dict) and part["imageId"])
+    return [{"id": image, "name": image, "description": "", "link": None, "ramRequirementMB": None} for image in images]
 
 
 def _serving_regions(_world: World, _call: Call) -> object:

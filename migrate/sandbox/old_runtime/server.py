@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-from .models import Model, NotLoadableError
+from .loading import Evaluator, load
+from .models import NotLoadableError
 from .refusals import RefusalError
 from .texts import compact, write_tensors
 
@@ -29,18 +30,18 @@ PAGE = "<!DOCTYPE html><title>Model</title><p>GET <a href='describe'>describe</a
 
 
 class Gateway:
-    """The models of the namespace and the key that its tokens are signed with."""
+    """The models of the namespaces and the key that their tokens are signed with."""
 
     def __init__(self, models: dict[str, Path], secret: bytes) -> None:
         self._secret = secret
-        self._models: dict[str, Model] = {}
+        self._models: dict[str, Evaluator] = {}
         for model_id, folder in models.items():
             try:
-                self._models[model_id] = Model(folder)
+                self._models[model_id] = load(folder)
             except NotLoadableError as error:
                 sys.stderr.write(f"{model_id} does not deploy: {error}\n")
 
-    def model(self, model_id: str) -> Model | None:
+    def model(self, model_id: str) -> Evaluator | None:
         """A deployed model."""
         return self._models.get(model_id)
 
@@ -121,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         self._check_accept((produced,))
         return (200, JSON_TYPE, compact(model.describe())) if route else (200, "text/html;charset=utf-8", PAGE)
 
-    def _evaluate(self, model: Model, body: bytes) -> tuple[int, str, str]:
+    def _evaluate(self, model: Evaluator, body: bytes) -> tuple[int, str, str]:
         kind = (self.headers["Content-Type"] or "").partition(";")[0].strip()
         if kind.lower() not in CONSUMED:
             raise RefusalError(415, "RESTEASY003065: Cannot consume content type")

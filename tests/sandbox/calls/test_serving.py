@@ -11,7 +11,7 @@ from migrate.sandbox import control
 
 def test_a_namespace_with_its_models(box: Any) -> None:
     client = box.client()
-    (namespace,) = client.get(box.path("/ai/serving"))
+    namespace = client.get(box.path("/ai/serving"))[0]
     base = box.path(f"/ai/serving/{namespace['id']}")
     assert client.get(base) == namespace
     models = client.get(f"{base}/model")
@@ -25,9 +25,32 @@ def test_a_namespace_with_its_models(box: Any) -> None:
     assert [item["name"] for item in storage["objects"]] == ["iris/iris.onnx"]
 
 
+def test_a_namespace_of_every_format(box: Any) -> None:
+    client = box.client()
+    first, second = client.get(box.path("/ai/serving"))
+    assert first["id"] != second["id"]
+    assert first["containerId"] != second["containerId"]
+    models = {model["id"]: model for model in client.get(box.path(f"/ai/serving/{second['id']}/model"))}
+    assert {model["versionStatus"] for model in models.values()} == {"deployed"}
+    answering = {name for name, model in models.items() if model["url"] is not None}
+    assert answering == {"ages-scaler", "dates", "price-interval"}
+    preset = models["sentiment-preset"]["workflowTemplateParameters"]
+    images = client.get(box.path("/ai/capabilities/serving/presetImage"))
+    assert [image["id"] for image in images] == [preset["imageId"]]
+    frameworks = {item["id"] for item in client.get(box.path("/ai/capabilities/serving/framework"))}
+    assert {model["workflowTemplateParameters"]["framework"] for model in models.values()} == frameworks - {"onnx"} | {
+        None
+    }
+    storage = client.get(box.path(f"/storage/{second['containerId']}"))
+    names = {item["name"] for item in storage["objects"]}
+    for model in models.values():
+        path = model["workflowTemplateParameters"]["storagePath"]
+        assert path is None or path in names or any(name.startswith(f"{path}/") for name in names)
+
+
 def test_tokens_show_no_value(box: Any) -> None:
     client = box.client()
-    (namespace,) = client.get(box.path("/ai/serving"))
+    namespace = client.get(box.path("/ai/serving"))[0]
     tokens = client.get(box.path(f"/ai/serving/{namespace['id']}/token"))
     assert tokens
     assert {token["token"] for token in tokens} == {None}
@@ -36,7 +59,7 @@ def test_tokens_show_no_value(box: Any) -> None:
 
 def test_the_rest_of_a_namespace(box: Any) -> None:
     client = box.client()
-    (namespace,) = client.get(box.path("/ai/serving"))
+    namespace = client.get(box.path("/ai/serving"))[0]
     base = box.path(f"/ai/serving/{namespace['id']}")
     assert client.get(f"{base}/registry")["custom"] is False
     assert client.get(f"{base}/metrics")["endpoints"]
