@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 GOLDEN ?= ../shared/golden
 
-.PHONY: help setup demo test check format wheel conformance conformance-onnx fuzz bench-server bench-images clean
+.PHONY: help setup demo test check format wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -40,6 +40,9 @@ conformance-onnx: .venv  ## the onnx package's own test models through a running
 
 fuzz: .venv  ## generated requests against a running server for some minutes, ARGS="--minutes 60 --seed 7"
 	@$(PYTHON) scripts/fuzz_server.py $(ARGS)
+
+hostile: .venv  ## the verdict on each file of the hostile corpus; ARGS="pickle zip" for some
+	@$(PYTHON) scripts/hostile_table.py $(ARGS)
 
 bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, an echo; ARGS=--quick
 	@$(PYTHON) -m benchmarks.server $(ARGS)

@@ -36,7 +36,7 @@ from migrate.formats.wire import Read
 STORED: Final = 0
 DEFLATED: Final = 8
 
-MAXIMUM_ENTRIES: Final = 100_000
+MAXIMUM_ENTRIES: Final = 50_000
 MAXIMUM_DIRECTORY: Final = 64 * 1024 * 1024
 MAXIMUM_UNPACKED: Final = 64 * 1024**3
 MAXIMUM_RATIO: Final = 250  # deflate reaches 1032; trained weights hardly 2, a graph's text 20
@@ -239,7 +239,7 @@ class Archive:
             if at + _CENTRAL.size > len(data) or data[at : at + 4] != _CENTRAL_MARK or len(found) == count:
                 raise self.fail("directory", "its directory is broken")
             record = _CENTRAL.unpack_from(data, at)
-            made_by, flags, method, crc, packed, size = record[1], record[3], record[4], record[7], record[8], record[9]
+            flags, method, crc, packed, size = record[3], record[4], record[7], record[8], record[9]
             name_size, extra_size, comment_size, disk, mode, offset = (*record[10:14], record[15], record[16])
             at += _CENTRAL.size
             if at + name_size + extra_size + comment_size > len(data):
@@ -247,7 +247,7 @@ class Archive:
             raw = data[at : at + name_size]
             extra = data[at + name_size : at + name_size + extra_size]
             at += name_size + extra_size + comment_size
-            name = self._name(raw, flags, made_by, mode)
+            name = self._name(raw, flags, mode)
             if flags & _ENCRYPTED:
                 raise self.fail("encrypted", f"{quoted(name)} is encrypted, or says so")
             if flags & ~_KNOWN_FLAGS or method not in (STORED, DEFLATED):
@@ -260,8 +260,9 @@ class Archive:
             raise self.fail("directory", f"it says that it has {count} entries, and lists {len(found)}")
         return found
 
-    def _name(self, raw: bytes, flags: int, made_by: int, mode: int) -> str:
-        problem, name = self._names.check(raw, utf8=bool(flags & 1 << 11), unix=made_by >> 8 == 3, mode=mode >> 16)
+    def _name(self, raw: bytes, flags: int, mode: int) -> str:
+        # whatever system an entry says it was made on: programs take the mode of any
+        problem, name = self._names.check(raw, utf8=bool(flags & 1 << 11), mode=mode >> 16)
         if problem:
             raise self.fail(problem.code, problem.text)
         return name

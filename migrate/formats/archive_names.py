@@ -35,20 +35,19 @@ class NameCheck:
         self._folders: set[str] = set()
         self._files: set[str] = set()
 
-    def check(self, raw: bytes, *, utf8: bool, unix: bool, mode: int) -> tuple[NameProblem | None, str]:
+    def check(self, raw: bytes, *, utf8: bool, mode: int) -> tuple[NameProblem | None, str]:
         """The name of an entry, and what is wrong with it.
 
         Args:
             raw: The name's bytes.
             utf8: Whether the entry says that they are UTF-8.
-            unix: Whether the entry was made on Unix.
-            mode: The Unix mode, where it was.
+            mode: The Unix mode; 0 where the entry has none.
         """
         try:
             name = raw.decode("utf-8" if utf8 else "ascii")
         except UnicodeDecodeError:
             return NameProblem("names", "a name in it is not UTF-8, or does not say that it is"), ""
-        problem = self._path(name) or self._kind(name, mode if unix else 0) or self._clash(name)
+        problem = self._path(name) or self._kind(name, mode) or self._clash(name)
         return problem, name
 
     def _path(self, name: str) -> NameProblem | None:

@@ -13,6 +13,8 @@ from migrate.formats.files import is_plain, open_file
 from migrate.formats.wire import Read
 
 SCHEMA: Final = 1
+PROGRAM: Final = "pickled-code"
+"""The danger of a pickle that imports its framework's own classes, as it must."""
 
 
 class Found(Struct, frozen=True):
@@ -86,6 +88,8 @@ class Case:
         hazard = Hazard(code=code, text=text, path=path)
         if hazard not in self.dangers:
             self.dangers.append(hazard)
+            # the worst is what is told: that a pickled model is a program is known to whoever made it
+            self.dangers.sort(key=lambda known: known.code == PROGRAM)
 
     def hazard(self, path: str, code: str, text: str) -> None:
         """Something that other tools have been harmed by, and that was read to its end and found to be in order."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from migrate.core.errors import LocalError
+from migrate.core.text import printable
 from migrate.core.values import Artifact
 from migrate.formats.wire import Read
 
@@ -41,6 +42,17 @@ def open_file(artifact: Artifact, path: str) -> Iterator[tuple[Read, int]]:
         yield read, status.st_size
     finally:
         os.close(descriptor)
+
+
+def check_links(artifact: Artifact) -> None:
+    """Refuse an artifact with symbolic links: what is behind one is not what was fetched, and may change.
+
+    Raises:
+        LocalError: A file is one, or lies behind one.
+    """
+    for file in artifact.files:
+        if _locate(artifact, file.path)[1]:
+            raise _unreadable(artifact, f"{printable(file.path, 80)!r} is a symbolic link")
 
 
 def is_plain(artifact: Artifact, path: str) -> bool:

@@ -9,6 +9,7 @@ _ATTRIBUTE, _ATTRIBUTE_INFO = 0x000C, 0x0015
 _FIXED, _VARIABLE = 3, 9
 _STRING: Final = 1
 MAXIMUM_TEXT: Final = 16 * 1024 * 1024
+_MAXIMUM_ELEMENTS: Final = 1 << 56
 
 
 def texts(blocks: Blocks, messages: list[Message], wanted: frozenset[str]) -> dict[str, bytes]:
@@ -68,6 +69,8 @@ def elements(space: bytes) -> int:
     count = 1
     for (size,) in struct.iter_unpack("<Q", space[at : at + 8 * rank]):
         count *= size
+        if count > _MAXIMUM_ELEMENTS:
+            raise Hdf5Error("malformed", "a dataspace of an impossible size")
     return count
 
 

@@ -19,6 +19,8 @@ UNDEFINED: Final = 0xFFFF_FFFF_FFFF_FFFF
 MAXIMUM_MESSAGES: Final = 2_000_000
 
 _MAXIMUM_BLOCK: Final = 16 * 1024 * 1024
+_MAXIMUM_EFFORT: Final = 64 * 1024 * 1024  # bytes of structure that are looked at, some seconds of work
+_EFFORT_OF_A_BLOCK: Final = 64
 _CONTINUATION: Final = 0x0010
 _SHARED: Final = 0x02
 
@@ -62,6 +64,7 @@ class Blocks:
         self._read = read
         self.size = size
         self._messages = 0
+        self._effort = 0
         self.root = self._superblock()
 
     def get(self, address: int, length: int) -> bytes:
@@ -70,6 +73,9 @@ class Blocks:
         Raises:
             Hdf5Error: They are not there.
         """
+        self._effort += length + _EFFORT_OF_A_BLOCK
+        if self._effort > _MAXIMUM_EFFORT:
+            raise Hdf5Error("unsupported", "more parts than any model has, or the same ones over and over")
         if length > _MAXIMUM_BLOCK:
             raise Hdf5Error("unsupported", f"a block of {length} bytes at byte {address}")
         if address + length > self.size:
@@ -113,6 +119,7 @@ class Blocks:
         if version != 1:
             raise Hdf5Error("malformed", f"no object header at byte {address}")
         waiting = [(address + 16, length)]
+        read = [(address, address + 16 + length)]
         left = count
         while waiting and left > 0:
             at, size = waiting.pop(0)
@@ -124,7 +131,7 @@ class Blocks:
                 if len(data) != length:
                     raise Hdf5Error("malformed", f"a message reaches beyond its block at byte {at + place}")
                 place, left = place + 8 + length, left - 1
-                yield from self._counted(Message(kind, data, bool(flags & _SHARED)), waiting)
+                yield from self._counted(Message(kind, data, bool(flags & _SHARED)), waiting, read)
 
     def _new_messages(self, address: int) -> Iterator[Message]:
         version, flags = struct.unpack("<BB", self.get(address + 4, 2))
@@ -135,6 +142,7 @@ class Blocks:
         length = int.from_bytes(self.get(at, width), "little")
         prefix = 6 if flags & 0x04 else 4
         waiting = [(at + width, length)]
+        read = [(address, at + width + length)]
         first = True
         while waiting:
             at, size = waiting.pop(0)
@@ -151,9 +159,12 @@ class Blocks:
                 if len(data) != length:
                     raise Hdf5Error("malformed", f"a message reaches beyond its block at byte {at + place}")
                 place += prefix + length
-                yield from self._counted(Message(kind, data, bool(marks & _SHARED)), waiting)
+                yield from self._counted(Message(kind, data, bool(marks & _SHARED)), waiting, read)
 
-    def _counted(self, message: Message, waiting: list[tuple[int, int]]) -> Iterator[Message]:
+    def _counted(
+        self, message: Message, waiting: list[tuple[int, int]], read: list[tuple[int, int]]
+    ) -> Iterator[Message]:
+        """A message that is no continuation; those grow what waits, and what counts as read."""
         self._messages += 1
         if self._messages > MAXIMUM_MESSAGES:
             raise Hdf5Error("unsupported", "more parts than any model has")
@@ -162,4 +173,8 @@ class Blocks:
         elif len(message.data) < 16 or len(waiting) > 1000:
             raise Hdf5Error("malformed", "a broken continuation of an object header")
         else:
-            waiting.append(struct.unpack_from("<2Q", message.data))
+            at, size = struct.unpack_from("<2Q", message.data)
+            if any(start < at + size and at < end for start, end in read):
+                raise Hdf5Error("malformed", f"an object header goes on in itself, at byte {at}")
+            waiting.append((at, size))
+            read.append((at, at + size))

@@ -10,6 +10,7 @@ from migrate.formats.hdf5_attributes import elements
 from migrate.formats.hdf5_blocks import UNDEFINED, Blocks, Hdf5Error, Message
 
 _SPACE, _LINK_INFO, _TYPE, _LINK, _EXTERNAL, _LAYOUT, _FILTERS, _GROUP = 0x01, 0x02, 0x03, 0x06, 0x07, 0x08, 0x0B, 0x11
+_ONCE: Final = frozenset({_SPACE, _LINK_INFO, _TYPE, _EXTERNAL, _LAYOUT, _FILTERS, _GROUP})
 _HARD: Final = 0
 _VIRTUAL: Final = 3
 _FILTERS_KNOWN: Final = frozenset({1, 2, 3})  # gzip, shuffle, checksum
@@ -61,6 +62,9 @@ def check_objects(blocks: Blocks) -> list[Outside]:
 def _dataset(blocks: Blocks, messages: list[Message], outside: list[Outside]) -> int:
     """Check a dataset, and return the bytes of its values; 0 for a group."""
     found = {message.type: message for message in messages}
+    once = [message.type for message in messages if message.type in _ONCE]
+    if len(set(once)) != len(once):
+        raise Hdf5Error("malformed", "an object that says twice what it is")
     if _EXTERNAL in found:
         outside.append(Outside("keeps values in another file"))
     layout, space, kind = found.get(_LAYOUT), found.get(_SPACE), found.get(_TYPE)

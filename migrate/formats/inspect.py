@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from migrate.core.values import Artifact, Hazard, Inspection
 from migrate.formats.bare import READERS, without_parts, word_of
-from migrate.formats.case import Case, Found
+from migrate.formats.case import PROGRAM, Case, Found
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.evaluators import read_evaluator
+from migrate.formats.files import check_links
 from migrate.formats.manifest import MAXIMUM_SIZE, read_type
 from migrate.formats.manifest_fields import FieldReader, invalid
 from migrate.formats.others import other_format
@@ -44,6 +45,7 @@ def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collecti
     Raises:
         LocalError: The files cannot be read from this machine's disk.
     """
+    check_links(artifact)
     roots = sorted(file.path for file in artifact.files if "/" not in file.path)
     manifests = [c for path in roots if path.lower().endswith(".json") for c in _manifest(artifact, path)]
     good = [c for c in manifests if c.problem is None]
@@ -59,7 +61,7 @@ def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collecti
         return _answer(good[0], notes, allow_unsafe)
     for candidate in manifests + models:
         if candidate.problem:
-            return candidate.problem.inspection(candidate.format, notes[1:], candidate.case.all_hazards())
+            return _refused(candidate, candidate.problem, notes[1:])
     return _nothing(artifact, roots, framework, allow_unsafe)
 
 
@@ -86,6 +88,20 @@ def _answer(candidate: _Candidate, notes: tuple[str, ...], allow_unsafe: Collect
         notes=notes,
         unsafe=case.unsafe(allow_unsafe),
     )
+
+
+def _refused(candidate: _Candidate, problem: FormatError, notes: tuple[str, ...]) -> Inspection:
+    """The inspection of a model that cannot be served; nobody is told to repair one that does harm."""
+    case = candidate.case
+    if case.dangers and case.dangers[0].code != PROGRAM and problem.verdict != "quarantined":
+        worst = case.dangers[0]
+        problem = FormatError(
+            worst.code,
+            worst.text,
+            "Do not load this file. Export the model again from where it was trained.",
+            verdict="quarantined",
+        )
+    return problem.inspection(candidate.format, notes, case.all_hazards())
 
 
 def _quarantined(
@@ -119,7 +135,7 @@ def _manifest(artifact: Artifact, path: str) -> list[_Candidate]:
     """The manifest at this path; nothing for another JSON file."""
     case = Case(artifact)
     with case.open(path) as (read, size):
-        if size > _LARGE and recognise(path, size, read) is None:
+        if size > _LARGE and recognise(path, size, read) != "manifest":
             return []
         if size > MAXIMUM_SIZE:
             too_large = invalid(path, f"it has {size} bytes, more than the {MAXIMUM_SIZE} that are read")
@@ -167,7 +183,7 @@ def _nothing(artifact: Artifact, roots: list[str], framework: str | None, allow_
         # exports of TensorFlow's estimators lie in a folder named by the time of the export
         found = _model(artifact, deeper[0], "tensorflow")
         if found.problem is not None:
-            return found.problem.inspection("tensorflow", (), found.case.all_hazards())
+            return _refused(found, found.problem, ())
         return _answer(found, (f"the SavedModel is the one in {quoted(deeper[0])}",), allow_unsafe)
     where = f"; {quoted(deeper[0])} lies in a folder of its own" if deeper else ""
     called = f" (ML Serving called it {quoted(framework)})" if framework else ""

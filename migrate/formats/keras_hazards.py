@@ -12,6 +12,7 @@ from migrate.formats.keras_classes import CLASSES, LOOKUPS, is_activation, is_kn
 
 Danger = tuple[str, str]
 _MAXIMUM: Final = 5_000_000
+_MAXIMUM_DEPTH: Final = 200
 
 
 def dangers(config: Mapping[str, Any]) -> list[Danger]:
@@ -20,18 +21,20 @@ def dangers(config: Mapping[str, Any]) -> list[Danger]:
 
 
 def _dangers(config: Mapping[str, Any]) -> Iterator[Danger]:
-    waiting: list[object] = [config]
+    waiting: list[tuple[object, int]] = [(config, 0)]
     for _ in range(_MAXIMUM):
         if not waiting:
             return
-        value = waiting.pop()
+        value, depth = waiting.pop()
+        if depth > _MAXIMUM_DEPTH:
+            break
         if isinstance(value, list):
-            waiting += value
+            waiting += [(one, depth + 1) for one in value]
         elif isinstance(value, Mapping):
             if "class_name" in value:
                 yield from _object(value)
-            waiting += value.values()
-    yield "keras-too-complex", "has a configuration of more parts than any model"
+            waiting += [(one, depth + 1) for one in value.values()]
+    yield "keras-too-complex", "has a configuration of more parts, or deeper ones, than any model"
 
 
 def _object(value: Mapping[str, Any]) -> Iterator[Danger]:
@@ -40,6 +43,8 @@ def _object(value: Mapping[str, Any]) -> Iterator[Danger]:
     label = quoted(str(inner.get("name", name)))
     if not is_known_module(value.get("module")):
         yield "keras-module", f"imports the module {quoted(str(value['module']))} for {label}"
+    if not _is_registered(value.get("registered_name"), name):
+        yield "keras-custom-class", f"needs the class {quoted(str(value['registered_name'])[:60])} for {label}"
     if name == "Lambda":
         yield "keras-lambda", f"runs the byte-code of the Lambda layer {label}"
     elif name == "function":
@@ -47,7 +52,13 @@ def _object(value: Mapping[str, Any]) -> Iterator[Danger]:
             yield "keras-function", f"calls the function {quoted(str(content)[:60])}"
     elif not isinstance(name, str) or name not in CLASSES:
         yield "keras-custom-class", f"needs the class {quoted(str(name)[:60])}, which is none of Keras's plain layers"
-    elif name in ("TFOpLambda", "SlicingOpLambda"):
+    else:
+        yield from _settings(name, inner, label)
+
+
+def _settings(name: str, inner: Mapping[str, Any], label: str) -> Iterator[Danger]:
+    """What the settings of a plain layer would run or read."""
+    if name in ("TFOpLambda", "SlicingOpLambda"):
         function = inner.get("function")
         if not isinstance(function, str) or not is_known_function(function):
             yield "keras-function", f"calls {quoted(str(function)[:60])} of TensorFlow in the layer {label}"
@@ -57,3 +68,9 @@ def _object(value: Mapping[str, Any]) -> Iterator[Danger]:
         for key in ("standardize", "split"):
             if isinstance(inner.get(key), Mapping | list):
                 yield "keras-function", f"has code of its own in the layer {label}"
+
+
+def _is_registered(registered: object, name: object) -> bool:
+    """Whether the name that a class is registered by is that of a plain layer, or of nothing else than the class."""
+    known = isinstance(registered, str) and (registered in CLASSES or is_activation(registered))
+    return known or registered in (None, name)

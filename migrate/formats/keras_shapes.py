@@ -123,12 +123,12 @@ def _product(shape: Shape) -> int:
 
 def _wrapped(kind: str, config: Mapping[str, Any], before: Shape, depth: int) -> Shape | None:
     layer = config.get("layer")
-    if not isinstance(layer, Mapping) or len(before) < 3:
+    if not isinstance(layer, Mapping) or len(before) < 3 or depth > _MAXIMUM_DEPTH:
         return None
     if kind == "TimeDistributed":
-        inner = _after(layer, [before[0], *before[2:]], depth)
+        inner = _after(layer, [before[0], *before[2:]], depth + 1)
         return None if inner is None else [inner[0], before[1], *inner[1:]]
-    inner = _after(layer, before, depth)
+    inner = _after(layer, before, depth + 1)
     if inner is None or config.get("merge_mode") in ("sum", "mul", "ave"):
         return inner
     return [*inner[:-1], 2 * inner[-1]] if config.get("merge_mode") == "concat" and inner[-1] > 0 else None

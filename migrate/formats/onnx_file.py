@@ -23,6 +23,7 @@ MODEL_FIELDS: Final = frozenset(
 NODE, INITIALIZER, INPUT, OUTPUT, SPARSE_INITIALIZER = 1, 5, 11, 12, 15
 
 _MAXIMUM_RANK: Final = 64
+_MAXIMUM_VALUES: Final = 20_000
 
 ValueKind = Literal["tensor", "sequence", "map", "sparse", "optional", "opaque", "none"]
 
@@ -83,6 +84,8 @@ def read_model(wire: Wire) -> Model:
     outputs: list[Value] = []
     for item in messages(wire, graphs[0], INPUT, OUTPUT):
         (inputs if item.number == INPUT else outputs).append(_read_value(wire, item))
+        if len(inputs) + len(outputs) > _MAXIMUM_VALUES:
+            raise WireError("too-complex", f"it has more than {_MAXIMUM_VALUES} inputs and outputs")
     return Model(ir_version, opsets, graphs[0], functions, inputs, outputs)
 
 

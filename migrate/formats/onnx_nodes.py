@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from migrate.formats.onnx_file import INITIALIZER, NODE, SPARSE_INITIALIZER, Model, messages
-from migrate.formats.onnx_limits import OPSETS
+from migrate.formats.onnx_limits import NOT_ON_CPU, OPSETS
 from migrate.formats.wire import MAXIMUM_DEPTH, Field, Wire, WireError, signed
 
 Labels = list[int] | list[str]
@@ -83,7 +83,8 @@ def _foreign_operator(wire: Wire, node: Field) -> tuple[str, str] | None:
             domain = wire.text(item)
         else:
             operator = wire.text(item)
-    return None if domain in OPSETS else (domain, operator)
+    known = domain in OPSETS and not (domain == "com.microsoft" and operator in NOT_ON_CPU)
+    return None if known else (domain, operator)
 
 
 def _function_key(wire: Wire, function: Field) -> tuple[str, str]:

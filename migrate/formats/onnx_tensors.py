@@ -15,6 +15,8 @@ from migrate.formats.wire import LENGTH, VARINT, Field, Wire, WireError, signed
 _DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 8, 9, 13, 14
 _WANTED: Final = frozenset({_DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION})
 _EXTERNAL: Final = 1
+_MAXIMUM_ELEMENTS: Final = 1 << 56
+_NOT_PLAIN: Final = frozenset("\\:*")  # onnxruntime's mark for an address in its own memory has stars
 _STRING: Final = 8
 
 # Bytes of one element, by TensorProto.DataType; types packed into parts of a byte are left out.
@@ -54,10 +56,7 @@ class TensorCheck:
         count, data_type, name, raw, external, outside = 1, 0, "", None, {}, False
         for item in self._wire.fields(tensor.start, tensor.end, _WANTED):
             if item.number == _DIMS:
-                for size in self._wire.packed(item):
-                    if signed(size) < 0:
-                        raise WireError("malformed", f"a tensor of a negative size at byte {tensor.start}")
-                    count *= size
+                count = self._times(count, item)
             elif item.number == _DATA_TYPE and item.wire == VARINT:
                 data_type = item.value
             elif item.number == _NAME:
@@ -74,6 +73,14 @@ class TensorCheck:
             self._check_external(name, external, None if data_type == _STRING else expected)
         elif raw is not None and expected is not None and raw != expected:
             raise WireError("malformed", f"the tensor {quoted(name)} holds {raw} bytes and needs {expected}")
+
+    def _times(self, count: int, item: Field) -> int:
+        """The number of elements, with these sizes too."""
+        for size in self._wire.packed(item):
+            count *= size
+            if signed(size) < 0 or count > _MAXIMUM_ELEMENTS:
+                raise WireError("malformed", f"a tensor of an impossible size at byte {item.start}")
+        return count
 
     def _entry(self, item: Field) -> tuple[str, str]:
         key = value = ""
@@ -125,7 +132,7 @@ def _number(text: str) -> int | None:
 
 def inside(location: str) -> str | None:
     """A relative POSIX path without detours, or None for one that leaves its folder or is no plain path."""
-    if not location or len(location) > 1024 or "\\" in location or ":" in location or not location.isprintable():
+    if not location or len(location) > 1024 or not location.isprintable() or set(location) & _NOT_PLAIN:
         return None
     path = PurePosixPath(location)
     if path.is_absolute() or ".." in path.parts or not path.parts:

@@ -28,6 +28,8 @@ def refuse_pickle(case: Case, path: str) -> NoReturn:
             if reading.error is not None:
                 raise _unknown(path, f"cannot be followed to its end ({reading.error.text})")
             note_imports(case, path, quoted(path), [*reading.imports])
+            if reading.end != size and not case.dangers:
+                raise _unknown(path, f"has {size - reading.end} bytes behind its end, which may be another pickle")
     if case.dangers:
         raise _unknown(path, f"runs code: {case.dangers[0].text.rstrip('.')}")
     raise FormatError(

@@ -3,6 +3,7 @@
 A name that is allowed as data is harmless with any arguments, and on any object that the other allowed names make.
 """
 
+import re
 from typing import Final, Literal
 
 Group = Literal["data", "framework", "dangerous", "unknown"]
@@ -102,6 +103,20 @@ _NEVER: Final = frozenset(
 )
 
 
+# Parts of those frameworks and libraries that run text, start programs, load libraries, or open files and pickles.
+_NEVER_WITHIN: Final = re.compile(
+    r"(?:numpy\.(?:f2py|testing|distutils|ctypeslib|lib|memmap|load|fromfile|loadtxt|genfromtxt|save|savez)"
+    r"|torch\.(?:hub|utils|package|distributed|multiprocessing|fx|jit|ops|_ops|_dynamo|_inductor|_export|serialization"
+    r"|load|save|compile|classes|_classes|library|storage\._load_from_bytes|_utils_internal|testing)"
+    r"|pandas\.(?:read_\w+|eval|io|core\.computation|util|testing|_testing)|scipy\.(?:io|_lib)"
+    r"|sklearn\.(?:datasets|externals)|spacy\.(?:cli|util|load)|fastai\.(?:learner\.load_\w+|test_utils)"
+    r"|fastcore\.(?:xtras|net|parallel|script)|functools\.(?:partial|reduce|partialmethod)|collections\.namedtuple)"
+    r"(?:\..*)?"
+)
+# what the pickle of a module of PyTorch has, in spite of the above
+_EXPECTED: Final = re.compile(r"torch\.utils\.(?:hooks|data)\.[\w.]+")
+
+
 def group_of(module: str, name: str) -> Group:
     """How far an import is trusted."""
     if name in _DATA.get(module, ()):
@@ -109,7 +124,11 @@ def group_of(module: str, name: str) -> Group:
     top = module.partition(".")[0]
     if name in _INSPECT and module == "inspect":
         return "framework"
-    if top in _NEVER or (name.startswith("__") and not name.startswith("__pyx_unpickle")):
+    full = f"{module}.{name}"
+    if top in _NEVER or (_NEVER_WITHIN.fullmatch(full) and not _EXPECTED.fullmatch(full)):
+        return "dangerous"
+    # a dotted name walks on from what it names first, down to the globals of a function
+    if any(part.startswith("__") and not part.startswith("__pyx_unpickle") for part in name.split(".")):
         return "dangerous"
     return "framework" if top in (*_FRAMEWORKS, *_LIBRARIES) else "unknown"
 

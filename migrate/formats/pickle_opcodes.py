@@ -13,8 +13,9 @@ from typing import Final, Literal, NamedTuple
 
 from migrate.formats.wire import Read
 
-MAXIMUM_OPCODES: Final = 4_000_000
+MAXIMUM_OPCODES: Final = 2_000_000
 MAXIMUM_TEXT: Final = 64 * 1024  # longer texts and bytes are jumped over and stand for themselves
+_MAXIMUM_HELD: Final = 64 * 1024 * 1024  # the same, once there are many of them
 _MAXIMUM_LINE: Final = 4096
 _BLOCK: Final = 64 * 1024
 
@@ -148,6 +149,7 @@ class _Source:
         self._size = size
         self._block = b""
         self._block_at = start
+        self._held = 0
 
     def take(self, length: int) -> bytes:
         if self.at + length > self._size:
@@ -221,7 +223,8 @@ class _Source:
         length = int.from_bytes(self.take(width), "little")
         if self.at + length > self._size:
             raise self._cut()
-        if length > MAXIMUM_TEXT:
+        self._held += length if length <= MAXIMUM_TEXT else 0
+        if length > MAXIMUM_TEXT or self._held > _MAXIMUM_HELD:
             self.at += length
             return None
         return self.take(length)

@@ -6,6 +6,7 @@ from typing import Final
 from migrate.formats.pickle_machine import Global, Made, Mapping, Value
 
 _MAXIMUM_LOOKED_AT: Final = 500_000
+_MAXIMUM_WRAPPED: Final = 8
 
 
 def made_things(root: Value) -> Iterator[Made]:
@@ -44,6 +45,8 @@ def state_of(value: Value) -> dict[str, Value]:
 
 def listed(value: Value) -> list[Value]:
     """The items of a list, a tuple, or a thing that holds one."""
-    if isinstance(value, Made):
-        return listed(state_of(value).get("items"))
+    for _ in range(_MAXIMUM_WRAPPED):
+        if not isinstance(value, Made):
+            break
+        value = state_of(value).get("items")
     return list(value) if isinstance(value, list | tuple) else []

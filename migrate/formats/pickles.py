@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from migrate.formats.case import Case
+from migrate.formats.case import PROGRAM, Case
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.pickle_imports import group_of
 from migrate.formats.pickle_machine import Reading, read_pickle
@@ -56,8 +56,8 @@ def note_imports(case: Case, path: str, name: str, imports: Iterable[tuple[str, 
     texts = {
         "dangerous": ("pickle-dangerous", "runs code of the machine it is loaded on"),
         "unknown": ("pickle-unknown-import", "imports code that is in no runtime"),
-        "framework": ("pickled-code", "is a program"),
-        "data": ("pickled-code", "is a program"),
+        "framework": (PROGRAM, "is a program"),
+        "data": (PROGRAM, "is a program"),
     }
     for group, (code, verb) in texts.items():
         if group in groups:
@@ -81,7 +81,8 @@ def hidden_pickle(read: Read, size: int) -> Reading | None:
 
 
 def _broken(path: str, name: str, error: PickleError, imports: list[tuple[str, str]]) -> FormatError:
-    if imports:
+    groups = {group_of(*one) for one in imports}
+    if groups - {"framework"} or (groups and error.kind != "truncated"):
         # a pickle runs as it is read: what comes before the break has run by then
         listed = _names([".".join(one) for one in imports])
         return FormatError(

@@ -9,7 +9,6 @@ import msgspec
 from migrate.formats.case import Case, Found, settings
 from migrate.formats.errors import FormatError, quoted
 from migrate.formats.manifest_fields import FieldReader
-from migrate.formats.pickle_imports import group_of
 from migrate.formats.pipeline_kinds import BY_ARCHITECTURE, PIPELINES, fields_of
 from migrate.formats.safetensors import check_safetensors
 from migrate.formats.torch_file import read_torch
@@ -23,6 +22,8 @@ _TOKENIZERS: Final = (
     *("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"),
     "source.spm",
 )
+_CODE_KEYS: Final = ("auto_map", "custom_pipelines", "custom_generate", "trust_remote_code")
+_ADAPTER: Final = "adapter_config.json"
 _SENTENCES: Final = ("This is {}.", "The {} is here.", "It was a {} day.")
 _SAVE: Final = "Save it with pipeline.save_pretrained(folder), and upload everything that this writes."
 
@@ -66,6 +67,13 @@ def _read(case: Case, classes: Mapping[str, str | None], *, manifest: bool) -> F
             "unsupported-pipeline",
             f"A pipeline of the class {quoted(str(kind))} cannot be asked with tensors.",
             f"Those that can be served are {', '.join(PIPELINES)}.",
+            verdict="unsupported",
+        )
+    if _ADAPTER in case.sizes:
+        raise FormatError(
+            "unsupported-pipeline",
+            f"The pipeline has an adapter ({_ADAPTER}), whose weights are laid over those of another model.",
+            "Merge it into its model (merge_and_unload of the peft library), and save the pipeline again.",
             verdict="unsupported",
         )
     _check_code(case, config)
@@ -122,14 +130,28 @@ def _check_code(case: Case, config: Mapping[str, Any]) -> None:
     others = ("tokenizer_config.json", "processor_config.json", "generation_config.json")
     files += [(path, _config(case, path)) for path in others if path in case.sizes]
     for path, content in files:
-        for key in ("auto_map", "custom_pipelines", "custom_generate"):
-            if content.get(key):
-                raise FormatError(
-                    "custom-code",
-                    f"The file {quoted(path)} names code of the model's own ({key}), which is not run.",
-                    "Use a model class of the transformers library, and save the pipeline again.",
-                    verdict="quarantined",
-                )
+        found = _code_key(content)
+        if found:
+            raise FormatError(
+                "custom-code",
+                f"The file {quoted(path)} names code of the model's own ({found}), which is not run.",
+                "Use a model class of the transformers library, and save the pipeline again.",
+                verdict="quarantined",
+            )
+
+
+def _code_key(content: object) -> str:
+    """The key of a configuration, or of a part of it, with which transformers would run code; empty for none."""
+    waiting = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if found := next((key for key in _CODE_KEYS if value.get(key)), None):
+                return found
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return ""
 
 
 def _check_weights(case: Case) -> None:
@@ -167,8 +189,10 @@ def _shards(case: Case, index: str) -> list[str]:
 
 def _check_pickled(case: Case, path: str) -> None:
     file = read_torch(case, path)
-    if any(group_of(*one) != "data" for one in file.reading.imports):
-        return  # noted as a danger
+    if file.kind == "script":
+        raise FormatError("weights-missing", f"The file {quoted(path)} is a TorchScript module, and no weights.", _SAVE)
+    if any(danger.path == path for danger in case.dangers):
+        return
     case.hazard(
         path, "pickled-weights", f"The weights {quoted(path)} are a pickle; it was read to its end and holds data only."
     )

@@ -42,6 +42,12 @@ def read_pmml(case: Case, path: str) -> Found:
             document = read_document(read, size)
         except PmmlError as error:
             raise _refused(path, error) from None
+    if document.foreign:
+        case.danger(
+            path,
+            "pmml-function",
+            f"The PMML {quoted(path)} calls {quoted(document.foreign[0])}, a class of the evaluator.",
+        )
     model = _model(case, path, document)
     declared = {field.name: field for field in document.fields}
     inputs = [_input(path, name, declared) for name, usage in model.mining if usage == "active"]

@@ -17,6 +17,9 @@ MAXIMUM_ELEMENTS: Final = 20_000_000
 _CHUNK: Final = 256 * 1024
 _MAXIMUM_TEXT: Final = 4096
 _MAXIMUM_VALUES: Final = 10_000
+_MAXIMUM_FIELDS: Final = 100_000
+_MAXIMUM_TAG: Final = 8 * 1024 * 1024
+_XINCLUDE: Final = "http://www.w3.org/2001/XInclude"
 _ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "latin-1"})
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00", b"+/v")
 
@@ -77,6 +80,7 @@ class Document(Struct):
     version: str = ""
     fields: list[DataField] = []
     models: list[Model] = []
+    foreign: list[str] = []
 
 
 def read_document(read: Read, size: int) -> Document:
@@ -105,11 +109,15 @@ def read_document(read: Read, size: int) -> Document:
                 break
             parser.Parse(data, False)
             at += len(data)
+            if at - parser.CurrentByteIndex > _MAXIMUM_TAG:
+                raise PmmlError("too-complex", f"it has a tag of more than {_MAXIMUM_TAG} bytes")
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         text = f"{expat.ErrorString(error.code)} in line {error.lineno}"
         is_cut = error.code in (_NO_ELEMENTS, _UNCLOSED) or (reader.depth > 0 and at >= size)
         raise PmmlError("truncated" if is_cut else "corrupt", text) from None
+    # evaluators take a name with dots that is no function of the document for a class of Java
+    reader.document.foreign = sorted(name for name in reader.called - reader.defined if "." in name)
     return reader.document
 
 
@@ -131,6 +139,9 @@ class _Reader:
         self.document = Document()
         self.depth = 0
         self._elements = 0
+        self._held = 0
+        self.called: set[str] = set()
+        self.defined: set[str] = set()
         self._path: list[str] = []
 
     def declaration(self, _: str, encoding: str | None, __: int) -> None:
@@ -142,15 +153,24 @@ class _Reader:
         self._elements += 1
         if self.depth > MAXIMUM_DEPTH or self._elements > MAXIMUM_ELEMENTS:
             raise PmmlError("too-complex", "it has more elements, or deeper ones, than any model")
+        namespace, _, name = qualified.rpartition(" ")
+        if namespace == _XINCLUDE:
+            raise PmmlError("entities", "it takes in another file (XInclude)")
+        if name == "Apply":
+            self.called.add(_short(attributes.get("function", "")))
+        elif name == "DefineFunction":
+            self.defined.add(_short(attributes.get("name", "")))
         if self.depth > 4:
             return
-        namespace, _, name = qualified.rpartition(" ")
         del self._path[self.depth - 1 :]
         self._path.append(name)
         if self.depth == 1:
             self.document.root, self.document.namespace = name, namespace
             self.document.version = attributes.get("version", "")
+        elif self._held > _MAXIMUM_FIELDS:
+            raise PmmlError("too-complex", f"it declares more than {_MAXIMUM_FIELDS} fields and values")
         elif self.depth == 2 and name in MODELS:
+            self._held += 1
             scorable = attributes.get("isScorable", "true") != "false"
             self.document.models.append(Model(name, attributes.get("functionName", ""), scorable, [], []))
         elif self._path[1] == "DataDictionary":
@@ -162,6 +182,7 @@ class _Reader:
         self.depth -= 1
 
     def _data(self, name: str, attributes: dict[str, str]) -> None:
+        self._held += 1
         fields = self.document.fields
         if self.depth == 3 and name == "DataField":
             fields.append(DataField(_short(attributes.get("name", "")), attributes.get("dataType", ""), [], []))
@@ -174,6 +195,7 @@ class _Reader:
                 fields[-1].intervals.append(margins)
 
     def _model(self, name: str, attributes: dict[str, str]) -> None:
+        self._held += 1
         model = self.document.models[-1]
         if self._path[2] == "MiningSchema" and name == "MiningField":
             model.mining.append((_short(attributes.get("name", "")), attributes.get("usageType", "active")))

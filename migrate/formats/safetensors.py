@@ -1,19 +1,22 @@
 """Weights in safetensors: a JSON header and bytes, and nothing else (https://github.com/huggingface/safetensors#format)."""
 
-from typing import Any, Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Struct
 
 from migrate.formats.case import Case
 from migrate.formats.errors import FormatError, quoted
 
-MAXIMUM_HEADER: Final = 100 * 1000 * 1000
+MAXIMUM_HEADER: Final = 32 * 1024 * 1024  # 200,000 tensors
+_MAXIMUM_RANK: Final = 64
 _SIZES: Final = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0"), 1),
     **dict.fromkeys(("I16", "U16", "F16", "BF16"), 2),
     **dict.fromkeys(("I32", "U32", "F32"), 4),
     **dict.fromkeys(("I64", "U64", "F64", "C64"), 8),
 }
+_Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 _AGAIN: Final = "Save the model again with save_pretrained, and upload the complete file."
 
 
@@ -31,12 +34,13 @@ def check_safetensors(case: Case, path: str) -> None:
             )
         data = read(8, length)
     try:
-        header = msgspec.json.decode(data, type=dict[str, Any])
+        header = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        header.pop("__metadata__", None)
+        extents = sorted(_extent(path, name, value) for name, value in header.items())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _broken(path, "corrupt", f"its header is no JSON ({error})") from None
-    header.pop("__metadata__", None)
+        raise _broken(path, "corrupt", f"its header is no JSON of tensors ({error})") from None
     at = 0
-    for start, end, expected in sorted(_extent(path, name, value) for name, value in header.items()):
+    for start, end, expected in extents:
         if start != at or end - start != expected:
             raise _broken(path, "corrupt", "its tensors overlap, leave gaps, or are not as long as they say")
         at = end
@@ -46,22 +50,23 @@ def check_safetensors(case: Case, path: str) -> None:
         raise _broken(path, "corrupt", f"{size - 8 - length - at} bytes follow its tensors")
 
 
-def _extent(path: str, name: str, value: Any) -> tuple[int, int, int]:
+class _Tensor(Struct, forbid_unknown_fields=True):
+    """A tensor in the header."""
+
+    dtype: str
+    shape: Annotated[list[_Size], msgspec.Meta(max_length=_MAXIMUM_RANK)]
+    data_offsets: tuple[_Size, _Size]
+
+
+def _extent(path: str, name: str, value: msgspec.Raw) -> tuple[int, int, int]:
     """Where a tensor begins and ends, and how many bytes its type and shape need."""
-    content = value if isinstance(value, dict) else {}
-    offsets, shape, dtype = content.get("data_offsets"), content.get("shape"), content.get("dtype")
-    if not isinstance(offsets, list) or len(offsets) != 2 or not isinstance(shape, list) or not _is_type(dtype):
-        raise _broken(path, "corrupt", f"the tensor {quoted(name)} has no type, shape and place")
-    if not all(type(number) is int and 0 <= number < 1 << 62 for number in (*offsets, *shape)):
-        raise _broken(path, "corrupt", f"the tensor {quoted(name)} has no type, shape and place")
-    length = _SIZES[str(dtype)]
-    for size in shape:
+    tensor = msgspec.json.decode(value, type=_Tensor)
+    if tensor.dtype not in _SIZES:
+        raise _broken(path, "corrupt", f"the tensor {quoted(name)} is of the type {quoted(tensor.dtype)}")
+    length = _SIZES[tensor.dtype]
+    for size in tensor.shape:
         length *= size
-    return offsets[0], offsets[1], length
-
-
-def _is_type(dtype: object) -> bool:
-    return isinstance(dtype, str) and dtype in _SIZES
+    return *tensor.data_offsets, length
 
 
 def _broken(path: str, code: str, why: str) -> FormatError:

@@ -146,9 +146,15 @@ def _opened(case: Case, entry: str) -> Iterator[_Place]:
 
 def _graph(graphs: list[MetaGraph]) -> MetaGraph:
     """The graph that a loader takes for the tag ``serve``: the one with exactly this tag."""
-    for graph in graphs:
-        if graph.tags == _SERVE:
-            return graph
+    served = [graph for graph in graphs if graph.tags == _SERVE]
+    if len(served) > 1:
+        raise FormatError(
+            "corrupt",
+            f"The SavedModel has {len(served)} graphs for the tag serve, and a loader takes one.",
+            _EXPORT_AGAIN,
+        )
+    if served:
+        return served[0]
     tags = "; ".join(", ".join(map(quoted, graph.tags)) or "none" for graph in graphs[:5])
     raise FormatError(
         "no-serving-graph",

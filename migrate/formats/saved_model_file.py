@@ -19,7 +19,7 @@ _META_INFO, _GRAPH, _SAVER, _COLLECTIONS, _SIGNATURES, _ASSETS, OBJECT_GRAPH = 1
 _INIT_COLLECTIONS: Final = ("saved_model_main_op", "legacy_init_op", "saved_model_init_op")
 
 _MAXIMUM_RANK: Final = 64
-_MAXIMUM_NODES: Final = 2_000_000
+_MAXIMUM_NODES: Final = 500_000
 
 
 class Tensor(Struct, frozen=True):
@@ -115,8 +115,10 @@ def _graph(wire: Wire, item: Field, nodes: dict[str, Node], functions: dict[str,
     for part in messages(wire, item, 1, 2):
         if part.number == 1:
             node = _node(wire, part)
-            if node.name in nodes or len(nodes) >= _MAXIMUM_NODES:
-                raise WireError("malformed", f"two nodes of one name, or too many, at byte {part.start}")
+            if node.name in nodes:
+                raise WireError("malformed", f"two nodes of one name at byte {part.start}")
+            if len(nodes) >= _MAXIMUM_NODES:
+                raise WireError("too-complex", f"it has more than {_MAXIMUM_NODES} nodes")
             nodes[node.name] = node
             continue
         for function in messages(wire, part, 1):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from migrate.formats.case import Case, Found, settings
 from migrate.formats.errors import FormatError, quoted
@@ -11,7 +12,8 @@ from migrate.formats.manifest_fields import FieldReader
 
 MAXIMUM_SIZE: Final = 256 * 1024 * 1024
 
-_MODELS: Final = frozenset({"BPE", "WordPiece", "WordLevel", "Unigram"})
+# how a vocabulary begins: words with their ids, or pairs of them and their scores
+_MODELS: Final = {**dict.fromkeys(("BPE", "WordPiece", "WordLevel"), b"{"), "Unigram": b"["}
 _TEXT: Final = "string"
 _INPUTS: Final = ("input1", "input2")
 _OUTPUTS: Final = {
@@ -21,6 +23,19 @@ _OUTPUTS: Final = {
     "specialTokensMask": "integer",
     "attentionMask": "integer",
 }
+
+
+class _Model(Struct):
+    """The part of a tokenizer that knows words."""
+
+    vocab: msgspec.Raw
+    type: str = "BPE"
+
+
+class _Tokenizer(Struct):
+    """As much of a tokenizer's file as is looked at."""
+
+    model: _Model
 
 
 def read_tokenizer_manifest(case: Case, reader: FieldReader, content: Mapping[str, Any]) -> Found:
@@ -49,14 +64,14 @@ def read_tokenizer(case: Case, path: str) -> Found:
     """
     data = case.content(path, MAXIMUM_SIZE)
     try:
-        content = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        model = msgspec.json.decode(content.get("model", b"null"))
+        model = msgspec.json.decode(data, type=_Tokenizer).model
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _no_tokenizer(path, f"it is not valid JSON ({error})") from None
-    if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict | list):
-        raise _no_tokenizer(path, "it has no model with a vocabulary")
-    if model.get("type", "BPE") not in _MODELS:
-        raise _no_tokenizer(path, f"its model is of the type {quoted(str(model['type']))}")
+        raise _no_tokenizer(path, f"it is not valid, or has no model with a vocabulary ({error})") from None
+    if model.type not in _MODELS:
+        raise _no_tokenizer(path, f"its model is of the type {quoted(model.type)}")
+    # a vocabulary may be large, and nobody needs it here
+    if bytes(memoryview(model.vocab)[:1]) != _MODELS[model.type]:
+        raise _no_tokenizer(path, "its model has no vocabulary")
     inputs = [{"name": name, "type": _TEXT} for name in _INPUTS]
     outputs = [{"name": name, "type": word} for name, word in _OUTPUTS.items()]
     return Found(

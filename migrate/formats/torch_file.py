@@ -22,6 +22,7 @@ MAGIC_NUMBER: Final = 0x1950A86A20F9469CFC6C
 MAGIC: Final = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _LEGACY_VERSION: Final = 1001
 _MAXIMUM_CODE: Final = 16 * 1024 * 1024
+_MAXIMUM_ELEMENTS: Final = 1 << 56
 
 _EXPORT: Final = "Export the model again and put the new file in its place."
 # Operators of TorchScript that open files (torch/csrc/jit/runtime/register_prim_ops.cpp).
@@ -30,6 +31,9 @@ _FILE_OPERATORS: Final = re.compile(
 )
 _NAMESPACE: Final = re.compile(r"\bops\.([A-Za-z_]\w*)\.")
 _CLASSES: Final = re.compile(r"__torch__\.torch\.classes\.([A-Za-z_]\w*)\.")
+# The compiler passes over what stands between a name and its dot, and lets the modules of operators be renamed.
+_AROUND_DOT: Final = re.compile(r"[\s\\]*\.[\s\\]*")
+_RENAMED: Final = re.compile(r"(?<![\w.])(?:torch|ops)\b(?!\.)")
 _BUILT_IN: Final = frozenset(
     {"aten", "prim", "prims", "quantized", "_quantized", "profiler", "sparse", "xnnpack", "rnn"}
 )
@@ -137,7 +141,9 @@ def _storage(identifier: Value) -> tuple[str | None, int]:
     if not isinstance(identifier, tuple) or not 5 <= len(identifier) <= 6 or identifier[0] != "storage":
         return None, 0
     kind, key, count = identifier[1], identifier[2], identifier[4]
-    if not isinstance(kind, Global) or not isinstance(key, str) or not isinstance(count, int) or count < 0:
+    if not isinstance(kind, Global) or not isinstance(key, str) or not isinstance(count, int):
+        return None, 0
+    if not 0 <= count <= _MAXIMUM_ELEMENTS:
         return None, 0
     if (kind.module, kind.name) == ("torch.storage", "UntypedStorage"):
         return key, count
@@ -160,11 +166,17 @@ def _script(case: Case, path: str, prefix: str, archive: Archive) -> set[str]:
 def _check_code(case: Case, path: str, name: str, data: bytes) -> None:
     """TorchScript is compiled by PyTorch and not by Python; what it can reach beyond itself are operators."""
     try:
-        code = _TEXT.sub('""', data.decode("utf-8"))
+        code = data.decode("utf-8")
     except UnicodeDecodeError:
         raise _not_plain(path, f"the code {quoted(name)} is not UTF-8") from None
+    if '"""' not in code and "'''" not in code:  # texts in three quotes end elsewhere: then all counts as code
+        code = _TEXT.sub('""', code)
+    code = _AROUND_DOT.sub(".", code)
     if found := _FILE_OPERATORS.search(code):
         case.danger(path, "torchscript-file", f"The code {quoted(name)} opens files with {quoted(found[0])}.")
+    elif found := _RENAMED.search(code):
+        text = f"The code {quoted(name)} gives {quoted(found[0])} another name, which no export does."
+        case.danger(path, "torchscript-unusual", text)
     custom = sorted({*_NAMESPACE.findall(code), *_CLASSES.findall(code)} - _BUILT_IN)
     if custom:
         raise FormatError(

@@ -23,6 +23,7 @@ BLOCK: Final = 64 * 1024
 MAXIMUM_DEPTH: Final = 100  # protobuf's own limit on nested messages
 MAXIMUM_STEPS: Final = 25_000_000  # fields looked at one by one: some ten seconds, far above any real graph
 MAXIMUM_TEXT: Final = 64 * 1024  # a name or a path
+_STEPS_OF_A_TEXT: Final = 8  # texts are kept: there may be fewer of them than of fields
 
 
 class WireError(Exception):
@@ -113,6 +114,7 @@ class Wire:
         """The UTF-8 text of a field (a name, a path, a domain)."""
         if field.wire != LENGTH or field.end - field.start > MAXIMUM_TEXT:
             raise WireError("malformed", f"no text at byte {field.start}")
+        self._count(_STEPS_OF_A_TEXT)
         try:
             return self.data(field.start, field.end).decode("utf-8")
         except UnicodeDecodeError:
@@ -166,8 +168,8 @@ class Wire:
             self._count()
         return at
 
-    def _count(self) -> None:
-        self._steps -= 1
+    def _count(self, steps: int = 1) -> None:
+        self._steps -= steps
         if self._steps < 0:
             raise WireError("too-complex", "it has more fields than any model this tool knows of")
 

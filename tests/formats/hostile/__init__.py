@@ -1,0 +1,36 @@
+"""Files made to harm whoever opens them: one for each known weakness of the tools of this field."""
+
+from tests.formats.hostile import (
+    archives,
+    bombs,
+    disk,
+    hdf5,
+    huggingface,
+    keras,
+    manifests,
+    onnxes,
+    pickles,
+    pmmls,
+    polyglots,
+    tensorflows,
+    torches,
+    torchscripts,
+)
+from tests.formats.hostile.base import HostileCase
+
+CASES: tuple[HostileCase, ...] = (
+    *pickles.CASES,
+    *torches.CASES,
+    *torchscripts.CASES,
+    *archives.CASES,
+    *polyglots.CASES,
+    *bombs.CASES,
+    *keras.CASES,
+    *hdf5.CASES,
+    *tensorflows.CASES,
+    *onnxes.CASES,
+    *pmmls.CASES,
+    *huggingface.CASES,
+    *manifests.CASES,
+    *disk.CASES,
+)
