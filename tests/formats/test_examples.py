@@ -100,7 +100,7 @@ def test_quarantined_until_that_very_file_is_allowed(name: str) -> None:
 def test_what_a_learner_takes_and_gives() -> None:
     found = look("species-learner", (artifact(EXAMPLES / "species-learner").files[0].digest,))
     names = [row[0] for row in fields(found, "inputs")]
-    assert names == ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+    assert names == ["garden", "sepal_length", "sepal_width", "petal_length", "petal_width"]
     assert fields(found, "outputs") == [("species", "string", [-1]), ("probabilities", "float", [-1, 3])]
 
 
@@ -138,7 +138,7 @@ def mutated(data: bytes, changes: list[tuple[str, float, bytes]]) -> bytes:
 
 
 @pytest.mark.parametrize("name", _NAMES)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_change_of_a_good_model_breaks_its_reader(tmp_path: Path, name: str, data: st.DataObject) -> None:
     files = example(name)
