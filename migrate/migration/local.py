@@ -27,7 +27,7 @@ from migrate.migration.steps.rehearse import caller
 from migrate.migration.workspace import Workspace
 from migrate.parity.compare import recorded_json
 from migrate.parity.generate import generate
-from migrate.parity.recording import REFERENCE_SCRIPT, record_reference, record_self, reference_lines
+from migrate.parity.recording import REFERENCE_PROGRAM, has_reference, record_reference, record_self
 from migrate.parity.replay import replay
 from migrate.sources.fetch import fetch
 from migrate.sources.listing import list_models
@@ -162,7 +162,7 @@ def build_folder(
     runtime = ensure_runtime(engine, name, base=base, store=workspace.store, progress_text=say)
     recordings = {model.record.id: _record(engine, runtime, model, stop) for model in models}
     context = render(
-        [model.render(recorded_json(recordings[model.record.id])) for model in models],
+        [model.render(recorded_json(recordings[model.record.id], model.inspection.settings)) for model in models],
         runtime,
         workspace.root / "contexts" / slug(tag),
     )
@@ -181,10 +181,10 @@ def build_folder(
 
 def _record(engine: Engine, runtime: RuntimeImage, model: LocalModel, stop: threading.Event) -> Recording:
     settings = model.inspection.settings
-    samples = generate(settings, seed=SEED)
-    script = REFERENCE_SCRIPT.get(runtime.runtime)
-    if script is None:
-        return record_self(samples, seed=SEED)
-    lines = reference_lines(settings, samples)
-    outputs = run_reference(engine, runtime, model.artifact, script, lines, memory=_MEMORY, timeout=_TIMEOUT, stop=stop)
-    return record_reference(samples, outputs, f"the engine of {runtime.reference}, called directly", seed=SEED)
+    if not has_reference(settings):
+        return record_self(generate(settings, seed=SEED), seed=SEED)
+    origin = f"the engine of {runtime.reference}, called directly"
+    with run_reference(
+        engine, runtime, model.artifact, REFERENCE_PROGRAM, memory=_MEMORY, timeout=_TIMEOUT, stop=stop
+    ) as ask:
+        return record_reference(settings, ask, origin, seed=SEED)

@@ -69,13 +69,26 @@ def compare_answers(
 
 
 def output_types(settings: Mapping[str, object]) -> dict[str, str]:
-    """The dtype of every name that an answer of the model may hold: tensors, or their columns where it has some."""
+    """The dtype of every name that an answer of the model may hold: tensors, or their columns where it has some.
+
+    A manifest may call a double what is computed in single precision (a flow does, whose last step is an interval
+    around a network's answer): that is a float.
+    """
     types: dict[str, str] = {}
     outputs: Any = settings.get("outputs", [])
+    is_single = bool(settings.get("manifest")) and _computes_floats(settings)
     for field in outputs:
         for part in field.get("fields") or [field]:
-            types[str(part["name"])] = str(part.get("type") or field["type"])
+            word = str(part.get("type") or field["type"])
+            types[str(part["name"])] = "float" if word == "double" and is_single else word
     return types
+
+
+def _computes_floats(settings: Mapping[str, Any]) -> bool:
+    """Whether a model, or a step of a flow, has tensors of single precision."""
+    steps = (settings.get("flow") or {}).get("steps") or [settings]
+    fields = [field for step in steps for field in (*step.get("inputs", ()), *step.get("outputs", ()))]
+    return any(field["type"] == "float" for field in fields)
 
 
 def _compare_errors(sample: Sample, answer: Answer) -> tuple[Mismatch, ...]:
@@ -174,7 +187,9 @@ def compare_values(
         tolerances: By dtype.
     """
     if word in ("string", "boolean") or isinstance(old, bool) or isinstance(new, bool):
-        return None, type(old) is type(new) and old == new
+        if type(old) is type(new) and old == new:
+            return None, True
+        return _compare_texts(old, new, tolerances) if isinstance(old, str) and isinstance(new, str) else (None, False)
     floating = word in ("float", "double") or (word is None and (isinstance(old, float) or isinstance(new, float)))
     one, other = _number(old, floating), _number(new, floating)
     if one is None or other is None:
@@ -191,6 +206,38 @@ def compare_values(
     difference = abs(one - other)
     limit = tolerances["double" if word == "double" else "float"]
     return difference, math.isfinite(one) and difference <= limit.absolute + limit.relative * abs(one)
+
+
+def _compare_texts(old: str, new: str, tolerances: Mapping[str, Tolerance]) -> tuple[float | None, bool]:
+    """Two texts that are not the same: equal where both are JSON, alike but for numbers within tolerance.
+
+    The entities that a pipeline finds in a text are such a text, with a score in it for each.
+    """
+    if not (old[:1] == new[:1] and old[:1] in ("[", "{")):
+        return None, False
+    try:
+        one, other = msgspec.json.decode(old), msgspec.json.decode(new)
+    except (msgspec.DecodeError, RecursionError):
+        return None, False
+    return _compare_json(one, other, tolerances)
+
+
+def _compare_json(one: Any, other: Any, tolerances: Mapping[str, Tolerance]) -> tuple[float | None, bool]:
+    if isinstance(one, float) and isinstance(other, float):
+        return compare_values(one, other, "float", tolerances)
+    if isinstance(one, dict) and isinstance(other, dict):
+        if list(one) != list(other):
+            return None, False
+        one, other = list(one.values()), list(other.values())
+    if not (isinstance(one, list) and isinstance(other, list)):
+        return None, type(one) is type(other) and one == other
+    if len(one) != len(other):
+        return None, False
+    found = [_compare_json(*pair, tolerances) for pair in zip(one, other, strict=True)]
+    worst: float | None = None
+    for difference, _ in found:
+        worst = _larger(worst, difference)
+    return worst, all(equal for _, equal in found)
 
 
 def _distance(one: float, other: float) -> float:
@@ -211,10 +258,15 @@ def _number(value: object, floating: bool) -> float | None:
         return math.inf if value > 0 else -math.inf
 
 
-def recorded_json(recording: Recording) -> bytes | None:
+def recorded_json(recording: Recording, settings: Mapping[str, object]) -> bytes | None:
     """``recorded.json``, which the server checks itself against before it is ready; None where there is nothing.
 
     Only generated samples travel in an image: a customer's may be personal data.
+
+    Args:
+        recording: The samples.
+        settings: The model's settings; the server knows a double that was computed in single precision by its
+            declared type, so that type's tolerance is then the one of floats.
     """
     samples = [
         {"name": sample.name, "request": sample.request, "answer": sample.answer}
@@ -223,4 +275,7 @@ def recorded_json(recording: Recording) -> bytes | None:
     ]
     if not samples:
         return None
-    return msgspec.json.encode({"tolerances": dict(DEFAULT_TOLERANCES), "samples": samples})
+    tolerances = dict(DEFAULT_TOLERANCES)
+    if settings.get("manifest") and _computes_floats(settings):
+        tolerances["double"] = tolerances["float"]
+    return msgspec.json.encode({"tolerances": tolerances, "samples": samples})

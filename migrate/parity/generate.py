@@ -9,25 +9,39 @@ import msgspec
 from msgspec import Struct
 
 from migrate.core.values import Sample
-from migrate.parity.dates import date_text
+from migrate.parity.dates import date_number, date_text
 
 Field = Mapping[str, Any]
 
 _MAXIMUM_VALUES: Final = 200_000  # numbers in one request: some megabytes of JSON
 _WORDS: Final = ("a", "b", "c", "yes", "no", "1", "2", "other")
 _EDGE_WORDS: Final = ("", "é", "a longer text, with a comma", "0")
+_SENTENCES: Final = (
+    "The order did not arrive.",
+    "please send the invoice of last month",
+    "It works very well, thank you!",
+    "where is the server",
+    "yes",
+)
+_OF_TEXTS: Final = frozenset({"tokenizers", "transformers", "fastai"})
+_WITH_MISSING: Final = frozenset({"pmml", "scaler", "pi", "fastai"})
 _NUMBERS: Final = frozenset({"integer", "long", "float", "double"})
+_ANY: Final = frozenset({*_NUMBERS, "string", "boolean"})
 _IMAGE_SIDE: Final = 32  # pixels, where the model leaves height and width free
 
 
 class _Kind(Struct, frozen=True):
-    """A kind of request: rows in the batch, size of other free dimensions, by columns or tensors, edge values."""
+    """A kind of request.
+
+    Rows in the batch, size of other free dimensions, by columns or tensors, edge values, and types that have nulls.
+    """
 
     name: str
     rows: int
     free: int
     columns: bool = False
     edges: bool = False
+    nulls: frozenset[str] = frozenset()
 
 
 _KINDS: Final = (
@@ -64,22 +78,29 @@ def generate(settings: Mapping[str, object], *, seed: int, count: int = 5) -> tu
             kind = _Kind("batch", 2, 2)
         random = Random(f"{seed}/{number}")  # noqa: S311 - samples, not secrets
         rows = max(1, min(kind.rows, _MAXIMUM_VALUES // max(1, smallest)))
+        kind = msgspec.structs.replace(kind, rows=rows, nulls=_nulls(settings) if kind.edges else frozenset())
         request: dict[str, object] = {}
         for field in inputs:
-            request |= _request_part(
-                field, msgspec.structs.replace(kind, rows=rows), window, random, words.get(str(field["name"]), ())
-            )
+            request |= _request_part(field, kind, window, random, words.get(str(field["name"]), ()))
         samples.append(Sample(name=f"{number + 1}-{kind.name}", request=request))
     return tuple(samples)
 
 
 def _known_words(settings: Mapping[str, object]) -> dict[str, Sequence[str]]:
     """Texts that a model knows, by the name of the input: its engine's own, or those of the steps of a flow."""
-    engine: Any = settings.get(str(settings.get("engine", "")), {})
-    found: dict[str, Sequence[str]] = {}
+    name = str(settings.get("engine", ""))
+    engine: Any = settings.get(name, {})
+    inputs: Any = settings.get("inputs", ())
+    found: dict[str, Sequence[str]] = {str(field["name"]): _SENTENCES for field in inputs if name in _OF_TEXTS}
     for step in engine.get("steps", ()):
         found |= _known_words(step)
     return found | dict(engine.get("words", {}))
+
+
+def _nulls(settings: Mapping[str, object]) -> frozenset[str]:
+    """The types whose values may be missing for a model; numbers only where the training said what that means."""
+    engine = settings.get("engine")
+    return frozenset() if engine not in _WITH_MISSING else frozenset({"string"} if engine == "fastai" else _ANY)
 
 
 def _hidden_inputs(settings: Mapping[str, object]) -> list[Field]:
@@ -107,7 +128,10 @@ def _request_part(field: Field, kind: _Kind, window: int, random: Random, words:
         sizes = [rows, *sizes[1:]]
         if len(sizes) > 1 and math.prod(sizes[1:]) % window == 0:
             sizes = [rows, math.prod(sizes[1:]) // window]
-    return {str(field["name"]): _nested(sizes, _source(field, kind, random, words))}
+    tensor = _nested(sizes, _source(field, kind, random, words))
+    if field["type"] in kind.nulls and isinstance(tensor, list) and len(tensor) > 1:
+        tensor[int(random.random() * len(tensor))] = None
+    return {str(field["name"]): tensor}
 
 
 def _by_columns(field: Field, window: int) -> bool:
@@ -144,15 +168,22 @@ def _source(field: Field, kind: _Kind, random: Random, words: Sequence[str]) -> 
     word = str(field["type"])
     if word == "string":
         return _texts(field, kind, random, words)
-    if word in _NUMBERS and field.get("values"):
-        return lambda: _category(_choice(random, field["values"]), word)
     if word == "boolean":
         return lambda: random.random() < 0.5
+    if field.get("values"):
+        return lambda: _category(_choice(random, field["values"]), word)
     if field.get("image_transformer"):
         pixel = (lambda: _choice(random, (0, 255))) if kind.edges else (lambda: int(random.random() * 256))
         return pixel if word in ("integer", "long") else (lambda: float(pixel()))
+    if field.get("format"):
+        return lambda: date_number(str(field["format"]), random) or 0
+    return _numbers(field, kind, random)
+
+
+def _numbers(field: Field, kind: _Kind, random: Random) -> Callable[[], float]:
+    """A supply of numbers of a field's domain."""
     low, high = _bounds(field, (0.0, 1.0) if kind.rows == 1 else (-2.0, 8.0))
-    if word in ("integer", "long"):
+    if field["type"] in ("integer", "long"):
         if kind.edges:
             return lambda: _choice(random, (0, 1, 2))
         return lambda: max(0, math.floor(low + random.random() * (high - low) + 0.5))
@@ -188,4 +219,8 @@ def _bounds(field: Field, usual: tuple[float, float]) -> tuple[float, float]:
         low, high = part.get("lowerBound"), part.get("upperBound")
         if low is not None and high is not None and math.isfinite(high - low) and low <= high:
             return float(low), float(high)
+    for part in domain:
+        low, high = part.get("lowerBound"), part.get("upperBound")
+        if low is not None or high is not None:
+            return (low, low + 8.0) if low is not None else (high - 8.0, high)
     return usual

@@ -1,31 +1,42 @@
 """Recordings: sample requests with the answers to hold the new app against, made before anything is built."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
+from migrate.core.text import printable
 from migrate.core.values import Recording, Sample
 from migrate.parity.answer import Answer, Call
+from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
+from migrate.parity.references.start import ENGINES
 
 __all__ = [
-    "REFERENCE_SCRIPT",
+    "REFERENCE_PROGRAM",
     "Answer",
     "Call",
     "describe_at",
+    "has_reference",
     "http_caller",
     "record_customer",
     "record_live",
     "record_reference",
     "record_self",
-    "reference_lines",
 ]
 
-REFERENCE_SCRIPT: Final[Mapping[str, Path]] = {"onnx": Path(__file__).parent / "references" / "onnx.py"}
-"""By runtime: the script that answers samples with the engine alone; see its docstring for the lines it reads."""
+_START: Final = Path(__file__).parent / "references" / "start.py"
+
+REFERENCE_PROGRAM: Final = (_START, *sorted({*_START.parent.glob("*.py")} - {_START}))
+"""The program that answers samples with a model's engine alone: what is run, and the modules beside it.
+
+The docstring of the first says which lines it reads.
+"""
+
+Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
+"""Asks the running reference program: a line in, its answer out."""
 
 
 def record_live(
@@ -84,50 +95,54 @@ def _none_accepted(what: str) -> NeedsYouError:
     )
 
 
-def reference_lines(settings: Mapping[str, Any], samples: Sequence[Sample]) -> list[dict[str, object]]:
-    """What the reference script of the model's runtime reads, one line a sample.
-
-    ``entry`` is the model's path from the artifact's folder.
-    """
-    engine: Mapping[str, Any] = settings.get(str(settings["engine"]), {})
-    common: dict[str, object] = {
-        "entry": settings["entry"],
-        "inputs": settings["inputs"],
-        "outputs": settings["outputs"],
-        "manifest": settings.get("manifest", False),
-        "rolling_windows_size": settings.get("rolling_windows_size", 1),
-        **engine,
-    }
-    return [{**common, "request": sample.request} for sample in samples]
+def has_reference(settings: Mapping[str, Any]) -> bool:
+    """Whether the reference program knows a model's engine, or those of all the steps of a flow."""
+    own: Any = settings.get("flow") or {}
+    if settings["engine"] == "flow":
+        return all(has_reference(step) for step in own["steps"])
+    return settings["engine"] in ENGINES
 
 
-def record_reference(
-    samples: Sequence[Sample], outputs: Sequence[Mapping[str, object] | None], origin: str, *, seed: int = 0
-) -> Recording:
-    """Take the answers of the engine called directly.
+def record_reference(settings: Mapping[str, Any], ask: Ask, origin: str, *, seed: int = 0) -> Recording:
+    """Ask a model's engine, called directly; requests that it refuses are left out.
 
     Args:
-        samples: The requests.
-        outputs: The reference script's lines, one a sample: ``{"outputs": {...}}``, or ``{"error": text}`` (or None)
-            where the engine refused; those samples are left out.
-        origin: In words, what computed them.
-        seed: What the generated samples were made from.
+        settings: The model's settings. What only the loaded model tells of its inputs counts more.
+        ask: The reference program, of which nothing was asked yet.
+        origin: In words, what computes.
+        seed: What the requests are made from.
 
     Raises:
-        NeedsYouError: The engine accepts none of the requests.
+        NeedsYouError: The engine does not load the model, or accepts none of the requests.
     """
+    loaded = ask({"model": settings})
+    if "error" in loaded:
+        raise NeedsYouError(
+            f"The engine does not run this model: {printable(str(loaded['error']), 600)}",
+            code="reference-failed",
+            next_step="Export the model again with a current version of its framework.",
+        )
     kept: list[Sample] = []
     refusal = ""
-    for sample, line in zip(samples, outputs, strict=True):
-        tensors = line.get("outputs") if line is not None else None
-        if isinstance(tensors, dict):
-            kept.append(msgspec.structs.replace(sample, answer=tensors, status=200))
-        elif line is not None and not refusal:
-            refusal = str(line.get("error", ""))
+    asked = generate(known_settings(settings, loaded["known"]), seed=seed)
+    for sample in asked:
+        answer = ask({"request": sample.request})
+        if isinstance(answer.get("outputs"), dict):
+            kept.append(msgspec.structs.replace(sample, answer=answer["outputs"], status=200))
+        else:
+            refusal = refusal or printable(str(answer.get("error", "")), 300)
     if not kept:
-        reason = f" ({refusal[:300]})" if refusal else ""
-        raise _none_accepted(f"{origin} accepts none of the {len(samples)} sample requests{reason}")
+        reason = f" ({refusal})" if refusal else ""
+        raise _none_accepted(f"{origin} accepts none of the {len(asked)} sample requests{reason}")
     return Recording(level="cross-checked", origin=origin, samples=tuple(kept), seed=seed)
+
+
+def known_settings(settings: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the inputs, and the words for them, that the loaded model tells."""
+    engine = str(settings["engine"])
+    words = {"words": known["words"]} if "words" in known else {}
+    inputs = {"inputs": known["inputs"]} if "inputs" in known else {}
+    return {**settings, **inputs, engine: {**(settings.get(engine) or {}), **words}}
 
 
 def record_customer(samples: Sequence[Sample], origin: str) -> Recording:

@@ -4,8 +4,9 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from migrate.core.errors import Interrupted, LocalError, MigrateError, NeedsYouError
-from migrate.core.values import Image, RuntimeImage
+from migrate.core.values import Artifact, Image, RuntimeImage
 from migrate.images import containers, endings, exchange
 from migrate.images.build import build
 from migrate.images.engine import Engine, connect
@@ -25,7 +26,8 @@ from tests.images.conftest import IRIS, artifact_of, containers_of, model_of, si
 pytestmark = pytest.mark.engine
 
 GIGABYTE = 1 << 30
-REFERENCE = Path(__file__).parents[2] / "migrate/parity/references/onnx.py"
+REFERENCES = Path(__file__).parents[2] / "migrate/parity/references"
+PROGRAM = (REFERENCES / "start.py", *sorted(REFERENCES.glob("[!s]*.py")))
 READY = """
 import http.server
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -67,7 +69,23 @@ def referenced(
     engine: Engine, runtime: RuntimeImage, script: Path, *, memory: int = GIGABYTE, timeout: float = 60
 ) -> MigrateError:
     artifact = artifact_of(IRIS)
-    return failed(lambda: run_reference(engine, runtime, artifact, script, [{}], memory=memory, timeout=timeout))
+    return failed(lambda: asked(engine, runtime, artifact, (script,), [{}], memory=memory, timeout=timeout))
+
+
+def asked(
+    engine: Engine,
+    runtime: RuntimeImage,
+    artifact: Artifact,
+    program: Sequence[Path],
+    lines: Sequence[Mapping[str, object]],
+    *,
+    memory: int = GIGABYTE,
+    timeout: float = 60,
+    stop: threading.Event | None = None,
+) -> list[dict[str, Any]]:
+    """The answers of a program to all of these lines."""
+    with run_reference(engine, runtime, artifact, program, memory=memory, timeout=timeout, stop=stop) as ask:
+        return [ask(line) for line in lines]
 
 
 def scripted(folder: Path, text: str) -> Path:
@@ -138,10 +156,10 @@ def test_an_onnx_file_that_never_ends_or_takes_all_memory(
 ) -> None:
     path: Path = request.getfixturevalue(kind)
     inputs = [{"name": "x", "type": "float", "shape": [-1, 1]}]
-    lines = [{"entry": "model.onnx", "inputs": inputs, "request": {"x": [[1.0]]}}]
+    lines = [{"model": {"engine": "onnx", "entry": "model.onnx", "inputs": inputs}}, {"request": {"x": [[1.0]]}}]
     timeout, memory = (4, GIGABYTE) if kind == "endless" else (60, 256 << 20)
     reference = failed(
-        lambda: run_reference(engine, runtime, artifact_of(path), REFERENCE, lines, memory=memory, timeout=timeout)
+        lambda: asked(engine, runtime, artifact_of(path), PROGRAM, lines, memory=memory, timeout=timeout)
     )
     context = render([model_of(path)], runtime, tmp_path / "context")
     image = build(engine, context, runtime, tag=new_tag(), progress=silent)
@@ -311,7 +329,7 @@ for line in sys.stdin:
     print(json.dumps({**tried, "uid": os.getuid(), "interfaces": os.listdir("/sys/class/net")}), flush=True)
 """,
     )
-    (answer,) = run_reference(engine, runtime, artifact_of(IRIS), script, [{}], memory=GIGABYTE, timeout=60)
+    (answer,) = asked(engine, runtime, artifact_of(IRIS), (script,), [{}])
     assert answer.pop("/tmp") == "done"
     assert answer.pop("uid") == 42420
     assert "eth0" not in answer.pop("interfaces")
@@ -329,7 +347,7 @@ for line in sys.stdin:
     watching = threading.Thread(target=look)
     watching.start()
     with pytest.raises(Interrupted):
-        run_reference(engine, runtime, artifact_of(IRIS), hanging, [{}], memory=GIGABYTE, timeout=60, stop=stop)
+        asked(engine, runtime, artifact_of(IRIS), (hanging,), [{}], stop=stop)
     watching.join()
     (host,) = found
     assert host["Memory"] == host["MemorySwap"] == GIGABYTE

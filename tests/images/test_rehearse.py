@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Image, RuntimeImage
 from migrate.images.build import build
 from migrate.images.engine import Engine
-from migrate.images.reference import run_reference
 from migrate.images.rehearse import rehearse
 from migrate.images.render import render
-from tests.images.conftest import IRIS, artifact_of, containers_of, model_of, silent
+from tests.images.conftest import IRIS, containers_of, model_of, silent
 
 pytestmark = pytest.mark.engine
 
@@ -228,58 +226,6 @@ http.server.HTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
     body = bytes(range(256)) * 16384
     with rehearse(engine, server_of(script), memory=GIGABYTE, timeout=60) as running:
         assert running.call("POST", "/", body=body)[2] == body[::-1]
-
-
-REFERENCE = Path(__file__).parents[2] / "migrate/parity/references/onnx.py"
-
-
-def test_the_engine_is_called_directly(engine: Engine, runtime: RuntimeImage) -> None:
-    inputs = [{"name": "float_input", "type": "float", "shape": [-1, 4]}]
-    lines = [
-        {"entry": "iris.onnx", "inputs": inputs, "request": {"float_input": [[5.1, 3.5, 1.4, 0.2]] * count}}
-        for count in (1, 3)
-    ]
-    answers = run_reference(engine, runtime, artifact_of(IRIS), REFERENCE, lines, memory=GIGABYTE, timeout=60)
-    assert [len(answer["outputs"]["output_label"]) for answer in answers] == [1, 3]
-
-
-def scripted(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "script.py"
-    path.write_text(text)
-    return path
-
-
-def test_the_artifact_is_the_scripts_folder(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
-    data = tmp_path / "in/sub/a b"
-    data.mkdir(parents=True)
-    data.joinpath("größe").write_text("x" * 100)
-    artifact = artifact_of(data / "größe")
-    file = replace(artifact.files[0], path="sub/a b/größe")
-    artifact = replace(artifact, folder=str(tmp_path / "in"), files=(file,))
-    script = scripted(
-        tmp_path,
-        "import json, os, sys\nfor line in sys.stdin:\n"
-        "    print(json.dumps({'size': os.path.getsize(json.loads(line)['entry']), 'uid': os.getuid()}), flush=True)\n",
-    )
-    (answer,) = run_reference(
-        engine, runtime, artifact, script, [{"entry": "sub/a b/größe"}], memory=GIGABYTE, timeout=60
-    )
-    assert answer == {"size": 100, "uid": 42420}
-
-
-def test_a_script_that_breaks_says_why(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
-    script = scripted(tmp_path, "import sys\nfor line in sys.stdin:\n    raise SystemExit('no such operator')\n")
-    with pytest.raises(NeedsYouError) as error:
-        run_reference(engine, runtime, artifact_of(IRIS), script, [{}], memory=GIGABYTE, timeout=60)
-    assert error.value.code == "reference-failed"
-    assert "no such operator" in error.value.what
-
-
-def test_a_script_that_hangs_is_killed(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
-    script = scripted(tmp_path, "import time\ntime.sleep(600)\n")
-    with pytest.raises(NeedsYouError) as error:
-        run_reference(engine, runtime, artifact_of(IRIS), script, [{}], memory=GIGABYTE, timeout=2)
-    assert error.value.code == "reference-timeout"
 
 
 def test_rehearsals_side_by_side(engine: Engine, iris: Image) -> None:

@@ -15,12 +15,11 @@ import requests
 from migrate.core.values import Recording
 from migrate.formats import inspect
 from migrate.parity.compare import recorded_json
-from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
-from migrate.parity.recording import record_live, record_reference, reference_lines
+from migrate.parity.recording import record_live, record_reference
 from migrate.parity.replay import replay
 from tests.formats.models import EXAMPLES, GOLDEN, artifact
-from tests.parity.test_references import run
+from tests.parity.reference import reference
 
 _SOURCES = [EXAMPLES / name for name in ("iris", "titanic", "digits", "housing")] + sorted(
     GOLDEN.glob("_models/onnx_*")
@@ -45,12 +44,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         folder = root / source.name
         files = shutil.copytree(source, folder / "files")
         settings[source.name] = inspect(artifact(files), framework="onnx").settings
-        samples = generate(settings[source.name], seed=11)
-        lines = run(files, reference_lines(settings[source.name], samples))
-        recordings[source.name] = record_reference(samples, lines, "onnxruntime", seed=11)
+        with reference(files, folder / "scratch") as ask:
+            recordings[source.name] = record_reference(settings[source.name], ask, "onnxruntime", seed=11)
         named = settings[source.name] | {"id": source.name, "title": source.name, "artifact": "sha256:0"}
         (folder / "model.json").write_text(json.dumps(named))
-        (folder / "recorded.json").write_bytes(recorded_json(recordings[source.name]) or b"")
+        content = recorded_json(recordings[source.name], settings[source.name])
+        (folder / "recorded.json").write_bytes(content or b"")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

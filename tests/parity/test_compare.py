@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from migrate.core.values import Recording, Sample, Tolerance
 from migrate.parity.answer import Answer
-from migrate.parity.compare import compare_answers, compare_values, recorded_json
+from migrate.parity.compare import compare_answers, compare_values, output_types, recorded_json
 from migrate.parity.recording import record_self
 
 SETTINGS: dict[str, object] = {
@@ -232,7 +232,8 @@ def test_only_generated_answers_travel_in_an_image() -> None:
         Sample(name="refused", request={"x": 1}, answer={"status": 400, "message": "m"}, status=400),
         Sample(name="c", request={"x": "private"}, answer={"y": [2]}, generated=False),
     )
-    found = recorded_json(Recording(level="live", origin="o", samples=samples))
+    settings = {"engine": "onnx", "outputs": [{"name": "y", "type": "long", "shape": [-1]}]}
+    found = recorded_json(Recording(level="live", origin="o", samples=samples), settings)
     assert found is not None
     assert json.loads(found) == {
         "tolerances": {
@@ -241,5 +242,66 @@ def test_only_generated_answers_travel_in_an_image() -> None:
         },
         "samples": [{"name": "g", "request": {"x": 1}, "answer": {"y": [1]}}],
     }
-    assert recorded_json(Recording(level="recorded", origin="o", samples=samples[1:])) is None
-    assert recorded_json(record_self(samples)) is None
+    assert recorded_json(Recording(level="recorded", origin="o", samples=samples[1:]), settings) is None
+    assert recorded_json(record_self(samples), settings) is None
+
+
+FLOW = {
+    "engine": "flow",
+    "manifest": True,
+    "outputs": [{"name": "high", "type": "double"}, {"name": "count", "type": "long"}],
+    "flow": {
+        "steps": [
+            {"engine": "tensorflow", "inputs": [], "outputs": [{"name": "y", "type": "float", "shape": [-1]}]},
+            {
+                "engine": "pi",
+                "inputs": [{"name": "y", "type": "double"}],
+                "outputs": [{"name": "high", "type": "double"}],
+            },
+        ]
+    },
+}
+
+
+def test_doubles_that_come_out_of_single_precision_are_floats() -> None:
+    sample = Sample(name="s", request={}, answer={"high": [100.0], "count": [1]})
+    for high, count, equal in ((100.00001, 1, True), (100.1, 1, False), (100.0, 2, False)):
+        answer = Answer(status=200, body={"high": [high], "count": [count]}, text="")
+        assert (compare_answers(sample, answer, FLOW)[1] == ()) is equal
+    doubles = {**FLOW, "flow": {"steps": FLOW["flow"]["steps"][1:]}}  # type: ignore[index]
+    assert output_types(doubles) == {"high": "double", "count": "long"}
+    answer = Answer(status=200, body={"high": [100.00001], "count": [1]}, text="")
+    assert compare_answers(sample, answer, doubles)[1]
+    recording = Recording(level="cross-checked", origin="o", samples=(sample,))
+    found = [json.loads(recorded_json(recording, one) or b"")["tolerances"] for one in (FLOW, doubles)]
+    assert [one["double"]["relative"] for one in found] == [1e-5, 1e-9]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "equal"),
+    [
+        ('[{"word": "late", "score": 0.5}]', '[{"word": "late", "score": 0.500001}]', True),
+        ('[{"word": "late", "score": 0.5}]', '[{"word": "late", "score": 0.51}]', False),
+        ('[{"word": "late", "score": 0.5}]', '[{"word": "Late", "score": 0.5}]', False),
+        ('[{"word": "late", "start": 1}]', '[{"word": "late", "start": 2}]', False),
+        ('[{"word": "late"}]', '[{"word": "late"}, {"word": "late"}]', False),
+        ('{"a": 1.0}', '{"b": 1.0}', False),
+        ('{"a": 1.0}', '["a", 1.0]', False),
+        ("[0.5", "[0.500001", False),
+        ("0.5", "0.500001", False),
+        ("[]", "[ ]", True),
+    ],
+)
+def test_texts_of_json_may_differ_in_their_numbers(old: str, new: str, equal: bool) -> None:
+    difference, found = compare_values(old, new, "string")
+    assert found is equal
+    if equal and "0.5" in old:
+        assert difference == pytest.approx(1e-6, rel=0.1)
+
+
+@pytest.mark.parametrize("word", ["float", "double", "long", "string", "boolean"])
+def test_a_null_is_a_null_and_nothing_else(word: str) -> None:
+    assert compare_values(None, None, word) == (None, True)
+    for value in (0, 0.0, "", False, "NaN"):
+        assert not compare_values(None, value, word)[1]
+        assert not compare_values(value, None, word)[1]

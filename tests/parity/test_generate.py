@@ -2,6 +2,7 @@ import json
 import math
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +47,7 @@ _LEGAL: dict[str, Any] = {
 }
 
 
+@hypothesis.settings(deadline=None)  # the machine may be busy
 @given(_FIELDS, st.integers(0, 2**63), st.integers(1, 12))
 def test_requests_fit_their_signature(fields: list[tuple[str, str, list[int]]], seed: int, count: int) -> None:
     made = settings(*(field(*one) for one in fields))
@@ -161,3 +163,33 @@ def test_what_a_flow_hides_is_asked_for_and_its_steps_know_words() -> None:
     for sample in generate(flow, seed=1):
         assert list(sample.request) == ["x", "age"]
         assert set(flat(sample.request["x"])) == {"male"}
+
+
+def test_a_domain_open_at_one_end_has_values_within() -> None:
+    for bounds, low, high in (((100.0, None), 100, 108), ((None, -5.0), -13, -5)):
+        domain = [{"lowerBound": bounds[0], "upperBound": bounds[1]}]
+        for sample in generate(settings(field(continuous_domain=domain)), seed=1):
+            assert all(low <= value <= high for value in flat(sample.request["x"]))
+
+
+@pytest.mark.parametrize("engine", ["tokenizers", "transformers", "fastai"])
+def test_models_of_texts_are_asked_with_sentences(engine: str) -> None:
+    step = {"engine": engine, "inputs": [field("x", "string", [-1])], engine: {}}
+    flow = {"engine": "flow", "inputs": step["inputs"], "flow": {"steps": [step]}}
+    for made in (step, flow):
+        texts = [text for sample in generate(made, seed=1) for text in flat(sample.request["x"]) if text is not None]
+        assert any(len(str(text).split()) > 3 for text in texts)
+        assert "" not in texts
+
+
+@pytest.mark.parametrize(
+    ("engine", "missing"),
+    [("pmml", {"x", "z"}), ("scaler", {"x", "z"}), ("pi", {"x", "z"}), ("fastai", {"z"}), ("onnx", set())],
+)
+def test_missing_values_are_asked_of_models_that_know_them(engine: str, missing: set[str]) -> None:
+    made = {"engine": engine, "inputs": [field("x", "double", [-1]), field("z", "string", [-1])], engine: {}}
+    samples = generate(made, seed=1)
+    found = {name for sample in samples for name, value in sample.request.items() if None in flat(value)}
+    assert found == missing
+    # Most samples have none: a model may refuse them.
+    assert sum(any(None in flat(value) for value in sample.request.values()) for sample in samples) <= 1

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
 from migrate.core.values import Sample
 from migrate.parity.answer import Answer
-from migrate.parity.recording import record_customer, record_live, record_reference, record_self, reference_lines
+from migrate.parity.recording import record_customer, record_live, record_reference, record_self
 
 GENERATED = Sample(name="g", request={"x": 1})
 CUSTOMERS = Sample(name="c", request={"x": 2}, answer={"y": 9}, generated=False)
@@ -53,16 +53,53 @@ def test_endpoints_that_do_not_let_in(status: int, kind: type[Exception], code: 
     assert caught.value.code == code  # type: ignore[attr-defined]
 
 
-def test_the_engines_lines_become_answers() -> None:
-    lines = [{"outputs": {"y": [[1]]}}, {"error": "InvalidArgument: no"}, None]
-    samples = (GENERATED, CUSTOMERS, GENERATED)
-    found = record_reference(samples, lines, "onnxruntime", seed=3)
-    assert (found.level, found.seed) == ("cross-checked", 3)
-    assert [(one.name, one.answer) for one in found.samples] == [("g", {"y": [[1]]})]
-    with pytest.raises(NeedsYouError, match="InvalidArgument: no"):
-        record_reference((CUSTOMERS, GENERATED), lines[1:], "onnxruntime")
-    with pytest.raises(ValueError, match="shorter"):
-        record_reference(samples, lines[:1], "onnxruntime")
+SETTINGS = {
+    "engine": "fastai",
+    "inputs": [{"name": "x", "type": "float", "shape": [-1]}],
+    "fastai": {"words": {"y": ["a"]}},
+}
+
+
+class Program:
+    """A reference program that says what it was told to, and remembers what it was asked."""
+
+    def __init__(self, *lines: dict[str, Any]) -> None:
+        self.lines = list(lines)
+        self.asked: list[Any] = []
+
+    def __call__(self, line: Mapping[str, object]) -> dict[str, Any]:
+        self.asked.append(line)
+        return self.lines.pop(0) if len(self.lines) > 1 else self.lines[0]
+
+
+def test_what_the_engine_answers_is_kept_and_what_it_refuses_is_not() -> None:
+    program = Program({"known": {}}, {"outputs": {"y": [[1]]}}, {"error": "InvalidArgument: no"})
+    found = record_reference(SETTINGS, program, "onnxruntime", seed=3)
+    assert (found.level, found.origin, found.seed) == ("cross-checked", "onnxruntime", 3)
+    assert [(one.answer, one.status, one.generated) for one in found.samples] == [({"y": [[1]]}, 200, True)]
+    assert program.asked[0] == {"model": SETTINGS}
+    assert [set(line) for line in program.asked[1:]] == [{"request"}] * 5
+
+
+def test_what_only_the_loaded_model_knows_is_asked_for() -> None:
+    known = {"inputs": [{"name": "z", "type": "string", "shape": [-1]}], "words": {"z": ["garden"]}}
+    program = Program({"known": known}, {"outputs": {"y": []}})
+    requests = [sample.request for sample in record_reference(SETTINGS, program, "fastai").samples]
+    assert all(list(request) == ["z"] for request in requests)
+    assert requests[0] == {"z": ["garden"]}
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ([{"error": "ImportError: fastai.old"}], "reference-failed"),
+        ([{"known": {}}, {"error": "InvalidArgument: no"}], "no-sample-accepted"),
+    ],
+)
+def test_a_model_that_the_engine_does_not_run(lines: list[dict[str, Any]], code: str) -> None:
+    with pytest.raises(NeedsYouError, match=r"fastai\.old|InvalidArgument: no") as error:
+        record_reference(SETTINGS, Program(*lines), "the engine")
+    assert error.value.code == code
 
 
 def test_customers_answers_are_taken_as_they_are() -> None:
@@ -76,25 +113,3 @@ def test_customers_answers_are_taken_as_they_are() -> None:
 def test_without_reference_no_answer_is_kept() -> None:
     found = record_self((CUSTOMERS,), seed=1)
     assert (found.level, found.samples[0].answer) == ("self", None)
-
-
-def test_lines_say_all_that_a_script_needs() -> None:
-    settings = {
-        "engine": "onnx",
-        "entry": "m.onnx",
-        "inputs": [],
-        "outputs": [],
-        "onnx": {"zipmap": {"y": {"labels": [0]}}, "embedded": True},
-    }
-    assert reference_lines(settings, (GENERATED,)) == [
-        {
-            "entry": "m.onnx",
-            "inputs": [],
-            "outputs": [],
-            "manifest": False,
-            "rolling_windows_size": 1,
-            "zipmap": {"y": {"labels": [0]}},
-            "embedded": True,
-            "request": {"x": 1},
-        }
-    ]

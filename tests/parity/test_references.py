@@ -1,12 +1,9 @@
-"""The reference script, run as it is run in a container: alone, with lines on its standard input."""
+"""The reference program on models of ONNX, and the rules that all engines share."""
 
 import base64
 import json
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +11,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from migrate.core.values import Sample
+from migrate.core.errors import NeedsYouError
 from migrate.formats import inspect
-from migrate.parity.generate import generate
-from migrate.parity.recording import REFERENCE_SCRIPT, record_reference, reference_lines
+from migrate.parity.recording import has_reference, record_reference
 from tests.formats.models import EXAMPLES, FLOAT, GOLDEN, artifact, graph, identity, model, value, write, zipmap
-
-
-def ask(folder: Path, settings: dict[str, Any], requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    samples = [Sample(name=str(at), request=request) for at, request in enumerate(requests)]
-    lines = reference_lines(settings, samples)
-    return run(folder, lines)
-
-
-def run(folder: Path, lines: Sequence[object]) -> list[dict[str, Any]]:
-    script = folder.parent / "script.py"
-    shutil.copyfile(REFERENCE_SCRIPT["onnx"], script)  # alone, so that nothing of this project can be imported
-    done = subprocess.run(
-        [sys.executable, "-I", script],
-        cwd=folder,
-        input="\n".join(map(json.dumps, lines)) + "\n",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stderr == ""
-    return [json.loads(line) for line in done.stdout.splitlines()]
+from tests.parity.reference import answers, reference
 
 
 def served(folder: Path, made: onnx.ModelProto, manifest: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -59,9 +35,9 @@ _REAL = [EXAMPLES / name for name in ("iris", "titanic", "digits", "housing")] +
 def test_every_generated_request_is_legal_for_real_models(source: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(source, tmp_path / "files")
     settings = inspect(artifact(folder), framework=None).settings
-    samples = generate(settings, seed=5, count=10)
-    recording = record_reference(samples, run(folder, reference_lines(settings, samples)), "onnxruntime")
-    assert len(recording.samples) == 10
+    with reference(folder, tmp_path) as ask:
+        recording = record_reference(settings, ask, "onnxruntime", seed=5)
+    assert len(recording.samples) == 5
     outputs: Any = settings["outputs"]
     names = {part["name"] for field in outputs for part in field.get("fields") or [field]}
     assert all(set(sample.answer or ()) == names for sample in recording.samples)
@@ -90,7 +66,7 @@ def test_golden_answers(case: dict[str, Any], tmp_path: Path) -> None:
     folder = shutil.copytree(GOLDEN / case["model_dir"], tmp_path / "files")
     settings = inspect(artifact(folder), framework=None).settings
     request = json.loads((GOLDEN / case["request"]["body_file"]).read_text())
-    (line,) = ask(folder, settings, [request])
+    (line,) = answers(folder, settings, [request])
     answer = {name: _squeeze(content) for name, content in line["outputs"].items()}
     assert case["expect"]["assert"]
     for one in case["expect"]["assert"]:
@@ -127,7 +103,7 @@ def _near(one: Any, other: Any, tolerance: float) -> bool:
 )
 def test_values_are_converted_as_the_old_runtime_did(dtype: int, sent: Any, out: Any, tmp_path: Path) -> None:
     settings = served(tmp_path / "files", identity(dtype))
-    assert ask(tmp_path / "files", settings, [{"x": sent}]) == [{"outputs": {"y": out}}]
+    assert answers(tmp_path / "files", settings, [{"x": sent}]) == [{"outputs": {"y": out}}]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +119,7 @@ def test_values_are_converted_as_the_old_runtime_did(dtype: int, sent: Any, out:
 )
 def test_shapes_are_resolved_as_the_old_runtime_did(shape: Any, sent: Any, out: Any, tmp_path: Path) -> None:
     settings = served(tmp_path / "files", identity(FLOAT, shape, shape))
-    assert ask(tmp_path / "files", settings, [{"x": sent}]) == [{"outputs": {"y": out}}]
+    assert answers(tmp_path / "files", settings, [{"x": sent}]) == [{"outputs": {"y": out}}]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +136,7 @@ def test_shapes_are_resolved_as_the_old_runtime_did(shape: Any, sent: Any, out: 
 )
 def test_requests_that_do_not_fit_are_refused_and_the_next_is_answered(request_body: Any, tmp_path: Path) -> None:
     settings = served(tmp_path / "files", identity())
-    refused, answered = ask(tmp_path / "files", settings, [request_body, {"x": [[1, 2]]}])
+    refused, answered = answers(tmp_path / "files", settings, [request_body, {"x": [[1, 2]]}])
     assert list(refused) == ["error"]
     assert answered == {"outputs": {"y": [[1.0, 2.0]]}}
 
@@ -170,11 +146,11 @@ def test_class_labels_are_columns(tmp_path: Path) -> None:
         folder = tmp_path / str(labels[0]) / "files"
         settings = served(folder, zipmap(labels))
         rows = [[0.5, 0.25, 0.125], [1.0, 0.0, 0.0]]
-        assert ask(folder, settings, [{"x": rows}]) == [{"outputs": {"y": rows}}]
+        assert answers(folder, settings, [{"x": rows}]) == [{"outputs": {"y": rows}}]
         settings["onnx"] = {}
         order = sorted(labels)  # type: ignore[type-var]
         columns = [[row[labels.index(label)] for label in order] for row in rows]  # type: ignore[arg-type]
-        assert ask(folder, settings, [{"x": rows}]) == [{"outputs": {"y": columns}}]
+        assert answers(folder, settings, [{"x": rows}]) == [{"outputs": {"y": columns}}]
 
 
 COLUMNS = [{"name": "a", "index": 0}, {"name": "b", "index": 1}]
@@ -191,7 +167,7 @@ def test_columns_go_in_and_come_out(tmp_path: Path) -> None:
         {"a": [1], "b": [3, 4]},
         {"a": [1, 2]},
     ]
-    found = ask(tmp_path / "files", settings, requests)
+    found = answers(tmp_path / "files", settings, requests)
     assert [line.get("outputs") for line in found] == [{"p": [3.0, 4.0]}, {"p": [3.0]}, {"p": [3.0]}, None, None]
 
 
@@ -201,7 +177,7 @@ def test_rolling_windows(tmp_path: Path) -> None:
     content = {"inputs": inputs, "outputs": outputs, "batch_size": 2}
     settings = served(tmp_path / "files", identity(FLOAT, ("N", 4), ("N", 4)), content)
     requests = [{"a": [1, 3, 5], "b": [2, 4, 6]}, {"x": [[1, 2], [3, 4], [5, 6]]}, {"a": [1], "b": [2]}]
-    found = ask(tmp_path / "files", settings, requests)
+    found = answers(tmp_path / "files", settings, requests)
     windows = [[1.0, 2.0, 3.0, 4.0], [3.0, 4.0, 5.0, 6.0]]
     assert [line.get("outputs") for line in found] == [{"y": windows}, {"y": windows}, None]
 
@@ -214,27 +190,36 @@ def test_a_model_inside_its_manifest(tmp_path: Path) -> None:
     }
     settings = served(tmp_path / "files", identity(), content)
     (tmp_path / "files" / "m.onnx").unlink()
-    assert ask(tmp_path / "files", settings, [{"x": [1, 2]}]) == [{"outputs": {"y": [1.0, 2.0]}}]
+    assert answers(tmp_path / "files", settings, [{"x": [1, 2]}]) == [{"outputs": {"y": [1.0, 2.0]}}]
 
 
 def test_outputs_that_are_not_finite_are_quoted(tmp_path: Path) -> None:
     node = helper.make_node("Log", ["x"], ["y"])
     made = model(graph([node], [value("x", FLOAT, ("N", 3))], [value("y", FLOAT, ("N", 3))]))
     settings = served(tmp_path / "files", made)
-    (line,) = ask(tmp_path / "files", settings, [{"x": [[0, -1, 1]]}])
+    (line,) = answers(tmp_path / "files", settings, [{"x": [[0, -1, 1]]}])
     assert line == {"outputs": {"y": [["-Infinity", "NaN", 0.0]]}}
 
 
-def test_a_file_that_is_no_model_is_an_error_of_its_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "m.onnx").write_bytes(b"no model")
-    (line,) = run(tmp_path / "files", [{"entry": "m.onnx", "inputs": [], "request": {}}])
-    assert list(line) == ["error"]
+    settings = {"engine": "onnx", "entry": "m.onnx", "inputs": [], "outputs": []}
+    with reference(tmp_path / "files", tmp_path) as ask, pytest.raises(NeedsYouError, match="InvalidProtobuf") as error:
+        record_reference(settings, ask, "onnxruntime")
+    assert error.value.code == "reference-failed"
 
 
-def test_least_lines_give_the_engines_own_outputs(tmp_path: Path) -> None:
+def test_least_settings_give_the_engines_own_outputs(tmp_path: Path) -> None:
     served(tmp_path / "files", identity())
     fields = [{"name": "x", "type": "float", "shape": [-1, 2]}]
-    assert run(tmp_path / "files", [{"entry": "m.onnx", "inputs": fields, "request": {"x": [[1, 2]]}}]) == [
-        {"outputs": {"y": [[1.0, 2.0]]}}
-    ]
+    settings = {"engine": "onnx", "entry": "m.onnx", "inputs": fields}
+    assert answers(tmp_path / "files", settings, [{"x": [[1, 2]]}]) == [{"outputs": {"y": [[1.0, 2.0]]}}]
+
+
+def test_an_engine_that_nobody_knows_has_no_reference() -> None:
+    assert has_reference({"engine": "onnx"})
+    assert not has_reference({"engine": "jpmml"})
+    steps = [{"engine": "scaler"}, {"engine": "jpmml"}]
+    assert not has_reference({"engine": "flow", "flow": {"steps": steps}})
+    assert has_reference({"engine": "flow", "flow": {"steps": steps[:1]}})

@@ -48,7 +48,7 @@ def render(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> 
                     record=model.record,
                     artifact=model.artifact.value,
                     inspection=model.inspection.value,
-                    recorded=recorded_json(model.recording.value),
+                    recorded=recorded_json(model.recording.value, model.inspection.value.settings),
                 )
                 for model in models
             ],

@@ -29,12 +29,12 @@ from migrate.migration.subjects import model_subject
 from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.recording import (
-    REFERENCE_SCRIPT,
+    REFERENCE_PROGRAM,
+    has_reference,
     record_customer,
     record_live,
     record_reference,
     record_self,
-    reference_lines,
 )
 from migrate.parity.samples import read_samples
 
@@ -118,10 +118,9 @@ def record_answers(
 def _record(
     run: Run, record: ModelRecord, wanted: Wish, artifact: Artifact, settings: dict[str, object], runtime: RuntimeImage
 ) -> Recording:
-    generated = generate(settings, seed=SEED)
     if wanted.level == "live":
         try:
-            return _ask_old(run, record, (*generated, *wanted.customer))
+            return _ask_old(run, record, (*generate(settings, seed=SEED), *wanted.customer))
         except RemoteError as error:
             run.notice(
                 f"The old endpoint cannot be asked, so the next best proof is used: {error.what}",
@@ -130,16 +129,14 @@ def _record(
             )
     if wanted.customer:
         return record_customer(wanted.customer, f"the customer's {wanted.mark} in {run.options.samples}")
-    script = REFERENCE_SCRIPT.get(runtime.runtime)
-    if script is None:
-        return record_self(generated, seed=SEED)
-    lines = reference_lines(settings, generated)
-    memory, timeout = run.memory_of(record), run.options.rehearsal_timeout
-    outputs = run_reference(
-        run.engine(), runtime, artifact, script, lines, memory=memory, timeout=timeout, stop=run.stop
-    )
+    if not has_reference(settings):
+        return record_self(generate(settings, seed=SEED), seed=SEED)
     origin = f"{settings.get('engine')} in {runtime.reference}, called directly"
-    return record_reference(generated, outputs, origin, seed=SEED)
+    memory, timeout = run.memory_of(record), run.options.rehearsal_timeout
+    with run_reference(
+        run.engine(), runtime, artifact, REFERENCE_PROGRAM, memory=memory, timeout=timeout, stop=run.stop
+    ) as ask:
+        return record_reference(settings, ask, origin, seed=SEED)
 
 
 def _ask_old(run: Run, record: ModelRecord, samples: Sequence[Sample]) -> Recording:

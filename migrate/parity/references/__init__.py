@@ -1,1 +1,1 @@
-"""Scripts that compute the reference answers with the engine alone, one per runtime; never imported, only run."""
+"""The engines called directly: a program of its own (``start.py``), which runs beside a model's files."""
