@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from migrate.cli.options import AllowUnsafe, Form, Json, Output, WorkspaceFolder
+from migrate.cli.options import AcceptAgpl, AllowUnsafe, Form, Json, Output, WorkspaceFolder
 from migrate.core.errors import ExitCode
 
 Folder = Annotated[
@@ -21,6 +21,7 @@ def build(
         str | None, typer.Option(metavar="REF", help="The image that the runtime starts from.", show_default=False)
     ] = None,
     allow_unsafe: AllowUnsafe = None,
+    accept_agpl: AcceptAgpl = False,
     workspace: WorkspaceFolder = None,
     as_json: Json = False,
     output: Output = Form.TEXT,
@@ -34,6 +35,7 @@ def build(
         tag=tag,
         base=base_image,
         allow_unsafe=check_digests(allow_unsafe or ()),
+        accept_agpl=accept_agpl,
         workspace=workspace,
         as_json=as_json or output is Form.JSON,
         environ=dict(os.environ),

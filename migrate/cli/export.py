@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from migrate.cli.build import Folder
-from migrate.cli.options import AllowUnsafe, Form, Json, Output, WorkspaceFolder
+from migrate.cli.options import AcceptAgpl, AllowUnsafe, Form, Json, Output, WorkspaceFolder
 from migrate.core.errors import ExitCode
 
 
@@ -18,6 +18,7 @@ def export(
         str | None, typer.Option(metavar="REF", help="The base image to name in it.", show_default=False)
     ] = None,
     allow_unsafe: AllowUnsafe = None,
+    accept_agpl: AcceptAgpl = False,
     workspace: WorkspaceFolder = None,
     as_json: Json = False,
     output: Output = Form.TEXT,
@@ -31,6 +32,7 @@ def export(
         out=out,
         base=base_image,
         allow_unsafe=check_digests(allow_unsafe or ()),
+        accept_agpl=accept_agpl,
         workspace=workspace,
         as_json=as_json or output is Form.JSON,
         environ=dict(os.environ),

@@ -20,6 +20,7 @@ from migrate.images.engine import connect
 from migrate.images.export import export
 from migrate.images.serve import serve
 from migrate.migration import unsafe
+from migrate.migration.licences import other_engine, served_by
 from migrate.migration.local import Built, LocalModel, build_folder, read_folder
 from migrate.migration.steps.evidence import first_mismatch
 from migrate.migration.workspace import open_workspace
@@ -35,6 +36,7 @@ def make_image(
     tag: str,
     base: str | None,
     allow_unsafe: tuple[str, ...],
+    accept_agpl: bool,
     workspace: Path | None,
     as_json: bool,
     environ: Mapping[str, str],
@@ -46,7 +48,9 @@ def make_image(
     """
     place, stop = open_workspace(workspace), threading.Event()
     with stopping(stop), open_outlet(as_json=as_json) as outlet:
-        models = read_folder(folder, place, outlet, stop, allow_unsafe=allow_unsafe, loading=_IN_CONTAINER)
+        models = read_folder(
+            folder, place, outlet, stop, allow_unsafe=allow_unsafe, accept_agpl=accept_agpl, loading=_IN_CONTAINER
+        )
         built = build_folder(
             models, engine=connect(environ), workspace=place, tag=tag, base=base, emit=outlet, stop=stop
         )
@@ -57,7 +61,7 @@ def make_image(
                 code="rehearsal-differs",
                 next_step="Do not use it; report it with the model's signature.",
             )
-    _tell("build", _facts(tag, built), models, as_json=as_json)
+    _tell("build", _facts(tag, built) | _engine(models), models, as_json=as_json)
     return ExitCode.DONE
 
 
@@ -75,12 +79,19 @@ def _facts(tag: str, built: Built) -> dict[str, object]:
     }
 
 
+def _engine(models: tuple[LocalModel, ...]) -> dict[str, object]:
+    """Which engine serves the models, where that is a choice of licences."""
+    text = served_by(models[0].inspection.runtime)
+    return {"engine": text} if text else {}
+
+
 def export_folder(
     folder: Path,
     *,
     out: Path,
     base: str | None,
     allow_unsafe: tuple[str, ...],
+    accept_agpl: bool,
     workspace: Path | None,
     as_json: bool,
     environ: Mapping[str, str],
@@ -92,7 +103,9 @@ def export_folder(
     """
     place, stop = open_workspace(workspace), threading.Event()
     with stopping(stop), open_outlet(as_json=as_json) as outlet:
-        models = read_folder(folder, place, outlet, stop, allow_unsafe=allow_unsafe, loading=_NOT_HERE)
+        models = read_folder(
+            folder, place, outlet, stop, allow_unsafe=allow_unsafe, accept_agpl=accept_agpl, loading=_NOT_HERE
+        )
         say = _saying(outlet)
         engine = connect(environ) if base is not None else None
         found = ensure_base(engine, base, say) if engine is not None else None
@@ -107,6 +120,7 @@ def export_folder(
     facts: dict[str, object] = {
         "folder": context.folder,
         "models": ", ".join(context.models),
+        **_engine(models),
         "size": size(context.size),
         "build it": f"docker build --platform linux/amd64 -t my-model {context.folder}",
     }
@@ -120,6 +134,7 @@ def serve_folder(
     host: str,
     port: int,
     allow_unsafe: tuple[str, ...],
+    accept_agpl: bool,
     workspace: Path | None,
     as_json: bool,
     environ: Mapping[str, str],
@@ -131,7 +146,9 @@ def serve_folder(
     """
     place, stop = open_workspace(workspace), threading.Event()
     with open_outlet(as_json=as_json) as outlet:
-        models = read_folder(folder, place, outlet, stop, allow_unsafe=allow_unsafe, loading=_HERE)
+        models = read_folder(
+            folder, place, outlet, stop, allow_unsafe=allow_unsafe, accept_agpl=accept_agpl, loading=_HERE
+        )
     lines = PlainLines(sys.stderr)
     url = f"http://{host}:{port}"
     allowed = _allowed(models)
@@ -153,6 +170,8 @@ def serve_folder(
             progress_text=_saying(lines),
         )
     ended = ExitCode.DONE if code in {0, 130} else ExitCode.LOCAL
+    if ended is not ExitCode.DONE and (advice := other_engine(models[0].inspection.runtime)):
+        lines(Notice(text=advice, level="warning"))
     if as_json:
         data: dict[str, object] = {"url": url, "models": [model.record.id for model in models], "server": code}
         data |= {"allowed_unsafe": allowed} if allowed else {}

@@ -34,6 +34,10 @@ Models = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", metavar="ID", help="Only this model; may be repeated.", show_default=False),
 ]
+AcceptAgpl = Annotated[
+    bool,
+    typer.Option("--accept-agpl", help="PMML is then served by JPMML, which is licensed under AGPL-3.0."),
+]
 AllowUnsafe = Annotated[
     list[str] | None,
     typer.Option(

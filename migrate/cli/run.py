@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from migrate.cli.options import AllowUnsafe, Form, Json, Models, Output, Project, Source, WorkspaceFolder, Yes
+from migrate.cli.options import (
+    AcceptAgpl,
+    AllowUnsafe,
+    Form,
+    Json,
+    Models,
+    Output,
+    Project,
+    Source,
+    WorkspaceFolder,
+    Yes,
+)
 from migrate.core.errors import ConfigurationError, ExitCode
 from migrate.core.secret import Secret
 
@@ -81,6 +92,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
         float, typer.Option(metavar="SECONDS", min=1, help="How long a model may take to load here.")
     ] = 300,
     allow_unsafe: AllowUnsafe = None,
+    accept_agpl: AcceptAgpl = False,
     project: Project = None,
     workspace: WorkspaceFolder = None,
     as_json: Json = False,
@@ -107,6 +119,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
         proof=proof.value,
         rehearsal_timeout=rehearsal_timeout,
         allow_unsafe=check_digests(allow_unsafe or ()),
+        accept_agpl=accept_agpl,
     )
     return move(
         options,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from migrate.cli.build import Folder
-from migrate.cli.options import AllowUnsafe, Form, Json, Output, WorkspaceFolder
+from migrate.cli.options import AcceptAgpl, AllowUnsafe, Form, Json, Output, WorkspaceFolder
 from migrate.core.errors import ExitCode
 
 
@@ -15,6 +15,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port.")] = 8080,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     allow_unsafe: AllowUnsafe = None,
+    accept_agpl: AcceptAgpl = False,
     workspace: WorkspaceFolder = None,
     as_json: Json = False,
     output: Output = Form.TEXT,
@@ -28,6 +29,7 @@ def serve(
         host=host,
         port=port,
         allow_unsafe=check_digests(allow_unsafe or ()),
+        accept_agpl=accept_agpl,
         workspace=workspace,
         as_json=as_json or output is Form.JSON,
         environ=dict(os.environ),

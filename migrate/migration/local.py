@@ -1,6 +1,7 @@
 """Models of a folder on this machine, for the commands that need no cloud: build, export, serve."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from migrate.images.rehearse import rehearse
 from migrate.images.render import ModelToRender, render
 from migrate.images.runtime import ensure_runtime
 from migrate.migration import unsafe
+from migrate.migration.licences import naming_the_other, under_licences
 from migrate.migration.perform import disk_in_words
 from migrate.migration.steps.inspect import demand_ready, said
 from migrate.migration.steps.record import SEED
@@ -65,6 +67,7 @@ def read_folder(
     stop: threading.Event,
     *,
     allow_unsafe: tuple[str, ...] = (),
+    accept_agpl: bool = False,
     loading: str,
 ) -> tuple[LocalModel, ...]:
     """The models of a folder: what lies at its root, or in the folders below it.
@@ -75,6 +78,7 @@ def read_folder(
         emit: Shows events.
         stop: Set to end early.
         allow_unsafe: Digests of files that the user lets run as code.
+        accept_agpl: Whether PMML may be served by JPMML.
         loading: Where that would happen, for the sentence ``it is then loaded ...``.
 
     Raises:
@@ -91,7 +95,12 @@ def read_folder(
             code="no-models",
             next_step=f"See what lies there: migrate list {folder}",
         )
-    models = tuple(_read(record, workspace, emit, stop, allow_unsafe) for record in listing.models)
+
+    def found(artifact: Artifact, framework: str | None) -> Inspection:
+        inspection = inspect(artifact, framework=framework, allow_unsafe=allow_unsafe)
+        return under_licences(inspection, accept_agpl=accept_agpl)
+
+    models = tuple(_read(record, workspace, emit, stop, found) for record in listing.models)
     for digest in unsafe.unmatched(allow_unsafe, [model.artifact for model in models]):
         emit(Notice(text=unsafe.unmatched_text(digest, all_read=True), level="warning"))
     _refuse_quarantined(models, allow_unsafe, loading)
@@ -121,7 +130,11 @@ def _refuse_quarantined(models: tuple[LocalModel, ...], allow_unsafe: tuple[str,
 
 
 def _read(
-    record: ModelRecord, workspace: Workspace, emit: Emit, stop: threading.Event, allow_unsafe: tuple[str, ...]
+    record: ModelRecord,
+    workspace: Workspace,
+    emit: Emit,
+    stop: threading.Event,
+    found: Callable[[Artifact, str | None], Inspection],
 ) -> LocalModel:
     def progress(done: int, total: int | None) -> None:
         emit(StepProgress(step="fetch", model=record.id, done=done, total=total))
@@ -129,7 +142,7 @@ def _read(
     emit(StepStarted(step="fetch", model=record.id))
     with disk_in_words():
         artifact = fetch(record, workspace.store, None, progress, stop=stop)
-        inspection = inspect(artifact, framework=record.framework, allow_unsafe=allow_unsafe)
+        inspection = found(artifact, record.framework)
     emit(StepFinished(step="inspect", model=record.id, seconds=0.0, detail=inspection.verdict))
     for line in said(inspection):
         emit(Notice(text=line, model=record.id, level="warning" if inspection.unsafe else "info"))
@@ -160,7 +173,8 @@ def build_folder(
 
     name = demand_ready(models[0].inspection)
     runtime = ensure_runtime(engine, name, base=base, store=workspace.store, progress_text=say)
-    recordings = {model.record.id: _record(engine, runtime, model, stop) for model in models}
+    with naming_the_other(name):
+        recordings = {model.record.id: _record(engine, runtime, model, stop) for model in models}
     context = render(
         [model.render(recorded_json(recordings[model.record.id], model.inspection.settings)) for model in models],
         runtime,
@@ -169,7 +183,7 @@ def build_folder(
     emit(StepStarted(step="build", detail=tag))
     image = build(engine, context, runtime, tag=tag, progress=progress)
     emit(StepStarted(step="rehearse", detail=tag))
-    with rehearse(engine, image, memory=_MEMORY, timeout=_TIMEOUT, stop=stop) as running:
+    with naming_the_other(name), rehearse(engine, image, memory=_MEMORY, timeout=_TIMEOUT, stop=stop) as running:
         proofs = {
             model.record.id: replay(
                 recordings[model.record.id], model.inspection.settings, caller(running, model.record.id)

@@ -11,6 +11,7 @@ from migrate.core.errors import UsageError
 from migrate.core.secret import Secret
 from migrate.core.values import Inspection, ProofLevel
 from migrate.migration import unsafe
+from migrate.migration.licences import ACCEPT
 
 Layout = Literal["separate", "packed"]
 
@@ -54,7 +55,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     ``registry`` is None for the platform's shared one. ``samples`` holds the customer's own requests and answers.
     ``old_token`` opens the old endpoints. ``region`` is the AI Deploy region, or None for GRA.
     ``proof`` is the least level at which a model counts as migrated. ``allow_unsafe`` holds the digests of files that
-    the user lets run as code.
+    the user lets run as code. ``accept_agpl`` lets PMML be served by JPMML.
     """
 
     typed: Typed
@@ -72,6 +73,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     ready_timeout: float = READY_TIMEOUT
     rehearsal_timeout: float = REHEARSAL_TIMEOUT
     allow_unsafe: tuple[str, ...] = ()
+    accept_agpl: bool = False
 
     def allowing(self, inspection: Inspection) -> Self:
         """The same options, with the user's word for all the files of a model too."""
@@ -98,4 +100,5 @@ class RunOptions(Struct, frozen=True, kw_only=True):
         for name, value in given.items():
             words += [name, value] if value is not None else []
         words += unsafe.words(self.allow_unsafe)
-        return self.typed.command("run", *words, *(["--adopt"] if self.adopt else []))
+        words += [word for word, given in (("--adopt", self.adopt), (ACCEPT, self.accept_agpl)) if given]
+        return self.typed.command("run", *words)

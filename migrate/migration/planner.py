@@ -8,6 +8,7 @@ from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
 from migrate.formats.undocumented import undocumented
 from migrate.migration.context import Run
 from migrate.migration.grouping import Group
+from migrate.migration.licences import planned
 from migrate.migration.steps.inspect import said
 from migrate.migration.subjects import Unit
 from migrate.ovhcloud import apps as platform
@@ -91,7 +92,8 @@ def _of_files(run: Run, record: ModelRecord) -> list[str]:
     if record.id in run.found:
         return said(run.found[record.id])
     note = undocumented(record.framework, record.recognised)
-    return [note] if note else []
+    known = planned(record.framework, record.recognised, accept_agpl=run.options.accept_agpl)
+    return [*([note] if note else []), *known]
 
 
 def _twice(run: Run, unit: Unit) -> tuple[str, ...]:

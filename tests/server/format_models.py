@@ -1,7 +1,9 @@
 """The samples of ``examples/formats`` with the ``model.json`` of each, and the processes that serve them."""
 
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +13,27 @@ import platformdirs
 
 from migrate.images import server_code
 from migrate.images.serve import ensure_environment
-from tests.server.process import Server, running
+from tests.server.process import Answer, Server, running, start
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LABELS = ("inf", "sup")
+
+LOADER = """
+import os
+import sys
+from pathlib import Path
+from migrate.server.engines import ContradictionError, load
+from migrate.server.model import read_models
+for model in read_models(Path(sys.argv[1])):
+    try:
+        load(model, threads=1)
+        print("loaded")
+    except ContradictionError as error:
+        print(" ".join(str(error).split()))
+# As the server ends: an interpreter that waits for Java may abort.
+sys.stdout.flush()
+os._exit(0)
+"""
 
 
 def plain(name: str, kind: str = "double") -> dict[str, Any]:
@@ -208,6 +227,33 @@ def serving(root: Path, runtime: str, scratch: Path) -> Iterator[Server]:
     server_code.copy_server(scratch / "server")
     with running(root, scratch / "log", python=python_of(runtime), code=scratch / "server") as server:
         yield server
+
+
+def ok(answer: Answer) -> dict[str, Any]:
+    """The tensors of an answer that must be a 200."""
+    assert answer.status == 200, answer.body
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def refusal(runtime: str, settings: dict[str, Any], files: dict[str, bytes], folder: Path) -> str:
+    """Why a server does not become ready."""
+    place = write(folder / "models" / "m", settings)
+    for name, content in files.items():
+        (place / "files" / name).write_bytes(content)
+    code = Path(__file__).parents[2]
+    server = start(folder / "models", folder / "log", python=python_of(runtime), code=code)
+    assert server.process.wait(timeout=120) == 1
+    return " ".join(line.get("reason", "") for line in server.lines())
+
+
+def said_by_loading(runtime: str, scratch: Path) -> list[str]:
+    """What one process with the packages of a runtime says on loading each model of ``scratch/models``, by name."""
+    server_code.copy_server(scratch / "server")
+    command = [python_of(runtime), "-c", LOADER, str(scratch / "models")]
+    environment = {**os.environ, "PYTHONPATH": str(scratch / "server")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=200)
+    return done.stdout.splitlines()
 
 
 def samples_of(model_id: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""TorchScript, pickled modules, PMML, pipelines and fastai, each served as in an image."""
+"""TorchScript, pickled modules, pipelines and fastai, each served as in an image."""
 
 import json
 import pickle
@@ -12,12 +12,10 @@ from typing import Any
 import pytest
 
 from tests.server import format_models as samples
-from tests.server.format_models import field, python_of, serving, write
-from tests.server.process import Answer, Server, start
+from tests.server.format_models import field, ok, python_of, refusal, serving, write
+from tests.server.pmml_models import MEASUREMENTS
+from tests.server.process import Server
 
-MEASUREMENTS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
-SPECIES = ("setosa", "versicolor", "virginica")
-TABLE = [field(name, "double", -1) for name in MEASUREMENTS]
 PIPELINE = {
     "pipeline_class": "TextClassificationPipeline",
     "tokenizer_class": "DistilBertTokenizer",
@@ -40,20 +38,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "inputs": [field("input_0", "float", -1, 4)],
         "outputs": [field("output_0", "float", -1)],
     },
-    "species-regression": {
-        "engine": "pmml",
-        "entry": "species-regression.pmml",
-        "inputs": TABLE,
-        "outputs": [field("species", "string", -1), *(field(f"p_{one}", "double", -1) for one in SPECIES)],
-        "pmml": {"sanitised": True},
-    },
-    "species-tree": {
-        "engine": "pmml",
-        "entry": "species-tree.pmml",
-        "inputs": TABLE,
-        "outputs": [field("species", "string", -1)],
-        "pmml": {"sanitised": True},
-    },
     "support-pipeline": {
         "engine": "transformers",
         "entry": "manifest.json",
@@ -73,7 +57,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 RUNTIMES = {
     "torch": ("species-torchscript", "species-module"),
-    "pmml": ("species-regression", "species-tree"),
     "transformers": ("support-pipeline",),
     "fastai": ("species-learner",),
 }
@@ -84,37 +67,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "too-many": {"outputs": [*SCRIPT["outputs"], field("third", "float", -1)]},
     "wrong-shape": {"outputs": [field("species", "long", 5)]},
     "wrong-type": {"inputs": [field("measurements", "long", -1, 4), field("temperature", "float", 1)]},
-}
-TRICKY = """<PMML xmlns="http://www.dmg.org/PMML-4_3" version="4.3"><Header/>
- <DataDictionary>
-  <DataField name="x" optype="continuous" dataType="float"/>
-  <DataField name="n" optype="continuous" dataType="integer"/>
-  <DataField name="c" optype="categorical" dataType="string"><Value value="a"/><Value value="b"/></DataField>
-  <DataField name="y" optype="continuous" dataType="double"/>
- </DataDictionary>
- <RegressionModel functionName="regression" targetFieldName="y">
-  <MiningSchema>
-   <MiningField name="x" missingValueReplacement="2.5"/><MiningField name="n"/>
-   <MiningField name="c" invalidValueTreatment="returnInvalid"/><MiningField name="y" usageType="target"/>
-  </MiningSchema>
-  <Output>
-   <OutputField name="predicted_y" feature="predictedValue" dataType="double" optype="continuous"/>
-   <OutputField name="twice" feature="transformedValue" dataType="double" optype="continuous">
-    <Apply function="*"><FieldRef field="predicted_y"/><Constant dataType="double">2</Constant></Apply>
-   </OutputField>
-  </Output>
-  <RegressionTable intercept="1">
-   <NumericPredictor name="x" coefficient="2"/><NumericPredictor name="n" coefficient="0.5"/>
-   <CategoricalPredictor name="c" value="b" coefficient="10"/>
-  </RegressionTable>
- </RegressionModel>
-</PMML>
-"""
-TRICKY_SETTINGS: dict[str, Any] = {
-    "engine": "pmml",
-    "entry": "model.pmml",
-    "inputs": [field("x", "float", -1), field("n", "long", -1), field("c", "string", -1)],
-    "outputs": [field("y", "double", -1)],
 }
 
 
@@ -127,8 +79,6 @@ def _serving(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     if runtime == "torch":
         for model_id, changes in VARIANTS.items():
             write(root / model_id, {**SCRIPT, **changes}, sample="species-torchscript")
-    if runtime == "pmml":
-        (write(root / "tricky", TRICKY_SETTINGS) / "files/model.pmml").write_text(TRICKY)
     with serving(root, runtime, scratch) as server:
         yield server
 
@@ -136,12 +86,6 @@ def _serving(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="session")
 def torch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with _serving("torch", tmp_path_factory) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def pmml(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with _serving("pmml", tmp_path_factory) as server:
         yield server
 
 
@@ -157,13 +101,6 @@ def fastai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def ok(answer: Answer) -> dict[str, Any]:
-    """The tensors of an answer that must be a 200."""
-    assert answer.status == 200, answer.body
-    found: dict[str, Any] = answer.json()
-    return found
-
-
 @pytest.mark.parametrize(
     ("runtime", "model_id"), [(runtime, model_id) for runtime, ids in RUNTIMES.items() for model_id in ids]
 )
@@ -173,7 +110,7 @@ def test_a_sample_answers_as_its_training_code(runtime: str, model_id: str, requ
     assert len(asked) == 2
     for body, expected in asked:
         found = ok(server.eval(body, f"/{model_id}/eval"))
-        assert samples.close(expected, found, 1e-12 if runtime == "pmml" else 2e-6), found
+        assert samples.close(expected, found, 2e-6), found
 
 
 # TorchScript
@@ -223,50 +160,6 @@ def test_a_missing_input_is_named(torch: Server) -> None:
 def test_a_bare_module_describes_the_outputs_that_it_has(torch: Server) -> None:
     found = torch.call("GET", "/species-module/describe").json()
     assert found["outputs"] == [{"name": "output_0", "type": "float", "shape": [-1, 3]}]
-
-
-# PMML
-
-
-def test_missing_and_invalid_values_are_what_the_pmml_says(pmml: Server) -> None:
-    path = "/tricky/eval"
-    assert ok(pmml.eval({"x": 1, "n": 2, "c": "b"}, path)) == {"y": 14.0}
-    # Replaced, as the mining schema says, whether it is null or not there at all.
-    assert ok(pmml.eval({"x": [None, 1.5], "n": [2, 2], "c": ["b", "a"]}, path)) == {"y": [17.0, 5.0]}
-    assert ok(pmml.eval({"n": 2, "c": "b"}, path)) == {"y": 17.0}
-    # Neither replaced nor defaulted: no result.
-    assert ok(pmml.eval({"x": 1, "c": "b"}, path)) == {"y": None}
-    assert ok(pmml.eval({"x": [1, 1], "n": [None, 2], "c": ["a", "a"]}, path)) == {"y": [None, 4.0]}
-    # A category that the PMML does not have has no result, where the schema says so.
-    assert ok(pmml.eval({"x": [1, 1], "n": [2, 2], "c": ["zz", "a"]}, path)) == {"y": [None, 4.0]}
-
-
-def test_a_decimal_of_a_float_field_stays_the_decimal(pmml: Server) -> None:
-    # 0.1 in single precision is 0.10000000149...
-    assert ok(pmml.eval({"x": 0.1, "n": 0, "c": "a"}, "/tricky/eval")) == {"y": 1.2}
-
-
-def test_a_tree_without_a_path_for_a_missing_value_has_no_prediction(pmml: Server) -> None:
-    body = {**{name: [5.0, 5.0] for name in MEASUREMENTS}, "petal_width": [None, 0.2], "petal_length": [None, 1.4]}
-    assert ok(pmml.eval(body, "/species-tree/eval")) == {"species": [None, "setosa"]}
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({}, "Unable to find a tensor with name x"),
-        ({"x": [1, 2], "n": [1]}, "All tensors should have the same size"),
-        ({"n": "q"}, "Incompatibilies in types for tensor : required (string) but found (long)"),
-    ],
-)
-def test_what_is_no_table_is_refused(pmml: Server, body: dict[str, Any], message: str) -> None:
-    answer = pmml.eval(body, "/tricky/eval")
-    assert (answer.status, answer.json()["message"]) == (400, message)
-
-
-def test_the_table_can_be_seen_before_it_is_scored(pmml: Server) -> None:
-    answer = pmml.eval({"x": [1, None], "n": [2, 3]}, "/tricky/eval", Step="input:0")
-    assert answer.body == b'{"x":[1.0,null],"n":[2,3]}'
 
 
 # pipelines and learners
@@ -387,23 +280,6 @@ def test_a_category_that_training_never_saw_counts_as_missing(fastai: Server) ->
 # what must not become ready
 
 
-def refusal(runtime: str, settings: dict[str, Any], files: dict[str, bytes], folder: Path) -> str:
-    """Why a server does not become ready."""
-    place = write(folder / "models" / "m", settings)
-    for name, content in files.items():
-        (place / "files" / name).write_bytes(content)
-    code = Path(__file__).parents[2]
-    server = start(folder / "models", folder / "log", python=python_of(runtime), code=code)
-    assert server.process.wait(timeout=120) == 1
-    return " ".join(line.get("reason", "") for line in server.lines())
-
-
-@pytest.mark.parametrize("external", ["SYSTEM 'file:///etc/passwd'", "'text'"])
-def test_a_document_type_is_not_read(tmp_path: Path, external: str) -> None:
-    text = f"<!DOCTYPE PMML [<!ENTITY e {external}>]>" + TRICKY.replace("<Header/>", "<Header description='&e;'/>")
-    assert "document type" in refusal("pmml", TRICKY_SETTINGS, {"model.pmml": text.encode()}, tmp_path)
-
-
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     assert "PyTorch cannot load species.ts" in refusal("torch", SCRIPT, {"species.ts": b"no archive"}, tmp_path)
 
@@ -435,11 +311,3 @@ def test_all_samples_are_tested() -> None:
         "type": "huggingface_pipeline",
         **PIPELINE,
     }
-
-
-def test_a_process_with_java_in_it_ends_when_it_is_asked_to(tmp_path: Path) -> None:
-    write(tmp_path / "models" / "m", SETTINGS["species-tree"], sample="species-tree")
-    with serving(tmp_path / "models", "pmml", tmp_path) as server:
-        for _ in range(50):
-            ok(server.eval(dict.fromkeys(MEASUREMENTS, 1.0)))
-    assert server.process.returncode == 0

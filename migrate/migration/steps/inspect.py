@@ -8,6 +8,7 @@ from migrate.formats.inspect import inspect as inspect_files
 from migrate.migration import unsafe
 from migrate.migration.context import Run
 from migrate.migration.journal import Stored
+from migrate.migration.licences import under_licences
 from migrate.migration.perform import Steps, Task
 from migrate.migration.subjects import model_subject
 
@@ -22,6 +23,7 @@ def inspect(run: Run, steps: Steps, record: ModelRecord, artifact: Stored[Artifa
 
     def make(_: object) -> Inspection:
         found = inspect_files(artifact.value, framework=record.framework, allow_unsafe=allowed)
+        found = under_licences(found, accept_agpl=run.options.accept_agpl)
         _tell(run, record, found)
         return found
 
@@ -32,7 +34,11 @@ def inspect(run: Run, steps: Steps, record: ModelRecord, artifact: Stored[Artifa
             subject=model_subject(record.id),
             models=(record.id,),
             inputs=(artifact.value.digest,),
-            options={"framework": record.framework, "allow_unsafe": allowed},
+            options={
+                "framework": record.framework,
+                "allow_unsafe": allowed,
+                "accept_agpl": run.options.accept_agpl,
+            },
         ),
         Inspection,
         make,

@@ -24,6 +24,7 @@ from migrate.core.values import (
 from migrate.images.reference import run_reference
 from migrate.migration.context import Run
 from migrate.migration.journal import Stored
+from migrate.migration.licences import naming_the_other
 from migrate.migration.perform import Steps, Task
 from migrate.migration.subjects import model_subject
 from migrate.parity.generate import generate
@@ -133,9 +134,12 @@ def _record(
         return record_self(generate(settings, seed=SEED), seed=SEED)
     origin = f"{settings.get('engine')} in {runtime.reference}, called directly"
     memory, timeout = run.memory_of(record), run.options.rehearsal_timeout
-    with run_reference(
-        run.engine(), runtime, artifact, REFERENCE_PROGRAM, memory=memory, timeout=timeout, stop=run.stop
-    ) as ask:
+    with (
+        naming_the_other(runtime.runtime),
+        run_reference(
+            run.engine(), runtime, artifact, REFERENCE_PROGRAM, memory=memory, timeout=timeout, stop=run.stop
+        ) as ask,
+    ):
         return record_reference(settings, ask, origin, seed=SEED)
 
 

@@ -12,6 +12,7 @@ from migrate.images.rehearse import rehearse as start_rehearsal
 from migrate.migration.blame import BlamedError
 from migrate.migration.context import Run
 from migrate.migration.journal import Stored
+from migrate.migration.licences import naming_the_other
 from migrate.migration.perform import Progress, Steps, Task
 from migrate.migration.steps.evidence import first_mismatch
 from migrate.migration.steps.image import Prepared
@@ -52,7 +53,7 @@ def rehearse(
 def _rehearse(run: Run, unit: Unit, image: Image, models: tuple[Prepared, ...], progress: Progress) -> Rehearsal:
     memory = run.memory(run.plan(unit, tuple(model.record for model in models)))
     try:
-        with _start(run, image, memory) as running:
+        with naming_the_other(models[0].runtime.value.runtime), _start(run, image, memory) as running:
             errors, parities = _ask(run, image, running, models, progress)
             if not errors:
                 return Rehearsal(

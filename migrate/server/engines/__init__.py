@@ -51,6 +51,7 @@ _MODULES: Final = {
     "torchscript": ("torch_script", "TorchScriptEngine"),
     "torch_pickle": ("torch_pickle", "TorchPickleEngine"),
     "pmml": ("pmml", "PmmlEngine"),
+    "jpmml": ("jpmml", "JpmmlEngine"),
     "transformers": ("transformers", "TransformersEngine"),
     "fastai": ("fastai", "FastaiEngine"),
 }

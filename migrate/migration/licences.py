@@ -1,0 +1,66 @@
+"""PMML's two engines: PMML4S (Apache-2.0) by default, JPMML (AGPL-3.0) where the user accepts its licence."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from msgspec.structs import replace
+
+from migrate.core.errors import NeedsYouError
+from migrate.core.values import Inspection
+
+ACCEPT: Final = "--accept-agpl"
+
+_FREE: Final = "pmml"  # the runtime, its engine and the format
+_AGPL: Final = "jpmml"
+_SERVED: Final[Mapping[str | None, str]] = {
+    _FREE: "served by PMML4S, which is licensed under Apache-2.0",
+    _AGPL: f"served by JPMML, which is licensed under AGPL-3.0, as {ACCEPT} accepts",
+}
+_INSTEAD: Final[Mapping[str | None, str]] = {
+    _FREE: f"PMML4S does not load this file. Try {ACCEPT}: PMML is then served by JPMML, which is licensed under "
+    "AGPL-3.0.",
+    _AGPL: f"JPMML does not load this file. Leave out {ACCEPT}: PMML is then served by PMML4S.",
+}
+_NOT_LOADED: Final = frozenset({"reference-failed", "rehearsal-failed"})
+
+
+def under_licences(inspection: Inspection, *, accept_agpl: bool) -> Inspection:
+    """The inspection with the engine that serves it: PMML's is another one where the AGPL is accepted."""
+    if inspection.runtime != _FREE:
+        return inspection
+    settings = inspection.settings
+    runtime = _AGPL if accept_agpl else _FREE
+    if accept_agpl:
+        settings = {(_AGPL if name == _FREE else name): value for name, value in settings.items()} | {"engine": _AGPL}
+    return replace(inspection, runtime=runtime, settings=settings, notes=(*inspection.notes, _SERVED[runtime]))
+
+
+def served_by(runtime: str | None) -> str:
+    """Which engine serves a runtime, and its licence, where there are two of them; else nothing."""
+    return _SERVED.get(runtime, "")
+
+
+def planned(*words: str | None, accept_agpl: bool) -> tuple[str, ...]:
+    """The same for a model of which only words are known: ML Serving's for its framework, and what its name tells."""
+    return (_SERVED[_AGPL if accept_agpl else _FREE],) if _FREE in words else ()
+
+
+def other_engine(runtime: str | None) -> str:
+    """What to try where the engine of this runtime does not load a file, or nothing."""
+    return _INSTEAD.get(runtime, "")
+
+
+@contextmanager
+def naming_the_other(runtime: str) -> Iterator[None]:
+    """Lets a refusal to load a PMML file say which other engine may load it.
+
+    Raises:
+        NeedsYouError: The one that was raised within, with that next step where it is of use.
+    """
+    try:
+        yield
+    except NeedsYouError as error:
+        if error.code in _NOT_LOADED and (advice := other_engine(runtime)):
+            raise NeedsYouError(error.what, code=error.code, next_step=advice) from error
+        raise

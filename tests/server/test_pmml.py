@@ -1,0 +1,126 @@
+"""PMML by both engines: the same table in and out, whichever is served."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.server import format_models as samples
+from tests.server.format_models import field, ok, said_by_loading, serving
+from tests.server.pmml_models import (
+    MEASUREMENTS,
+    SAMPLES,
+    TRICKY,
+    TRICKY_SETTINGS,
+    VERSION_SETTINGS,
+    VERSIONS,
+    with_engine,
+    write_models,
+    write_text,
+)
+from tests.server.process import Server
+
+ENGINES = ("pmml", "jpmml")
+NAMED = TRICKY.replace("<Header/>", "<Header description='&e;'/>")
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    scratch = tmp_path_factory.mktemp(request.param)
+    write_models(scratch / "models", request.param)
+    with serving(scratch / "models", request.param, scratch) as running:
+        yield running
+    # A process with Java in it ends when it is asked to.
+    assert running.process.returncode == 0
+
+
+@pytest.mark.parametrize("model_id", SAMPLES)
+def test_a_sample_answers_as_its_training_code(server: Server, model_id: str) -> None:
+    asked = samples.samples_of(model_id)
+    assert len(asked) == 2
+    for body, expected in asked:
+        found = ok(server.eval(body, f"/{model_id}/eval"))
+        assert samples.close(expected, found, 1e-12), found
+
+
+@pytest.mark.parametrize("model_id", ["bare", *(f"v{version}" for version in VERSIONS)])
+def test_every_version_is_served_and_one_without_a_namespace(server: Server, model_id: str) -> None:
+    described = server.call("GET", f"/{model_id}/describe").json()
+    assert [one["name"] for one in described["inputs"] + described["outputs"]] == ["x", "c", "y"]
+    assert ok(server.eval({"x": [1.5, None], "c": ["b", "a"]}, f"/{model_id}/eval")) == {"y": [14.0, 5.0]}
+
+
+def test_missing_and_invalid_values_are_what_the_pmml_says(server: Server) -> None:
+    path = "/tricky/eval"
+    assert ok(server.eval({"x": 1, "n": 2, "c": "b"}, path)) == {"y": 14.0}
+    # Replaced, as the mining schema says, whether it is null or not there at all.
+    assert ok(server.eval({"x": [None, 1.5], "n": [2, 2], "c": ["b", "a"]}, path)) == {"y": [17.0, 5.0]}
+    assert ok(server.eval({"n": 2, "c": "b"}, path)) == {"y": 17.0}
+    # Neither replaced nor defaulted: no result.
+    assert ok(server.eval({"x": 1, "c": "b"}, path)) == {"y": None}
+    assert ok(server.eval({"x": [1, 1], "n": [None, 2], "c": ["a", "a"]}, path)) == {"y": [None, 4.0]}
+    # A category that the PMML does not have has no result, where the schema says so.
+    assert ok(server.eval({"x": [1, 1], "n": [2, 2], "c": ["zz", "a"]}, path)) == {"y": [None, 4.0]}
+
+
+def test_a_decimal_of_a_float_field_is_the_decimal_or_its_single_precision(
+    server: Server, request: pytest.FixtureRequest
+) -> None:
+    # 0.1 in single precision is 0.10000000149...: PMML4S takes the decimal, JPMML the type by its letter.
+    expected = {"pmml": 1.2, "jpmml": 1.0 + 2 * float(np.float32(0.1))}[request.node.callspec.params["server"]]
+    assert ok(server.eval({"x": 0.1, "n": 0, "c": "a"}, "/tricky/eval")) == {"y": expected}
+
+
+def test_a_tree_without_a_path_for_a_missing_value_has_no_prediction(server: Server) -> None:
+    body = {**{name: [5.0, 5.0] for name in MEASUREMENTS}, "petal_width": [None, 0.2], "petal_length": [None, 1.4]}
+    assert ok(server.eval(body, "/species-tree/eval")) == {"species": [None, "setosa"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "Unable to find a tensor with name x"),
+        ({"x": [1, 2], "n": [1]}, "All tensors should have the same size"),
+        ({"n": "q"}, "Incompatibilies in types for tensor : required (string) but found (long)"),
+    ],
+)
+def test_what_is_no_table_is_refused(server: Server, body: dict[str, Any], message: str) -> None:
+    answer = server.eval(body, "/tricky/eval")
+    assert (answer.status, answer.json()["message"]) == (400, message)
+
+
+def test_the_table_can_be_seen_before_it_is_scored(server: Server) -> None:
+    answer = server.eval({"x": [1, None], "n": [2, 3]}, "/tricky/eval", Step="input:0")
+    assert answer.body == b'{"x":[1.0,null],"n":[2,3]}'
+
+
+def test_a_model_without_a_target_has_one_unnamed_result(server: Server) -> None:
+    assert ok(server.eval({"x": [0.5, 9.0]}, "/unnamed/eval")) == {"predictedValue": ["low", "high"]}
+
+
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({}, f"<!DOCTYPE PMML [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>{NAMED}", "declares a document type"),
+    ({}, f"<!DOCTYPE PMML [<!ENTITY e 'text'>]>{NAMED}", "declares a document type"),
+    ({"inputs": [field("z", "double", -1)]}, TRICKY, "no active fields ['z'], it has ['x', 'n', 'c']"),
+    ({"outputs": [field("z", "double", -1)]}, TRICKY, "z"),
+    ({}, TRICKY[:-20], "cannot be read"),
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_file_that_is_not_as_described_or_not_safe_is_refused(tmp_path: Path, engine: str) -> None:
+    for number, (changes, text, _) in enumerate(REFUSED):
+        write_text(tmp_path / "models" / f"{number:02}", {**with_engine(TRICKY_SETTINGS, engine), **changes}, text)
+    said = said_by_loading(engine, tmp_path)
+    assert len(said) == len(REFUSED)
+    for line, (_, _, wanted) in zip(said, REFUSED, strict=True):
+        assert wanted in line
+
+
+def test_an_image_of_the_other_engine_says_that_it_has_none(tmp_path: Path) -> None:
+    write_text(tmp_path / "models/m", with_engine(VERSION_SETTINGS, "jpmml"), "<PMML/>")
+    assert said_by_loading("pmml", tmp_path) == [
+        "this image has no engine named 'jpmml': No module named 'jpmml_evaluator'"
+    ]
