@@ -175,6 +175,8 @@ def answered(fields: Fields, tensors: Mapping[str, Array]) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """The same values as JSON has them: what is not finite by its word."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):

@@ -69,7 +69,7 @@ def main() -> None:
                 result = {"outputs": module("rules").plain(loaded.answer(line["request"]))}
         except Exception as error:  # noqa: BLE001 - whatever the engine raises is the answer to this line
             result = {"error": f"{type(error).__name__}: {error}"}
-        answers.write(json.dumps(result) + "\n")
+        answers.write(json.dumps(result, allow_nan=False) + "\n")
         answers.flush()
 
 
