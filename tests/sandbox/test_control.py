@@ -187,7 +187,7 @@ def test_a_reset_is_a_fresh_start(box: Any, tmp_path: Path) -> None:
     assert box.lines() == []
     for path in ("/ai/token", "/user", "/ai/app"):
         assert client.get(box.path(path)) == []
-    assert [item["name"] for item in client.get(box.path("/storage"))] == ["models"]
+    assert [item["name"] for item in client.get(box.path("/storage"))] == ["models", "formats"]
     assert client.get(box.path("/ai/serving"))
 
 
