@@ -23,8 +23,9 @@ from migrate.parity.samples import read_samples
 from tests.formats.models import artifact
 from tests.parity.reference import reference
 from tests.server.format_models import CHAIN, EXAMPLES, WEEKS, field, python_of, serving
+from tests.server.pmml_models import TRICKY, TRICKY_SETTINGS, with_engine
 from tests.server.process import Server, start
-from tests.server.test_torch_formats import KINDS, TRICKY, TRICKY_SETTINGS
+from tests.server.test_torch_formats import KINDS
 
 # Some engines take long to import, and one test waits for all models of its runtime.
 pytestmark = pytest.mark.timeout(900)
@@ -38,6 +39,7 @@ RUNTIMES = {
     "tokenizers+torch": ("urgency-flow",),
     "torch": ("species-torchscript", "species-module"),
     "pmml": ("species-regression", "species-tree", "tricky"),
+    "jpmml": ("species-regression", "species-tree", "tricky"),
     "transformers": ("support-pipeline", *KINDS),
     "fastai": ("species-learner",),
     "keras": ("digits-h5",),
@@ -97,6 +99,8 @@ def proven(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for model_id in RUNTIMES[runtime]:
         folder = root / "models" / model_id
         settings[model_id] = _made(model_id, folder / "files", root / "made")
+        if runtime == "jpmml":
+            settings[model_id] = with_engine(settings[model_id], runtime)
         with reference(folder / "files", root / "references" / model_id, python=python) as ask:
             recordings[model_id] = record_reference(settings[model_id], ask, f"the engine of {model_id}", seed=20221201)
             requests = [sample.request for sample in read_samples(SAMPLES, model_id)]

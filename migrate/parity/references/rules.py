@@ -182,3 +182,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
     return value
+
+
+def scored(value: Any, word: str) -> Any:
+    """A result of a PMML engine in its declared type; None where there is none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if word == "string":
+        return str(value)
+    if word == "boolean":
+        return str(value).lower() in ("true", "1", "1.0")
+    return float(value) if word in ("float", "double") else int(float(value))

@@ -30,6 +30,7 @@ ENGINES = {
     "transformers": ("on_transformers", "load"),
     "fastai": ("on_fastai", "load"),
     "pmml": ("on_pmml", "load"),
+    "jpmml": ("on_jpmml", "load"),
     "scaler": ("on_numbers", "load_scaler"),
     "pi": ("on_numbers", "load_interval"),
     "datetime_encoder": ("on_dates", "load"),
