@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from migrate.cli.options import AcceptAgpl, AllowUnsafe, Form, Json, Output, WorkspaceFolder
+from migrate.cli.options import AcceptAgpl, AllowUnsafe, Form, Json, Output, Slim, WorkspaceFolder
 from migrate.core.errors import ExitCode
 
 Folder = Annotated[
@@ -14,7 +14,7 @@ Folder = Annotated[
 ]
 
 
-def build(
+def build(  # noqa: PLR0913, PLR0917 - the options of the command
     folder: Folder,
     tag: Annotated[str, typer.Option("--tag", "-t", metavar="REF", help="The image's name.", show_default=False)],
     base_image: Annotated[
@@ -22,6 +22,7 @@ def build(
     ] = None,
     allow_unsafe: AllowUnsafe = None,
     accept_agpl: AcceptAgpl = False,
+    slim: Slim = False,
     workspace: WorkspaceFolder = None,
     as_json: Json = False,
     output: Output = Form.TEXT,
@@ -36,6 +37,7 @@ def build(
         base=base_image,
         allow_unsafe=check_digests(allow_unsafe or ()),
         accept_agpl=accept_agpl,
+        slim=slim,
         workspace=workspace,
         as_json=as_json or output is Form.JSON,
         environ=dict(os.environ),

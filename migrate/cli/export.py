@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from migrate.cli.build import Folder
-from migrate.cli.options import AcceptAgpl, AllowUnsafe, Form, Json, Output, WorkspaceFolder
+from migrate.cli.options import AcceptAgpl, AllowUnsafe, Form, Json, Output, Slim, WorkspaceFolder
 from migrate.core.errors import ExitCode
 
 
-def export(
+def export(  # noqa: PLR0913, PLR0917 - the options of the command
     folder: Folder,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="An empty or new folder.", show_default=False)],
     base_image: Annotated[
@@ -19,6 +19,7 @@ def export(
     ] = None,
     allow_unsafe: AllowUnsafe = None,
     accept_agpl: AcceptAgpl = False,
+    slim: Slim = False,
     workspace: WorkspaceFolder = None,
     as_json: Json = False,
     output: Output = Form.TEXT,
@@ -33,6 +34,7 @@ def export(
         base=base_image,
         allow_unsafe=check_digests(allow_unsafe or ()),
         accept_agpl=accept_agpl,
+        slim=slim,
         workspace=workspace,
         as_json=as_json or output is Form.JSON,
         environ=dict(os.environ),

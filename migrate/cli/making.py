@@ -21,7 +21,7 @@ from migrate.images.export import export
 from migrate.images.serve import serve
 from migrate.migration import unsafe
 from migrate.migration.licences import other_engine, served_by
-from migrate.migration.local import Built, LocalModel, build_folder, read_folder
+from migrate.migration.local import Built, LocalModel, build_folder, read_folder, slim_folder
 from migrate.migration.steps.evidence import first_mismatch
 from migrate.migration.workspace import open_workspace
 
@@ -30,13 +30,14 @@ _NOT_HERE: Final = "where the image is run, and not here"
 _HERE: Final = "on this machine, by a process with your own rights; `migrate build` loads it in a container instead"
 
 
-def make_image(
+def make_image(  # noqa: PLR0913 - the options of the command
     folder: Path,
     *,
     tag: str,
     base: str | None,
     allow_unsafe: tuple[str, ...],
     accept_agpl: bool,
+    slim: bool,
     workspace: Path | None,
     as_json: bool,
     environ: Mapping[str, str],
@@ -52,7 +53,7 @@ def make_image(
             folder, place, outlet, stop, allow_unsafe=allow_unsafe, accept_agpl=accept_agpl, loading=_IN_CONTAINER
         )
         built = build_folder(
-            models, engine=connect(environ), workspace=place, tag=tag, base=base, emit=outlet, stop=stop
+            models, engine=connect(environ), workspace=place, tag=tag, base=base, emit=outlet, slim=slim, stop=stop
         )
     for name, parity in built.proofs.items():
         if not parity.passed:
@@ -76,6 +77,7 @@ def _facts(tag: str, built: Built) -> dict[str, object]:
         "proof": f"{', '.join(levels)}, worst difference {difference(worst)}",
         "cold start": f"{built.cold_start:.1f} s",
         "run it": f"docker run --rm --user 42420:42420 -p 8080:8080 {tag}",
+        **_slim_facts(built.slim),
     }
 
 
@@ -85,13 +87,19 @@ def _engine(models: tuple[LocalModel, ...]) -> dict[str, object]:
     return {"engine": text} if text else {}
 
 
-def export_folder(
+def _slim_facts(told: Mapping[str, str]) -> dict[str, object]:
+    """What became of ``--slim``, by model; nothing where nobody asked, or nothing was to be made smaller."""
+    return {"slim": ", ".join(f"{name} {text}" for name, text in told.items())} if told else {}
+
+
+def export_folder(  # noqa: PLR0913 - the options of the command
     folder: Path,
     *,
     out: Path,
     base: str | None,
     allow_unsafe: tuple[str, ...],
     accept_agpl: bool,
+    slim: bool,
     workspace: Path | None,
     as_json: bool,
     environ: Mapping[str, str],
@@ -107,8 +115,11 @@ def export_folder(
             folder, place, outlet, stop, allow_unsafe=allow_unsafe, accept_agpl=accept_agpl, loading=_NOT_HERE
         )
         say = _saying(outlet)
-        engine = connect(environ) if base is not None else None
-        found = ensure_base(engine, base, say) if engine is not None else None
+        engine = connect(environ) if base is not None or slim else None
+        found = ensure_base(engine, base, say) if engine is not None and base is not None else None
+        told: dict[str, str] = {}
+        if slim and engine is not None:
+            models, told = slim_folder(models, engine=engine, workspace=place, base=base, emit=outlet, stop=stop)
         context = export(
             [model.render() for model in models],
             out.expanduser().absolute(),
@@ -123,6 +134,7 @@ def export_folder(
         **_engine(models),
         "size": size(context.size),
         "build it": f"docker build --platform linux/amd64 -t my-model {context.folder}",
+        **_slim_facts(told),
     }
     _tell("export", facts, models, as_json=as_json)
     return ExitCode.DONE

@@ -47,6 +47,12 @@ AllowUnsafe = Annotated[
         show_default=False,
     ),
 ]
+Slim = Annotated[
+    bool,
+    typer.Option(
+        "--slim", help="Serve models of TensorFlow, Keras and TorchScript as ONNX where that changes no answer."
+    ),
+]
 Project = Annotated[
     str | None,
     typer.Option(

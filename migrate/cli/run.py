@@ -15,6 +15,7 @@ from migrate.cli.options import (
     Models,
     Output,
     Project,
+    Slim,
     Source,
     WorkspaceFolder,
     Yes,
@@ -93,6 +94,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
     ] = 300,
     allow_unsafe: AllowUnsafe = None,
     accept_agpl: AcceptAgpl = False,
+    slim: Slim = False,
     project: Project = None,
     workspace: WorkspaceFolder = None,
     as_json: Json = False,
@@ -120,6 +122,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
         rehearsal_timeout=rehearsal_timeout,
         allow_unsafe=check_digests(allow_unsafe or ()),
         accept_agpl=accept_agpl,
+        slim=slim,
     )
     return move(
         options,

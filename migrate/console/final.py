@@ -39,6 +39,11 @@ def _show_model(console: "Console", outcome: Outcome) -> None:
         if outcome.worst_difference is not None:
             line.append(f", worst difference {difference(outcome.worst_difference)}")
     console.print(line)
+    if outcome.slim:
+        what = (
+            "as ONNX" if outcome.slim == "kept" else f"original runtime kept: {outcome.slim.removeprefix('refused: ')}"
+        )
+        console.print(Text(f"    slim {safe(what, 600)}", style="dim"))
     for name, url in (("old", outcome.old_url), ("new", outcome.new_url)):
         if url:
             # Not cut and not folded by us, so that a terminal lets it be copied whole.

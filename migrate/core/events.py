@@ -12,6 +12,7 @@ Step = Literal[
     "fetch",
     "inspect",
     "record",
+    "convert",
     "render",
     "build",
     "rehearse",

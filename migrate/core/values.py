@@ -163,6 +163,14 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unsafe: tuple[UnsafeFile, ...] = ()
 
 
+class Conversion(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A model as ONNX, or, without ``artifact`` and ``inspection``, why its original runtime stays."""
+
+    artifact: Artifact | None = None
+    inspection: Inspection | None = None
+    reason: str = ""
+
+
 # sample requests and the answers to hold the new app against
 
 ProofLevel = Literal["live", "recorded", "cross-checked", "self"]
@@ -343,6 +351,8 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one model's journey ended: ``reason`` is a code, ``text`` a sentence, ``task`` what a person does next.
 
     ``notes`` and ``hazards`` are what its files said, where this run or an earlier one has read them.
+    ``slim`` is ``kept`` where the model is served as the ONNX that it was converted to, ``refused: `` and the reason
+    where it was to be and is not, and empty where nobody asked.
     """
 
     model: str
@@ -357,6 +367,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     worst_difference: float | None = None
     cold_start: float | None = None
     query_id: str | None = None
+    slim: str = ""
     exit_code: int = 0
     notes: tuple[str, ...] = ()
     hazards: tuple[Hazard, ...] = ()

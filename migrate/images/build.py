@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,14 @@ def read_image(engine: Engine, reference: str, *, expected: str = "") -> Image:
 def image_exists(engine: Engine, image: Image) -> bool:
     """Whether the image is still on the engine (an inspection, nothing more)."""
     return engine.image(image.image_id) is not None
+
+
+def remove_image(engine: Engine, reference: str) -> None:
+    """Take a local name away, and the image with its last one; layers that others share stay."""
+    import docker.errors  # noqa: PLC0415
+
+    with translated(), contextlib.suppress(docker.errors.ImageNotFound):
+        engine.client.api.remove_image(reference)
 
 
 def _missing(reference: str) -> LocalError:

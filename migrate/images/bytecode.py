@@ -101,7 +101,7 @@ def _with_folders(sources: Iterable[tarstream.Entry]) -> Iterator[tarstream.Entr
 
 def _take_bytecode(chunks: Iterator[bytes], folder: Path) -> None:
     """Write the byte-code files of an archive beside their sources, and nothing else of it anywhere."""
-    with tarfile.open(fileobj=_Reader(chunks), mode="r|") as packed:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=ChunkReader(chunks), mode="r|") as packed:  # type: ignore[call-overload]
         for member in packed:
             path = PurePosixPath(member.name)
             if not member.isreg() or path.suffix != ".pyc" or ".." in path.parts or path.parent.name != "__pycache__":
@@ -113,7 +113,7 @@ def _take_bytecode(chunks: Iterator[bytes], folder: Path) -> None:
                 source.parent.joinpath("__pycache__", path.name).write_bytes(data.read())
 
 
-class _Reader:
+class ChunkReader:
     """A file to read over an iterator of bytes, as ``tarfile`` wants it."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -121,6 +121,7 @@ class _Reader:
         self._rest = b""
 
     def read(self, size: int) -> bytes:
+        """So many bytes, or what is left."""
         pieces, have = [self._rest], len(self._rest)
         while have < size:
             piece = next(self._chunks, b"")

@@ -12,7 +12,7 @@ from migrate.images.disk import alive
 from migrate.images.engine import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from migrate.images.engine import Engine
 
@@ -52,6 +52,7 @@ def container(
     purpose: str,
     user: str = USER,
     working_dir: str | None = None,
+    environment: Mapping[str, str] | None = None,
     **host: Any,
 ) -> Iterator[str]:
     """A created, not yet started container; it is removed at the end whatever happens.
@@ -63,6 +64,7 @@ def container(
         purpose: The value of the label, so that a person sees what a leftover was for.
         user: uid:gid inside.
         working_dir: Where the command starts; the image's own folder where None.
+        environment: Variables beside and instead of the image's.
         host: Further settings of ``create_host_config``.
 
     Yields:
@@ -85,6 +87,7 @@ def container(
             entrypoint=list(command[:1]),
             user=user,
             working_dir=working_dir,
+            environment=dict(environment or {}),
             labels={LABEL: purpose, PROCESS_LABEL: f"{platform.node()}:{os.getpid()}"},
             host_config=api.create_host_config(**(settings | host)),
         )

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from migrate.images.engine import Engine
 
 _FOLDER: Final = "reference"
-_WAIT: Final = ("python3", "-c", "import signal; signal.pause()")
+# What a container runs while a script is executed in it.
+WAIT: Final = ("python3", "-c", "import signal; signal.pause()")
 
 
 @contextlib.contextmanager
@@ -68,7 +69,7 @@ def run_reference(
     with contextlib.ExitStack() as stack:
         identity = stack.enter_context(
             containers.container(
-                engine, runtime_image.image_id, _WAIT, purpose="reference", working_dir=f"/{_FOLDER}/files", **settings
+                engine, runtime_image.image_id, WAIT, purpose="reference", working_dir=f"/{_FOLDER}/files", **settings
             )
         )
         with translated():
@@ -127,13 +128,22 @@ def _entries(artifact: Artifact, program: Sequence[Path]) -> Iterator[tarstream.
     yield tarstream.folder("program")
     for module in program:
         yield tarstream.content(f"program/{module.name}", module.read_bytes())
-    yield tarstream.folder("files")
+    yield from model_entries(artifact, "files")
+
+
+def model_entries(artifact: Artifact, root: str) -> Iterator[tarstream.Entry]:
+    """The model's files and their folders below ``root``.
+
+    Raises:
+        RefusedError: A file has a name that must not reach a container.
+    """
+    yield tarstream.folder(root)
     folders: set[str] = set()
     for file in artifact.files:
         path = safe_path(file.path)
         for parent in reversed(path.parents[:-1]):
             if str(parent) not in folders:
                 folders.add(str(parent))
-                yield tarstream.folder(f"files/{parent}")
+                yield tarstream.folder(f"{root}/{parent}")
         source = Path(artifact.folder) / path
-        yield tarstream.Entry(name=f"files/{path}", mode=tarstream.FILE_MODE, source=source, size=file.size)
+        yield tarstream.Entry(name=f"{root}/{path}", mode=tarstream.FILE_MODE, source=source, size=file.size)

@@ -4,7 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -39,6 +39,13 @@ class Stored(Struct, Generic[T], frozen=True):
     def value(self) -> T:
         """The value itself."""
         return msgspec.json.decode(self.json, type=self.type)
+
+
+def part_of(whole: Stored[Any], value: T) -> Stored[T]:
+    """A value that another one holds, as if the journal held it by itself."""
+    text = to_redacted_json(value)
+    digest = hashlib.sha256(text).hexdigest()
+    return Stored(whole.subject, whole.step, whole.key, digest, text, type(value), whole.seconds)
 
 
 class Run(Struct, frozen=True):

@@ -7,6 +7,7 @@ from migrate.core.values import App, ModelRecord, Parity, ProofLevel, Rehearsal
 from migrate.migration.context import Run
 from migrate.migration.perform import Recaller, Steps, Unsettled
 from migrate.migration.steps import deploy
+from migrate.migration.steps.convert import convert
 from migrate.migration.steps.evidence import first_mismatch
 from migrate.migration.steps.fetch import fetch
 from migrate.migration.steps.image import Prepared, build, render
@@ -21,12 +22,16 @@ from migrate.migration.subjects import Unit
 
 
 class Moved(Struct, frozen=True):
-    """A unit on AI Deploy: its app, and the proof of each model or what stands against it."""
+    """A unit on AI Deploy: its app, and the proof of each model or what stands against it.
+
+    ``slim`` says what became of the wish for ONNX, by model.
+    """
 
     app: App
     rehearsal: Rehearsal
     proofs: dict[str, Parity]
     errors: dict[str, MigrateError]
+    slim: dict[str, str]
 
 
 def prepare(run: Run, steps: Steps, record: ModelRecord) -> Prepared:
@@ -42,7 +47,8 @@ def prepare(run: Run, steps: Steps, record: ModelRecord) -> Prepared:
     found = inspection.value
     image = runtime(run, steps, demand_ready(found, run.options.allowing(found).again(record.id)))
     recording = record_answers(run, steps, record, artifact=artifact, inspection=inspection, runtime=image)
-    return Prepared(record, artifact, inspection, image, recording)
+    prepared = Prepared(record, artifact, inspection, image, recording)
+    return convert(run, steps, prepared) if run.options.slim else prepared
 
 
 def move(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Moved:
@@ -61,7 +67,7 @@ def move(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Mo
         run.journal.forget(unit.subject, "deploy")
         back: dict[str, MigrateError] = {name: _dragged_back(moved.errors) for name in moved.proofs}
         back |= {name: _with_former_image(run, name, error) for name, error in moved.errors.items()}
-        return Moved(moved.app, moved.rehearsal, {}, back)
+        return Moved(moved.app, moved.rehearsal, {}, back, {})
     if moved.proofs:
         hand_over(run, unit, moved.app)
     return moved
@@ -96,7 +102,7 @@ def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> M
             proofs[name] = parity
         else:
             errors[name] = _unproven(run, name, parity)
-    return Moved(app.value, rehearsal.value, proofs, errors)
+    return Moved(app.value, rehearsal.value, proofs, errors, {model.record.id: model.slim for model in models})
 
 
 def _unproven(run: Run, model: str, parity: Parity) -> NeedsYouError:

@@ -20,6 +20,7 @@ from migrate.images.reference import run_reference
 from migrate.images.rehearse import rehearse
 from migrate.images.render import ModelToRender, render
 from migrate.images.runtime import ensure_runtime
+from migrate.migration import slim as slimming
 from migrate.migration import unsafe
 from migrate.migration.licences import naming_the_other, under_licences
 from migrate.migration.perform import disk_in_words
@@ -58,6 +59,7 @@ class Built(Struct, frozen=True):
     image: Image
     proofs: dict[str, Parity]
     cold_start: float
+    slim: dict[str, str]  # by model; see ``Outcome``
 
 
 def read_folder(
@@ -158,23 +160,28 @@ def build_folder(
     base: str | None,
     emit: Emit,
     stop: threading.Event,
+    slim: bool,
 ) -> Built:
     """Builds one image of the models, rehearses it, and holds its answers against the engine's own.
+
+    With ``slim`` they are served as ONNX where that changes no answer of any of them.
 
     Raises:
         MigrateError: What a step raised; an image that does not answer right is told, not hidden.
     """
 
-    def say(text: str) -> None:
-        emit(StepStarted(step="runtime", detail=text))
-
     def progress(done: int, total: int | None) -> None:
         emit(StepProgress(step="build", done=done, total=total))
 
+    here = _Here(engine, workspace, base, emit, stop)
     name = demand_ready(models[0].inspection)
-    runtime = ensure_runtime(engine, name, base=base, store=workspace.store, progress_text=say)
-    with naming_the_other(name):
-        recordings = {model.record.id: _record(engine, runtime, model, stop) for model in models}
+    runtime = here.runtime(name)
+    recordings = here.record(models, runtime)
+    told: dict[str, str] = {}
+    if slim:
+        models, told = _slimmed(here, models, runtime, recordings)
+        name = demand_ready(models[0].inspection)
+        runtime = here.runtime(name)
     context = render(
         [model.render(recorded_json(recordings[model.record.id], model.inspection.settings)) for model in models],
         runtime,
@@ -190,7 +197,83 @@ def build_folder(
             )
             for model in models
         }
-        return Built(image, proofs, running.cold_start)
+        return Built(image, proofs, running.cold_start, told)
+
+
+def slim_folder(
+    models: tuple[LocalModel, ...],
+    *,
+    engine: Engine,
+    workspace: Workspace,
+    base: str | None,
+    emit: Emit,
+    stop: threading.Event,
+) -> tuple[tuple[LocalModel, ...], dict[str, str]]:
+    """The models as ONNX where that changes no answer of any of them, and what became of each.
+
+    Raises:
+        MigrateError: What a step raised.
+    """
+    here = _Here(engine, workspace, base, emit, stop)
+    runtime = here.runtime(demand_ready(models[0].inspection))
+    return _slimmed(here, models, runtime, here.record(models, runtime))
+
+
+class _Here(Struct, frozen=True):
+    """The engine and the place of this machine."""
+
+    engine: Engine
+    workspace: Workspace
+    base: str | None
+    emit: Emit
+    stop: threading.Event
+
+    def say(self, text: str) -> None:
+        """Tells what is done when it takes long."""
+        self.emit(StepStarted(step="runtime", detail=text))
+
+    def runtime(self, name: str) -> RuntimeImage:
+        """The image of a runtime."""
+        return ensure_runtime(self.engine, name, base=self.base, store=self.workspace.store, progress_text=self.say)
+
+    def record(self, models: tuple[LocalModel, ...], runtime: RuntimeImage) -> dict[str, Recording]:
+        """The answers of each model's own engine, by model."""
+        with naming_the_other(runtime.runtime):
+            return {model.record.id: _record(self.engine, runtime, model, self.stop) for model in models}
+
+
+def _slimmed(
+    here: _Here, models: tuple[LocalModel, ...], runtime: RuntimeImage, recordings: dict[str, Recording]
+) -> tuple[tuple[LocalModel, ...], dict[str, str]]:
+    """All of them as ONNX, or, because one image has one runtime, none."""
+    if runtime.runtime in slimming.SMALL:
+        return models, {}
+    made: list[LocalModel] = []
+    told: dict[str, str] = {}
+    for model in models:
+        name = model.record.id
+        place = slimming.Place(
+            engine=here.engine,
+            store=here.workspace.store,
+            context=here.workspace.root / "contexts" / f"{slug(name)}.slim",
+            tag=f"migrate/slim-{slug(name)}:{model.artifact.digest.removeprefix('sha256:')[:12]}",
+            memory=_MEMORY,
+            timeout=_TIMEOUT,
+            say=here.say,
+            stop=here.stop,
+        )
+        original = slimming.Original(model.record, model.artifact, model.inspection, runtime, recordings[name])
+        found = slimming.slim(original, lambda: here.runtime(slimming.RUNTIME), place)
+        if found.artifact is None or found.inspection is None:
+            here.emit(Notice(text=f"Its original runtime serves it: {found.reason}", model=name, level="warning"))
+            told[name] = f"refused: {found.reason}"
+        else:
+            made.append(LocalModel(model.record, found.artifact, found.inspection))
+            told[name] = "kept"
+    if len(made) == len(models):
+        return tuple(made), told
+    shared = "refused: another model of the same image cannot be converted"
+    return models, {name: shared if text == "kept" else text for name, text in told.items()}
 
 
 def _record(engine: Engine, runtime: RuntimeImage, model: LocalModel, stop: threading.Event) -> Recording:

@@ -54,8 +54,9 @@ class RunOptions(Struct, frozen=True, kw_only=True):
 
     ``registry`` is None for the platform's shared one. ``samples`` holds the customer's own requests and answers.
     ``old_token`` opens the old endpoints. ``region`` is the AI Deploy region, or None for GRA.
-    ``proof`` is the least level at which a model counts as migrated. ``allow_unsafe`` holds the digests of files that
-    the user lets run as code. ``accept_agpl`` lets PMML be served by JPMML.
+    ``proof`` is the least level at which a model counts as migrated. ``slim`` asks for models of TensorFlow, Keras and
+    TorchScript to be served as ONNX where that changes no answer. ``allow_unsafe`` holds the digests of files that the
+    user lets run as code. ``accept_agpl`` lets PMML be served by JPMML.
     """
 
     typed: Typed
@@ -70,6 +71,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     samples: Path | None = None
     old_token: Secret | None = None
     proof: ProofLevel = DEFAULT_PROOF
+    slim: bool = False
     ready_timeout: float = READY_TIMEOUT
     rehearsal_timeout: float = REHEARSAL_TIMEOUT
     allow_unsafe: tuple[str, ...] = ()
@@ -100,5 +102,6 @@ class RunOptions(Struct, frozen=True, kw_only=True):
         for name, value in given.items():
             words += [name, value] if value is not None else []
         words += unsafe.words(self.allow_unsafe)
-        words += [word for word, given in (("--adopt", self.adopt), (ACCEPT, self.accept_agpl)) if given]
+        flags = (("--adopt", self.adopt), ("--slim", self.slim), (ACCEPT, self.accept_agpl))
+        words += [word for word, given in flags if given]
         return self.typed.command("run", *words)

@@ -12,7 +12,7 @@ from migrate.migration.steps.prove import model_url
 _NEEDS_YOU: Final = frozenset({ExitCode.NEEDS_YOU, ExitCode.REFUSED})
 
 
-def done(record: ModelRecord, app: App, rehearsal: Rehearsal, proof: Parity) -> Outcome:
+def done(record: ModelRecord, app: App, rehearsal: Rehearsal, proof: Parity, slim: str = "") -> Outcome:
     """The model answers on AI Deploy and that is proven."""
     return Outcome(
         model=record.id,
@@ -23,6 +23,7 @@ def done(record: ModelRecord, app: App, rehearsal: Rehearsal, proof: Parity) -> 
         proof=proof.level,
         worst_difference=proof.worst_difference,
         cold_start=rehearsal.cold_start,
+        slim=slim,
     )
 
 

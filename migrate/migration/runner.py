@@ -100,7 +100,7 @@ class Runner:
     def _of(self, moved: journey.Moved, unit: Unit) -> list[Outcome]:
         records = {record.id: record for record in unit.records}
         good = [
-            self._told(outcomes.done(records[name], moved.app, moved.rehearsal, proof))
+            self._told(outcomes.done(records[name], moved.app, moved.rehearsal, proof, moved.slim[name]))
             for name, proof in moved.proofs.items()
         ]
         return good + [self._ended(records[name], error, moved) for name, error in moved.errors.items()]

@@ -25,7 +25,7 @@ from migrate.migration.steps.evidence import evidence_of, mismatch_text
 from migrate.migration.subjects import model_subject
 from migrate.migration.workspace import Workspace
 
-_ORDER: Final = ("fetch", "inspect", "record", "render", "build", "rehearse", "push", "deploy", "prove")
+_ORDER: Final = ("fetch", "inspect", "record", "convert", "render", "build", "rehearse", "push", "deploy", "prove")
 _SHOWN: Final = 20
 
 

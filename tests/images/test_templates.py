@@ -23,6 +23,18 @@ def test_every_line_of_a_lock_has_a_hash_and_none_names_a_host(runtime: str) -> 
     assert "://" not in text
 
 
+def test_the_converter_adds_packages_of_the_versions_that_the_runtimes_have() -> None:
+    text = (templates_folder() / "convert/requirements.lock").read_text()
+    pinned = {line.split()[0] for line in text.splitlines() if "==" in line}
+    assert {line.partition("==")[0] for line in pinned} >= {"onnx", "tf2onnx"}
+    assert text.count("==") <= text.count("--hash=sha256:")
+    assert "://" not in text
+    for runtime in ("tensorflow", "keras", "torch"):
+        has = {line.split()[0] for line in template_of(runtime).locks[0].read_text().splitlines() if "==" in line}
+        names = {line.partition("==")[0] for line in has}
+        assert {line for line in pinned if line.partition("==")[0] in names} <= has
+
+
 def test_the_folder_inside_an_installed_package_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert templates_folder() == Path(migrate.__file__).resolve().parents[1] / "dockerfile_templates"
     package = tmp_path / "migrate"

@@ -144,10 +144,11 @@ def test_going_on_means_the_same_options() -> None:
         samples=Path("/my samples"),
         proof="recorded",
         adopt=True,
+        slim=True,
     )
     assert full.again() == (
         "migrate run ns --model a --model b --layout packed --jobs 2 --region BHS --registry r.test/team "
-        "--registry-user me --samples '/my samples' --proof recorded --adopt --workspace /w"
+        "--registry-user me --samples '/my samples' --proof recorded --adopt --slim --workspace /w"
     )
 
 

@@ -30,6 +30,7 @@ class Prepared(Struct, frozen=True):
     inspection: Stored[Inspection]
     runtime: Stored[RuntimeImage]
     recording: Stored[Recording]
+    slim: str = ""  # see ``Outcome``
 
 
 def repository(unit: Unit) -> str:

@@ -125,6 +125,13 @@ def _culprits(
     return errors
 
 
+def describe_of(running: RunningRehearsal, model_id: str) -> dict[str, object]:
+    """What a model of a rehearsed image answers on ``/describe``; empty where that is no description."""
+    status, _, content = running.call("GET", f"/{quote(model_id, safe='')}/describe")
+    body = msgspec.json.decode(content) if status == 200 else None
+    return body if isinstance(body, dict) else {}
+
+
 def caller(running: RunningRehearsal, model_id: str) -> Call:
     """How a model of a rehearsed image is asked."""
     path = f"/{quote(model_id, safe='')}/eval"

@@ -1,0 +1,87 @@
+"""Convert: with ``--slim``, a model as ONNX, where that gives the answers recorded of the original."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from migrate.core.events import StepStarted
+from migrate.core.names import digest_of, slug
+from migrate.core.values import Conversion
+from migrate.images.server_code import server_digest
+from migrate.images.templates import template_of
+from migrate.migration import slim
+from migrate.migration.context import Run
+from migrate.migration.journal import part_of
+from migrate.migration.perform import Steps, Task
+from migrate.migration.steps.image import Prepared
+from migrate.migration.steps.runtime import runtime
+from migrate.migration.subjects import Unit, model_subject
+from migrate.sources.fetch import artifact_exists
+
+VERSION: Final = 1
+
+
+def convert(run: Run, steps: Steps, model: Prepared) -> Prepared:
+    """The model as it will be served: as ONNX, or, with a word on why, as it was."""
+    if model.runtime.value.runtime in slim.SMALL:
+        return model
+    original = slim.Original(
+        model.record, model.artifact.value, model.inspection.value, model.runtime.value, model.recording.value
+    )
+    name = model.record.id
+    conversion = steps.do(
+        Task(
+            step="convert",
+            version=VERSION,
+            subject=model_subject(name),
+            models=(name,),
+            inputs=(
+                model.artifact.value.digest,
+                model.inspection.digest,
+                model.recording.digest,
+                model.runtime.value.key,
+                template_of(slim.RUNTIME).digest,
+                server_digest(),
+                slim.code_digest(original),
+            ),
+            options={"base": run.options.base_image, "timeout": run.options.rehearsal_timeout},
+        ),
+        Conversion,
+        lambda _: _convert(run, steps, original),
+        stands=lambda found: found.artifact is None or artifact_exists(found.artifact),
+        say=lambda found: "to ONNX" if found.artifact else "kept as it was",
+    )
+    found = conversion.value
+    if found.artifact is None or found.inspection is None:
+        return replace(model, slim=f"refused: {found.reason}")
+    return Prepared(
+        model.record,
+        part_of(conversion, found.artifact),
+        part_of(conversion, found.inspection),
+        runtime(run, steps, slim.RUNTIME),
+        model.recording,
+        slim="kept",
+    )
+
+
+def _convert(run: Run, steps: Steps, original: slim.Original) -> Conversion:
+    record = original.record
+    unit = Unit(id=record.id, records=(record,), packed=False)
+
+    def say(text: str) -> None:
+        run.emit(StepStarted(step="convert", model=record.id, detail=text))
+
+    place = slim.Place(
+        engine=run.engine(),
+        store=run.workspace.store,
+        context=run.folder.contexts / f"{unit.name}.slim",
+        tag=f"migrate/slim-{slug(record.namespace or record.source)}-{unit.name}:{digest_of(run.journal.id)[:12]}",
+        memory=run.memory(run.plan(unit, (record,))),
+        timeout=run.options.rehearsal_timeout,
+        say=say,
+        stop=run.stop,
+    )
+    found = slim.slim(original, lambda: runtime(run, steps, slim.RUNTIME).value, place)
+    if found.artifact is None:
+        run.notice(f"Its original runtime serves it: {found.reason}", model=record.id, warning=True)
+    return found
