@@ -55,7 +55,7 @@ _QUARANTINED = {
     "species-module": ("torch_pickle", ["pickled-code"]),
     "species-learner": ("fastai", ["pickle-dangerous", "pickle-unusual", "pickled-code"]),
 }
-_NAMES = sorted(path.name for path in EXAMPLES.iterdir())
+_NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 
 
 def look(name: str, allow_unsafe: tuple[str, ...] = ()) -> Inspection:

@@ -74,7 +74,8 @@ _watch = _Watch()
 def warm() -> None:
     """Load what is loaded once: lists, codecs, modules."""
     for folder in sorted([*EXAMPLES.iterdir(), *(EXAMPLES.parent / "models").iterdir()]):
-        inspect(artifact(folder), framework=None)
+        if folder.is_dir():
+            inspect(artifact(folder), framework=None)
 
 
 def watched(case: HostileCase, folder: Path) -> Outcome:
