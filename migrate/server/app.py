@@ -45,7 +45,9 @@ class App:
             response = await self._answer(request, route)
         except HttpError as error:
             response = error_response(error, request)
-            if self._log_errors and not self._log_all:
+            # "Not ready yet" is what a probe asks for, many times a second: the log is for what led to it.
+            probe = route is not None and route.open and error.status == 503
+            if self._log_errors and not self._log_all and not probe:
                 self._log(request, response, error.detail)
         except ClientGoneError:
             return
