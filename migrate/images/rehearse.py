@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.names import slug
 from migrate.core.text import printable
@@ -239,4 +241,12 @@ def _unspoken(error: Exception) -> LocalError:
 
 
 def _last_words(evidence: tuple[str, ...]) -> str:
+    """The reason that the server gave, else the last lines of whatever wrote them."""
+    for line in reversed(evidence):
+        try:
+            told = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        if isinstance(told, dict) and told.get("level") == "error" and isinstance(told.get("reason"), str):
+            return str(told["reason"])[:600]
     return " ".join(evidence[-3:])[-600:]

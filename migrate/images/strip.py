@@ -54,7 +54,7 @@ def rules_text() -> str:
 def read_rules(text: str) -> Rules:
     """Read rules: a line each; ``#`` begins a comment.
 
-    ``*.h`` is a file's name anywhere, ``tests/`` a folder's name anywhere, ``numpy/f2py/`` a folder and
+    ``*.h`` is a file's name anywhere, ``tests/`` a folder's name anywhere, ``torch/share/`` a folder and
     ``onnxruntime/*.so.*`` files by their path from the top, where ``*`` crosses slashes.
     """
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
