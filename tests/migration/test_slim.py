@@ -61,7 +61,7 @@ def original(workspace: Workspace, runtime: Callable[[str], RuntimeImage]) -> Ca
     """A model of a folder, with the samples' answers for the model of this id."""
 
     def give(folder: Path, samples: str = "", *, image: str = "") -> Original:
-        (model,) = read_folder(folder, workspace, silent, threading.Event())
+        (model,) = read_folder(folder, workspace, silent, threading.Event(), loading="here")
         known = read_samples(EXAMPLES / "format-samples", samples or folder.name)
         name = image or model.inspection.runtime or ""
         return Original(model.record, model.artifact, model.inspection, runtime(name), record_customer(known, "tests"))
@@ -77,7 +77,7 @@ def place(engine: Engine, workspace: Workspace) -> Place:
         context=workspace.root / "context",
         tag=TAG,
         memory=MEMORY,
-        timeout=400,
+        timeout=800,
         say=silent,
         stop=threading.Event(),
     )
