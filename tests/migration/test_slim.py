@@ -183,8 +183,9 @@ def test_a_model_that_onnx_has_no_operator_for_keeps_its_runtime(
 def test_a_conversion_that_hangs_is_ended(
     engine: Engine, original: Callable[..., Original], workspace: Workspace, tmp_path: Path
 ) -> None:
-    endless = "linear = self.linear\n    _loop = 1\n    while bool(_loop):\n      _loop = 1\n"
-    model = original(rewritten(tmp_path / "model", "linear = self.linear\n", endless), SPECIES.name)
+    code = "_0 = torch.div((linear).forward(measurements, ), temperature)\n"
+    endless = f"{code}    while bool(torch.ge(torch.sum(_0), -1000000)):\n      _0 = torch.add(_0, 1)\n"
+    model = original(rewritten(tmp_path / "model", code, endless), SPECIES.name)
     began = time.monotonic()
     with pytest.raises(NeedsYouError) as caught:
         convert(
