@@ -121,7 +121,9 @@ def _compare(where: str, old: object, new: object, tolerance: dict[str, float]) 
             if left != right and not _same_json(left, right, tolerance):
                 raise ContradictionError(f"{where}, value {number}: {right!r}, recorded was {left!r}")
             continue
-        if not difference <= tolerance["absolute"] + tolerance["relative"] * abs(float(left)):
+        expected = float(left)
+        limit = tolerance["absolute"] + tolerance["relative"] * abs(expected) if math.isfinite(expected) else 0.0
+        if not difference <= limit:
             raise ContradictionError(
                 f"{where}, value {number}: {right}, recorded was {left}, difference {difference:.3g}"
             )

@@ -46,6 +46,15 @@ RUNTIMES = {
     "tensorflow": ("wine-tf2", "diabetes-tf1", "load-zip", "progression-flow"),
 }
 
+# What models of chance, which know 30 words, have an answer to.
+WORDS = {
+    "FillMaskPipeline": {"inputs": ["the [MASK] is late", "who is [MASK] ?"]},
+    "QuestionAnsweringPipeline": {
+        "question": ["who is late ?", "who ?"],
+        "context": ["the order is late .", "the order"],
+    },
+}
+
 
 class Proven(Struct):
     """The models of one runtime: their settings and recordings, and a server that has checked itself against them."""
@@ -72,8 +81,7 @@ def _made(model_id: str, files: Path, pipelines: Path) -> dict[str, Any]:
         own = {"pipeline_class": model_id, "tokenizer_class": tokenizer_class, "model_class": model_class}
         fields = [field(name, "string", -1) for name in inputs]
         common = {"engine": "transformers", "entry": "config.json", "inputs": fields, "outputs": outputs}
-        words = {"words": {"inputs": ["the [MASK] is late"]}} if model_id == "FillMaskPipeline" else {}
-        return {**common, "transformers": {**own, **words}}
+        return {**common, "transformers": {**own, "words": WORDS.get(model_id, {})}}
     if model_id in ("tricky", "chain", "weeks"):
         files.mkdir(parents=True)
         (files / "model.pmml").write_text(TRICKY)
@@ -179,14 +187,19 @@ def test_every_sample_model_is_here() -> None:
     assert {path.name for path in FORMATS.iterdir()} == shipped
 
 
-def test_a_server_that_computes_something_else_does_not_become_ready(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrong", [None, "Infinity", "NaN"])
+def test_a_server_that_computes_something_else_does_not_become_ready(wrong: str | None, tmp_path: Path) -> None:
     folder = tmp_path / "models" / "ages-scaler"
     settings = _made("ages-scaler", folder / "files", tmp_path)
     with reference(folder / "files", tmp_path / "reference", python=python_of("processors")) as ask:
         recording = record_reference(settings, ask, "the engine")
-    settings["scaler"]["mean_std_map"]["age"]["mean"] += 1e-6
+    content = json.loads(recorded_json(recording, settings) or b"")
+    if wrong is None:
+        settings["scaler"]["mean_std_map"]["age"]["mean"] += 1e-6
+    else:
+        content["samples"][0]["answer"]["scaled_age"] = [wrong]
     (folder / "model.json").write_text(json.dumps({**settings, "id": "ages-scaler"}))
-    (folder / "recorded.json").write_bytes(recorded_json(recording, settings) or b"")
+    (folder / "recorded.json").write_text(json.dumps(content))
     server_code.copy_server(tmp_path / "server")
     server = start(tmp_path / "models", tmp_path / "log", python=python_of("processors"), code=tmp_path / "server")
     assert server.process.wait(timeout=120) == 1
