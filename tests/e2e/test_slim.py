@@ -11,7 +11,7 @@ MODEL = "species-torchscript"
 
 def test_a_slim_model_is_proven_against_its_original_and_made_once(tool: Tool) -> None:
     ended = tool.run(FORMATS, "--model", MODEL, "--slim")
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.out
     outcome = ended.outcomes[MODEL]
     assert (outcome["outcome"], outcome["proof"], outcome["slim"]) == ("done", "cross-checked", "kept")
     (app,) = tool.sandbox.left()["apps"]
