@@ -4,6 +4,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.pool import ThreadPool
 from threading import Lock
 from typing import Any, Final
 
@@ -20,8 +21,13 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISAB
 os.environ |= {"TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
 
 import transformers
+from transformers.data.processors import squad
+
+# Questions with a tokenizer in Python go through a pool, whose forks of a process with threads may hang.
+squad.Pool = ThreadPool
 
 Items = Sequence[Any]
+_turn: Final = Lock()  # seeds, and what a pool starts with, are of the process
 _SEED: Final = 0  # of pipelines whose configuration samples: the same request gets the same answer
 
 
@@ -39,7 +45,6 @@ class TransformersEngine:
             raise ContradictionError(f"a {kind} takes {', '.join(self._names)}")
         self._inputs = model.inputs
         self._outputs = model.outputs
-        self._turn = Lock()
         self._pipeline = _load(model, kind)
 
     @property
@@ -59,7 +64,7 @@ class TransformersEngine:
             counts = ", ".join(f"{name}: {len(each)}" for name, each in zip(self._names, texts, strict=True))
             raise bad_request("All tensors should have the same size", counts)
         try:
-            with self._turn:
+            with _turn:
                 transformers.set_seed(_SEED)
                 found = self._answers(self._pipeline, texts)
         except Exception as error:
