@@ -219,7 +219,7 @@ def test_least_settings_give_the_engines_own_outputs(tmp_path: Path) -> None:
 
 def test_an_engine_that_nobody_knows_has_no_reference() -> None:
     assert has_reference({"engine": "onnx"})
-    assert not has_reference({"engine": "jpmml"})
-    steps = [{"engine": "scaler"}, {"engine": "jpmml"}]
+    assert not has_reference({"engine": "mlleap"})
+    steps = [{"engine": "scaler"}, {"engine": "mlleap"}]
     assert not has_reference({"engine": "flow", "flow": {"steps": steps}})
     assert has_reference({"engine": "flow", "flow": {"steps": steps[:1]}})
