@@ -26,7 +26,7 @@ PICKLES = {"species-learner": "species.pkl", "species-module": "species.pt"}
 PRESET = "sentiment-preset"
 LIVE = {"ages-scaler", "dates", "price-interval"}  # answered by the sandbox's second implementation too
 MODELS = sorted(model["id"] for model in INDEX["models"] if model["id"] != PRESET)
-BIGGEST_DIFFERENCE = 1e-5
+BIGGEST_DIFFERENCE = 1e-4  # of single-precision answers up to some hundreds
 
 
 def allowed() -> list[str]:
@@ -60,10 +60,13 @@ def moved(tool: Tool) -> Ended:
 
 
 @pytest.fixture(scope="module")
-def token(tool: Tool, moved: Ended) -> str:
-    files = [path for path in tool.workspace.rglob("*") if path.is_file() and "tokens" in path.parts]
-    words = [word for path in files for word in path.read_text(encoding="utf-8").replace('"', " ").split()]
-    return max(words, key=len)
+def headers(tool: Tool, moved: Ended) -> dict[str, dict[str, str]]:
+    """By model: the header that opens its app, as the tokens file holds it."""
+    found = {}
+    for path in tool.workspace.glob("*/*/*/tokens/*.header"):
+        name, _, value = path.read_text(encoding="utf-8").strip().partition(": ")
+        found[path.stem] = {name: value}
+    return found
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -71,7 +74,7 @@ def test_a_model_is_migrated_and_proven(moved: Ended, model: str) -> None:
     outcome = moved.outcomes[model]
     assert outcome["outcome"] == "done", outcome
     assert outcome["proof"] == ("live" if model in LIVE else "recorded")
-    assert outcome["worst_difference"] <= BIGGEST_DIFFERENCE
+    assert outcome.get("worst_difference", 0.0) <= BIGGEST_DIFFERENCE  # texts alone have none
     assert ("old_url" in outcome) == (model in LIVE)
 
 
@@ -92,11 +95,11 @@ def test_only_a_preset_image_and_a_broken_model_need_a_person(moved: Ended) -> N
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_an_app_answers_as_the_training_code_did(moved: Ended, token: str, model: str) -> None:
+def test_an_app_answers_as_the_training_code_did(moved: Ended, headers: dict[str, dict[str, str]], model: str) -> None:
     samples = requests_of(model)
     assert samples
     for sample in samples:
-        answer = post(moved.outcomes[model]["new_url"], sample["request"], token)
+        answer = post(moved.outcomes[model]["new_url"], sample["request"], headers[model])
         assert answer.status_code == 200, answer.text
         assert_close(answer.json(), sample["answer"])
 
@@ -117,17 +120,19 @@ def test_an_app_answers_as_the_training_code_did(moved: Ended, token: str, model
     ],
 )
 def test_a_flow_refuses_as_the_old_one_did(
-    moved: Ended, token: str, model: str, request_body: dict[str, Any], message: str
+    moved: Ended, headers: dict[str, dict[str, str]], model: str, request_body: dict[str, Any], message: str
 ) -> None:
-    answer = post(moved.outcomes[model]["new_url"], request_body, token)
+    answer = post(moved.outcomes[model]["new_url"], request_body, headers[model])
     assert answer.status_code == 400
     assert answer.json()["message"].startswith(message)
 
 
-def test_what_one_step_of_a_flow_answers_is_not_in_the_answer_of_the_flow(moved: Ended, token: str) -> None:
+def test_what_one_step_of_a_flow_answers_is_not_in_the_answer_of_the_flow(
+    moved: Ended, headers: dict[str, dict[str, str]]
+) -> None:
     for model, kept in (("urgency-flow", {"urgency"}), ("progression-flow", {"progression_quantile_inf",
                                                                              "progression_quantile_sup"})):  # fmt: skip
-        answer = post(moved.outcomes[model]["new_url"], requests_of(model)[0]["request"], token)
+        answer = post(moved.outcomes[model]["new_url"], requests_of(model)[0]["request"], headers[model])
         assert set(answer.json()) == kept
 
 
@@ -157,8 +162,8 @@ def test_pickles_are_quarantined_where_nobody_allows_them(tool: Tool, moved: End
         assert f"--allow-unsafe sha256:{digest}" in outcome["task"]
 
 
-def post(url: str, body: dict[str, Any], token: str) -> requests.Response:
-    return requests.post(f"{url}/eval", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+def post(url: str, body: dict[str, Any], headers: dict[str, str]) -> requests.Response:
+    return requests.post(f"{url}/eval", json=body, headers=headers, timeout=60)
 
 
 def assert_close(got: Any, wanted: Any) -> None:
