@@ -100,6 +100,14 @@ class Tool:
         """``migrate run SOURCE --yes --authorize --json``."""
         return self("run", source, "--yes", "--authorize", "--json", *more, timeout=timeout, **environment)
 
+    def headers(self) -> dict[str, dict[str, str]]:
+        """By the app's name: the header that opens it, as its tokens file holds it."""
+        found = {}
+        for path in self.workspace.glob("*/*/*/tokens/*.header"):
+            name, _, value = path.read_text(encoding="utf-8").strip().partition(": ")
+            found[path.stem] = {name: value}
+        return found
+
     @staticmethod
     def _ended(code: int, out: str, err: str) -> Ended:
         assert "Traceback" not in err, err

@@ -61,12 +61,8 @@ def moved(tool: Tool) -> Ended:
 
 @pytest.fixture(scope="module")
 def headers(tool: Tool, moved: Ended) -> dict[str, dict[str, str]]:
-    """By model: the header that opens its app, as the tokens file holds it."""
-    found = {}
-    for path in tool.workspace.glob("*/*/*/tokens/*.header"):
-        name, _, value = path.read_text(encoding="utf-8").strip().partition(": ")
-        found[path.stem] = {name: value}
-    return found
+    assert moved.result
+    return tool.headers()
 
 
 @pytest.mark.parametrize("model", MODELS)

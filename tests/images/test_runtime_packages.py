@@ -26,7 +26,7 @@ print(json.dumps(found))
 """
 IMAGE = {
     "python_version": "3.11",
-    "python_full_version": "3.11.14",
+    "python_full_version": "3.11.0",  # what the installer takes a minor release for
     "sys_platform": "linux",
     "platform_system": "Linux",
     "platform_machine": "x86_64",

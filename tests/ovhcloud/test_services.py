@@ -11,7 +11,8 @@ from tests.clouds import logged
 
 
 def test_the_sample_namespace(cloud: Cloud) -> None:
-    (namespace,) = serving.namespaces(cloud)
+    namespace, other = serving.namespaces(cloud)
+    assert {serving.namespace(cloud, one.id).id for one in (namespace, other)} == {namespace.id, other.id}
     assert serving.namespace(cloud, namespace.id) == namespace
     models = serving.models(cloud, namespace.id)
     assert len(models) >= 5

@@ -21,7 +21,7 @@ def recognise(name: str, size: int, read: Callable[[int, int], bytes]) -> str | 
 
 
 def test_a_namespace(cloud: Cloud) -> None:
-    (namespace,) = serving.namespaces(cloud)
+    namespace = next(one for one in serving.namespaces(cloud) if one.container == "models")
     listing = list_models(parse_source(namespace.id), cloud, recognise)
     assert listing.region == "GRA"
     models = {model.id: model for model in listing.models}
