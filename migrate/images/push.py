@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from migrate.core.errors import LocalError
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int | None], None]
 
-_REFUSED: Final = ("unauthorized", "401", "403", "denied", "no basic auth credentials", "authentication required")
+# The numbers as words of their own: ports and digests have the same digits.
+_REFUSED: Final = re.compile(
+    r"unauthorized|\b40[13]\b|denied|no basic auth credentials|authentication required", re.IGNORECASE
+)
 
 
 def immutable_tag(image: Image) -> str:
@@ -127,8 +131,7 @@ def _send(
 
 
 def _push_error(registry: str, text: str) -> LocalError:
-    low = text.lower()
-    if any(word in low for word in _REFUSED):
+    if _REFUSED.search(text):
         return login_error(registry, printable(text, 300))
     error = engine_error(text)
     if error.code == "disk-full":

@@ -23,7 +23,7 @@ from migrate.core.values import Image, Layer
 from migrate.images.build import read_image
 from migrate.images.credentials import RegistryCredentials
 from migrate.images.engine import Engine
-from migrate.images.push import immutable_tag, push, pushed_exists
+from migrate.images.push import _push_error, immutable_tag, push, pushed_exists
 from migrate.images.registry_client import RegistryClient
 from migrate.sandbox.registry import Registry
 from tests.images.conftest import silent
@@ -142,6 +142,20 @@ def test_a_registry_that_is_down(engine: Engine, registry: Registry, image: Imag
     finally:
         registry.up()
     send(engine, registry, image)  # a clean second run
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ('Get "http://127.0.0.1:40123/v2/": dial tcp 127.0.0.1:40123: connect: connection refused', "push-failed"),
+        ("blob upload unknown: sha256:77a401b0c403", "push-failed"),
+        ("received unexpected HTTP status: 401 Unauthorized", "registry-login"),
+        ("error parsing HTTP 403 response body: no such scope", "registry-login"),
+        ("requested access to the resource is Denied", "registry-login"),
+    ],
+)
+def test_a_refused_login_is_told_from_the_digits_of_an_address(said: str, code: str) -> None:
+    assert _push_error("registry.example", said).code == code
 
 
 def test_an_index_is_followed_to_the_image_for_amd64(engine: Engine, registry: Registry, image: Image) -> None:
