@@ -11,13 +11,14 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from migrate.cli.leaving import show_undone, take_away
+from migrate.cli.leaving import take_away
 from migrate.cli.moving import carry_out
 from migrate.cli.sandbox import default_folder
 from migrate.cli.sandboxing import in_words, say
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import screen
+from migrate.console.words import count, tally
 from migrate.core.errors import ExitCode, UsageError
 from migrate.core.events import Result
 from migrate.core.secret import Secret
@@ -64,8 +65,7 @@ def demonstrate(folder: Path | None, *, keep: bool, quick: bool, as_json: bool) 
     try:
         for act in acts:
             if act.said and not as_json:
-                sys.stdout.write(f"\n{act.said}\n")
-                sys.stdout.flush()
+                _say(act.said)
             result = carry_out(
                 act.options,
                 project=None,
@@ -77,7 +77,7 @@ def demonstrate(folder: Path | None, *, keep: bool, quick: bool, as_json: bool) 
             )
             results.append(result)
             if not as_json:
-                show_final(screen(), result)
+                _say(tally(result.models))
             if not _as_expected(act, result):
                 break
     finally:
@@ -86,8 +86,12 @@ def demonstrate(folder: Path | None, *, keep: bool, quick: bool, as_json: bool) 
     code = _code(acts, results, undone)
     if as_json:
         JsonLines(sys.stdout)(_joined(acts, results, undone, code))
-    elif keep:
+        return code
+    show_final(screen(), *results)
+    if keep:
         _say_kept(place)
+    else:
+        sys.stdout.write(f"\n{_taken_down(undone)}\n")
     return code
 
 
@@ -102,7 +106,7 @@ def _acts(workspace: Path, old_token: Secret) -> tuple[Act, Act]:
         options(formats), samples=requests_folder(FORMATS), allow_unsafe=tuple(allowed), rehearsal_timeout=_PATIENCE
     )
     said = (
-        "Now a model of each other format. Their answers are held against those of the training code "
+        "now a model of each other format. Their answers are held against those of the training code "
         "(--samples), and where the old endpoint still answers, against that.\n"
         f"{names} are pickles, which are programs. Scripts of this project made them, so the demo allows these very "
         f"files:\n{''.join(f'  --allow-unsafe {digest}{chr(10)}' for digest in allowed)}"
@@ -154,12 +158,25 @@ def _say_kept(place: Path) -> None:
     )
 
 
+def _say(text: str) -> None:
+    sys.stderr.write("".join(f"demo: {line}\n" for line in text.splitlines()))
+    sys.stderr.flush()
+
+
+def _taken_down(undone: Sequence[Undone]) -> str:
+    """What is left of the demo: nothing that is billed, if all went well."""
+    failed = [text for one in undone for text in one.failed]
+    if failed:
+        return "\n".join(["Not taken down:", *(f"  {text}" for text in failed)])
+    deleted = count(sum(len(one.deleted) for one in undone), "thing")
+    return f"All of that was on this machine; {deleted} deleted again, nothing runs on (with --keep it would)."
+
+
 def _take_down(
     place: Path, acts: Sequence[Act], workspace: Path, environ: dict[str, str], *, as_json: bool
 ) -> list[Undone]:
     if not as_json:
-        sys.stdout.write("\nTaking all of it down again (--keep leaves it running):\n")
-        sys.stdout.flush()
+        _say("taking all of it down again; --keep leaves it running")
     done: list[Undone] = []
     try:
         for act in acts:
@@ -171,8 +188,6 @@ def _take_down(
             except UsageError:
                 continue  # the run never came to a journal; what stopped it is being told
             done.append(undone)
-            if not as_json:
-                show_undone(undone, typed)
     finally:
         with in_words():
             control.stop(place)

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 _LONGEST_TASK: Final = 8000  # a command that allows many files is copied whole
 
 
-def show_final(console: "Console", result: Result) -> None:
-    """Draws the result of ``run``; every fact on it is in the result itself."""
+def show_final(console: "Console", *results: Result) -> None:
+    """Draws the result of ``run``, or of several; every fact on it is in the results themselves."""
     console.print()
-    for outcome in result.models:
+    models = tuple(outcome for result in results for outcome in result.models)
+    for outcome in models:
         _show_model(console, outcome)
     console.print()
-    console.print(Text(tally(result.models), style="bold"))
-    _show_tasks(console, result.models)
-    _show_facts(console, result.data)
+    for result in results:
+        console.print(Text(tally(result.models), style="bold"))
+    _show_tasks(console, models)
+    _show_facts(console, [result.data for result in results])
 
 
 def _show_model(console: "Console", outcome: Outcome) -> None:
@@ -72,7 +74,7 @@ def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
     console.print(table)
 
 
-def _show_facts(console: "Console", data: dict[str, object]) -> None:
+def _show_facts(console: "Console", facts: list[dict[str, object]]) -> None:
     rows = (
         ("Allowed", "allowed_text"),
         ("Tokens", "tokens_text"),
@@ -82,8 +84,10 @@ def _show_facts(console: "Console", data: dict[str, object]) -> None:
         ("Why", "why"),
         ("Undo", "undo"),
     )
-    shown = [(name, str(data[field])) for name, field in rows if data.get(field)]
+    shown = [(name, str(data[field])) for name, field in rows for data in facts if data.get(field)]
     if shown:
         console.print()
+    before = ""
     for name, text in shown:
-        console.print(Text.assemble((f"{name:<8}", "bold"), safe(text, 2000)), soft_wrap=True)
+        console.print(Text.assemble((f"{'' if name == before else name:<8}", "bold"), safe(text, 2000)), soft_wrap=True)
+        before = name

@@ -10,6 +10,7 @@ from migrate.console.words import BYTES, MARKS, VERDICTS, amount, duration, safe
 from migrate.core.events import Event, ModelFinished, Notice, RunStarted, StepFinished, StepProgress, StepStarted
 
 _SECONDS: Final = 10.0  # between two lines about one step
+_TOLD_ONCE: Final = frozenset({"undo"})  # many short steps, each of which says at its end what it did
 
 
 class PlainLines:
@@ -56,7 +57,7 @@ def _line(event: Event) -> str | None:
     match event:
         case RunStarted():
             return f"{len(event.models)} models in {safe(event.source)}"
-        case StepStarted() if event.detail:
+        case StepStarted() if event.detail and event.step not in _TOLD_ONCE:
             return f"{_name(event.model)}{event.step:<9} {safe(event.detail, 200)}"
         case StepFinished(reused=False):
             return f"{_name(event.model)}{event.step:<9} {duration(event.seconds)}  {safe(event.detail)}".rstrip()

@@ -1,5 +1,6 @@
 """Undo: deletes what the journal says this tool made, by the recorded ids, and nothing else."""
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -122,6 +123,7 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
         if cloud.session.stop.is_set():
             raise Interrupted
         emit(StepStarted(step="undo", detail=name_of(effect)))
+        began = time.monotonic()
         try:
             gone = _delete(journal, effect, cloud, remove_image)
         except MigrateError as error:
@@ -129,7 +131,7 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
             continue
         if gone:
             deleted.append(name_of(effect))
-            emit(StepFinished(step="undo", seconds=0.0, detail=f"{name_of(effect)} deleted"))
+            emit(StepFinished(step="undo", seconds=time.monotonic() - began, detail=f"{name_of(effect)} deleted"))
     for effect in undoing.release:
         for unit in set(effect.units) & set(undoing.units):
             journal.effects.release(effect, unit)

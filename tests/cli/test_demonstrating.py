@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.cli.demonstrating import Act, _acts, _code, _joined
+from migrate.cli.demonstrating import Act, _acts, _code, _joined, _taken_down
 from migrate.core.errors import ExitCode
 from migrate.core.events import Result
 from migrate.core.secret import Secret
@@ -69,3 +69,12 @@ def test_anything_else_is_no_success(acts: tuple[Act, Act]) -> None:
         _code(acts, [good, ended(acts[1], MEANT[1])], [Undone(deleted=(), stay=(), failed=("an app",))])
         == ExitCode.REMOTE
     )
+
+
+def test_the_last_line_says_what_is_left_of_it() -> None:
+    assert "3 things deleted again" in _taken_down([Undone(deleted=("a", "b"), stay=(), failed=()),
+                                                    Undone(deleted=("c",), stay=(), failed=())])  # fmt: skip
+    assert _taken_down([Undone(deleted=("a",), stay=("b",), failed=("app 1: no answer",))]).splitlines() == [
+        "Not taken down:",
+        "  app 1: no answer",
+    ]

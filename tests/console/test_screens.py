@@ -70,6 +70,16 @@ def test_the_last_screen_says_it_all(console: Console) -> None:
         assert fact in shown
 
 
+def test_the_last_screen_of_several_runs_numbers_what_is_to_do_once(console: Console) -> None:
+    first = Result(command="run", exit_code=4, models=(DONE, BROKEN), data={"undo": "migrate undo one"})
+    other = Outcome(model="preset", outcome="needs-you", text="It has no files.")
+    show_final(console, first, Result(command="run", exit_code=4, models=(other,), data={"undo": "migrate undo two"}))
+    lines = [line.strip() for line in text(console).splitlines()]
+    assert lines.index("1 of 2 migrated, 1 needs you") + 1 == lines.index("0 of 1 migrated, 1 needs you")
+    assert "2. preset: It has no files." in lines
+    assert lines[-2:] == ["Undo    migrate undo one", "migrate undo two"]
+
+
 def test_what_the_files_said_is_on_the_plan_and_on_the_last_screen(console: Console) -> None:
     hazards = tuple(Hazard(code="pickle-code", text=f"number {number} runs code", path="m.pt") for number in range(9))
     digests = [f"--allow-unsafe sha256:{number:064x}" for number in range(30)]
