@@ -10,6 +10,7 @@ from migrate.formats.fields import DYNAMIC, java_hash_order, tensor_field
 from migrate.formats.onnx_file import Model, Value, ValueType, read_model
 from migrate.formats.onnx_limits import IR_VERSION, ONNXRUNTIME, OPSETS
 from migrate.formats.onnx_nodes import Labels, custom_operators, initializer_names, zipmap_labels
+from migrate.formats.onnx_rows import rows_apart
 from migrate.formats.onnx_tensors import TensorCheck
 from migrate.formats.onnx_words import known_words
 from migrate.formats.wire import Read, Wire, WireError
@@ -98,6 +99,9 @@ def _describe(wire: Wire, files: Mapping[str, int] | None) -> Description:
     words = known_words(wire, model.graph, texts) if texts else {}
     if words:
         engine["words"] = dict(words)
+    answered = frozenset(str(field["name"]) for field in outputs)
+    if rows_apart(wire, model, {value.name: value.type.shape or () for value in inputs}, answered):
+        engine["rows_apart"] = True
     return Description(
         inputs=[fields[name] for name in java_hash_order(fields)],
         outputs=outputs,

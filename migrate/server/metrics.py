@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ class Histogram:
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def add(self, value: float) -> None:
-        """Count one value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    def add(self, value: float, times: int = 1) -> None:
+        """Count a value, which came so many times."""
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.total += value * times
 
     def buckets(self) -> list[tuple[str, float]]:
         """Cumulative counts, as Prometheus has them."""
@@ -64,25 +65,25 @@ class Metrics:
         self.rows: dict[str, Histogram] = {}
         self._latencies: dict[tuple[str, int], tuple[deque[float], Histogram]] = {}
 
-    def count(self, model: str, route: str, status: int, seconds: float, rows: int) -> None:
-        """Count one answered request."""
+    def count(self, model: str, route: str, status: int, seconds: float, rows: int, times: int = 1) -> None:
+        """Count an answered request, or so many alike."""
         key = (model, route, status)
         histogram = self.requests.get(key)
         if histogram is None:
             histogram = self.requests[key] = Histogram(_SECONDS)
-        histogram.add(seconds)
+        histogram.add(seconds, times)
         if rows:
-            self.evaluated += rows
+            self.evaluated += rows * times
             sizes = self.rows.get(model)
             if sizes is None:
                 sizes = self.rows[model] = Histogram(_ROWS)
-            sizes.add(rows)
+            sizes.add(rows, times)
         if route in _OLD_METHODS:
             old = self._latencies.get((route, status))
             if old is None:
                 old = self._latencies[route, status] = (deque(maxlen=_WINDOW), Histogram(()))
-            old[0].append(seconds)
-            old[1].add(seconds * 1000)
+            old[0].extend(repeat(seconds, times))
+            old[1].add(seconds * 1000, times)
 
     def text(self) -> bytes:
         """The exposition text."""

@@ -51,9 +51,10 @@ class Labels(Struct, frozen=True):
 
 
 class OnnxSettings(Struct, frozen=True):
-    """What only the ONNX engine needs."""
+    """What only the ONNX engine needs; ``rows_apart``: each row of an answer is computed from one row alone."""
 
     zipmap: dict[str, Labels] = {}
+    rows_apart: bool = False
 
 
 class Model(Struct, frozen=True, kw_only=True):

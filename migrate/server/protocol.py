@@ -39,6 +39,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._active = 0.0
         self._lane: Lane | None = None
         self._pieces: list[bytes] = []
+        self._waits_for: Lane | None = None
         self._running: RequestResponseCycle | None = None
 
     # connection
@@ -50,6 +51,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers."""
+        self._settle()
         self._disarm()
         self._forget_reader()
         self._unset_keepalive_if_required()
@@ -80,6 +82,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection when it has been idle for so long; the timer is not moved with every request."""
         self.timeout_keep_alive_task = None
+        self._settle()
         if self._in_message or not self._answered:
             self._idle(self.timeout_keep_alive)
             return
@@ -95,6 +98,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Start counting."""
+        self._settle()
         self._in_message = True
         self._in_headers = True
         super().on_message_begin()
@@ -137,15 +141,51 @@ class GuardedProtocol(HttpToolsProtocol):
     def _answered_by_lane(self, lane: Lane) -> bool:
         parser = self.parser
         if parser.get_method() == b"POST" and parser.should_keep_alive() and parser.get_http_version() == "1.1":
-            answer = lane.answer(self.headers, b"".join(self._pieces), self.server_state.default_headers)
+            body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+            if len(self.connections) > 1 and lane.wait(self, self.headers, body):
+                self._lane = None
+                self._waits_for = lane
+                if lane.full:
+                    self._settle()
+                elif lane.first:
+                    self.loop.call_soon(self._settle_all, lane)
+                return True
+            answer = lane.answer(self.headers, body, self.server_state.default_headers)
             if answer is not None:
                 self._lane = None
-                self.transport.write(answer)
-                self.server_state.total_requests += 1
-                self._active = self.loop.time()
+                self._send(answer)
                 return True
         self._hand_over()
         return False
+
+    def _send(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.server_state.total_requests += 1
+        self._active = self.loop.time()
+
+    def take(self, answer: bytes | None) -> None:
+        """The answer that was waited for; without one the application answers."""
+        self._waits_for = None
+        if self.transport.is_closing():
+            return
+        if answer is not None:
+            self._send(answer)
+            return
+        self._hand_over()
+        super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """Nobody who waits is left without an answer."""
+        self._settle()
+        super().shutdown()
+
+    def _settle(self) -> None:
+        """End the waiting now: something else is about to happen on this connection."""
+        if self._waits_for is not None:
+            self._settle_all(self._waits_for)
+
+    def _settle_all(self, lane: Lane) -> None:
+        lane.flush(self.server_state.default_headers)
 
     def _hand_over(self) -> None:
         """Give up the express lane, and do what uvicorn would have done so far."""
@@ -181,6 +221,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refuse(*self._refusal)
 
     def _refuse(self, status: int, message: str) -> None:
+        self._settle()
         body = error_body(status, message)
         head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
         # Before its headers are whole a request has no cycle of its own: this one answers the request before.

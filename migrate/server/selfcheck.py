@@ -13,6 +13,7 @@ from migrate.server.engines import ContradictionError
 from migrate.server.engines.zeros import zeros
 from migrate.server.errors import HttpError
 from migrate.server.logs import log
+from migrate.server.merging import decide
 from migrate.server.rendering.json import render
 from migrate.server.served import Call, Served
 
@@ -62,6 +63,7 @@ def check(served: Served) -> None:
         samples=len(recorded.samples),
         worst_difference=worst,
     )
+    decide(served, [sample.request for sample in recorded.samples])
 
 
 def _warm_up(served: Served) -> None:

@@ -1,6 +1,6 @@
 """One model being served: from the body of a request to the tensors of an answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -18,11 +18,12 @@ from migrate.server.outputs import AnswerPlan, raw_answer
 from migrate.server.pace import Pace
 from migrate.server.parsing.fast import FastDecoder
 from migrate.server.parsing.json import parse_tensors
-from migrate.server.rendering.json import render
+from migrate.server.rendering.json import render, render_rows
 from migrate.server.tensors import Array, Tensor, simplified
 
 # Larger bodies are always read in a thread, however quick the model.
 SMALL_BYTES: Final = 32 * 1024
+_TABLE: Final = 2  # dimensions: rows and columns
 
 
 class Call(Struct, frozen=True):
@@ -52,6 +53,7 @@ class Served:
 
     Attributes:
         pace: How long its calls take.
+        merges: Whether requests that wait are put into one run.
         example: A request that is known to work, where one was recorded.
     """
 
@@ -66,6 +68,7 @@ class Served:
         self._inputs = {entry.name: entry for entry in model.inputs}
         self._outputs = {entry.name: entry for entry in model.outputs}
         self.pace = Pace()
+        self.merges = False
         self.example: dict[str, Any] | None = None
 
     def feeds(self, call: Call) -> Mapping[str, Array]:
@@ -99,6 +102,42 @@ class Served:
         outputs = self.engine.run(feeds)
         tensors = self._plan.answer(outputs)
         return render({name: simplified(data) for name, data in tensors.items()}), _batch(outputs)
+
+    @property
+    def stacks(self) -> bool:
+        """Whether requests can be laid on each other: tables of rows that the model is known to compute apart."""
+        shapes = [field.shape for field in (*self.model.inputs, *self.model.outputs)]
+        return (
+            self._fast is not None
+            and self.model.onnx.rows_apart
+            and all(field.shape is not None and len(field.shape) == _TABLE for field in self.model.inputs)
+            and all(shape is not None and shape[:1] == (-1,) for shape in shapes)
+        )
+
+    def row(self, body: bytes) -> list[Any] | None:
+        """The only row of the usual JSON body, for :meth:`merged_answers`; None where there is not just one."""
+        return None if self._fast is None else self._fast.row(body)
+
+    def merged_answers(self, rows: Sequence[list[Any]]) -> list[bytes] | None:
+        """What :meth:`quick_answer` gives for the body of each row, by one run; None where they differ too much.
+
+        Raises:
+            migrate.server.errors.HttpError: One of the requests does not fit.
+        """
+        feeds = None if self._fast is None else self._fast.stack(rows)
+        if feeds is None:
+            return None
+        outputs = self.engine.run(feeds)
+        if any(len(data) != len(rows) for data in outputs.values()):
+            return None
+        tensors = self._plan.answer(outputs)
+        texts = render_rows(tensors)
+        if texts is not None:
+            return texts
+        return [
+            render({name: simplified(data[place : place + 1]) for name, data in tensors.items()})
+            for place in range(len(rows))
+        ]
 
     def evaluate(self, call: Call) -> Answer:
         """Run the model on a request.

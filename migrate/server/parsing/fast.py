@@ -4,7 +4,7 @@ It answers None where it does not apply, and then :mod:`migrate.server.parsing.j
 is an error, and gives nothing that the exact way would not give.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import GenericAlias
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ _LEAVES: Final[dict[str, Any]] = {
 # A float of 2**53 or more may stand for an integer that was not exact, or that has more than 64 bits.
 _EXACT: Final = (2.0**53) ** 2
 _EXTRA_RANK: Final = 1
+_ROW_TYPES: Final = (list, tuple)
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class FastDecoder:
@@ -68,13 +70,11 @@ class FastDecoder:
         """The tensors, reshaped and converted; None where the exact parser must look."""
         try:
             parsed = self._decoder.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except _UNREADABLE:
             return None
         feeds = {}
         for key, columns, field in self._plans:
-            value = getattr(parsed, key)
-            if value is UNSET and columns:
-                value = _rows([getattr(parsed, column) for column in columns])
+            value = _value(parsed, key, columns)
             array = None if value is UNSET else _array(value, field.type)
             if array is None or field.shape is None:
                 return None
@@ -82,6 +82,44 @@ class FastDecoder:
                 array = array.reshape(resolve_shape(array.shape, field.shape))
             feeds[field.name] = array
         return feeds
+
+    def row(self, body: bytes) -> list[Any] | None:
+        """The one row of each input that a body holds, in the model's order; None for anything else."""
+        try:
+            parsed = self._decoder.decode(body)
+        except _UNREADABLE:
+            return None
+        rows = []
+        for key, columns, _ in self._plans:
+            value = _value(parsed, key, columns)
+            if type(value) is not list:
+                value = [value]
+            elif value and type(value[0]) in _ROW_TYPES:
+                if len(value) != 1:
+                    return None
+                value = value[0]
+            rows.append(value)
+        return rows
+
+    def stack(self, rows: Sequence[Sequence[Any]]) -> Mapping[str, Array] | None:
+        """Rows of several bodies as one batch; None where one of them has to be looked at alone.
+
+        Every input is a table: of declared shape ``[-1, columns]``.
+        """
+        feeds = {}
+        for (_, _, field), table in zip(self._plans, zip(*rows, strict=True), strict=True):
+            array = _array(table, field.type)
+            if array is None or field.shape is None or not fits(array.shape, field.shape):
+                return None
+            feeds[field.name] = array
+        return feeds
+
+
+def _value(parsed: Any, key: str, columns: list[str]) -> Any:
+    value = getattr(parsed, key)
+    if value is UNSET and columns:
+        return _rows([getattr(parsed, column) for column in columns])
+    return value
 
 
 def _places(field: Field) -> list[int]:

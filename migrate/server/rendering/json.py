@@ -24,6 +24,31 @@ def render(tensors: Mapping[str, Array]) -> bytes:
     return b"{" + b",".join(parts) + b"}"
 
 
+def render_rows(tensors: Mapping[str, Array]) -> list[bytes] | None:
+    """What :func:`render` gives for each row alone, without its dimensions of size 1; None where that is not known."""
+    columns = []
+    for name, data in tensors.items():
+        texts = _row_texts(data)
+        if texts is None:
+            return None
+        key = key_text(name)
+        columns.append([key + text for text in texts])
+    return [b"{" + b",".join(row) + b"}" for row in zip(*columns, strict=True)]
+
+
+def _row_texts(data: Array) -> list[bytes] | None:
+    """The JSON of each row of one or two dimensions."""
+    if isinstance(data, np.ma.MaskedArray) or not 1 <= data.ndim <= 2 or data.size == 0:
+        return None
+    single = data.size == len(data)
+    if data.dtype.kind == "O":
+        return [msgspec.json.encode(value) for value in data.reshape(-1).tolist()] if single else None
+    if data.dtype.kind == "f" and (data.dtype.itemsize < 4 or not _all_plain(data)):
+        return None
+    text = orjson.dumps(np.ascontiguousarray(data.reshape(-1) if single else data), option=orjson.OPT_SERIALIZE_NUMPY)
+    return text[1:-1].split(b",") if single else [b"[%b]" % row for row in text[2:-2].split(b"],[")]
+
+
 @lru_cache(maxsize=1024)
 def key_text(name: str) -> bytes:
     """A name as a JSON string, with its colon."""
