@@ -29,6 +29,7 @@ class Values(Struct, frozen=True, kw_only=True):
         runtime_reference: Reference of the runtime image, for ``model``.
         artifacts: The digests of the models' files.
         model_layers: How many layers the models' files are spread over.
+        package_layers: The folders of the layers that hold the runtime's packages.
     """
 
     stage: Stage
@@ -37,6 +38,7 @@ class Values(Struct, frozen=True, kw_only=True):
     runtime_reference: str | None = None
     artifacts: tuple[str, ...] = ()
     model_layers: int = 0
+    package_layers: tuple[str, ...] = ("layer-wheels",)
 
 
 def dockerfile(template: Template, values: Values) -> str:
@@ -45,6 +47,9 @@ def dockerfile(template: Template, values: Values) -> str:
     Raises:
         ValueError: A value is not what it must be; nothing was rendered.
     """
+    if not set(values.package_layers) <= {"layer-engine", "layer-wheels"}:
+        message = f"not the layers of packages: {values.package_layers!r}"
+        raise ValueError(message)
     for artifact in values.artifacts:
         if not _DIGEST.fullmatch(artifact):
             message = f"not a digest: {artifact!r}"
@@ -66,4 +71,5 @@ def dockerfile(template: Template, values: Values) -> str:
         runtime_reference=check_reference(values.runtime_reference) if values.runtime_reference is not None else "",
         artifacts=values.artifacts,
         model_layers=int(values.model_layers),
+        package_layers=values.package_layers,
     )

@@ -46,6 +46,7 @@ any other with Python {python} and glibc 2.28 or newer will do, for example:
 
 The layers, from the one that changes least to the one that changes most:
 
+    layer-engine     TensorFlow or PyTorch with its licences, where the model needs one of them
     layer-wheels     Python packages with their licences, for linux/amd64 and Python {python}
     layer-server     the inference server
     layer-settings   /models/<name>/model.json: signature and names of each model
@@ -112,6 +113,7 @@ def export(
                 base=reference,
                 artifacts=artifacts,
                 model_layers=layer_count(models),
+                package_layers=tuple(wheels.layers_of(packages)),
             )
             partial.joinpath("Dockerfile").write_text(dockerfile(template, values), encoding="utf-8")
             other = PUBLIC_BASE if reference != PUBLIC_BASE else f"registry.example.com/python:{python}"
@@ -154,7 +156,14 @@ def _write_runtime(folder: Path, packages: Path, python: str, engine: Engine | N
     image = base.image_id if base is not None else None
     compile_folder(server, server_code.IMAGE_PATH, python=python, engine=engine, base=image)
     folder.joinpath("layer-server/workspace").mkdir()
-    shutil.copytree(packages, folder / "layer-wheels" / wheels.IMAGE_PATH[1:], copy_function=shutil.copy)
+    for layer, tops in wheels.layers_of(packages).items():
+        place = folder / layer / wheels.IMAGE_PATH[1:]
+        place.mkdir(parents=True)
+        for name in sorted(tops):
+            if (packages / name).is_dir():
+                shutil.copytree(packages / name, place / name, copy_function=shutil.copy)
+            else:
+                shutil.copy(packages / name, place / name)
 
 
 def _normalise(folder: Path) -> int:

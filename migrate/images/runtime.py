@@ -18,10 +18,10 @@ from migrate.images.locks import exclusive
 from migrate.images.templates import Template, template_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-_RECIPE: Final = "1"  # the version of how the pieces are put together here
+_RECIPE: Final = "2"  # the version of how the pieces are put together here
 
 
 def ensure_runtime(
@@ -91,17 +91,21 @@ def build_runtime(
     with disk_errors(), scratch_folder(store, "server-") as scratch:
         server_code.copy_server(scratch)
         compile_folder(scratch, server_code.IMAGE_PATH, python=base.python, engine=engine, base=base.image_id)
-        values = Values(stage="runtime", tool_version=migrate.__version__, base=base.reference)
+        layers = wheels.layers_of(packages)
+        values = Values(
+            stage="runtime", tool_version=migrate.__version__, base=base.reference, package_layers=tuple(layers)
+        )
         text = dockerfile(template, values).encode()
-        entries = [tarstream.content("Dockerfile", text), *runtime_layers(packages, scratch)]
+        entries = [tarstream.content("Dockerfile", text), *runtime_layers(packages, layers, scratch)]
         arguments = {"BASE": base.reference}
         return build_image(engine, entries, tag=tag, progress=progress, arguments=arguments, cache=cache)
 
 
-def runtime_layers(packages: Path, server: Path) -> Iterator[tarstream.Entry]:
-    """The two layers of a runtime as context entries: ``layer-wheels`` and ``layer-server``."""
-    yield from _nested("layer-wheels", wheels.IMAGE_PATH)
-    yield from tarstream.tree(packages, f"layer-wheels{wheels.IMAGE_PATH}/")
+def runtime_layers(packages: Path, layers: Mapping[str, frozenset[str]], server: Path) -> Iterator[tarstream.Entry]:
+    """The layers of a runtime as context entries: those of the packages, and ``layer-server``."""
+    for layer, tops in layers.items():
+        yield from _nested(layer, wheels.IMAGE_PATH)
+        yield from tarstream.tree(packages, f"{layer}{wheels.IMAGE_PATH}/", tops)
     yield from _nested("layer-server", server_code.IMAGE_PATH)
     yield from tarstream.tree(server, f"layer-server{server_code.IMAGE_PATH}/")
     # HOME is writable by whatever uid the platform chooses.

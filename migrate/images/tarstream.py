@@ -7,7 +7,7 @@ and disk stay the same for a model of any size (field notes, 21).
 import os
 import stat
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -50,12 +50,15 @@ def content(name: str, data: bytes) -> Entry:
     return Entry(name=name, mode=FILE_MODE, content=data, size=len(data))
 
 
-def tree(root: Path, prefix: str = "") -> Iterator[Entry]:
+def tree(root: Path, prefix: str = "", tops: Container[str] | None = None) -> Iterator[Entry]:
     """A folder's content in a fixed order, root-owned, readable by everybody; only plain files and folders.
 
     A file keeps its executable bit and a folder its sticky bit; nothing else of the disk's modes is taken.
+    ``tops`` are the names at the folder's top that are wanted; None for all.
     """
-    for path in sorted(root.rglob("*"), key=lambda found: found.relative_to(root).parts):
+    chosen = [path for path in root.iterdir() if tops is None or path.name in tops]
+    found = [path for top in chosen for path in (top, *top.rglob("*"))]
+    for path in sorted(found, key=lambda one: one.relative_to(root).parts):
         state = path.lstat()
         name = prefix + path.relative_to(root).as_posix()
         if stat.S_ISDIR(state.st_mode):

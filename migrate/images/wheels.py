@@ -31,6 +31,7 @@ TORCH_VARIABLE: Final = "MIGRATE_TORCH_WHEELS"
 # https://pytorch.org/get-started/locally/ names the index of CPU builds; this is its page of torch.
 TORCH_WHEELS: Final = "https://download.pytorch.org/whl/cpu/torch/"
 
+_ENGINES: Final = ("tensorflow_cpu", "torch")
 _RECIPE: Final = "2"  # the version of what is done to the wheels by this file, strip.py and elf.py
 # Of the installer, with this machine's paths and times in them; or programs whose first line names this machine's
 # Python. Nothing of the image runs them.
@@ -76,6 +77,23 @@ def vendor(
             made.parent.mkdir(exist_ok=True)
             folder.rename(made)
     return made
+
+
+def layers_of(packages: Path) -> dict[str, frozenset[str]]:
+    """The layers that a folder of packages becomes, in order: the names at its top that are in each.
+
+    An engine that weighs more than all the rest has the first layer for itself. Several runtimes hold the same one
+    (PyTorch serves scripts, pipelines and learners), and so it is stored, pushed and pulled once for all of them.
+    """
+    records = [record for name in _ENGINES for record in packages.glob(f"{name}-*.dist-info/RECORD")]
+    engine = frozenset(
+        Path(row[0]).parts[0]
+        for record in records
+        for row in csv.reader(io.StringIO(record.read_text(encoding="utf-8")))
+        if row
+    )
+    rest = frozenset(path.name for path in packages.iterdir()) - engine
+    return {"layer-engine": engine, "layer-wheels": rest} if engine else {"layer-wheels": rest}
 
 
 def recipe() -> tuple[str, ...]:

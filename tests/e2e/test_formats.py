@@ -132,6 +132,24 @@ def test_what_one_step_of_a_flow_answers_is_not_in_the_answer_of_the_flow(
         assert set(answer.json()) == kept
 
 
+@pytest.mark.parametrize(
+    "models",
+    [("species-torchscript", "species-learner", "support-pipeline", "urgency-flow"), ("wine-tf2", "digits-h5")],
+    ids=["torch", "tensorflow"],
+)
+def test_an_engine_is_stored_and_pushed_once_for_all_its_runtimes(
+    tool: Tool, moved: Ended, models: tuple[str, ...]
+) -> None:
+    assert moved.result
+    apps = {app["spec"]["name"]: app["spec"]["image"] for app in tool.sandbox.left()["apps"]}
+    images = [next(image for image in apps.values() if model in image) for model in models]
+    described = subprocess.run(["docker", "image", "inspect", *images], capture_output=True, check=True)
+    layers = [one["RootFS"]["Layers"] for one in json.loads(described.stdout)]
+    base = len(layers[0]) - 5  # engine, packages, server; settings and model
+    assert len({tuple(one[: base + 1]) for one in layers}) == 1
+    assert len({one[base + 1] for one in layers}) == len(models)
+
+
 def test_a_second_run_does_nothing(tool: Tool, moved: Ended) -> None:
     before = len(tool.sandbox.log())
     second = tool.run(FORMATS, "--samples", str(SAMPLES), *allowed())

@@ -61,6 +61,11 @@ def test_what_is_no_digest_never_gets_into_the_text(artifact: str) -> None:
 def test_a_version_is_a_version() -> None:
     with pytest.raises(ValueError, match="not a version"):
         dockerfile(template_of("onnx"), Values(stage="runtime", tool_version="1\nRUN id", base="b:1"))
+    with pytest.raises(ValueError, match="not the layers of packages"):
+        dockerfile(
+            template_of("onnx"),
+            Values(stage="runtime", tool_version="1", base="b:1", package_layers=("layer-wheels/ /\nRUN id #",)),
+        )
 
 
 def test_a_misspelt_name_in_a_template_is_an_error_not_an_empty_text(tmp_path_factory: pytest.TempPathFactory) -> None:
