@@ -38,7 +38,7 @@ def test_a_manifest_names_its_model(tmp_path: Path) -> None:
         "inputs": [field("x")],
         "outputs": [field("y")],
         "rolling_windows_size": 3,
-        "onnx": {"zipmap": {}},
+        "onnx": {"zipmap": {}, "rows_apart": True},
     }
 
 
@@ -101,7 +101,7 @@ def test_the_old_converters_int_is_an_integer(tmp_path: Path) -> None:
 
 def test_zipmaps_keep_their_labels(tmp_path: Path) -> None:
     found = look(tmp_path, manifest(), **{"m.onnx": zipmap(["no", "yes"]).SerializeToString()})
-    assert found.settings["onnx"] == {"zipmap": {"y": {"labels": ["no", "yes"]}}}
+    assert found.settings["onnx"] == {"zipmap": {"y": {"labels": ["no", "yes"]}}, "rows_apart": True}
 
 
 def test_a_model_inside_the_manifest_wins(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_model_inside_the_manifest_wins(tmp_path: Path) -> None:
     found = look(tmp_path, content, **{"m.onnx": b""})
     assert found.verdict == "ready"
     assert found.settings["entry"] == "manifest.json"
-    assert found.settings["onnx"] == {"zipmap": {}, "embedded": True}
+    assert found.settings["onnx"] == {"zipmap": {}, "rows_apart": True, "embedded": True}
 
 
 def test_a_model_inside_the_manifest_has_no_files(tmp_path: Path) -> None:
