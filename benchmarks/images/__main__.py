@@ -1,6 +1,6 @@
 """Measure each runtime's image on this machine: to build, to ship, to start.
 
-    python -m benchmarks.images [--only NAME,NAME] [--model FOLDER]... [--starts N] [--out FILE]
+    python -m benchmarks.images [--only NAME,NAME] [--model FOLDER]... [--slim] [--starts N] [--out FILE]
 
 Everything is built anew in a temporary folder and removed again; the wheels come from uv's cache where it has them.
 Containers run as AI Deploy runs them: user 42420, a read-only root, no network.
@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument(
         "--model", type=Path, action="append", default=[], metavar="FOLDER", help="a model's files: measured too"
     )
+    parser.add_argument("--slim", action="store_true", help="measure models that can be converted to ONNX both ways")
     parser.add_argument("--starts", type=int, default=3, help="how often each image is started; medians are printed")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the numbers go, as JSON; nowhere without it")
     options = parser.parse_args()
@@ -36,7 +37,7 @@ def main() -> int:
     engine = connect(os.environ)
     try:
         version = engine.client.version()["Version"]
-        rows, failures = _measured(engine, cases, starts=max(1, options.starts))
+        rows, failures = _measured(engine, cases, starts=max(1, options.starts), slim=options.slim)
     finally:
         engine.close()
     found = {**machine(), "engine": version}
@@ -61,13 +62,13 @@ def _chosen(names: str | None) -> list[Case]:
     return [known[name] for name in wanted]
 
 
-def _measured(engine: Engine, cases: list[Case], *, starts: int) -> tuple[list[Row], list[str]]:
+def _measured(engine: Engine, cases: list[Case], *, starts: int, slim: bool) -> tuple[list[Row], list[str]]:
     rows, failures = [], []
     base = ensure_base(engine, None, _say)
     for case in cases:
         with tempfile.TemporaryDirectory(prefix="bench-images-") as folder:
             try:
-                rows.append(measure(engine, case, base, starts=starts, scratch=Path(folder), say=_say))
+                rows += measure(engine, case, base, starts=starts, scratch=Path(folder), say=_say, slim=slim)
             except (MigrateError, NotServedError) as error:
                 failures.append(f"{case.name}: {error}")
     return rows, failures

@@ -14,9 +14,11 @@ from benchmarks.images.cases import Case
 from benchmarks.images.layers import LayerSize, layer_sizes
 from migrate import formats
 from migrate.core.values import FolderLocation, ModelRecord, RuntimeImage
+from migrate.formats.converted import inspect_converted
 from migrate.images import wheels
 from migrate.images.base import Base
 from migrate.images.build import build, read_image
+from migrate.images.convert import SCRIPTS, convert
 from migrate.images.engine import Engine
 from migrate.images.rehearse import rehearse
 from migrate.images.render import ModelToRender, render
@@ -24,6 +26,7 @@ from migrate.images.runtime import build_runtime
 from migrate.images.templates import template_of
 from migrate.sources.fetch import fetch
 
+SLIM: Final = " --slim"  # what a row's name ends with where its model was converted to ONNX
 _MEMORY: Final = 4 << 30  # bytes; the limit of the containers
 _PATIENCE: Final = 900.0  # seconds until a model must be ready
 
@@ -67,18 +70,57 @@ class Row:
         return sum(layer.compressed for layer in self.layers)
 
 
-def measure(engine: Engine, case: Case, base: Base, *, starts: int, scratch: Path, say: Callable[[str], None]) -> Row:
+def measure(
+    engine: Engine,
+    case: Case,
+    base: Base,
+    *,
+    starts: int,
+    scratch: Path,
+    say: Callable[[str], None],
+    slim: bool = False,
+) -> list[Row]:
     """Build everything anew in ``scratch``, look at the layers, start the image so many times.
+
+    Gives a row, and with ``slim`` a second one for the same model as ONNX, where it can be converted.
 
     Raises:
         NotServedError: The model is not one that is served as it is.
-        MigrateError: What building or starting raises.
+        MigrateError: What building, starting or converting raises.
     """
+    model = _model(case, scratch / "store")
+    with _tags(engine) as new_tag:
+
+        def row(name: str, one: ModelToRender) -> tuple[Row, RuntimeImage]:
+            return _row(engine, name, one, base, starts=starts, scratch=scratch, say=say, new_tag=new_tag)
+
+        plain, runtime = row(case.name, model)
+        if not slim or model.inspection.settings.get("engine") not in SCRIPTS:
+            return [plain]
+        settings = model.inspection.settings
+        store = scratch / "store"
+        artifact = convert(engine, runtime, model.artifact, settings, store=store, timeout=_PATIENCE, progress_text=say)
+        converted = ModelToRender(
+            record=model.record, artifact=artifact, inspection=inspect_converted(artifact, model.inspection)
+        )
+        return [plain, row(f"{case.name}{SLIM}", converted)[0]]
+
+
+def _row(
+    engine: Engine,
+    name: str,
+    model: ModelToRender,
+    base: Base,
+    *,
+    starts: int,
+    scratch: Path,
+    say: Callable[[str], None],
+    new_tag: Callable[[], str],
+) -> tuple[Row, RuntimeImage]:
     store = scratch / "store"
-    model = _model(case, store)
     runtime = model.inspection.runtime
     if runtime is None:
-        message = f"{case.name} is {model.inspection.verdict}"
+        message = f"{name} is {model.inspection.verdict}"
         raise NotServedError(message)
     template = template_of(runtime)
     began = time.monotonic()
@@ -86,32 +128,31 @@ def measure(engine: Engine, case: Case, base: Base, *, starts: int, scratch: Pat
         template.locks, python=base.python, store=store, progress_text=say, engine=engine, base=base.image_id
     )
     vendored = time.monotonic()
-    with _tags(engine) as new_tag:
-        runtime_tag = new_tag()
-        image = build_runtime(engine, template, base, store=store, tag=runtime_tag, progress_text=say, cache=False)
-        built = time.monotonic()
-        runtime_image = RuntimeImage(
-            runtime=runtime,
-            reference=runtime_tag,
-            image_id=image.image_id,
-            key="",
-            size=image.size,
-            base=base.reference,
-        )
-        context = render([model], runtime_image, scratch / "context")
-        whole = build(engine, context, runtime_image, tag=new_tag(), progress=lambda *_: None)
-        ended = time.monotonic()
-        say(f"compressing the layers of {case.name}")
-        below = len(read_image(engine, base.image_id).layers)
-        layers = layer_sizes(engine, whole.image_id, skip=below, scratch=scratch)
-        ready, peaks = [], []
-        for number in range(starts):
-            say(f"starting {case.name}, {number + 1} of {starts}")
-            with rehearse(engine, whole, memory=_MEMORY, timeout=_PATIENCE) as running:
-                ready.append(running.cold_start)
-                peaks.append(running.memory() or 0)
-    return Row(
-        name=case.name,
+    runtime_tag = new_tag()
+    image = build_runtime(engine, template, base, store=store, tag=runtime_tag, progress_text=say, cache=False)
+    built = time.monotonic()
+    runtime_image = RuntimeImage(
+        runtime=runtime,
+        reference=runtime_tag,
+        image_id=image.image_id,
+        key="",
+        size=image.size,
+        base=base.reference,
+    )
+    context = render([model], runtime_image, scratch / f"context-{runtime}")
+    whole = build(engine, context, runtime_image, tag=new_tag(), progress=lambda *_: None)
+    ended = time.monotonic()
+    say(f"compressing the layers of {name}")
+    below = len(read_image(engine, base.image_id).layers)
+    layers = layer_sizes(engine, whole.image_id, skip=below, scratch=scratch)
+    ready, peaks = [], []
+    for number in range(starts):
+        say(f"starting {name}, {number + 1} of {starts}")
+        with rehearse(engine, whole, memory=_MEMORY, timeout=_PATIENCE) as running:
+            ready.append(running.cold_start)
+            peaks.append(running.memory() or 0)
+    row = Row(
+        name=name,
         runtime=runtime,
         packages_seconds=vendored - began,
         runtime_seconds=built - vendored,
@@ -121,6 +162,7 @@ def measure(engine: Engine, case: Case, base: Base, *, starts: int, scratch: Pat
         peak_bytes=peaks,
         versions={found.name: found.version for found in importlib.metadata.distributions(path=[str(packages)])},
     )
+    return row, runtime_image
 
 
 def _model(case: Case, store: Path) -> ModelToRender:

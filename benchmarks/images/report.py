@@ -1,10 +1,11 @@
 """Rows as tables for people, and as JSON with every number and version."""
 
 from dataclasses import asdict
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from benchmarks.images.measure import Row
+from benchmarks.images.measure import SLIM, Row
 from benchmarks.images.published import PUBLISHED
 from benchmarks.tables import aligned
 
@@ -27,7 +28,21 @@ def table(rows: list[Row]) -> str:
     """A line for each model, then what others publish."""
     lines = [_HEAD, *(_cells(row) for row in rows)]
     others = [["", "figure", "source"], *([one.what, one.figure, one.source] for one in PUBLISHED)]
-    return f"over the base image's layers\n{aligned(lines)}\n\npublished by others, whole images\n{aligned(others)}"
+    parts = [f"over the base image's layers\n{aligned(lines)}"]
+    gains = [_gain(before, after) for before, after in pairwise(rows) if after.name == before.name + SLIM]
+    if gains:
+        parts.append("\n".join(["with --slim", *gains]))
+    parts.append(f"published by others, whole images\n{aligned(others)}")
+    return "\n\n".join(parts)
+
+
+def _gain(before: Row, after: Row) -> str:
+    compressed = before.compressed_bytes / after.compressed_bytes
+    ready = median(before.ready_seconds) / median(after.ready_seconds)
+    memory = median(before.peak_bytes) / median(after.peak_bytes)
+    return (
+        f"{before.name}: {compressed:.1f} times smaller, ready {ready:.1f} times sooner, {memory:.1f} times less memory"
+    )
 
 
 def _cells(row: Row) -> list[str]:
