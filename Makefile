@@ -17,7 +17,7 @@ demo: setup  ## the main job on the sandbox, ONNX and then every other format; A
 test:  ## sets up everything; format, lint, types, import rules, then every test
 	@scripts/setup --tests
 	@$(MAKE) --no-print-directory check
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 --cov --cov-report=term-missing:skip-covered
+	@$(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 20 --cov --cov-report=term-missing:skip-covered
 
 check: .venv  ## format, lint, types and import rules
 	@$(PYTHON) -m ruff format --check .

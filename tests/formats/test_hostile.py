@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from typing import Any
+
 import pytest
 
 from migrate.formats import inspect
@@ -18,7 +20,12 @@ def _warm() -> None:
     warm()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def case_of(case: HostileCase) -> Any:
+    # The lines that a bomb makes run by the million take five times as long when they are counted.
+    return pytest.param(case, id=case.name, marks=[pytest.mark.no_cover] if case.name.startswith("bomb") else [])
+
+
+@pytest.mark.parametrize("case", [case_of(case) for case in CASES])
 def test_verdict_without_harm(tmp_path: Path, case: HostileCase) -> None:
     folder = tmp_path / "m"
     folder.mkdir()
