@@ -1,7 +1,6 @@
 """Every hostile case: its verdict, nothing run, nothing reached, little time and memory."""
 
 from pathlib import Path
-
 from typing import Any
 
 import pytest
