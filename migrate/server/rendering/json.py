@@ -121,11 +121,12 @@ def _is_plain(data: Array) -> Array:
 
 def _float_texts(flat: Array, *, quoted: bool = False) -> list[str]:
     texts = orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode().split(",")
-    for place in np.flatnonzero(~_is_plain(flat)).tolist():
-        value = flat[place]
-        if np.isfinite(value):
+    places = np.flatnonzero(~_is_plain(flat))
+    for place, finite in zip(places.tolist(), np.isfinite(flat[places]).tolist(), strict=True):
+        if finite:
             texts[place] = number_text(texts[place])
             continue
+        value = flat[place]
         word = "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         texts[place] = f'"{word}"' if quoted else word
     return texts
