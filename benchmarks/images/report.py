@@ -32,7 +32,7 @@ def table(rows: list[Row]) -> str:
     gains = [_gain(before, after) for before, after in pairwise(rows) if after.name == before.name + SLIM]
     if gains:
         parts.append("\n".join(["with --slim", *gains]))
-    parts.append(f"published by others, whole images\n{aligned(others)}")
+    parts.append(f"published by others, whole images\n{aligned(others, texts=range(3))}")
     return "\n\n".join(parts)
 
 
