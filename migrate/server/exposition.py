@@ -38,7 +38,7 @@ def _families(metrics: Metrics) -> Iterator[Metric]:
         buckets = histogram.buckets()
         requests.add_metric(labels, buckets[-1][1])
         seconds.add_metric(labels, buckets, histogram.total)
-    rows = HistogramMetricFamily("inference_batch_size", "Rows of a model's output in a call.", labels=["model"])
+    rows = HistogramMetricFamily("inference_batch_size", "Rows that one run of a model computed.", labels=["model"])
     for model, histogram in list(metrics.rows.items()):
         rows.add_metric([model], histogram.buckets(), histogram.total)
     load = GaugeMetricFamily("model_load_seconds", "Loading, warm-up and recorded answers.", labels=["model"])

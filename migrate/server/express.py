@@ -94,7 +94,7 @@ class Lane:
             if texts is not None:
                 seconds = perf_counter() - start
                 self._served.pace.watch(seconds)
-                self._metrics.count(self._model, "eval", 200, seconds, 1, len(waiting))
+                self._metrics.count(self._model, "eval", 200, seconds, rows=len(waiting), times=len(waiting))
                 for (who, _, _, given), text in zip(waiting, texts, strict=True):
                     who.take(self._response(text, given, default_headers))
                 return

@@ -66,18 +66,18 @@ class Metrics:
         self._latencies: dict[tuple[str, int], tuple[deque[float], Histogram]] = {}
 
     def count(self, model: str, route: str, status: int, seconds: float, rows: int, times: int = 1) -> None:
-        """Count an answered request, or so many alike."""
+        """Count an answered request, or so many that one run of the model answered; ``rows`` are that run's."""
         key = (model, route, status)
         histogram = self.requests.get(key)
         if histogram is None:
             histogram = self.requests[key] = Histogram(_SECONDS)
         histogram.add(seconds, times)
         if rows:
-            self.evaluated += rows * times
+            self.evaluated += rows
             sizes = self.rows.get(model)
             if sizes is None:
                 sizes = self.rows[model] = Histogram(_ROWS)
-            sizes.add(rows, times)
+            sizes.add(rows)
         if route in _OLD_METHODS:
             old = self._latencies.get((route, status))
             if old is None:

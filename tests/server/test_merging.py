@@ -157,13 +157,15 @@ def test_everybody_gets_the_own_answer(server: Server) -> None:
     sent[3] = request(body=wrong)
     sent[5] = request(body=bodies[5]) + request(body=bodies[6]) + request("Step: input:0", body=bodies[7])
     sent[9] = request("Connection: close", body=bodies[9])
-    before = count(server)
+    before, runs = count(server), metric(server, 'inference_batch_size_count{model="linear"}')
     found = at_once(server, sent)
+    runs = metric(server, 'inference_batch_size_count{model="linear"}') - runs
     step = server.eval(bodies[7], Step="input:0").body
     expected = [*alone]
     expected[3] = refused
     expected[5] = b"\n".join((alone[5], alone[6], step))
     assert found == expected
+    assert runs < len(sent) + len(sent) / 2, "each connection's first request had a run, the others hardly any"
     # Each connection had a usual one before; one of these was refused, and one connection sent two more.
     assert count(server) == before + len(sent) + len(sent) - 1 + 2 + 1
 
@@ -201,7 +203,11 @@ def test_a_server_that_ends_answers_who_waits(server: Server) -> None:
 
 
 def count(server: Server) -> float:
+    return metric(server, 'inference_requests_total{model="linear",route="eval",status="200"}')
+
+
+def metric(server: Server, name: str) -> float:
     text = server.call("GET", "/metrics").body.decode()
-    found = re.search(r'inference_requests_total\{model="linear",route="eval",status="200"\} (\S+)', text)
-    assert found is not None
+    found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+    assert found is not None, text
     return float(found[1])
