@@ -1,4 +1,4 @@
-"""The models that the fuzzed server serves: every type, images, named columns with windows, a ZipMap, a hostile id."""
+"""The models that the fuzzed server serves: every type, images, columns with windows, rows, a ZipMap, a hostile id."""
 
 import json
 import shutil
@@ -15,11 +15,6 @@ from migrate.formats import inspect
 from migrate.parity.generate import generate
 
 IRIS: Final = Path(__file__).parents[1] / "examples" / "models" / "iris" / "iris.onnx"
-_IRIS_ANSWERS: Final = [
-    {"name": path.stem, **json.loads(path.read_text(encoding="utf-8"))}
-    for path in sorted((IRIS.parents[2] / "samples" / "iris").glob("*.json"))
-]
-_TOLERANCES: Final = {"float": {"relative": 1e-5, "absolute": 1e-6}}
 _TYPES: Final = {
     "f": (TensorProto.FLOAT, ["n", 3]),
     "d": (TensorProto.DOUBLE, ["n"]),
@@ -100,7 +95,17 @@ def _iris(folder: Path) -> None:
     shutil.copy(IRIS, folder / "iris.onnx")
 
 
-_MAKERS: Final = {"types": _types, "rgb": _rgb, "gray": _gray, "windows": _windows, "iris/1 %ü": _iris}
+def _table(folder: Path) -> None:
+    """Rows of three numbers, each computed apart and exactly."""
+    weight = numpy_helper.from_array(np.array([[1, 0], [0, 2], [0.5, -0.5]], np.float32), "w")
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])
+    given = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])
+    _save(helper.make_graph([node], "table", [taken], [given], [weight]), folder / "model.onnx")
+
+
+_TABLE_ANSWER: Final = {"name": "one", "request": {"x": [[1.0, 2.0, 3.0]]}, "answer": {"y": [2.5, 2.5]}}
+_MAKERS: Final = {"types": _types, "rgb": _rgb, "gray": _gray, "windows": _windows, "table": _table, "iris/1 %ü": _iris}
 
 
 def write_targets(root: Path) -> list[Target]:
@@ -118,8 +123,8 @@ def write_targets(root: Path) -> list[Target]:
         if maker is _rgb:
             # The usual samples are large pictures, and most of the time would go into writing them.
             good = tuple({"image": np.full((rows, 3, 2, rows + 1), 7.5).tolist()} for rows in (1, 2, 5))
-        if maker is _iris:
-            # With answers that it knows, the server merges what comes together: that is attacked, too.
-            (folder / "recorded.json").write_text(json.dumps({"samples": _IRIS_ANSWERS, "tolerances": _TOLERANCES}))
+        if maker is _table:
+            # With an answer that it knows, the server merges what comes together: that is attacked, too.
+            (folder / "recorded.json").write_text(json.dumps({"samples": [_TABLE_ANSWER]}))
         targets.append(Target(model_id, settings, good))
     return targets
