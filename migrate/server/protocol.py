@@ -58,6 +58,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._drop_running()
         super().connection_lost(exc)
 
+    def eof_received(self) -> None:
+        """Answer first whoever has sent all and shut that side: the connection is closed after this."""
+        self._settle()
+        super().eof_received()
+
     def data_received(self, data: bytes) -> None:
         """Parse, and watch the time of whoever has not sent a whole request yet."""
         self._message_bytes += len(data)

@@ -170,6 +170,35 @@ def test_everybody_gets_the_own_answer(server: Server) -> None:
     assert count(server) == before + len(sent) + len(sent) - 1 + 2 + 1
 
 
+def test_who_shuts_the_own_side_is_answered(server: Server) -> None:
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30)) for _ in range(3)
+        ]
+        for connection in sockets:
+            connection.sendall(request())
+            _read(connection, 1)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        for connection in sockets:
+            connection.sendall(request())
+            connection.shutdown(socket.SHUT_WR)
+        os.kill(server.process.pid, signal.SIGCONT)
+        for connection in sockets:
+            assert _read(connection, 1) == b'{"scores":[2.0,3.0],"label":1}'
+
+
+def test_what_goes_wrong_in_one_run_is_told_to_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = served(write(tmp_path / "linear"))
+    made.pace.quick = True
+    lane = Lane(made, Settings(), Metrics(), RequestIds())
+    waiting = [Recorder(), Recorder()]
+    for who in waiting:
+        assert lane.wait(who, [(b"content-type", b"application/json")], b'{"x":[1,2,2]}')
+    monkeypatch.setattr(made.engine, "run", lambda _: 1 / 0)
+    lane.flush([])
+    assert [who.taken for who in waiting] == [[None], [None]], "the application answers, with 500 and a line in the log"
+
+
 def test_who_leaves_takes_no_other_answer_away(server: Server) -> None:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
