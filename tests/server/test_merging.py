@@ -61,7 +61,9 @@ def test_merged_answers_are_those_of_one_run_each(tmp_path: Path) -> None:
         assert found == [answer[0] for answer in alone[-size:] if answer is not None]
 
 
-@pytest.mark.parametrize("body", [b'{"x":[[1,2,3],[4,5,6]]}', b'{"x":[]}', b'{"x":[1,2,3],"y":1}', b"{", b'{"x":"a"}'])
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"x":[[1,2,3],[4,5,6]]}', b'{"x":[]}', b'{"x":[1,2,3],"y":1}', b"{", b'{"x":"a"}']
+)
 def test_other_bodies_are_not_for_it(tmp_path: Path, body: bytes) -> None:
     made = served(write(tmp_path / "linear"))
     row = made.row(body)

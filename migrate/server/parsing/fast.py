@@ -92,6 +92,8 @@ class FastDecoder:
         rows = []
         for key, columns, _ in self._plans:
             value = _value(parsed, key, columns)
+            if value is UNSET:
+                return None
             if type(value) is not list:
                 value = [value]
             elif value and type(value[0]) in _ROW_TYPES:
