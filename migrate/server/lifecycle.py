@@ -32,7 +32,7 @@ from migrate.server.selfcheck import check
 from migrate.server.served import Served
 from migrate.server.site import add_model_routes, add_process_routes
 from migrate.server.status import Phase, Status
-from migrate.server.threads import cpu_count, yield_to_others
+from migrate.server.threads import cpu_count, give_memory_back, yield_to_others
 from migrate.server.v2 import add_v2_health, add_v2_routes
 
 FAILED: Final = 1
@@ -163,6 +163,7 @@ class Server(uvicorn.Server):
 def serve(settings: Settings, models: tuple[Model, ...]) -> int:
     """Serve until a signal, or until a model turns out wrong; returns the exit code."""
     sys.setswitchinterval(0.001)
+    give_memory_back()
     server = Server(settings, models)
     server.run()
     return server.exit_code
