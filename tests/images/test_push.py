@@ -1,6 +1,7 @@
 """Pushes to real registries: one that asks for Bearer tokens, one that asks for Basic."""
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -220,7 +221,7 @@ class Odd:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(ConnectionError):  # a client may leave when it has seen enough
                 self.asked.append(self._request(connection))
                 connection.sendall(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import select
 import socket
 import ssl
 import threading
@@ -48,13 +49,21 @@ def certificate(folder: Path) -> Path:
     return file
 
 
-def pump(source: socket.socket, sink: socket.socket) -> None:
+def relay(outer: ssl.SSLSocket, behind: socket.socket) -> None:
+    """Pass bytes on in both directions, in one thread: OpenSSL does not read and write one connection at once."""
     try:
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        return  # the other side is gone
+        while True:
+            ready = [outer] if outer.pending() else select.select([outer, behind], [], [])[0]
+            for one in ready:
+                data = one.recv(65536)
+                if not data:
+                    return
+                (behind if one is outer else outer).sendall(data)
+    except (OSError, ValueError):
+        return  # one side is gone, or the test is over
+    finally:
+        outer.close()
+        behind.close()
 
 
 @pytest.fixture
@@ -81,8 +90,7 @@ def tls(sandbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
                 continue
             behind = socket.create_connection((inner.hostname or "", inner.port or 0))
             open_sockets.extend((outer, behind))
-            for pair in ((outer, behind), (behind, outer)):
-                threading.Thread(target=pump, args=pair, daemon=True).start()
+            threading.Thread(target=relay, args=(outer, behind), daemon=True).start()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
