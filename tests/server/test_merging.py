@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -120,20 +120,32 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield one
 
 
-def at_once(server: Server, sent: Sequence[bytes]) -> list[bytes]:
-    """What each of several connections gets; the server sees all requests in one turn of its loop."""
+@contextmanager
+def stopped(server: Server, count: int) -> Iterator[list[socket.socket]]:
+    """So many connections that the server knows; what is sent on them it sees at once, after :func:`go`."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30)) for _ in sent]
-        for connection in sockets:  # accepted, and known
+        address = ("127.0.0.1", server.port)
+        sockets = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(count)]
+        for connection in sockets:
             connection.sendall(request())
             _read(connection, 1)
         os.kill(server.process.pid, signal.SIGSTOP)
-        try:
-            for connection, data in zip(sockets, sent, strict=True):
-                connection.sendall(data)
-            time.sleep(0.1)
-        finally:
-            os.kill(server.process.pid, signal.SIGCONT)
+        stack.callback(go, server)
+        yield sockets
+
+
+def go(server: Server) -> None:
+    """Let a stopped server go on."""
+    os.kill(server.process.pid, signal.SIGCONT)
+
+
+def at_once(server: Server, sent: Sequence[bytes]) -> list[bytes]:
+    """What each of several connections gets for its requests."""
+    with stopped(server, len(sent)) as sockets:
+        for connection, data in zip(sockets, sent, strict=True):
+            connection.sendall(data)
+        time.sleep(0.1)
+        go(server)
         return [_read(connection, data.count(b"HTTP/1.1")) for connection, data in zip(sockets, sent, strict=True)]
 
 
@@ -173,18 +185,11 @@ def test_everybody_gets_the_own_answer(server: Server) -> None:
 
 
 def test_who_shuts_the_own_side_is_answered(server: Server) -> None:
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30)) for _ in range(3)
-        ]
-        for connection in sockets:
-            connection.sendall(request())
-            _read(connection, 1)
-        os.kill(server.process.pid, signal.SIGSTOP)
+    with stopped(server, 3) as sockets:
         for connection in sockets:
             connection.sendall(request())
             connection.shutdown(socket.SHUT_WR)
-        os.kill(server.process.pid, signal.SIGCONT)
+        go(server)
         for connection in sockets:
             assert _read(connection, 1) == b'{"scores":[2.0,3.0],"label":1}'
 
@@ -202,33 +207,21 @@ def test_what_goes_wrong_in_one_run_is_told_to_each(tmp_path: Path, monkeypatch:
 
 
 def test_who_leaves_takes_no_other_answer_away(server: Server) -> None:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
-                   for _ in range(4)]  # fmt: skip
-        for connection in sockets:
-            connection.sendall(request())
-            _read(connection, 1)
-        os.kill(server.process.pid, signal.SIGSTOP)
+    with stopped(server, 4) as sockets:
         for place, connection in enumerate(sockets):
             connection.sendall(request(body=json.dumps({"x": ROWS[place]}).encode()))
         sockets[1].close()
-        os.kill(server.process.pid, signal.SIGCONT)
+        go(server)
         for place in (0, 2, 3):
             assert _read(sockets[place], 1) == server.eval({"x": ROWS[place]}).body
 
 
 def test_a_server_that_ends_answers_who_waits(server: Server) -> None:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
-                   for _ in range(4)]  # fmt: skip
-        for connection in sockets:
-            connection.sendall(request())
-            _read(connection, 1)
-        os.kill(server.process.pid, signal.SIGSTOP)
+    with stopped(server, 4) as sockets:
         for connection in sockets:
             connection.sendall(request())
         os.kill(server.process.pid, signal.SIGINT)
-        os.kill(server.process.pid, signal.SIGCONT)
+        go(server)
         for connection in sockets:
             assert _read(connection, 1) == b'{"scores":[2.0,3.0],"label":1}'
 
