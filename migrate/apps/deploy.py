@@ -4,10 +4,10 @@ import time
 from typing import Final
 
 from migrate.apps.conversion import to_app
-from migrate.apps.polling import poll_seconds
 from migrate.apps.watching import Watcher, wait_running
 from migrate.core.errors import ConfigurationError, MigrateError, RemoteError
 from migrate.core.values import App, AppPlan, AutomaticScaling, PushedImage
+from migrate.machine.patience import poll_seconds
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.session import Cloud
 

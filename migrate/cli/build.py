@@ -28,8 +28,8 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Build an image of the model in FOLDER, and rehearse it as AI Deploy would run it."""
-    from migrate.cli.making import make_image  # noqa: PLC0415 - imports the rest of the tool
-    from migrate.migration.unsafe import check_digests  # noqa: PLC0415
+    from migrate.commands.local_models import make_image  # noqa: PLC0415 - imports the rest of the tool
+    from migrate.migration.run.permissions import check_digests  # noqa: PLC0415
 
     return make_image(
         folder,

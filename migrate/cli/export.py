@@ -25,8 +25,8 @@ def export(  # noqa: PLR0913, PLR0917 - the options of the command
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Write everything that an image of the model in FOLDER needs; building it needs no network."""
-    from migrate.cli.making import export_folder  # noqa: PLC0415 - imports the rest of the tool
-    from migrate.migration.unsafe import check_digests  # noqa: PLC0415
+    from migrate.commands.local_models import export_folder  # noqa: PLC0415 - imports the rest of the tool
+    from migrate.migration.run.permissions import check_digests  # noqa: PLC0415
 
     return export_folder(
         folder,

@@ -101,10 +101,10 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Move the models of SOURCE to AI Deploy; type it again to go on where it stopped."""
-    from migrate.cli.moving import move  # noqa: PLC0415 - imports the whole journey
     from migrate.cli.typed import typed_of  # noqa: PLC0415
-    from migrate.migration.options import RunOptions, check_registry  # noqa: PLC0415
-    from migrate.migration.unsafe import check_digests  # noqa: PLC0415
+    from migrate.commands.run import move  # noqa: PLC0415 - imports the whole journey
+    from migrate.migration.run.options import RunOptions, check_registry  # noqa: PLC0415
+    from migrate.migration.run.permissions import check_digests  # noqa: PLC0415
 
     options = RunOptions(
         typed=typed_of(source, project=project, workspace=workspace),

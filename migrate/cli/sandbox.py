@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from migrate.cli.grouped import GroupedHelp, WithExample
+from migrate.cli.help import GroupedHelp, WithExample
 from migrate.cli.options import Form, Json, Output
 from migrate.core.errors import ExitCode
 
@@ -44,7 +44,7 @@ def start(
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Start it, and wait until it is ready; one that runs is left as it is."""
-    from migrate.cli.sandboxing import start_sandbox  # noqa: PLC0415 - imports the sandbox
+    from migrate.commands.sandbox import start_sandbox  # noqa: PLC0415 - imports the sandbox
 
     return start_sandbox(folder, no_serving=no_serving, storage=storage, as_json=as_json or output is Form.JSON)
 
@@ -52,7 +52,7 @@ def start(
 @sandbox.command(cls=WithExample, epilog="migrate sandbox stop")
 def stop(folder: SandboxFolder = None, as_json: Json = False, output: Output = Form.TEXT) -> ExitCode:
     """Stop it with everything that it started."""
-    from migrate.cli.sandboxing import stop_sandbox  # noqa: PLC0415
+    from migrate.commands.sandbox import stop_sandbox  # noqa: PLC0415
 
     return stop_sandbox(folder, as_json=as_json or output is Form.JSON)
 
@@ -60,7 +60,7 @@ def stop(folder: SandboxFolder = None, as_json: Json = False, output: Output = F
 @sandbox.command(cls=WithExample, epilog="migrate sandbox status")
 def status(folder: SandboxFolder = None, as_json: Json = False, output: Output = Form.TEXT) -> ExitCode:
     """Whether it runs, and how its parts are."""
-    from migrate.cli.sandboxing import show_status  # noqa: PLC0415
+    from migrate.commands.sandbox import show_status  # noqa: PLC0415
 
     return show_status(folder, as_json=as_json or output is Form.JSON)
 
@@ -68,7 +68,7 @@ def status(folder: SandboxFolder = None, as_json: Json = False, output: Output =
 @sandbox.command(cls=WithExample, epilog='eval "$(migrate sandbox env)"')
 def env(folder: SandboxFolder = None, as_json: Json = False, output: Output = Form.TEXT) -> ExitCode:
     """The variables that make the next commands use it, for eval."""
-    from migrate.cli.sandboxing import show_env  # noqa: PLC0415
+    from migrate.commands.sandbox import show_env  # noqa: PLC0415
 
     return show_env(folder, as_json=as_json or output is Form.JSON)
 
@@ -96,7 +96,7 @@ def fail(
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Let it fail in one way; see sandbox/faults.py for the arguments."""
-    from migrate.cli.sandboxing import fail_sandbox  # noqa: PLC0415
+    from migrate.commands.sandbox import fail_sandbox  # noqa: PLC0415
 
     return fail_sandbox(folder, None if none else fault, tuple(arguments or ()), as_json=as_json or output is Form.JSON)
 

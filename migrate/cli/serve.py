@@ -21,8 +21,8 @@ def serve(
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Serve the model in FOLDER on this machine, to try it out; it is loaded here, so trust it."""
-    from migrate.cli.making import serve_folder  # noqa: PLC0415 - imports the rest of the tool
-    from migrate.migration.unsafe import check_digests  # noqa: PLC0415
+    from migrate.commands.local_models import serve_folder  # noqa: PLC0415 - imports the rest of the tool
+    from migrate.migration.run.permissions import check_digests  # noqa: PLC0415
 
     return serve_folder(
         folder,

@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from migrate.cli.leaving import take_away
-from migrate.cli.moving import carry_out
 from migrate.cli.sandbox import default_folder
-from migrate.cli.sandboxing import in_words, say
+from migrate.commands.run import carry_out
+from migrate.commands.sandbox import in_words, say
+from migrate.commands.undo import take_away
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import screen
@@ -22,11 +22,11 @@ from migrate.console.words import count, tally
 from migrate.core.errors import ExitCode, UsageError
 from migrate.core.events import Result
 from migrate.core.secret import Secret
-from migrate.migration.options import RunOptions, Typed
-from migrate.migration.undo import Undone
+from migrate.migration.run.options import RunOptions, Typed
+from migrate.migration.undo.undo import Undone
 from migrate.sandbox import control
-from migrate.sandbox.samples import FORMATS, ONNX, read_index, requests_folder, samples_folder
-from migrate.sandbox.seam import SampleIndex
+from migrate.sandbox.base.seam import SampleIndex
+from migrate.sandbox.world.samples import FORMATS, ONNX, read_index, requests_folder, samples_folder
 
 EXPECTED: Final = ExitCode.NEEDS_YOU  # each namespace has a model that needs a person, to show what that looks like
 

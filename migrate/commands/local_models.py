@@ -8,22 +8,22 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, TextIO
 
-from migrate.cli.stopping import stopping
+from migrate.commands.signals import stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.plain import PlainLines
 from migrate.console.words import difference, safe, size
 from migrate.core.errors import ExitCode, NeedsYouError
 from migrate.core.events import Emit, Notice, Result, StepStarted
-from migrate.images.base import ensure_base
-from migrate.images.engine import connect
-from migrate.images.export import export
-from migrate.images.serve import serve
-from migrate.migration import unsafe
-from migrate.migration.licences import other_engine, served_by
+from migrate.images.base.image import ensure_base
+from migrate.images.engine.connection import connect
+from migrate.images.model.export import export
+from migrate.images.model.local_server import serve
 from migrate.migration.local import Built, LocalModel, build_folder, read_folder, slim_folder
-from migrate.migration.steps.evidence import first_mismatch
-from migrate.migration.workspace import open_workspace
+from migrate.migration.run import permissions
+from migrate.migration.run.evidence import first_mismatch
+from migrate.migration.run.licences import other_engine, served_by
+from migrate.migration.run.workspace import open_workspace
 
 _IN_CONTAINER: Final = "in a container without network"
 _NOT_HERE: Final = "where the image is run, and not here"
@@ -210,7 +210,7 @@ def _saying(emit: Emit) -> Callable[[str], None]:
 
 def _allowed(models: tuple[LocalModel, ...]) -> list[dict[str, str]]:
     """The files that are loaded because the user gave their word, and the option by which."""
-    return [fact for model in models for fact in unsafe.facts(model.record.id, model.inspection)]
+    return [fact for model in models for fact in permissions.facts(model.record.id, model.inspection)]
 
 
 def _tell(command: str, facts: dict[str, object], models: tuple[LocalModel, ...], *, as_json: bool) -> None:

@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from migrate.cli.ask import agree
-from migrate.cli.stopping import stopping
+from migrate.commands.prompt import agree
+from migrate.commands.signals import stopping
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet, screen
@@ -17,10 +17,10 @@ from migrate.console.plan import plan_sentence, show_plan
 from migrate.core.errors import ExitCode
 from migrate.core.events import Result
 from migrate.core.plan import Plan
-from migrate.migration.cloud import open_cloud
-from migrate.migration.options import RunOptions
-from migrate.migration.service import Ended, plan_source, run_source
-from migrate.migration.workspace import open_workspace
+from migrate.migration.run.cloud import open_cloud
+from migrate.migration.run.options import RunOptions
+from migrate.migration.run.workspace import open_workspace
+from migrate.migration.run_source import Ended, plan_source, run_source
 
 _STORAGE: Final = (
     "AI Deploy is not authorized in this project. Authorizing it opens the project's object storage to AI Deploy. "

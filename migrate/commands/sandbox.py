@@ -14,8 +14,8 @@ from migrate.core.errors import ExitCode, LocalError, UsageError
 from migrate.core.events import Result
 from migrate.core.secret import Secret
 from migrate.sandbox import control
-from migrate.sandbox.errors import SandboxError
-from migrate.sandbox.settings import Options
+from migrate.sandbox.base.errors import SandboxError
+from migrate.sandbox.base.settings import Options
 
 
 @contextmanager

@@ -7,21 +7,21 @@ from typing import Final
 
 import msgspec
 
-from migrate.cli.ask import agree
-from migrate.cli.stopping import stopping
+from migrate.commands.prompt import agree
+from migrate.commands.signals import stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.core.errors import ExitCode, Interrupted
 from migrate.core.events import Result
-from migrate.migration.cloud import open_cloud
-from migrate.migration.images import remove_images
-from migrate.migration.journal import Journal
-from migrate.migration.lock import WriterLock
-from migrate.migration.opening import find_journal
-from migrate.migration.options import Typed
-from migrate.migration.undo import Undone, name_of, plan_undo
-from migrate.migration.undo import undo as delete_all
-from migrate.migration.workspace import open_workspace
+from migrate.migration.journal.journal import Journal
+from migrate.migration.journal.lock import WriterLock
+from migrate.migration.run.cloud import open_cloud
+from migrate.migration.run.opening import find_journal
+from migrate.migration.run.options import Typed
+from migrate.migration.run.workspace import open_workspace
+from migrate.migration.undo.images import remove_images
+from migrate.migration.undo.undo import Undone, name_of, plan_undo
+from migrate.migration.undo.undo import undo as delete_all
 
 _SHOWN: Final = 5
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from migrate.formats.case import Case, Found
-from migrate.formats.flow import read_flow
-from migrate.formats.manifest_fields import FieldReader
-from migrate.formats.onnx_model import read_onnx_manifest
-from migrate.formats.pipeline import read_pipeline_manifest
-from migrate.formats.processors import read_datetime, read_interval, read_scaler
-from migrate.formats.saved_model import read_tensorflow_manifest
-from migrate.formats.tokenizer import read_tokenizer_manifest
-from migrate.formats.torch import read_torch_manifest
+from migrate.formats.huggingface.pipeline import read_pipeline_manifest
+from migrate.formats.huggingface.tokenizer import read_tokenizer_manifest
+from migrate.formats.manifest.fields import FieldReader
+from migrate.formats.onnx.model import read_onnx_manifest
+from migrate.formats.processors.flow import read_flow
+from migrate.formats.processors.model import read_datetime, read_interval, read_scaler
+from migrate.formats.reading.case import Case, Found
+from migrate.formats.tensorflow.model import read_tensorflow_manifest
+from migrate.formats.torch.model import read_torch_manifest
 
 Reader = Callable[[Case, FieldReader, Mapping[str, Any]], Found]
 

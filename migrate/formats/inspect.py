@@ -7,16 +7,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from migrate.core.values import Artifact, Hazard, Inspection
-from migrate.formats.bare import READERS, without_parts, word_of
-from migrate.formats.case import PROGRAM, Case, Found
-from migrate.formats.errors import FormatError, quoted
 from migrate.formats.evaluators import read_evaluator
-from migrate.formats.files import check_links
-from migrate.formats.manifest import MAXIMUM_SIZE, read_type
-from migrate.formats.manifest_fields import FieldReader, invalid
-from migrate.formats.others import other_format
+from migrate.formats.manifest.fields import FieldReader, invalid
+from migrate.formats.manifest.structure import MAXIMUM_SIZE, read_type
+from migrate.formats.not_served import other_format
+from migrate.formats.readers import READERS, without_parts, word_of
+from migrate.formats.reading.case import PROGRAM, Case, Found
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.files import check_links
 from migrate.formats.recognise import recognise
-from migrate.formats.saved_model import GRAPH
+from migrate.formats.tensorflow.model import GRAPH
 
 _LARGE: Final = 1024 * 1024  # a JSON file above it is read only when its ends look like a manifest's
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from migrate.formats.errors import FormatError, quoted
+from migrate.formats.reading.errors import FormatError, quoted
 
 _SAVED_MODEL: Final = "Export the model as a SavedModel: tf.saved_model.save, or simple_save in TensorFlow 1."
 _OTHERS: Final = {

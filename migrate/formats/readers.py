@@ -4,15 +4,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from migrate.formats.case import Case, Found
-from migrate.formats.keras import read_keras
-from migrate.formats.onnx_model import read_onnx
-from migrate.formats.pickle_file import refuse_pickle
-from migrate.formats.pipeline import read_pipeline
-from migrate.formats.pmml import read_pmml
-from migrate.formats.saved_model import GRAPH, read_saved_model
-from migrate.formats.tokenizer import read_tokenizer
-from migrate.formats.torch import read_torch_model
+from migrate.formats.huggingface.pipeline import read_pipeline
+from migrate.formats.huggingface.tokenizer import read_tokenizer
+from migrate.formats.keras.model import read_keras
+from migrate.formats.onnx.model import read_onnx
+from migrate.formats.pickle.other_libraries import refuse_pickle
+from migrate.formats.pmml.model import read_pmml
+from migrate.formats.reading.case import Case, Found
+from migrate.formats.tensorflow.model import GRAPH, read_saved_model
+from migrate.formats.torch.model import read_torch_model
 
 Reader = Callable[[Case, str], Found]
 

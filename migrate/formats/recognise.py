@@ -3,11 +3,11 @@
 import re
 from typing import Final
 
-from migrate.formats.hdf5_blocks import MAGIC as HDF5
-from migrate.formats.recognise_onnx import HEAD, is_onnx
-from migrate.formats.torch_file import MAGIC as TORCH
-from migrate.formats.torch_file import ZIP
-from migrate.formats.wire import Read
+from migrate.formats.keras.hdf5_blocks import MAGIC as HDF5
+from migrate.formats.onnx.recognise import HEAD, is_onnx
+from migrate.formats.reading.wire import Read
+from migrate.formats.torch.structure import MAGIC as TORCH
+from migrate.formats.torch.structure import ZIP
 
 # The types of manifest that the old runtime (contract, 6.0) and the service around it knew.
 MANIFEST_TYPES: Final = (

@@ -14,21 +14,21 @@ from migrate.core.text import printable
 from migrate.core.values import Artifact, Image, Inspection, ModelRecord, Parity, Recording, RuntimeImage
 from migrate.formats.inspect import inspect
 from migrate.formats.recognise import recognise
-from migrate.images.build import build
-from migrate.images.engine import Engine
-from migrate.images.reference import run_reference
-from migrate.images.rehearse import rehearse
-from migrate.images.render import ModelToRender, render
-from migrate.images.runtime import ensure_runtime
-from migrate.migration import slim as slimming
-from migrate.migration import unsafe
-from migrate.migration.licences import naming_the_other, under_licences
-from migrate.migration.perform import disk_in_words
-from migrate.migration.steps.inspect import demand_ready, said
-from migrate.migration.steps.record import SEED
-from migrate.migration.steps.rehearse import caller
-from migrate.migration.workspace import Workspace
-from migrate.parity.compare import recorded_json
+from migrate.images.engine.build import build
+from migrate.images.engine.connection import Engine
+from migrate.images.model.context import ModelToRender, render
+from migrate.images.runtime.image import ensure_runtime
+from migrate.images.trial.oracle_run import run_reference
+from migrate.images.trial.rehearsal import rehearse
+from migrate.migration.journey import slim as slimming
+from migrate.migration.journey.steps.inspect import demand_ready, said
+from migrate.migration.journey.steps.record import SEED
+from migrate.migration.journey.steps.rehearse import caller
+from migrate.migration.run import permissions
+from migrate.migration.run.licences import naming_the_other, under_licences
+from migrate.migration.run.step_engine import disk_in_words
+from migrate.migration.run.workspace import Workspace
+from migrate.parity.comparison import recorded_json
 from migrate.parity.generate import generate
 from migrate.parity.recording import REFERENCE_PROGRAM, has_reference, record_reference, record_self
 from migrate.parity.replay import replay
@@ -103,8 +103,8 @@ def read_folder(
         return under_licences(inspection, accept_agpl=accept_agpl)
 
     models = tuple(_read(record, workspace, emit, stop, found) for record in listing.models)
-    for digest in unsafe.unmatched(allow_unsafe, [model.artifact for model in models]):
-        emit(Notice(text=unsafe.unmatched_text(digest, all_read=True), level="warning"))
+    for digest in permissions.unmatched(allow_unsafe, [model.artifact for model in models]):
+        emit(Notice(text=permissions.unmatched_text(digest, all_read=True), level="warning"))
     _refuse_quarantined(models, allow_unsafe, loading)
     runtimes = {demand_ready(model.inspection) for model in models}
     if len(runtimes) > 1:
@@ -122,12 +122,12 @@ def _refuse_quarantined(models: tuple[LocalModel, ...], allow_unsafe: tuple[str,
         return
     digests = allow_unsafe
     for inspection in quarantined:
-        digests = unsafe.needed(digests, inspection)
+        digests = permissions.needed(digests, inspection)
     raise RefusedError(
         " ".join(inspection.text for inspection in quarantined[:_NAMED]),
         code=quarantined[0].reason,
         next_step="Only if you trust whoever made it, type the same command again with "
-        f"{' '.join(unsafe.words(digests))}; it is then loaded {loading}.",
+        f"{' '.join(permissions.words(digests))}; it is then loaded {loading}.",
     )
 
 

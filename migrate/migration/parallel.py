@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from migrate.core.errors import Interrupted, MigrateError
 from migrate.core.events import ModelFinished
 from migrate.core.values import ModelRecord, Outcome
-from migrate.migration import journey, outcomes
-from migrate.migration.blame import BlamedError
-from migrate.migration.context import Run
-from migrate.migration.grouping import Group
-from migrate.migration.perform import Performer, Recaller, Unsettled
-from migrate.migration.steps.evidence import keep_evidence
-from migrate.migration.steps.image import Prepared
-from migrate.migration.subjects import Unit
+from migrate.migration.journey import order, outcomes
+from migrate.migration.journey.grouping import Group
+from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.run.culprits import BlamedError
+from migrate.migration.run.evidence import keep_evidence
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Performer, Recaller, Unsettled
+from migrate.migration.run.units import Unit
 
 _LOOK_SECONDS: Final = 0.5  # signals are handled between two looks
 
@@ -39,11 +39,11 @@ class Runner:
         try:
             for record in group.records:
                 try:
-                    prepared.append(journey.prepare(self._run, steps, record))
+                    prepared.append(order.prepare(self._run, steps, record))
                 except MigrateError as error:
                     found.append(self._ended(record, error))
             for unit, models in group.units(tuple(prepared)):
-                moved = journey.recall(self._run, steps, unit, models)
+                moved = order.recall(self._run, steps, unit, models)
                 found += self._of(moved, unit)
         except Unsettled:
             return None
@@ -71,13 +71,13 @@ class Runner:
 
     def _prepare(self, state: "_Progress", record: ModelRecord) -> None:
         try:
-            state.prepared[record.id] = journey.prepare(self._run, self._steps, record)
+            state.prepared[record.id] = order.prepare(self._run, self._steps, record)
         except BaseException as error:  # noqa: BLE001 - told as the model's outcome; a bug is shown at the end
             self._fail(record, error)
 
     def _move(self, unit: Unit, models: tuple[Prepared, ...]) -> None:
         try:
-            moved = journey.move(self._run, self._steps, unit, models)
+            moved = order.move(self._run, self._steps, unit, models)
         except BlamedError as blamed:
             for record in unit.records:
                 if record.id in blamed.errors:
@@ -97,7 +97,7 @@ class Runner:
             keep_evidence(self._run.journal, record.id, error.evidence)
         self._finish(self._ended(record, error))
 
-    def _of(self, moved: journey.Moved, unit: Unit) -> list[Outcome]:
+    def _of(self, moved: order.Moved, unit: Unit) -> list[Outcome]:
         records = {record.id: record for record in unit.records}
         good = [
             self._told(outcomes.done(records[name], moved.app, moved.rehearsal, proof, moved.slim[name]))
@@ -105,7 +105,7 @@ class Runner:
         ]
         return good + [self._ended(records[name], error, moved) for name, error in moved.errors.items()]
 
-    def _ended(self, record: ModelRecord, error: BaseException, moved: journey.Moved | None = None) -> Outcome:
+    def _ended(self, record: ModelRecord, error: BaseException, moved: order.Moved | None = None) -> Outcome:
         if not isinstance(error, MigrateError | Interrupted) and error not in self.bugs:
             self.bugs.append(error)
         again = self._run.options.again(record.id)

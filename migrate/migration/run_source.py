@@ -13,20 +13,21 @@ from migrate.core.plan import Plan
 from migrate.core.text import printable
 from migrate.core.values import Artifact, Listing, ModelRecord, Outcome
 from migrate.formats.recognise import recognise
-from migrate.migration import outcomes, unsafe
-from migrate.migration.context import Run
-from migrate.migration.grouping import Group, group
-from migrate.migration.journal import Journal
-from migrate.migration.lock import WriterLock
-from migrate.migration.opening import source_folder
-from migrate.migration.options import RunOptions
-from migrate.migration.planner import make_plan
-from migrate.migration.report import make_result
-from migrate.migration.revisions import revisions
-from migrate.migration.runner import Runner
-from migrate.migration.steps.tokens import delete_proof_tokens
-from migrate.migration.subjects import model_subject
-from migrate.migration.workspace import SourceFolder, Workspace
+from migrate.migration.journal.journal import Journal
+from migrate.migration.journal.lock import WriterLock
+from migrate.migration.journey import outcomes
+from migrate.migration.journey.grouping import Group, group
+from migrate.migration.journey.planner import make_plan
+from migrate.migration.journey.result import make_result
+from migrate.migration.journey.revisions import revisions
+from migrate.migration.journey.steps.tokens import delete_proof_tokens
+from migrate.migration.parallel import Runner
+from migrate.migration.run import permissions
+from migrate.migration.run.opening import source_folder
+from migrate.migration.run.options import RunOptions
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.units import model_subject
+from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.listing import list_models
 from migrate.sources.reference import SourceRef, parse_source
@@ -218,8 +219,8 @@ def _tell_unmatched(run: Run) -> None:
     """A word that was given for no file may be a mistake of typing."""
     stored = [run.journal.get(model_subject(record.id), "fetch", Artifact) for record in run.listing.models]
     artifacts = [one.value for one in stored if one is not None]
-    for digest in unsafe.unmatched(run.options.allow_unsafe, artifacts):
-        text = unsafe.unmatched_text(digest, all_read=len(artifacts) == len(stored))
+    for digest in permissions.unmatched(run.options.allow_unsafe, artifacts):
+        text = permissions.unmatched_text(digest, all_read=len(artifacts) == len(stored))
         run.notice(text, warning=True)
 
 

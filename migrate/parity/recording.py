@@ -12,7 +12,7 @@ from migrate.core.values import Recording, Sample
 from migrate.parity.answer import Answer, Call
 from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
-from migrate.parity.references.start import ENGINES
+from migrate.parity.oracles.start import ENGINES
 
 __all__ = [
     "REFERENCE_PROGRAM",
@@ -27,7 +27,7 @@ __all__ = [
     "record_self",
 ]
 
-_START: Final = Path(__file__).parent / "references" / "start.py"
+_START: Final = Path(__file__).parent / "oracles" / "start.py"
 
 REFERENCE_PROGRAM: Final = (_START, *sorted({*_START.parent.glob("*.py")} - {_START}))
 """The program that answers samples with a model's engine alone: what is run, and the modules beside it.

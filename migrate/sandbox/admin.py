@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from migrate.sandbox.errors import SandboxError
-from migrate.sandbox.faults import read_fault
-from migrate.sandbox.settings import ADMIN_HEADER
-from migrate.sandbox.world import World
+from migrate.sandbox.base.errors import SandboxError
+from migrate.sandbox.base.faults import read_fault
+from migrate.sandbox.base.settings import ADMIN_HEADER
+from migrate.sandbox.world.world import World
 
 
 class Parts(Struct, kw_only=True):

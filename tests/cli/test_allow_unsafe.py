@@ -16,7 +16,7 @@ import pytest
 from migrate.core.errors import RefusedError
 from migrate.core.events import Event, Notice
 from migrate.migration.local import read_folder
-from migrate.migration.workspace import open_workspace
+from migrate.migration.run.workspace import open_workspace
 
 MIGRATE = str(Path(sys.executable).with_name("migrate"))
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from migrate.sandbox import control
-from migrate.sandbox.samples import read_index
+from migrate.sandbox.world.samples import read_index
 
 MIGRATE = str(Path(sys.executable).with_name("migrate"))
 NAMESPACE = read_index().namespace.id

@@ -13,7 +13,7 @@ from migrate.cli.errors import tell, wants_json
 from migrate.cli.main import run
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
-from migrate.migration import looking
+from migrate.migration.telling import places
 
 MIGRATE = str(Path(sys.executable).with_name("migrate"))
 
@@ -144,7 +144,7 @@ def test_a_programming_error_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(looking, "list_places", broken)
+    monkeypatch.setattr(places, "list_places", broken)
     with pytest.raises(ZeroDivisionError):
         run(["list"])
 

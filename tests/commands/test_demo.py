@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from migrate.cli.demonstrating import Act, _acts, _code, _joined, _taken_down
+from migrate.commands.demo import Act, _acts, _code, _joined, _taken_down
 from migrate.core.errors import ExitCode
 from migrate.core.events import Result
 from migrate.core.secret import Secret
 from migrate.core.values import Outcome
-from migrate.migration.undo import Undone
-from migrate.sandbox.samples import FORMATS, read_index, samples_folder
+from migrate.migration.undo.undo import Undone
+from migrate.sandbox.world.samples import FORMATS, read_index, samples_folder
 
 MEANT = {0: "broken", 1: "sentiment-preset"}
 

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from migrate.cli.ask import agree
+from migrate.commands.prompt import agree
 from migrate.core.errors import UsageError
 
 SCRIPT = (
-    "from migrate.cli.ask import agree\n"
+    "from migrate.commands.prompt import agree\n"
     "from migrate.core.errors import RefusedError\n"
     "try:\n"
     "    agree('Make it?', option='--yes', refused='Nothing was made.'); print('made')\n"

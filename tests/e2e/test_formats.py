@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from migrate.sandbox import control
-from migrate.sandbox.settings import Options
+from migrate.sandbox.base.settings import Options
 from tests.e2e.harness import BROKEN, FORMATS, GOOD, NAMESPACE, ROOT, Ended, Sandbox, Tool
 
 # The first run ever makes the images of nine runtimes.

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from migrate.sandbox.samples import lay_object, read_index, samples_folder
+from migrate.sandbox.world.samples import lay_object, read_index, samples_folder
 
 ROOT = Path(__file__).parents[2]
 LOADABLE = ("digits", "housing", "iris", "titanic")

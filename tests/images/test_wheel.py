@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import uv
 
-from migrate.images.uv_settings import uv_environment
+from migrate.images.runtime.uv_settings import uv_environment
 from tests.images.conftest import IRIS
 
 CHECKOUT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from migrate.core.errors import LocalError
-from migrate.images.disk import alive, disk_errors, scratch_folder
-from migrate.images.locks import exclusive
+from migrate.machine.disk import alive, disk_errors, scratch_folder
+from migrate.machine.locks import exclusive
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import pytest
 from migrate.core.errors import ConfigurationError, ExitCode, Interrupted, LocalError, RefusedError, UsageError
 from migrate.core.events import Event, ModelFinished, Result, RunStarted, StepStarted
 from migrate.core.plan import Plan
-from migrate.migration.lock import WriterLock
-from migrate.migration.options import RunOptions, Typed
-from migrate.migration.service import Confirm, plan_source, run_source
-from migrate.migration.status import status_of, status_of_all
-from migrate.migration.why import why
-from migrate.migration.workspace import Workspace, open_workspace
+from migrate.migration.journal.lock import WriterLock
+from migrate.migration.run.options import RunOptions, Typed
+from migrate.migration.run.workspace import Workspace, open_workspace
+from migrate.migration.run_source import Confirm, plan_source, run_source
+from migrate.migration.telling.status import status_of, status_of_all
+from migrate.migration.telling.why import why
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import logged

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from migrate.core.values import Recording, Sample, Tolerance
 from migrate.parity.answer import Answer
-from migrate.parity.compare import compare_answers, compare_values, output_types, recorded_json
+from migrate.parity.comparison import compare_answers, compare_values, output_types, recorded_json
 from migrate.parity.recording import record_self
 
 SETTINGS: dict[str, object] = {

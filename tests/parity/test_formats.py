@@ -13,15 +13,15 @@ from msgspec import Struct
 
 from migrate.core.values import Recording
 from migrate.formats import inspect
-from migrate.images import server_code
+from migrate.images.runtime import server_code
 from migrate.parity.answer import Answer, Call
-from migrate.parity.compare import compare_answers, recorded_json
+from migrate.parity.comparison import compare_answers, recorded_json
 from migrate.parity.http import http_caller
 from migrate.parity.recording import record_customer, record_reference
 from migrate.parity.replay import replay
 from migrate.parity.samples import read_samples
 from tests.formats.models import artifact
-from tests.parity.reference import reference
+from tests.parity.oracle import reference
 from tests.server.format_models import CHAIN, EXAMPLES, WEEKS, field, python_of, serving
 from tests.server.pmml_models import TRICKY, TRICKY_SETTINGS, with_engine
 from tests.server.process import Server, start

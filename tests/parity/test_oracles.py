@@ -15,7 +15,7 @@ from migrate.core.errors import NeedsYouError
 from migrate.formats import inspect
 from migrate.parity.recording import has_reference, record_reference
 from tests.formats.models import EXAMPLES, FLOAT, GOLDEN, artifact, graph, identity, model, value, write, zipmap
-from tests.parity.reference import answers, reference
+from tests.parity.oracle import answers, reference
 
 
 def served(folder: Path, made: onnx.ModelProto, manifest: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import platformdirs
 
-from migrate.images import server_code
-from migrate.images.serve import ensure_environment
+from migrate.images.model.local_server import ensure_environment
+from migrate.images.runtime import server_code
 from tests.server.process import Answer, Server, running, start
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

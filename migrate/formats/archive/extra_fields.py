@@ -2,7 +2,7 @@
 
 import struct
 
-from migrate.formats.archive_end import NONE32, RecordError
+from migrate.formats.archive.end import NONE32, RecordError
 
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075
 

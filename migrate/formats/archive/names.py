@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.errors import quoted
+from migrate.formats.reading.errors import quoted
 
 _MAXIMUM: Final = 1024
 _REGULAR, _FOLDER = 0o100000, 0o040000

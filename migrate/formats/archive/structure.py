@@ -17,7 +17,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.archive_end import (
+from migrate.formats.archive.end import (
     END,
     END64,
     END_MARK,
@@ -28,10 +28,10 @@ from migrate.formats.archive_end import (
     read_end,
     read_wide_end,
 )
-from migrate.formats.archive_extra import wide_numbers
-from migrate.formats.archive_names import NameCheck
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.wire import Read
+from migrate.formats.archive.extra_fields import wide_numbers
+from migrate.formats.archive.names import NameCheck
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.wire import Read
 
 STORED: Final = 0
 DEFLATED: Final = 8

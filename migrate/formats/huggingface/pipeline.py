@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
-from migrate.formats.case import Case, Found, settings
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.manifest_fields import FieldReader
-from migrate.formats.pipeline_kinds import BY_ARCHITECTURE, PIPELINES, fields_of
-from migrate.formats.safetensors import check_safetensors
-from migrate.formats.torch_file import read_torch
+from migrate.formats.huggingface.pipeline_kinds import BY_ARCHITECTURE, PIPELINES, fields_of
+from migrate.formats.huggingface.safetensors import check_safetensors
+from migrate.formats.manifest.fields import FieldReader
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.torch.structure import read_torch
 
 CONFIG: Final = "config.json"
 RUNTIME: Final = "transformers"

@@ -5,8 +5,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Struct
 
-from migrate.formats.case import Case
-from migrate.formats.errors import FormatError, quoted
+from migrate.formats.reading.case import Case
+from migrate.formats.reading.errors import FormatError, quoted
 
 MAXIMUM_HEADER: Final = 32 * 1024 * 1024  # 200,000 tensors
 _MAXIMUM_RANK: Final = 64

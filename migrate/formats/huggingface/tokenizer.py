@@ -6,9 +6,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from migrate.formats.case import Case, Found, settings
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.manifest_fields import FieldReader
+from migrate.formats.manifest.fields import FieldReader
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import FormatError, quoted
 
 MAXIMUM_SIZE: Final = 256 * 1024 * 1024
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from migrate.formats.keras_classes import MODELS
+from migrate.formats.keras.classes import MODELS
 
 DYNAMIC: Final = -1
 

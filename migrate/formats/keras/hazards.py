@@ -7,8 +7,8 @@ told, and reads files of words (CVE-2024-3660, CVE-2025-1550, CVE-2025-8747, CVE
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from migrate.formats.errors import quoted
-from migrate.formats.keras_classes import CLASSES, LOOKUPS, is_activation, is_known_function, is_known_module
+from migrate.formats.keras.classes import CLASSES, LOOKUPS, is_activation, is_known_function, is_known_module
+from migrate.formats.reading.errors import quoted
 
 Danger = tuple[str, str]
 _MAXIMUM: Final = 5_000_000

@@ -3,7 +3,7 @@
 import struct
 from typing import Final
 
-from migrate.formats.hdf5_blocks import UNDEFINED, Blocks, Hdf5Error, Message
+from migrate.formats.keras.hdf5_blocks import UNDEFINED, Blocks, Hdf5Error, Message
 
 _ATTRIBUTE, _ATTRIBUTE_INFO = 0x000C, 0x0015
 _FIXED, _VARIABLE = 3, 9

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from migrate.formats.wire import Read
+from migrate.formats.reading.wire import Read
 
 MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 UNDEFINED: Final = 0xFFFF_FFFF_FFFF_FFFF

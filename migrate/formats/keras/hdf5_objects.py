@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.hdf5_attributes import elements
-from migrate.formats.hdf5_blocks import UNDEFINED, Blocks, Hdf5Error, Message
+from migrate.formats.keras.hdf5_attributes import elements
+from migrate.formats.keras.hdf5_blocks import UNDEFINED, Blocks, Hdf5Error, Message
 
 _SPACE, _LINK_INFO, _TYPE, _LINK, _EXTERNAL, _LAYOUT, _FILTERS, _GROUP = 0x01, 0x02, 0x03, 0x06, 0x07, 0x08, 0x0B, 0x11
 _ONCE: Final = frozenset({_SPACE, _LINK_INFO, _TYPE, _EXTERNAL, _LAYOUT, _FILTERS, _GROUP})

@@ -6,15 +6,15 @@ from typing import Any, Final
 
 import msgspec
 
-from migrate.formats.case import Case, Found, settings
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.fields import tensor_field
-from migrate.formats.hdf5_attributes import texts
-from migrate.formats.hdf5_blocks import Blocks, Hdf5Error
-from migrate.formats.hdf5_objects import check_objects
-from migrate.formats.keras_graph import graph_of, input_shape, settings_of
-from migrate.formats.keras_hazards import dangers
-from migrate.formats.keras_shapes import output_shape
+from migrate.formats.keras.graph import graph_of, input_shape, settings_of
+from migrate.formats.keras.hazards import dangers
+from migrate.formats.keras.hdf5_attributes import texts
+from migrate.formats.keras.hdf5_blocks import Blocks, Hdf5Error
+from migrate.formats.keras.hdf5_objects import check_objects
+from migrate.formats.keras.shapes import output_shape
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.fields import tensor_field
 
 # The names that the old runtime's converter gave.
 INPUT: Final = "inputs"

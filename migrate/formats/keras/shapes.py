@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from migrate.formats.keras_classes import MODELS
-from migrate.formats.keras_graph import DYNAMIC, Graph, Layer, graph_of, settings_of, sizes
+from migrate.formats.keras.classes import MODELS
+from migrate.formats.keras.graph import DYNAMIC, Graph, Layer, graph_of, settings_of, sizes
 
 Shape = list[int]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from migrate.formats.errors import FormatError, quoted
+from migrate.formats.reading.errors import FormatError, quoted
 
 Fields = Sequence[Mapping[str, object]]
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from migrate.formats.manifest_fields import invalid
+from migrate.formats.manifest.fields import invalid
 from migrate.formats.recognise import MANIFEST_TYPES
 
 MAXIMUM_SIZE: Final = 64 * 1024 * 1024

@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from migrate.core.values import Artifact, Inspection
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.files import open_file
-from migrate.formats.onnx import describe
+from migrate.formats.onnx.description import describe
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.files import open_file
 
 RUNTIME: Final = "onnx"
 

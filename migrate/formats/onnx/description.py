@@ -5,15 +5,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.fields import DYNAMIC, java_hash_order, tensor_field
-from migrate.formats.onnx_file import Model, Value, ValueType, read_model
-from migrate.formats.onnx_limits import IR_VERSION, ONNXRUNTIME, OPSETS
-from migrate.formats.onnx_nodes import Labels, custom_operators, initializer_names, zipmap_labels
-from migrate.formats.onnx_rows import rows_apart
-from migrate.formats.onnx_tensors import TensorCheck
-from migrate.formats.onnx_words import known_words
-from migrate.formats.wire import Read, Wire, WireError
+from migrate.formats.onnx.limits import IR_VERSION, ONNXRUNTIME, OPSETS
+from migrate.formats.onnx.nodes import Labels, custom_operators, initializer_names, zipmap_labels
+from migrate.formats.onnx.rows import rows_apart
+from migrate.formats.onnx.structure import Model, Value, ValueType, read_model
+from migrate.formats.onnx.tensors import TensorCheck
+from migrate.formats.onnx.words import known_words
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.fields import DYNAMIC, java_hash_order, tensor_field
+from migrate.formats.reading.wire import Read, Wire, WireError
 
 # TensorProto.DataType -> the old runtime's word (contract, 6.1)
 _WORDS: Final = {

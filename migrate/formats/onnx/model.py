@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from migrate.formats.agreement import check_manifest
-from migrate.formats.case import Case, Found, settings
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.manifest_fields import FieldReader
-from migrate.formats.onnx import Description, describe
+from migrate.formats.manifest.agreement import check_manifest
+from migrate.formats.manifest.fields import FieldReader
+from migrate.formats.onnx.description import Description, describe
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.recognise import recognise
 
 _LFS: Final = b"version https://git-lfs.github.com/spec/"

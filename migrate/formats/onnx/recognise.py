@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from migrate.formats.onnx_file import (
+from migrate.formats.onnx.structure import (
     DOC_STRING,
     GRAPH,
     INITIALIZER,
@@ -15,7 +15,7 @@ from migrate.formats.onnx_file import (
     OUTPUT,
     SPARSE_INITIALIZER,
 )
-from migrate.formats.wire import LENGTH, VARINT, Field, Read, Wire, WireError
+from migrate.formats.reading.wire import LENGTH, VARINT, Field, Read, Wire, WireError
 
 HEAD: Final = 2048
 _READS: Final = 4

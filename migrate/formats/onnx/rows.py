@@ -11,10 +11,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.fields import DYNAMIC
-from migrate.formats.onnx_file import Model
-from migrate.formats.onnx_graph import Fixed, Node, constants, nodes
-from migrate.formats.wire import Wire
+from migrate.formats.onnx.graph import Fixed, Node, constants, nodes
+from migrate.formats.onnx.structure import Model
+from migrate.formats.reading.fields import DYNAMIC
+from migrate.formats.reading.wire import Wire
 
 _MOST_NODES: Final = 2000  # larger graphs are not those whose calls are short
 _ONNX: Final = ("", "ai.onnx")

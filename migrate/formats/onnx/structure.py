@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from migrate.formats.wire import LENGTH, MAXIMUM_DEPTH, VARINT, Field, Wire, WireError, signed
+from migrate.formats.reading.wire import LENGTH, MAXIMUM_DEPTH, VARINT, Field, Wire, WireError, signed
 
 # ModelProto
 IR_VERSION, PRODUCER_NAME, PRODUCER_VERSION, DOMAIN, MODEL_VERSION, DOC_STRING, GRAPH, OPSET_IMPORT = range(1, 9)

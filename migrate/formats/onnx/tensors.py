@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.wire import LENGTH, VARINT, Field, Wire, WireError, signed
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.wire import LENGTH, VARINT, Field, Wire, WireError, signed
 
 # TensorProto
 _DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 8, 9, 13, 14

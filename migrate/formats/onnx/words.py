@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from migrate.formats.onnx_file import NODE, messages
-from migrate.formats.wire import Field, Wire
+from migrate.formats.onnx.structure import NODE, messages
+from migrate.formats.reading.wire import Field, Wire
 
 # NodeProto and AttributeProto
 _INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE = 1, 2, 4, 5

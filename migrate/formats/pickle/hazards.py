@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from migrate.formats.case import PROGRAM, Case
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.pickle_imports import group_of
-from migrate.formats.pickle_machine import Reading, read_pickle
-from migrate.formats.pickle_opcodes import OPCODES, PickleError
-from migrate.formats.wire import Read
+from migrate.formats.pickle.imports import group_of
+from migrate.formats.pickle.machine import Reading, read_pickle
+from migrate.formats.pickle.opcodes import OPCODES, PickleError
+from migrate.formats.reading.case import PROGRAM, Case
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.wire import Read
 
 IsData = Callable[[str, str], bool]
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Collection
 from typing import Final
 
-from migrate.formats.archive import Archive, Entry, archive_error
-from migrate.formats.case import Case
-from migrate.formats.errors import quoted
-from migrate.formats.pickle_opcodes import OPCODES
-from migrate.formats.pickles import hidden_pickle, is_data, note_imports
+from migrate.formats.archive.structure import Archive, Entry, archive_error
+from migrate.formats.pickle.hazards import hidden_pickle, is_data, note_imports
+from migrate.formats.pickle.opcodes import OPCODES
+from migrate.formats.reading.case import Case
+from migrate.formats.reading.errors import quoted
 
 _ARCHIVES: Final = (
     b"PK\x03\x04",

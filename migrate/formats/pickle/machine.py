@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from migrate.formats.pickle_opcodes import Argument, PickleError, opcodes
-from migrate.formats.wire import Read
+from migrate.formats.pickle.opcodes import Argument, PickleError, opcodes
+from migrate.formats.reading.wire import Read
 
 MAXIMUM_HELD: Final = 4096  # items of a list or dictionary that are remembered
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-from migrate.formats.wire import Read
+from migrate.formats.reading.wire import Read
 
 MAXIMUM_OPCODES: Final = 2_000_000
 MAXIMUM_TEXT: Final = 64 * 1024  # longer texts and bytes are jumped over and stand for themselves

@@ -2,13 +2,13 @@
 
 from typing import NoReturn
 
-from migrate.formats.archive import Archive
-from migrate.formats.archive_members import check_members, is_archive
-from migrate.formats.case import Case
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.pickle_machine import read_pickle
-from migrate.formats.pickles import note_imports
-from migrate.formats.torch_file import ZIP
+from migrate.formats.archive.structure import Archive
+from migrate.formats.pickle.hazards import note_imports
+from migrate.formats.pickle.in_archives import check_members, is_archive
+from migrate.formats.pickle.machine import read_pickle
+from migrate.formats.reading.case import Case
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.torch.structure import ZIP
 
 
 def refuse_pickle(case: Case, path: str) -> NoReturn:

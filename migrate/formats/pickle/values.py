@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from migrate.formats.pickle_machine import Global, Made, Mapping, Value
+from migrate.formats.pickle.machine import Global, Made, Mapping, Value
 
 _MAXIMUM_LOOKED_AT: Final = 500_000
 _MAXIMUM_WRAPPED: Final = 8

@@ -7,10 +7,10 @@ import math
 import re
 from typing import Final
 
-from migrate.formats.case import Case, Found, settings
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.fields import DYNAMIC
-from migrate.formats.pmml_file import DataField, Document, Model, PmmlError, read_document
+from migrate.formats.pmml.structure import DataField, Document, Model, PmmlError, read_document
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.fields import DYNAMIC
 
 RUNTIME: Final = "pmml"
 

@@ -10,7 +10,7 @@ from xml.parsers import expat
 
 from msgspec import Struct
 
-from migrate.formats.wire import Read
+from migrate.formats.reading.wire import Read
 
 MAXIMUM_DEPTH: Final = 1000
 MAXIMUM_ELEMENTS: Final = 20_000_000

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from migrate.formats.case import Case, Found, settings
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.manifest_fields import NUMERIC, FieldReader
-from migrate.formats.processors import RUNTIME as PROCESSORS
+from migrate.formats.manifest.fields import NUMERIC, FieldReader
+from migrate.formats.processors.model import RUNTIME as PROCESSORS
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import FormatError, quoted
 
 Fields = list[dict[str, Any]]
 Evaluate = Callable[[Case, FieldReader, Mapping[str, Any]], Found]

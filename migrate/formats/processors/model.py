@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from migrate.formats.case import Case, Found, settings
-from migrate.formats.errors import quoted
-from migrate.formats.manifest_fields import NUMERIC, FieldReader
+from migrate.formats.manifest.fields import NUMERIC, FieldReader
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import quoted
 
 RUNTIME: Final = "processors"
 

@@ -8,9 +8,9 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.values import Artifact, Hazard, UnsafeFile
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.files import is_plain, open_file
-from migrate.formats.wire import Read
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.files import is_plain, open_file
+from migrate.formats.reading.wire import Read
 
 SCHEMA: Final = 1
 PROGRAM: Final = "pickled-code"

@@ -9,7 +9,7 @@ from pathlib import Path
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import Artifact
-from migrate.formats.wire import Read
+from migrate.formats.reading.wire import Read
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.errors import quoted
-from migrate.formats.onnx_tensors import inside
-from migrate.formats.saved_model_file import MetaGraph, Node, node_of
-from migrate.formats.tensorflow_operators import group_of
+from migrate.formats.onnx.tensors import inside
+from migrate.formats.reading.errors import quoted
+from migrate.formats.tensorflow.operators import group_of
+from migrate.formats.tensorflow.structure import MetaGraph, Node, node_of
 
 _PYTHON: Final = frozenset({"PyFunc", "EagerPyFunc", "PyFuncStateless"})
 

@@ -7,17 +7,17 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from migrate.formats.agreement import check_manifest
-from migrate.formats.archive import Archive
-from migrate.formats.archive_members import check_members
-from migrate.formats.case import Case, Found, settings
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.fields import tensor_field
-from migrate.formats.manifest_fields import FieldReader
-from migrate.formats.saved_model_file import MetaGraph, Signature, Tensor, read_meta_graphs
-from migrate.formats.saved_model_hazards import custom_operators, dangers
-from migrate.formats.tensorflow_operators import TENSORFLOW
-from migrate.formats.wire import Read, Wire, WireError
+from migrate.formats.archive.structure import Archive
+from migrate.formats.manifest.agreement import check_manifest
+from migrate.formats.manifest.fields import FieldReader
+from migrate.formats.pickle.in_archives import check_members
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.fields import tensor_field
+from migrate.formats.reading.wire import Read, Wire, WireError
+from migrate.formats.tensorflow.hazards import custom_operators, dangers
+from migrate.formats.tensorflow.operators import TENSORFLOW
+from migrate.formats.tensorflow.structure import MetaGraph, Signature, Tensor, read_meta_graphs
 
 GRAPH: Final = "saved_model.pb"
 RUNTIME: Final = "tensorflow"

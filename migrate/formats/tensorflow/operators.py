@@ -28,7 +28,7 @@ def group_of(operator: str) -> Group:
 
 @cache
 def _table() -> dict[str, Group]:
-    text = files("migrate.formats").joinpath("tensorflow_operators.txt").read_text(encoding="utf-8")
+    text = files("migrate.formats.tensorflow").joinpath("operators.txt").read_text(encoding="utf-8")
     found: dict[str, Group] = {}
     group: Group = "unknown"
     for line in text.splitlines():

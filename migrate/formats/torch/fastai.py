@@ -6,12 +6,12 @@ for classes, their probabilities.
 
 from typing import Final
 
-from migrate.formats.case import Case, Found, settings
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.fields import DYNAMIC
-from migrate.formats.pickle_machine import Reading, Value
-from migrate.formats.pickle_values import class_of, listed, made_things, state_of
-from migrate.formats.torch_file import TorchFile
+from migrate.formats.pickle.machine import Reading, Value
+from migrate.formats.pickle.values import class_of, listed, made_things, state_of
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.fields import DYNAMIC
+from migrate.formats.torch.structure import TorchFile
 
 RUNTIME: Final = "fastai"
 

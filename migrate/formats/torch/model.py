@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from migrate.formats.case import Case, Found, settings
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.fastai import is_learner, read_learner
-from migrate.formats.manifest_fields import NUMERIC, FieldReader
-from migrate.formats.pickle_imports import group_of
-from migrate.formats.torch_file import TorchFile, read_torch
-from migrate.formats.torch_shapes import first_input
+from migrate.formats.manifest.fields import NUMERIC, FieldReader
+from migrate.formats.pickle.imports import group_of
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.torch.fastai import is_learner, read_learner
+from migrate.formats.torch.shapes import first_input
+from migrate.formats.torch.structure import TorchFile, read_torch
 
 RUNTIME: Final = "torch"
 

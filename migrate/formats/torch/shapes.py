@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from migrate.formats.pickle_machine import Reading
-from migrate.formats.pickle_values import class_of, made_things, state_of
+from migrate.formats.pickle.machine import Reading
+from migrate.formats.pickle.values import class_of, made_things, state_of
 
 DYNAMIC: Final = -1
 

@@ -8,14 +8,14 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from migrate.formats.archive import Archive
-from migrate.formats.archive_members import check_members
-from migrate.formats.case import Case
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.pickle_imports import STORAGES, is_script_data
-from migrate.formats.pickle_machine import Global, Reading, Value, module_class
-from migrate.formats.pickles import IsData, is_data, read_data
-from migrate.formats.wire import Read
+from migrate.formats.archive.structure import Archive
+from migrate.formats.pickle.hazards import IsData, is_data, read_data
+from migrate.formats.pickle.imports import STORAGES, is_script_data
+from migrate.formats.pickle.in_archives import check_members
+from migrate.formats.pickle.machine import Global, Reading, Value, module_class
+from migrate.formats.reading.case import Case
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.wire import Read
 
 ZIP: Final = b"PK\x03\x04"
 MAGIC_NUMBER: Final = 0x1950A86A20F9469CFC6C

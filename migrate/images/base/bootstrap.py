@@ -21,9 +21,9 @@ from msgspec.structs import replace
 
 from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
-from migrate.images import tarstream
-from migrate.images.engine import PLATFORM, Engine, translated
-from migrate.images.locks import exclusive
+from migrate.images.engine import tarstream
+from migrate.images.engine.connection import PLATFORM, Engine, translated
+from migrate.machine.locks import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 """The base image of every runtime: a Python on Debian, pulled where that is possible and bootstrapped where it is not.
 
-python -m migrate.images.base [--no-bootstrap]     make sure that it is there (for scripts/setup)
+python -m migrate.images.base.image [--no-bootstrap]     make sure that it is there (for scripts/setup)
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from migrate.core.errors import LocalError, MigrateError, UsageError
 from migrate.core.text import printable
-from migrate.images import bootstrap, containers
-from migrate.images.engine import Engine, connect
+from migrate.images.base import bootstrap
+from migrate.images.engine import containers
+from migrate.images.engine.connection import Engine, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

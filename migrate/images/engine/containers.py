@@ -8,13 +8,13 @@ import platform
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
-from migrate.images.disk import alive
-from migrate.images.engine import translated
+from migrate.images.engine.connection import translated
+from migrate.machine.disk import alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from migrate.images.engine import Engine
+    from migrate.images.engine.connection import Engine
 
 # On every container that this room makes: what for, and for which machine's process (``machine:id``), so that what a
 # killed one left is known as such.

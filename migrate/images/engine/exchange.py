@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import msgspec
 
 from migrate.core.errors import Interrupted
-from migrate.images.engine import translated
+from migrate.images.engine.connection import translated
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
     from types import TracebackType
 
-    from migrate.images.engine import Engine
+    from migrate.images.engine.connection import Engine
 
 # Waits for a first line before anything is written: what the engine sends together with its response's head would be
 # swallowed by the HTTP client's buffer.

@@ -16,10 +16,10 @@ from migrate.core.errors import LocalError, RefusedError
 from migrate.core.names import digest_of, slug
 from migrate.core.text import printable
 from migrate.core.values import Artifact, ArtifactFile, BuildContext, Inspection, ModelRecord, RuntimeImage, to_json
-from migrate.images import tarstream
-from migrate.images.disk import disk_errors
-from migrate.images.dockerfile import Values, dockerfile
-from migrate.images.templates import template_of
+from migrate.images.engine import tarstream
+from migrate.images.runtime.dockerfile import Values, dockerfile
+from migrate.images.runtime.templates import template_of
+from migrate.machine.disk import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

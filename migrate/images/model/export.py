@@ -10,21 +10,23 @@ import migrate
 from migrate.core.errors import LocalError, UsageError
 from migrate.core.names import digest_of
 from migrate.core.values import BuildContext
-from migrate.images import bootstrap, server_code, tarstream, wheels
-from migrate.images.base import PUBLIC_BASE, check_reference, ensure_base
-from migrate.images.bytecode import compile_folder
-from migrate.images.disk import disk_errors
-from migrate.images.dockerfile import Values, dockerfile
-from migrate.images.engine import connect
-from migrate.images.render import ModelToRender, contents, layer_count, write_models
-from migrate.images.templates import template_of
+from migrate.images.base import bootstrap
+from migrate.images.base.image import PUBLIC_BASE, check_reference, ensure_base
+from migrate.images.engine import tarstream
+from migrate.images.engine.connection import connect
+from migrate.images.model.context import ModelToRender, contents, layer_count, write_models
+from migrate.images.runtime import server_code, wheels
+from migrate.images.runtime.bytecode import compile_folder
+from migrate.images.runtime.dockerfile import Values, dockerfile
+from migrate.images.runtime.templates import template_of
+from migrate.machine.disk import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from migrate.images.base import Base
-    from migrate.images.engine import Engine
+    from migrate.images.base.image import Base
+    from migrate.images.engine.connection import Engine
 
 PUBLIC_PYTHON: Final = "3.11"  # of PUBLIC_BASE
 

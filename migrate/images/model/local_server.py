@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
-from migrate.images import server_code
-from migrate.images.disk import disk_errors, scratch_folder
-from migrate.images.locks import exclusive
-from migrate.images.render import IMAGE_PATH, ModelToRender, write_models
-from migrate.images.templates import template_of
-from migrate.images.wheels import digest_of_file, uv_install
+from migrate.images.model.context import IMAGE_PATH, ModelToRender, write_models
+from migrate.images.runtime import server_code
+from migrate.images.runtime.templates import template_of
+from migrate.images.runtime.wheels import digest_of_file, uv_install
+from migrate.machine.disk import disk_errors, scratch_folder
+from migrate.machine.locks import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

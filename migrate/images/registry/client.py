@@ -21,7 +21,7 @@ from migrate.core.secret import Secret
 from migrate.core.text import printable
 
 if TYPE_CHECKING:
-    from migrate.images.credentials import RegistryCredentials
+    from migrate.images.registry.credentials import RegistryCredentials
 
 _MANIFESTS: Final = (
     "application/vnd.oci.image.manifest.v1+json",

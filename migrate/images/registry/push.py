@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import Image, PushedImage
-from migrate.images.base import check_reference
-from migrate.images.engine import Engine, engine_error, last_error, translated
-from migrate.images.registry_client import RegistryClient, RemoteImage, login_error
+from migrate.images.base.image import check_reference
+from migrate.images.engine.connection import Engine, engine_error, last_error, translated
+from migrate.images.registry.client import RegistryClient, RemoteImage, login_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from migrate.images.credentials import RegistryCredentials
+    from migrate.images.registry.credentials import RegistryCredentials
 
     Progress = Callable[[int, int | None], None]
 

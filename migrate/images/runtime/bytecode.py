@@ -17,14 +17,14 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from migrate.core.errors import LocalError
-from migrate.images import containers, tarstream
-from migrate.images.engine import translated
+from migrate.images.engine import containers, tarstream
+from migrate.images.engine.connection import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from migrate.images.engine import Engine
+    from migrate.images.engine.connection import Engine
 
 # A few files of some wheels are templates or of another Python's grammar: compileall goes on and they stay sources.
 _COMPILE: Final = ("-P", "-m", "compileall", "-qq", "-f", "--invalidation-mode=unchecked-hash")

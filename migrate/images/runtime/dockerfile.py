@@ -10,8 +10,8 @@ import jinja2
 import jinja2.sandbox
 from msgspec import Struct
 
-from migrate.images.base import check_reference
-from migrate.images.templates import Template, templates_folder
+from migrate.images.base.image import check_reference
+from migrate.images.runtime.templates import Template, templates_folder
 
 Stage = Literal["runtime", "model", "both"]
 

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Final
 import migrate
 from migrate.core.names import digest_of
 from migrate.core.values import Image, RuntimeImage
-from migrate.images import server_code, tarstream, wheels
-from migrate.images.base import Base, locate_base, look_into
-from migrate.images.build import build_image, read_image
-from migrate.images.bytecode import compile_folder
-from migrate.images.disk import disk_errors, scratch_folder
-from migrate.images.dockerfile import Values, dockerfile
-from migrate.images.engine import PLATFORM, Engine
-from migrate.images.locks import exclusive
-from migrate.images.templates import Template, template_of
+from migrate.images.base.image import Base, locate_base, look_into
+from migrate.images.engine import tarstream
+from migrate.images.engine.build import build_image, read_image
+from migrate.images.engine.connection import PLATFORM, Engine
+from migrate.images.runtime import server_code, wheels
+from migrate.images.runtime.bytecode import compile_folder
+from migrate.images.runtime.dockerfile import Values, dockerfile
+from migrate.images.runtime.templates import Template, template_of
+from migrate.machine.disk import disk_errors, scratch_folder
+from migrate.machine.locks import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from migrate.images.elf import strip_symbols
-from migrate.images.templates import templates_folder
+from migrate.images.runtime.elf import strip_symbols
+from migrate.images.runtime.templates import templates_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

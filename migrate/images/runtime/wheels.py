@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Final
 from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
 from migrate.core.text import printable
-from migrate.images.bytecode import compile_folder, compiler
-from migrate.images.disk import disk_errors, disk_full, scratch_folder
-from migrate.images.locks import exclusive
-from migrate.images.strip import read_rules, rules_text, strip
-from migrate.images.uv_settings import uv_environment
+from migrate.images.runtime.bytecode import compile_folder, compiler
+from migrate.images.runtime.strip import read_rules, rules_text, strip
+from migrate.images.runtime.uv_settings import uv_environment
+from migrate.machine.disk import disk_errors, disk_full, scratch_folder
+from migrate.machine.locks import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from migrate.images.engine import Engine
+    from migrate.images.engine.connection import Engine
 
 IMAGE_PATH: Final = "/opt/migrate/wheels"
 UV_PLATFORM: Final = "x86_64-manylinux_2_28"

@@ -19,21 +19,23 @@ from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.names import digest_of
 from migrate.core.text import printable
 from migrate.core.values import Artifact, ArtifactFile, to_json
-from migrate.images import containers, endings, server_code, tarstream, wheels
-from migrate.images.base import ensure_base
-from migrate.images.bytecode import ChunkReader
-from migrate.images.disk import disk_errors, scratch_folder
-from migrate.images.engine import translated
-from migrate.images.exchange import Exchange, ExchangeEndedError
-from migrate.images.reference import WAIT, model_entries
-from migrate.images.templates import templates_folder
+from migrate.images.base.image import ensure_base
+from migrate.images.engine import containers, tarstream
+from migrate.images.engine.connection import translated
+from migrate.images.engine.exchange import Exchange, ExchangeEndedError
+from migrate.images.runtime import server_code, wheels
+from migrate.images.runtime.bytecode import ChunkReader
+from migrate.images.runtime.templates import templates_folder
+from migrate.images.trial import endings
+from migrate.images.trial.oracle_run import WAIT, model_entries
+from migrate.machine.disk import disk_errors, scratch_folder
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
     from migrate.core.values import RuntimeImage
-    from migrate.images.engine import Engine
+    from migrate.images.engine.connection import Engine
 
 MODEL: Final = "model.onnx"
 SCRIPTS: Final[Mapping[str, Path]] = {

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
-from migrate.images import containers
-from migrate.images.engine import translated
+from migrate.images.engine import containers
+from migrate.images.engine.connection import translated
 
 if TYPE_CHECKING:
-    from migrate.images.engine import Engine
+    from migrate.images.engine.connection import Engine
 
 KILLED: Final = 128 + 9
 _INSTRUCTION: Final = frozenset({128 + 4, 128 + 6})  # SIGILL, SIGABRT

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.text import printable
-from migrate.images import containers, endings, tarstream
-from migrate.images.engine import translated
-from migrate.images.exchange import Exchange, ExchangeEndedError
-from migrate.images.render import safe_path
+from migrate.images.engine import containers, tarstream
+from migrate.images.engine.connection import translated
+from migrate.images.engine.exchange import Exchange, ExchangeEndedError
+from migrate.images.model.context import safe_path
+from migrate.images.trial import endings
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from migrate.core.values import Artifact, RuntimeImage
-    from migrate.images.engine import Engine
+    from migrate.images.engine.connection import Engine
 
 _FOLDER: Final = "reference"
 # What a container runs while a script is executed in it.

@@ -13,17 +13,18 @@ import msgspec
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.names import slug
 from migrate.core.text import printable
-from migrate.images import containers, endings, rehearsal_client
-from migrate.images.engine import translated
-from migrate.images.exchange import Exchange, ExchangeEndedError
-from migrate.images.render import IMAGE_PATH
+from migrate.images.engine import containers
+from migrate.images.engine.connection import translated
+from migrate.images.engine.exchange import Exchange, ExchangeEndedError
+from migrate.images.model.context import IMAGE_PATH
+from migrate.images.trial import endings, rehearsal_client
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Mapping
 
     from migrate.core.values import Image
-    from migrate.images.engine import Engine
+    from migrate.images.engine.connection import Engine
 
 READY_PATH: Final = "/health/ready"
 SERVER: Final = ("python3", "-m", "migrate.server")

@@ -12,9 +12,9 @@ from msgspec import Struct
 from migrate.core.events import Event
 from migrate.core.secret import redact
 from migrate.core.values import ModelRecord, Outcome
-from migrate.migration.database import Database, now
-from migrate.migration.effects import Effects
-from migrate.migration.redacted import to_redacted_json
+from migrate.migration.journal.database import Database, now
+from migrate.migration.journal.ledger import Effects
+from migrate.migration.journal.redacted import to_redacted_json
 
 T = TypeVar("T")
 

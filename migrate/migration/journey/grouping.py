@@ -3,9 +3,9 @@
 from msgspec import Struct
 
 from migrate.core.values import ModelRecord
-from migrate.migration.options import Layout
-from migrate.migration.steps.image import Prepared
-from migrate.migration.subjects import Unit, packed_id
+from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.run.options import Layout
+from migrate.migration.run.units import Unit, packed_id
 
 
 class Group(Struct, frozen=True):

@@ -4,21 +4,21 @@ from msgspec import Struct
 
 from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError
 from migrate.core.values import App, ModelRecord, Parity, ProofLevel, Rehearsal
-from migrate.migration.context import Run
-from migrate.migration.perform import Recaller, Steps, Unsettled
-from migrate.migration.steps import deploy
-from migrate.migration.steps.convert import convert
-from migrate.migration.steps.evidence import first_mismatch
-from migrate.migration.steps.fetch import fetch
-from migrate.migration.steps.image import Prepared, build, render
-from migrate.migration.steps.inspect import demand_ready, inspect
-from migrate.migration.steps.prove import prove
-from migrate.migration.steps.push import push
-from migrate.migration.steps.record import at_least, record_answers
-from migrate.migration.steps.rehearse import rehearse
-from migrate.migration.steps.runtime import runtime
-from migrate.migration.steps.tokens import hand_over
-from migrate.migration.subjects import Unit
+from migrate.migration.journey.steps import deploy
+from migrate.migration.journey.steps.convert import convert
+from migrate.migration.journey.steps.fetch import fetch
+from migrate.migration.journey.steps.image import Prepared, build, render
+from migrate.migration.journey.steps.inspect import demand_ready, inspect
+from migrate.migration.journey.steps.prove import prove
+from migrate.migration.journey.steps.push import push
+from migrate.migration.journey.steps.record import at_least, record_answers
+from migrate.migration.journey.steps.rehearse import rehearse
+from migrate.migration.journey.steps.runtime import runtime
+from migrate.migration.journey.steps.tokens import hand_over
+from migrate.migration.run.evidence import first_mismatch
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Recaller, Steps, Unsettled
+from migrate.migration.run.units import Unit
 
 
 class Moved(Struct, frozen=True):

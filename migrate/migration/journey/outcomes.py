@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, NeedsYouError
 from migrate.core.values import App, ModelRecord, Outcome, Parity, Rehearsal
-from migrate.migration.steps.prove import model_url
+from migrate.migration.journey.steps.prove import model_url
 
 _NEEDS_YOU: Final = frozenset({ExitCode.NEEDS_YOU, ExitCode.REFUSED})
 

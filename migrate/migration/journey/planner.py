@@ -6,11 +6,11 @@ from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
 from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
 from migrate.formats.undocumented import undocumented
-from migrate.migration.context import Run
-from migrate.migration.grouping import Group
-from migrate.migration.licences import planned
-from migrate.migration.steps.inspect import said
-from migrate.migration.subjects import Unit
+from migrate.migration.journey.grouping import Group
+from migrate.migration.journey.steps.inspect import said
+from migrate.migration.run.licences import planned
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.units import Unit
 from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.authorization import authorized

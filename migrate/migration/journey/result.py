@@ -10,9 +10,9 @@ from migrate.core.errors import ExitCode
 from migrate.core.events import Result
 from migrate.core.text import printable
 from migrate.core.values import App, Outcome, Recording
-from migrate.migration import unsafe
-from migrate.migration.context import Run
-from migrate.migration.subjects import model_subject
+from migrate.migration.run import permissions
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.units import model_subject
 
 _INLINE: Final = 300  # characters of a sample request that fit into a line to copy
 _SMALL: Final = 2_000_000  # bytes of a recording that is read to find a sample
@@ -59,7 +59,7 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
 
 
 def _allowed(run: Run, model: str) -> list[dict[str, str]]:
-    return unsafe.facts(model, run.found[model]) if model in run.found else []
+    return permissions.facts(model, run.found[model]) if model in run.found else []
 
 
 def _app(run: Run, units: tuple[str, ...]) -> App | None:

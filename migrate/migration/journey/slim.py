@@ -10,14 +10,14 @@ from msgspec import Struct
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Artifact, Conversion, Inspection, ModelRecord, Parity, Recording, RuntimeImage
-from migrate.formats.converted import inspect_converted
-from migrate.images.build import build, remove_image
-from migrate.images.convert import SCRIPTS, convert, converter_digest
-from migrate.images.engine import Engine
-from migrate.images.rehearse import RunningRehearsal, rehearse
-from migrate.images.render import ModelToRender, render
-from migrate.migration.steps.evidence import first_mismatch
-from migrate.migration.steps.rehearse import caller, describe_of
+from migrate.formats.onnx.converted import inspect_converted
+from migrate.images.engine.build import build, remove_image
+from migrate.images.engine.connection import Engine
+from migrate.images.model.context import ModelToRender, render
+from migrate.images.trial.conversion import SCRIPTS, convert, converter_digest
+from migrate.images.trial.rehearsal import RunningRehearsal, rehearse
+from migrate.migration.journey.steps.rehearse import caller, describe_of
+from migrate.migration.run.evidence import first_mismatch
 from migrate.parity.replay import replay
 
 RUNTIME: Final = "onnx"

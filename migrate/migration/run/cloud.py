@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from migrate.migration.workspace import Workspace
+from migrate.migration.run.workspace import Workspace
 from migrate.ovhcloud.config import read_credentials, read_project
 from migrate.ovhcloud.projects import choose_project
 from migrate.ovhcloud.session import Cloud, open_session

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from migrate.core.errors import UsageError
 from migrate.core.secret import Secret
 from migrate.core.values import Inspection, ProofLevel
-from migrate.migration import unsafe
-from migrate.migration.licences import ACCEPT
+from migrate.migration.run import permissions
+from migrate.migration.run.licences import ACCEPT
 
 Layout = Literal["separate", "packed"]
 
@@ -79,7 +79,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
 
     def allowing(self, inspection: Inspection) -> Self:
         """The same options, with the user's word for all the files of a model too."""
-        return replace(self, allow_unsafe=unsafe.needed(self.allow_unsafe, inspection))
+        return replace(self, allow_unsafe=permissions.needed(self.allow_unsafe, inspection))
 
     def again(self, *models: str) -> str:
         """The command that goes on with this run, or with some of its models, under the same options."""
@@ -101,7 +101,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
         }
         for name, value in given.items():
             words += [name, value] if value is not None else []
-        words += unsafe.words(self.allow_unsafe)
+        words += permissions.words(self.allow_unsafe)
         flags = (("--adopt", self.adopt), ("--slim", self.slim), (ACCEPT, self.accept_agpl))
         words += [word for word, given in flags if given]
         return self.typed.command("run", *words)

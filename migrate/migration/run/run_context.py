@@ -11,12 +11,12 @@ from migrate.core.errors import ConfigurationError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, StepFinished, StepProgress, StepStarted
 from migrate.core.names import slug
 from migrate.core.values import App, AppPlan, Inspection, Listing, ModelRecord
-from migrate.images.engine import Engine, connect
-from migrate.migration.journal import Journal
-from migrate.migration.once import FirstAlone, Once
-from migrate.migration.options import DEFAULT_REGION, RunOptions
-from migrate.migration.subjects import Unit
-from migrate.migration.workspace import SourceFolder, Workspace
+from migrate.images.engine.connection import Engine, connect
+from migrate.migration.journal.journal import Journal
+from migrate.migration.run.once import FirstAlone, Once
+from migrate.migration.run.options import DEFAULT_REGION, RunOptions
+from migrate.migration.run.units import Unit
+from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.session import Cloud

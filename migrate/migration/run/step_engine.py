@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from migrate.core.errors import Interrupted, LocalError
 from migrate.core.events import Emit, Step, StepFinished, StepProgress, StepStarted
-from migrate.migration.journal import Journal, Stored
-from migrate.migration.keys import step_key
+from migrate.migration.journal.journal import Journal, Stored
+from migrate.migration.run.keys import step_key
 
 if TYPE_CHECKING:
     import threading

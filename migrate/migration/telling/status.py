@@ -7,12 +7,12 @@ from migrate.apps import deploy
 from migrate.core.errors import MigrateError
 from migrate.core.looking import AppState, Sources, SourceState
 from migrate.core.values import App
-from migrate.migration.cloud import open_cloud
-from migrate.migration.effects import Effect
-from migrate.migration.journal import Journal
-from migrate.migration.opening import Opened, find_journal
-from migrate.migration.options import Typed
-from migrate.migration.workspace import Workspace
+from migrate.migration.journal.journal import Journal
+from migrate.migration.journal.ledger import Effect
+from migrate.migration.run.cloud import open_cloud
+from migrate.migration.run.opening import Opened, find_journal
+from migrate.migration.run.options import Typed
+from migrate.migration.run.workspace import Workspace
 
 _NAMES: Final = {
     "token": "access token",

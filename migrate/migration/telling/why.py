@@ -17,13 +17,13 @@ from migrate.core.values import (
     Recording,
     UnsafeFile,
 )
-from migrate.migration.effects import Effect
-from migrate.migration.journal import Happened, Journal
-from migrate.migration.opening import find_journal
-from migrate.migration.options import Typed
-from migrate.migration.steps.evidence import evidence_of, mismatch_text
-from migrate.migration.subjects import model_subject
-from migrate.migration.workspace import Workspace
+from migrate.migration.journal.journal import Happened, Journal
+from migrate.migration.journal.ledger import Effect
+from migrate.migration.run.evidence import evidence_of, mismatch_text
+from migrate.migration.run.opening import find_journal
+from migrate.migration.run.options import Typed
+from migrate.migration.run.units import model_subject
+from migrate.migration.run.workspace import Workspace
 
 _ORDER: Final = ("fetch", "inspect", "record", "convert", "render", "build", "rehearse", "push", "deploy", "prove")
 _SHOWN: Final = 20

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from migrate.core.errors import LocalError
-from migrate.images.engine import connect
-from migrate.migration.once import Once
+from migrate.images.engine.connection import connect
+from migrate.migration.run.once import Once
 
 
 def remove_images(environ: Mapping[str, str]) -> Callable[[str], bool]:

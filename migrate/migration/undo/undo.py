@@ -11,11 +11,11 @@ from migrate.apps.registries import find_registration, unregister
 from migrate.core.errors import Interrupted, MigrateError, RemoteError, UsageError
 from migrate.core.events import Emit, StepFinished, StepStarted
 from migrate.core.values import Outcome
-from migrate.migration.effects import Effect, Kind
-from migrate.migration.journal import Journal
-from migrate.migration.options import Typed
-from migrate.migration.steps.registry import delete_registry_user
-from migrate.migration.steps.tokens import delete_token
+from migrate.migration.journal.journal import Journal
+from migrate.migration.journal.ledger import Effect, Kind
+from migrate.migration.journey.steps.registry import delete_registry_user
+from migrate.migration.journey.steps.tokens import delete_token
+from migrate.migration.run.options import Typed
 from migrate.ovhcloud.session import Cloud
 
 # What others lean on comes last.

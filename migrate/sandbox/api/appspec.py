@@ -5,9 +5,9 @@ import secrets
 from typing import Any, Final
 
 from migrate.contract import contract
-from migrate.sandbox.errors import bad_request
-from migrate.sandbox.flavors import FLAVORS, Flavor, check_region
-from migrate.sandbox.validation import completed
+from migrate.sandbox.base.errors import bad_request
+from migrate.sandbox.base.flavors import FLAVORS, Flavor, check_region
+from migrate.sandbox.base.validation import completed
 
 REPLICAS_MAX: Final = 10
 SECONDS_MAX: Final = 3600

@@ -12,15 +12,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from migrate.sandbox.auth import Caller, granted, too_many
-from migrate.sandbox.calls import HANDLERS
-from migrate.sandbox.errors import INVALID_URL, ApiError, bad_request, error, not_found, not_granted
-from migrate.sandbox.faults import ClockSkew, Drop, ExpiredCredential, NotGranted, ServerError, Slow, TooMany, on
-from migrate.sandbox.points import CallerGoneError, Logged, broken_answer, hold
-from migrate.sandbox.requestlog import Line, timestamp
-from migrate.sandbox.routing import Match
-from migrate.sandbox.validation import Invalid, check_body, check_path, check_value, read_query
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.api.calls import HANDLERS
+from migrate.sandbox.base.errors import INVALID_URL, ApiError, bad_request, error, not_found, not_granted
+from migrate.sandbox.base.faults import ClockSkew, Drop, ExpiredCredential, NotGranted, ServerError, Slow, TooMany, on
+from migrate.sandbox.base.points import CallerGoneError, Logged, broken_answer, hold
+from migrate.sandbox.base.requestlog import Line, timestamp
+from migrate.sandbox.base.routing import Match
+from migrate.sandbox.base.validation import Invalid, check_body, check_path, check_value, read_query
+from migrate.sandbox.world.auth import Caller, granted, too_many
+from migrate.sandbox.world.world import Call, World
 
 PREFIX: Final = "/1.0"
 ASKS_FOR_A_KEY: Final = "/auth/credential"

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from migrate.sandbox.auth import TOKEN_LIFE
-from migrate.sandbox.world import World
+from migrate.sandbox.world.auth import TOKEN_LIFE
+from migrate.sandbox.world.world import World
 
 
 def login_routes(world: World) -> list[Route]:

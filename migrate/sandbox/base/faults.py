@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from migrate.sandbox.errors import SandboxError
+from migrate.sandbox.base.errors import SandboxError
 
 Service = Literal["api", "storage"]
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.sandbox.errors import bad_request
+from migrate.sandbox.base.errors import bad_request
 
 REGIONS: Final = ("BHS", "GRA")
 GIB: Final = 1 << 30

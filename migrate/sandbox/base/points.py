@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import Message, Receive, Scope, Send
 
-from migrate.sandbox.faults import FaultBook, Hold, Service, on, touch
-from migrate.sandbox.requestlog import Line, RequestLog
+from migrate.sandbox.base.faults import FaultBook, Hold, Service, on, touch
+from migrate.sandbox.base.requestlog import Line, RequestLog
 
 Disconnected = Callable[[], Awaitable[bool]]
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-    from migrate.sandbox.registry import Access
+    from migrate.sandbox.running.registry import Access
 
 Progress = Callable[[str], None]
 """What is being done now, in a few words; shown by ``migrate sandbox start``."""
@@ -216,8 +216,8 @@ class SampleObject(Struct, frozen=True, kw_only=True, rename="camel"):
 
     A ``file`` that is a folder stands for all the files in it, below ``name``. Without ``file`` the object is ``size``
     zero bytes, made at the sandbox's start (a large file takes no space on the disk):
-    :func:`migrate.sandbox.samples.lay_object` writes either. With ``slo`` its ETag is not the MD5 of its content, as
-    with a large object uploaded in segments.
+    :func:`migrate.sandbox.world.samples.lay_object` writes either. With ``slo`` its ETag is not the MD5 of its content,
+    as with a large object uploaded in segments.
     """
 
     name: str

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from migrate.sandbox.errors import SandboxError
+from migrate.sandbox.base.errors import SandboxError
 
 ADMIN_HEADER: Final = "X-Sandbox-Token"
 FAILED: Final = "failed: "  # begins the phase of a sandbox that could not start

@@ -11,9 +11,9 @@ import uvicorn
 from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 
-from migrate.sandbox import drift
-from migrate.sandbox.ports import listen, port_of
-from migrate.sandbox.seam import Gate, Traffic
+from migrate.sandbox.base.ports import listen, port_of
+from migrate.sandbox.base.seam import Gate, Traffic
+from migrate.sandbox.running import drift
 
 _HOP_BY_HOP: Final = {
     b"connection",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from docker.models.containers import Container
 
-    from migrate.sandbox.seam import Launch, RegistryAuth
+    from migrate.sandbox.base.seam import Launch, RegistryAuth
 
 FOLDER_LABEL: Final = "migrate.sandbox"
 APP_LABEL: Final = "migrate.sandbox.app"

@@ -1,6 +1,6 @@
 """The old endpoint of each model, answered by a child process that shares no code with the new server.
 
-The child is :mod:`migrate.sandbox.old_runtime`, run in an environment of its own with the folder of the sandbox's
+The child is :mod:`migrate.sandbox.running.old_runtime`, run in an environment of its own with the folder of these
 modules last on its path, so that it can import itself and nothing else of ``migrate``.
 """
 
@@ -17,9 +17,9 @@ from typing import Final
 
 import jwt
 
-from migrate.sandbox.legacy_environment import environment
-from migrate.sandbox.ports import kept_port
-from migrate.sandbox.seam import Traffic
+from migrate.sandbox.base.ports import kept_port
+from migrate.sandbox.base.seam import Traffic
+from migrate.sandbox.running.legacy_environment import environment
 
 _CODE: Final = "import sys; sys.path.append(sys.argv[1]); from old_runtime.server import main; main()"
 _START_LIMIT: Final = 60.0  # seconds

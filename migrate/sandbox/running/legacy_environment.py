@@ -57,7 +57,7 @@ def _run(command: list[str]) -> None:
 
 
 def _lock_file() -> Path:
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     for root in (package, package.parent):
         if (root / _LOCK).is_file():
             return root / _LOCK

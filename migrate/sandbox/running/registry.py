@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from migrate.sandbox.ports import kept_port
-from migrate.sandbox.registry_engines import PUBLIC_IMAGE, Engine, ImageEngine, ProgramEngine, program_installed
-from migrate.sandbox.registry_tokens import ISSUER, SERVICE, Check, Signer, token_routes
+from migrate.sandbox.base.ports import kept_port
+from migrate.sandbox.running.registry_engines import PUBLIC_IMAGE, Engine, ImageEngine, ProgramEngine, program_installed
+from migrate.sandbox.running.registry_tokens import ISSUER, SERVICE, Check, Signer, token_routes
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import docker
 
-from migrate.sandbox.containers import labels, remove_containers
+from migrate.sandbox.running.containers import labels, remove_containers
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from docker.errors import DockerException, NotFound
 
-from migrate.sandbox.app_proxy import Proxies
-from migrate.sandbox.containers import (
+from migrate.sandbox.base.seam import Gate, Launch, LogEntry, Probe, RunnerState
+from migrate.sandbox.running.app_proxy import Proxies
+from migrate.sandbox.running.containers import (
     LaunchError,
     connect,
     labels,
@@ -25,7 +26,6 @@ from migrate.sandbox.containers import (
     remove_containers,
     run,
 )
-from migrate.sandbox.seam import Gate, Launch, LogEntry, Probe, RunnerState
 
 if TYPE_CHECKING:
     import docker
@@ -38,7 +38,7 @@ _WATCH_PERIOD: Final = 0.5  # seconds between looks at the container
 
 
 class DockerRunner:
-    """Pulls and runs the images of apps, and answers at their URLs (see :class:`migrate.sandbox.seam.AppRunner`).
+    """Pulls and runs the images of apps, and answers at their URLs (see :class:`migrate.sandbox.base.seam.AppRunner`).
 
     Containers that an earlier runner of the same folder left are removed first.
 

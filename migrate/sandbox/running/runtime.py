@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from migrate.sandbox.admin import Parts
-from migrate.sandbox.legacy import Legacy
-from migrate.sandbox.registry import Registry
-from migrate.sandbox.requestlog import Line, timestamp
-from migrate.sandbox.runner import DockerRunner
-from migrate.sandbox.samples import NAMESPACES, samples_folder
-from migrate.sandbox.seam import Traffic
-from migrate.sandbox.settings import FAILED
-from migrate.sandbox.world import World
+from migrate.sandbox.base.requestlog import Line, timestamp
+from migrate.sandbox.base.seam import Traffic
+from migrate.sandbox.base.settings import FAILED
+from migrate.sandbox.running.legacy import Legacy
+from migrate.sandbox.running.registry import Registry
+from migrate.sandbox.running.runner import DockerRunner
+from migrate.sandbox.world.samples import NAMESPACES, samples_folder
+from migrate.sandbox.world.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from starlette.routing import BaseRoute
 
-    from migrate.sandbox.seam import Gate, LegacyServer
+    from migrate.sandbox.base.seam import Gate, LegacyServer
 
 log = logging.getLogger(__name__)
 RUNNING = "running"

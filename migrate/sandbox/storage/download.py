@@ -10,10 +10,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from migrate.sandbox.faults import FaultBook, Hold, Slow, TruncatedDownload, on
-from migrate.sandbox.objects import StoredObject
-from migrate.sandbox.points import hold
-from migrate.sandbox.requestlog import Line
+from migrate.sandbox.base.faults import FaultBook, Hold, Slow, TruncatedDownload, on
+from migrate.sandbox.base.points import hold
+from migrate.sandbox.base.requestlog import Line
+from migrate.sandbox.world.objects import StoredObject
 
 _CHUNK: Final = 256 << 10
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")

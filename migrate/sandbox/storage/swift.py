@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from migrate.sandbox.download import Download, find_span
-from migrate.sandbox.faults import ServerError, TooMany, on
-from migrate.sandbox.objects import Container, StoredObject
-from migrate.sandbox.points import CallerGoneError, Logged, hold
-from migrate.sandbox.requestlog import Line, timestamp
-from migrate.sandbox.world import World
+from migrate.sandbox.base.faults import ServerError, TooMany, on
+from migrate.sandbox.base.points import CallerGoneError, Logged, hold
+from migrate.sandbox.base.requestlog import Line, timestamp
+from migrate.sandbox.storage.download import Download, find_span
+from migrate.sandbox.world.objects import Container, StoredObject
+from migrate.sandbox.world.world import World
 
 PREFIX: Final = "/swift/"
 

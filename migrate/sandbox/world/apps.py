@@ -15,10 +15,10 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
-from migrate.sandbox.faults import AppFailed, Drift, FaultBook, QuotaFault
-from migrate.sandbox.people import PLATFORM_USER, People, parse_selector
-from migrate.sandbox.seam import AppRunner, Launch, Probe, RegistryAuth
-from migrate.sandbox.settings import Options
+from migrate.sandbox.base.faults import AppFailed, Drift, FaultBook, QuotaFault
+from migrate.sandbox.base.seam import AppRunner, Launch, Probe, RegistryAuth
+from migrate.sandbox.base.settings import Options
+from migrate.sandbox.world.people import PLATFORM_USER, People, parse_selector
 
 INFO: Final = {
     "QUEUED": ("APP_QUEUED", "The app is queued"),

@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.sandbox.errors import ApiError, error, old_error
-from migrate.sandbox.settings import Identity
+from migrate.sandbox.base.errors import ApiError, error, old_error
+from migrate.sandbox.base.settings import Identity
 
 MAXIMUM_SKEW: Final = 30
 TOKEN_LIFE: Final = 3600

@@ -2,9 +2,9 @@
 
 from msgspec import Struct
 
-from migrate.sandbox.objects import ObjectStore
-from migrate.sandbox.samples import NAMESPACES, lay_object, read_index
-from migrate.sandbox.seam import SampleNamespace
+from migrate.sandbox.base.seam import SampleNamespace
+from migrate.sandbox.world.objects import ObjectStore
+from migrate.sandbox.world.samples import NAMESPACES, lay_object, read_index
 
 
 class Namespace(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from migrate.sandbox.seam import SampleIndex, SampleObject
+from migrate.sandbox.base.seam import SampleIndex, SampleObject
 
 ONNX: Final = "models"  # the namespace of ONNX models
 FORMATS: Final = "formats"  # the one with a model of each other format that ML Serving ran
@@ -55,8 +55,8 @@ def _files(folder: Path, item: SampleObject) -> Iterator[SampleObject]:
 
 
 def _folder(name: str) -> Path:
-    """Beside this file in the wheel, in examples/ in a checkout."""
-    here = Path(__file__).resolve().parent
+    """In the folder of the sandbox in the wheel, in examples/ in a checkout."""
+    here = Path(__file__).resolve().parents[1]
     for folder in (here / name, here.parents[1] / "examples" / name):
         if folder.is_dir():
             return folder

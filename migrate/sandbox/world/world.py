@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from migrate.contract import Operation, contract
-from migrate.sandbox.apps import Apps
-from migrate.sandbox.auth import Caller, Keyring, Rate
-from migrate.sandbox.faults import FaultBook, RegistryDown, ServingGone
-from migrate.sandbox.namespace import Namespace, lay_samples
-from migrate.sandbox.objects import ObjectStore, SwiftTokens
-from migrate.sandbox.people import People
-from migrate.sandbox.requestlog import RequestLog
-from migrate.sandbox.routing import Routes
-from migrate.sandbox.settings import Folder, Settings
+from migrate.sandbox.base.faults import FaultBook, RegistryDown, ServingGone
+from migrate.sandbox.base.requestlog import RequestLog
+from migrate.sandbox.base.routing import Routes
+from migrate.sandbox.base.settings import Folder, Settings
+from migrate.sandbox.world.apps import Apps
+from migrate.sandbox.world.auth import Caller, Keyring, Rate
+from migrate.sandbox.world.namespace import Namespace, lay_samples
+from migrate.sandbox.world.objects import ObjectStore, SwiftTokens
+from migrate.sandbox.world.people import People
 
 if TYPE_CHECKING:
-    from migrate.sandbox.seam import LegacyServer, RegistryServer
+    from migrate.sandbox.base.seam import LegacyServer, RegistryServer
 
 NO_REGISTRY = "registry.sandbox.invalid"
 

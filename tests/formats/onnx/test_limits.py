@@ -6,9 +6,9 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from migrate.formats.errors import FormatError
-from migrate.formats.onnx import describe
-from migrate.formats.onnx_limits import IR_VERSION, ONNXRUNTIME, OPSETS
+from migrate.formats.onnx.description import describe
+from migrate.formats.onnx.limits import IR_VERSION, ONNXRUNTIME, OPSETS
+from migrate.formats.reading.errors import FormatError
 from tests.formats.models import CHECKOUT, graph, identity, model, value
 
 

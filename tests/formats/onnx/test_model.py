@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from migrate.formats.errors import FormatError
-from migrate.formats.onnx import Description, describe
+from migrate.formats.onnx.description import Description, describe
+from migrate.formats.reading.errors import FormatError
 from tests.formats.models import (
     EXAMPLES,
     FLOAT,

@@ -10,9 +10,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
-from migrate.formats.onnx_file import read_model
-from migrate.formats.onnx_rows import rows_apart
-from migrate.formats.wire import Wire
+from migrate.formats.onnx.rows import rows_apart
+from migrate.formats.onnx.structure import read_model
+from migrate.formats.reading.wire import Wire
 from tests.e2e.harness import ROOT
 
 Node = tuple[str, list[str], dict[str, Any]]

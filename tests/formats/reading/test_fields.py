@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from migrate.formats.fields import image_transformer, java_hash_order, tensor_field
+from migrate.formats.reading.fields import image_transformer, java_hash_order, tensor_field
 from tests.formats.models import GOLDEN
 
 _VECTORS = json.loads((GOLDEN / "unit_vectors.json").read_text()) if (GOLDEN / "unit_vectors.json").exists() else {}

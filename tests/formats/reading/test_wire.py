@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.formats.wire import Field, Wire, WireError, signed
+from migrate.formats.reading.wire import Field, Wire, WireError, signed
 from tests.formats.models import message, number, varint
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from migrate.core.errors import LocalError
-from migrate.images import bootstrap, containers
-from migrate.images.engine import Engine
+from migrate.images.base import bootstrap
+from migrate.images.engine import containers
+from migrate.images.engine.connection import Engine
 from tests.images.conftest import silent
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from migrate.core.errors import LocalError, UsageError
-from migrate.images import base
-from migrate.images.base import check_reference, ensure_base, locate_base, look_into
-from migrate.images.engine import Engine
+from migrate.images.base import image
+from migrate.images.base.image import check_reference, ensure_base, locate_base, look_into
+from migrate.images.engine.connection import Engine
 from tests.images.conftest import containers_of, silent
 
 
@@ -51,7 +51,7 @@ def archive(files: dict[str, bytes]) -> bytes:
 def test_the_tools_own_choice_is_found_fit(engine: Engine) -> None:
     said: list[str] = []
     found = ensure_base(engine, None, said.append)
-    assert found.python in base.PYTHONS
+    assert found.python in image.PYTHONS
     assert found.libc.startswith("glibc 2.")
     assert ensure_base(engine, found.reference, said.append) == found
     # It was there: nothing was pulled or made.

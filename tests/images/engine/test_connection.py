@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from migrate.core.errors import LocalError
-from migrate.images import engine as engine_module
-from migrate.images.engine import Engine, connect, engine_error, translated
+from migrate.images.engine import connection as engine_module
+from migrate.images.engine.connection import Engine, connect, engine_error, translated
 
 
 def test_an_engine_that_is_not_there_is_said_in_one_sentence(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_something_else_listening_is_not_an_engine(tmp_path: Path) -> None:
         threading.Thread(target=server.serve_forever, args=(0.05,)).start()
         try:
             probe = subprocess.run(
-                [sys.executable, "-m", "migrate.images.engine"],
+                [sys.executable, "-m", "migrate.images.engine.connection"],
                 env={"DOCKER_HOST": f"unix://{tmp_path}/s", "HOME": str(tmp_path)},
                 check=False,
                 capture_output=True,
@@ -80,7 +80,9 @@ def test_failures_are_translated_and_mistakes_are_not() -> None:
 
 
 def test_asking_for_help_imports_no_client() -> None:
-    code = "import migrate.images.engine, migrate.images.build, sys; sys.exit('docker' in sys.modules)"
+    code = (
+        "import migrate.images.engine.connection, migrate.images.engine.build, sys; sys.exit('docker' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrate.core.errors import LocalError
-from migrate.images import tarstream
+from migrate.images.engine import tarstream
 
 
 def unpacked(data: bytes) -> dict[str, tuple[int, bytes]]:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from migrate.core.errors import LocalError, RefusedError
 from migrate.core.values import ArtifactFile, RuntimeImage
-from migrate.images.render import ModelToRender, render, safe_path
+from migrate.images.model.context import ModelToRender, render, safe_path
 from tests.images.conftest import HOUSING, IRIS, artifact_of, model_of
 
 RUNTIME = RuntimeImage(

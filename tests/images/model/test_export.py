@@ -6,12 +6,12 @@ import pytest
 
 from migrate.core.errors import UsageError
 from migrate.core.values import RuntimeImage
-from migrate.images.base import PUBLIC_BASE, ensure_base
-from migrate.images.build import build, read_image
-from migrate.images.engine import Engine
-from migrate.images.export import export
-from migrate.images.rehearse import rehearse
-from migrate.images.render import render
+from migrate.images.base.image import PUBLIC_BASE, ensure_base
+from migrate.images.engine.build import build, read_image
+from migrate.images.engine.connection import Engine
+from migrate.images.model.context import render
+from migrate.images.model.export import export
+from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import HOUSING, IRIS, model_of, silent
 
 

@@ -13,14 +13,14 @@ import pytest
 import requests
 
 from migrate.core.errors import LocalError
-from migrate.images import serve as serve_module
-from migrate.images.serve import ensure_environment
+from migrate.images.model import local_server as serve_module
+from migrate.images.model.local_server import ensure_environment
 from tests.images.conftest import silent
 
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from migrate.images.serve import serve
+from migrate.images.model.local_server import serve
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this with the signal ignored
 from tests.images.conftest import IRIS, model_of
 sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=int(sys.argv[1]), store=Path(sys.argv[2]),
@@ -53,7 +53,7 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
     environ |= {"TMPDIR": str(tmp_path), "SOMETHING_ELSE": "may-travel"}
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(port), str(store)],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -6,7 +6,7 @@ import pytest
 
 from migrate.core.errors import ConfigurationError
 from migrate.core.secret import Secret
-from migrate.images.credentials import RegistryCredentials, credentials_for
+from migrate.images.registry.credentials import RegistryCredentials, credentials_for
 
 
 @pytest.fixture

@@ -21,14 +21,14 @@ from msgspec.structs import replace
 from migrate.core.errors import LocalError, UsageError
 from migrate.core.secret import Secret
 from migrate.core.values import Image, Layer
-from migrate.images.build import read_image
-from migrate.images.credentials import RegistryCredentials
-from migrate.images.engine import Engine
-from migrate.images.push import _push_error, immutable_tag, push, pushed_exists
-from migrate.images.registry_client import RegistryClient
-from migrate.sandbox.registry import Registry
+from migrate.images.engine.build import read_image
+from migrate.images.engine.connection import Engine
+from migrate.images.registry.client import RegistryClient
+from migrate.images.registry.credentials import RegistryCredentials
+from migrate.images.registry.push import _push_error, immutable_tag, push, pushed_exists
+from migrate.sandbox.running.registry import Registry
 from tests.images.conftest import silent
-from tests.sandbox.registry_helpers import PASSWORD, USER, running_registry
+from tests.sandbox.running.registry_helpers import PASSWORD, USER, running_registry
 
 pytestmark = pytest.mark.engine
 

@@ -4,8 +4,8 @@ import jinja2
 import pytest
 
 from migrate.core.errors import UsageError
-from migrate.images.dockerfile import Values, dockerfile
-from migrate.images.templates import runtimes, template_of
+from migrate.images.runtime.dockerfile import Values, dockerfile
+from migrate.images.runtime.templates import runtimes, template_of
 
 DIGEST = f"sha256:{'a' * 64}"
 

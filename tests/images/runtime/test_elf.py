@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.images.elf import strip_symbols
+from migrate.images.runtime.elf import strip_symbols
 
 LOAD = 1
 PICTURES = """

@@ -13,14 +13,15 @@ from msgspec.structs import replace
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
 from migrate.core.values import RuntimeImage
-from migrate.images import containers, server_code
-from migrate.images.base import ensure_base
-from migrate.images.build import build, build_image, image_exists, read_image
-from migrate.images.engine import Engine
-from migrate.images.render import render
-from migrate.images.runtime import build_runtime, ensure_runtime, runtime_exists
-from migrate.images.tarstream import content
-from migrate.images.templates import template_of
+from migrate.images.base.image import ensure_base
+from migrate.images.engine import containers
+from migrate.images.engine.build import build, build_image, image_exists, read_image
+from migrate.images.engine.connection import Engine
+from migrate.images.engine.tarstream import content
+from migrate.images.model.context import render
+from migrate.images.runtime import server_code
+from migrate.images.runtime.image import build_runtime, ensure_runtime, runtime_exists
+from migrate.images.runtime.templates import template_of
 from tests.images.conftest import HOUSING, IRIS, model_of, silent
 
 pytestmark = pytest.mark.engine
@@ -135,7 +136,7 @@ def test_what_is_in_the_layers(
     assert any(name.endswith(".dist-info/RECORD") for name in found)
     assert any("licenses/" in name for name in found)
     whole = b"".join(engine.client.api.get_image(image.image_id))
-    for text in (secret.reveal(), str(tmp_path), str(store), str(Path(__file__).parents[2])):
+    for text in (secret.reveal(), str(tmp_path), str(store), str(Path(__file__).parents[3])):
         assert text.encode() not in whole
 
 

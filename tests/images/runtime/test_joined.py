@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from migrate.images import containers
-from migrate.images.engine import Engine
-from migrate.images.runtime import ensure_runtime, runtime_exists
+from migrate.images.engine import containers
+from migrate.images.engine.connection import Engine
+from migrate.images.runtime.image import ensure_runtime, runtime_exists
 from tests.images.conftest import silent
 
 pytestmark = pytest.mark.engine

@@ -7,10 +7,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from migrate.images import containers
-from migrate.images.engine import Engine
-from migrate.images.runtime import ensure_runtime
-from migrate.images.templates import runtimes, template_of
+from migrate.images.engine import containers
+from migrate.images.engine.connection import Engine
+from migrate.images.runtime.image import ensure_runtime
+from migrate.images.runtime.templates import runtimes, template_of
 from tests.images.conftest import silent
 
 pytestmark = pytest.mark.engine

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from migrate.images import wheels
-from migrate.images.strip import read_rules, rules_text, strip
-from tests.images.test_elf import installed
+from migrate.images.runtime import wheels
+from migrate.images.runtime.strip import read_rules, rules_text, strip
+from tests.images.runtime.test_elf import installed
 
 RULES = """\
 # a comment

@@ -4,8 +4,8 @@ import pytest
 
 import migrate
 from migrate.core.errors import UsageError
-from migrate.images import templates
-from migrate.images.templates import runtimes, template_of, templates_folder
+from migrate.images.runtime import templates
+from migrate.images.runtime.templates import runtimes, template_of, templates_folder
 
 
 @pytest.mark.parametrize("runtime", runtimes())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from migrate.core.errors import LocalError
-from migrate.images import wheels
+from migrate.images.runtime import wheels
 
 NAME = "torch-2.13.0+cpu-py3-none-any.whl"
 

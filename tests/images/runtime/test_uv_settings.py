@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from migrate.images import uv_settings
-from migrate.images.uv_settings import uv_environment
+from migrate.images.runtime import uv_settings
+from migrate.images.runtime.uv_settings import uv_environment
 
 
 def settings(tmp_path: Path, config: str = "", **environ: str) -> dict[str, str]:

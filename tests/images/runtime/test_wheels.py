@@ -7,12 +7,12 @@ import pytest
 import uv
 
 from migrate.core.errors import LocalError
-from migrate.images import bytecode, wheels
-from migrate.images.base import ensure_base
-from migrate.images.bytecode import compile_folder
-from migrate.images.engine import Engine
-from migrate.images.templates import runtimes, template_of
-from migrate.images.uv_settings import uv_environment
+from migrate.images.base.image import ensure_base
+from migrate.images.engine.connection import Engine
+from migrate.images.runtime import bytecode, wheels
+from migrate.images.runtime.bytecode import compile_folder
+from migrate.images.runtime.templates import runtimes, template_of
+from migrate.images.runtime.uv_settings import uv_environment
 from tests.images.conftest import silent
 
 SMALL = """\

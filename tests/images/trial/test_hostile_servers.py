@@ -15,18 +15,19 @@ from onnx import TensorProto, helper, numpy_helper
 
 from migrate.core.errors import Interrupted, LocalError, MigrateError, NeedsYouError
 from migrate.core.values import Artifact, Image, RuntimeImage
-from migrate.images import containers, endings, exchange
-from migrate.images.build import build
-from migrate.images.engine import Engine, connect
-from migrate.images.reference import run_reference
-from migrate.images.rehearse import rehearse
-from migrate.images.render import render
+from migrate.images.engine import containers, exchange
+from migrate.images.engine.build import build
+from migrate.images.engine.connection import Engine, connect
+from migrate.images.model.context import render
+from migrate.images.trial import endings
+from migrate.images.trial.oracle_run import run_reference
+from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import IRIS, artifact_of, containers_of, model_of, silent
 
 pytestmark = pytest.mark.engine
 
 GIGABYTE = 1 << 30
-REFERENCES = Path(__file__).parents[2] / "migrate/parity/references"
+REFERENCES = Path(__file__).parents[3] / "migrate/parity/oracles"
 PROGRAM = (REFERENCES / "start.py", *sorted(REFERENCES.glob("[!s]*.py")))
 READY = """
 import http.server

@@ -8,15 +8,15 @@ from msgspec.structs import replace
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import RuntimeImage
-from migrate.images.engine import Engine
-from migrate.images.reference import run_reference
-from migrate.images.runtime import ensure_runtime
+from migrate.images.engine.connection import Engine
+from migrate.images.runtime.image import ensure_runtime
+from migrate.images.trial.oracle_run import run_reference
 from tests.images.conftest import EXAMPLES, IRIS, artifact_of, containers_of, silent
 
 pytestmark = pytest.mark.engine
 
 GIGABYTE = 1 << 30
-PROGRAM = Path(__file__).parents[2] / "migrate/parity/references"
+PROGRAM = Path(__file__).parents[3] / "migrate/parity/oracles"
 START = (PROGRAM / "start.py", *sorted(PROGRAM.glob("[!s]*.py")))
 FORMATS = EXAMPLES.parent / "formats"
 

@@ -11,10 +11,10 @@ import pytest
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Image, RuntimeImage
-from migrate.images.build import build
-from migrate.images.engine import Engine
-from migrate.images.rehearse import rehearse
-from migrate.images.render import render
+from migrate.images.engine.build import build
+from migrate.images.engine.connection import Engine
+from migrate.images.model.context import render
+from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import IRIS, containers_of, model_of, silent
 
 pytestmark = pytest.mark.engine

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrate.images.rehearsal_client import pause
+from migrate.images.trial.rehearsal_client import pause
 
 
 @pytest.mark.parametrize(("took", "seconds"), [(0.0, 0.02), (0.002, 0.02), (0.1, 0.4), (5.0, 1.0)])

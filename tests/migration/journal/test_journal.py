@@ -12,7 +12,7 @@ from migrate.core.errors import LocalError
 from migrate.core.events import Notice
 from migrate.core.secret import Secret
 from migrate.core.values import Artifact, ArtifactFile, ModelRecord, Outcome
-from migrate.migration.journal import Journal
+from migrate.migration.journal.journal import Journal
 
 ARTIFACT = Artifact(
     folder="/store/a", files=(ArtifactFile(path="m.onnx", size=3, digest="sha256:0"),), size=3, digest="sha256:1"
@@ -101,7 +101,7 @@ def test_a_value_is_on_disk_when_put_returns(path: Path) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path\n"
         "from migrate.core.values import Outcome\n"
-        "from migrate.migration.journal import Journal\n"
+        "from migrate.migration.journal.journal import Journal\n"
         "journal = Journal.create(Path(sys.argv[1]), source='s', endpoint='e', project='p'); journal.begin('run')\n"
         "effect = journal.effects.intend('app', 'unit:a', {}, unit='unit:a')\n"
         "journal.put('model:a', 'fetch', 'k', Outcome(model='a', outcome='done'))\n"

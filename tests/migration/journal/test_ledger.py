@@ -1,6 +1,6 @@
 """Effects: the intent before, the id after, users counted."""
 
-from migrate.migration.journal import Journal
+from migrate.migration.journal.journal import Journal
 
 
 def test_an_effect_has_its_intent_before_and_its_id_after(journal: Journal) -> None:

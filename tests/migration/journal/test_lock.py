@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from migrate.core.errors import ExitCode, LocalError
-from migrate.migration.lock import WriterLock
+from migrate.migration.journal.lock import WriterLock
 
 HOLDER = (
     "import sys, time; from pathlib import Path\n"
-    "from migrate.migration.lock import WriterLock\n"
+    "from migrate.migration.journal.lock import WriterLock\n"
     "with WriterLock(Path(sys.argv[1]), doing='run ns'):\n"
     "    print('held', flush=True); time.sleep(60)\n"
 )

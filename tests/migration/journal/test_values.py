@@ -16,14 +16,14 @@ from migrate.core.errors import (
     RemoteError,
 )
 from migrate.core.values import FolderLocation, ModelRecord, Outcome
-from migrate.migration import outcomes
-from migrate.migration.grouping import group
-from migrate.migration.options import RunOptions, Typed
-from migrate.migration.revisions import UNKNOWN, revisions
-from migrate.migration.steps.record import at_least
-from migrate.migration.steps.registry import split
-from migrate.migration.subjects import Unit, packed_id
-from migrate.migration.workspace import Workspace, open_workspace
+from migrate.migration.journey import outcomes
+from migrate.migration.journey.grouping import group
+from migrate.migration.journey.revisions import UNKNOWN, revisions
+from migrate.migration.journey.steps.record import at_least
+from migrate.migration.journey.steps.registry import split
+from migrate.migration.run.options import RunOptions, Typed
+from migrate.migration.run.units import Unit, packed_id
+from migrate.migration.run.workspace import Workspace, open_workspace
 from migrate.ovhcloud.session import Cloud
 
 HOSTILE = '../../x"\nRUN id'

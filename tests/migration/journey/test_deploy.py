@@ -8,10 +8,10 @@ from migrate.apps import deploy as platform
 from migrate.apps.registries import authorize
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.values import Artifact, Inspection, Recording, RuntimeImage
-from migrate.migration.context import Run
-from migrate.migration.perform import Performer
-from migrate.migration.steps import deploy
-from migrate.migration.steps.image import Prepared
+from migrate.migration.journey.steps import deploy
+from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Performer
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import logged

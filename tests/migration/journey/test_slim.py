@@ -16,20 +16,20 @@ from onnx import numpy_helper
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Conversion, RuntimeImage
-from migrate.images.build import build, remove_image
-from migrate.images.convert import MODEL, convert
-from migrate.images.engine import Engine, connect
-from migrate.images.rehearse import rehearse
-from migrate.images.render import ModelToRender, render
-from migrate.images.runtime import ensure_runtime
+from migrate.images.engine.build import build, remove_image
+from migrate.images.engine.connection import Engine, connect
+from migrate.images.model.context import ModelToRender, render
+from migrate.images.runtime.image import ensure_runtime
+from migrate.images.trial.conversion import MODEL, convert
+from migrate.images.trial.rehearsal import rehearse
+from migrate.migration.journey.slim import Original, Place, slim
 from migrate.migration.local import read_folder
-from migrate.migration.slim import Original, Place, slim
-from migrate.migration.workspace import Workspace
+from migrate.migration.run.workspace import Workspace
 from migrate.parity.recording import record_customer, record_self
 from migrate.parity.samples import read_samples
 from tests.images.conftest import containers_of, silent
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 SPECIES = EXAMPLES / "formats/species-torchscript"
 MEMORY = 2 << 30
 TAG = "migrate-test-slim:1"

@@ -7,7 +7,7 @@ import pytest
 
 from migrate.apps import tokens as api
 from migrate.core.errors import RemoteError
-from migrate.migration.steps.tokens import delete_proof_tokens, hand_over, proof_token
+from migrate.migration.journey.steps.tokens import delete_proof_tokens, hand_over, proof_token
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.migration.runs import app, run_of, unit

@@ -7,14 +7,14 @@ import pytest
 
 from migrate.core.errors import NeedsYouError
 from migrate.formats.inspect import inspect
-from migrate.images.templates import runtimes, template_of
-from migrate.migration.licences import naming_the_other, planned, served_by, under_licences
+from migrate.images.runtime.templates import runtimes, template_of
 from migrate.migration.local import read_folder
-from migrate.migration.options import RunOptions, Typed
-from migrate.migration.workspace import open_workspace
+from migrate.migration.run.licences import naming_the_other, planned, served_by, under_licences
+from migrate.migration.run.options import RunOptions, Typed
+from migrate.migration.run.workspace import open_workspace
 from tests.formats.models import artifact
 
-FORMATS = Path(__file__).parents[2] / "examples" / "formats"
+FORMATS = Path(__file__).parents[3] / "examples" / "formats"
 
 
 @pytest.mark.parametrize("model_id", sorted(path.name for path in FORMATS.iterdir()))

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from migrate.core.errors import Interrupted, LocalError
-from migrate.migration.once import FirstAlone, Once
+from migrate.migration.run.once import FirstAlone, Once
 
 
 def test_one_makes_it_and_the_others_wait() -> None:

@@ -13,15 +13,15 @@ from migrate.core.errors import ExitCode, UsageError
 from migrate.core.events import Event, Notice, Result, StepFinished
 from migrate.core.plan import Plan
 from migrate.core.values import Outcome
-from migrate.migration.options import RunOptions, Typed
-from migrate.migration.service import plan_source, run_source
-from migrate.migration.unsafe import check_digests
-from migrate.migration.why import why
-from migrate.migration.workspace import open_workspace
+from migrate.migration.run.options import RunOptions, Typed
+from migrate.migration.run.permissions import check_digests
+from migrate.migration.run.workspace import open_workspace
+from migrate.migration.run_source import plan_source, run_source
+from migrate.migration.telling.why import why
 from migrate.ovhcloud.session import Cloud
 from tests.migration.runs import NO_ENGINE, agree
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 MODULE = EXAMPLES / "formats/species-module"
 CONTAINER = "6d6f64656c732d475241"  # of the sandbox's sample models
 UNKNOWN = "sha256:" + "0" * 64

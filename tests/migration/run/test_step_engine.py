@@ -9,8 +9,8 @@ import pytest
 from migrate.core.errors import Interrupted, LocalError, NeedsYouError
 from migrate.core.events import Event, StepFinished, StepProgress, StepStarted
 from migrate.core.values import Rehearsal
-from migrate.migration.journal import Journal
-from migrate.migration.perform import Performer, Progress, Recaller, Task, Unsettled
+from migrate.migration.journal.journal import Journal
+from migrate.migration.run.step_engine import Performer, Progress, Recaller, Task, Unsettled
 
 VALUE = Rehearsal(image_id="sha256:1", cold_start=0.5, calls=3, worst_difference=0.0)
 

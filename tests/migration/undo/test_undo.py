@@ -10,10 +10,11 @@ from migrate.apps.registries import authorize, create_ai_user, find_registration
 from migrate.core.errors import Interrupted, UsageError
 from migrate.core.secret import Secret
 from migrate.core.values import ModelRecord
-from migrate.migration.context import Run
-from migrate.migration.options import Typed
-from migrate.migration.steps.tokens import hand_over
-from migrate.migration.undo import Undone, plan_undo, undo
+from migrate.migration.journey.steps.tokens import hand_over
+from migrate.migration.run.options import Typed
+from migrate.migration.run.run_context import Run
+from migrate.migration.undo import undo
+from migrate.migration.undo.undo import Undone, plan_undo
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.migration.runs import IMAGE, app, record, run_of, unit

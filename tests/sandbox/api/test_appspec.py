@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from migrate.sandbox.appspec import check_image, complete_resources, complete_scaling, complete_spec
-from migrate.sandbox.errors import ApiError
+from migrate.sandbox.api.appspec import check_image, complete_resources, complete_scaling, complete_spec
+from migrate.sandbox.base.errors import ApiError
 
 BODY: dict[str, Any] = {"image": "127.0.0.1:5000/p/iris:abc", "region": "GRA", "resources": {"cpu": 1}}
 

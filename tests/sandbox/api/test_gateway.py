@@ -8,7 +8,7 @@ import requests
 from ovh import exceptions
 
 from migrate.contract import contract
-from migrate.sandbox.calls import HANDLERS
+from migrate.sandbox.api.calls import HANDLERS
 
 NOT_CARRIED_OUT = (
     ("GET", "/region/GRA/storage"),

@@ -9,8 +9,8 @@ import requests
 from ovh import exceptions
 
 from migrate.sandbox import control
-from migrate.sandbox.errors import SandboxError
-from migrate.sandbox.faults import FaultBook, ServerError, Slow, on, read_fault
+from migrate.sandbox.base.errors import SandboxError
+from migrate.sandbox.base.faults import FaultBook, ServerError, Slow, on, read_fault
 
 
 def test_too_many_requests(box: Any) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from migrate.contract import contract
-from migrate.sandbox.routing import Routes
+from migrate.sandbox.base.routing import Routes
 
 ROUTES = Routes(contract())
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ovh import exceptions
 
 from migrate.contract import contract
-from migrate.sandbox.validation import Invalid, check_value, completed, parse_datetime
+from migrate.sandbox.base.validation import Invalid, check_value, completed, parse_datetime
 
 APP: dict[str, Any] = {"image": "registry.example.net/a/b:1", "region": "GRA", "resources": {"cpu": 1}}
 UUID = "00000000-0000-4000-8000-000000000000"

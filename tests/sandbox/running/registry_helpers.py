@@ -12,8 +12,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from migrate.sandbox.ports import listen, port_of
-from migrate.sandbox.registry import Registry
+from migrate.sandbox.base.ports import listen, port_of
+from migrate.sandbox.running.registry import Registry
 
 USER, PASSWORD = "ai-user", "correct horse"
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from migrate.sandbox.seam import RunnerState, Traffic
+from migrate.sandbox.base.seam import RunnerState, Traffic
 
 TOKEN = "Bearer good"
 

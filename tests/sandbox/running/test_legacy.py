@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import requests
 
-from migrate.sandbox.legacy import Legacy
-from migrate.sandbox.samples import NAMESPACES, read_index, requests_folder, samples_folder
-from migrate.sandbox.seam import Traffic
+from migrate.sandbox.base.seam import Traffic
+from migrate.sandbox.running.legacy import Legacy
+from migrate.sandbox.world.samples import NAMESPACES, read_index, requests_folder, samples_folder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GOLDEN = Path(os.environ.get("GOLDEN", ROOT.parent / "shared" / "golden"))
 PARSE = "Unable to parse the given bytes into a correct json map of (name -> tensor)"
 FOLDERS = [samples_folder(name) for name in NAMESPACES]
@@ -351,7 +351,7 @@ def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
 
 def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from migrate.sandbox.legacy import Legacy;"
+        "import os, sys; from pathlib import Path; from migrate.sandbox.running.legacy import Legacy;"
         "server = Legacy(Path(sys.argv[1]), models=[Path(sys.argv[2])], record=print);"
         "server.start(lambda text: None); print(server.url, flush=True); os.kill(os.getpid(), 9)"
     )

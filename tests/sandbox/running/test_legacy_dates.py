@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from migrate.sandbox.old_runtime.dates import DateEncoder
-from migrate.sandbox.old_runtime.loading import load
-from migrate.sandbox.old_runtime.models import NotLoadableError
+from migrate.sandbox.running.old_runtime.dates import DateEncoder
+from migrate.sandbox.running.old_runtime.loading import load
+from migrate.sandbox.running.old_runtime.models import NotLoadableError
 
 
 def manifest(source: dict[str, str], *targets: dict[str, str]) -> dict[str, Any]:

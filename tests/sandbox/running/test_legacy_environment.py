@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.sandbox.legacy_environment import environment
+from migrate.sandbox.running.legacy_environment import environment
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.sandbox.old_runtime.models import _with_image
-from migrate.sandbox.old_runtime.refusals import RefusalError
-from migrate.sandbox.old_runtime.tensors import Tensor, build, columns, fit, narrow, resolve, roll
-from migrate.sandbox.old_runtime.texts import hash_map_order, number_text, write_tensors
+from migrate.sandbox.running.old_runtime.models import _with_image
+from migrate.sandbox.running.old_runtime.refusals import RefusalError
+from migrate.sandbox.running.old_runtime.tensors import Tensor, build, columns, fit, narrow, resolve, roll
+from migrate.sandbox.running.old_runtime.texts import hash_map_order, number_text, write_tensors
 
-GOLDEN = Path(os.environ.get("GOLDEN", Path(__file__).parents[3] / "shared" / "golden"))
+GOLDEN = Path(os.environ.get("GOLDEN", Path(__file__).parents[4] / "shared" / "golden"))
 OWN: dict[str, list[dict[str, Any]]] = {
     "parse": [
         {"input": [1, 2.5], "expect": {"type": "double", "shape": [2], "nullable": False}},

@@ -11,8 +11,8 @@ import docker
 import pytest
 import requests
 
-from migrate.sandbox.registry import Registry, read_access_log
-from tests.sandbox.registry_helpers import PASSWORD, USER, import_image, running_registry
+from migrate.sandbox.running.registry import Registry, read_access_log
+from tests.sandbox.running.registry_helpers import PASSWORD, USER, import_image, running_registry
 
 GOOD = {"username": USER, "password": PASSWORD}
 # user ai-user, password "correct horse"

@@ -10,7 +10,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.sandbox.registry_tokens import ISSUER, SERVICE, Signer, granted
+from migrate.sandbox.running.registry_tokens import ISSUER, SERVICE, Signer, granted
 
 
 def test_tokens_verify_with_the_certificate_that_they_carry(tmp_path: Path) -> None:

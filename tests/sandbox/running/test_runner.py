@@ -16,15 +16,15 @@ import docker
 import pytest
 import requests
 
-from migrate.images.base import ensure_base
-from migrate.images.engine import connect
+from migrate.images.base.image import ensure_base
+from migrate.images.engine.connection import connect
 from migrate.sandbox import control
-from migrate.sandbox.containers import labels
-from migrate.sandbox.registry import Registry
-from migrate.sandbox.runner import DockerRunner
-from migrate.sandbox.seam import Launch, Probe, RegistryAuth
-from tests.sandbox.registry_helpers import PASSWORD, USER, running_registry
-from tests.sandbox.runner_helpers import PROGRAM, TOKEN, Switches, wait_for
+from migrate.sandbox.base.seam import Launch, Probe, RegistryAuth
+from migrate.sandbox.running.containers import labels
+from migrate.sandbox.running.registry import Registry
+from migrate.sandbox.running.runner import DockerRunner
+from tests.sandbox.running.registry_helpers import PASSWORD, USER, running_registry
+from tests.sandbox.running.runner_helpers import PROGRAM, TOKEN, Switches, wait_for
 
 pytestmark = pytest.mark.engine
 LOGIN = {"username": USER, "password": PASSWORD}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrate.sandbox.drift import Mode, alter
+from migrate.sandbox.running.drift import Mode, alter
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from migrate.sandbox.app_proxy import Proxies
-from tests.sandbox.runner_helpers import TOKEN, Switches
+from migrate.sandbox.running.app_proxy import Proxies
+from tests.sandbox.running.runner_helpers import TOKEN, Switches
 
 HEADERS = {"Authorization": TOKEN}
 

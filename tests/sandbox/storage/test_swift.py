@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.sandbox import control
-from migrate.sandbox.download import find_span
+from migrate.sandbox.storage.download import find_span
 
 MD5 = hashlib.md5(b"0123456789", usedforsecurity=False).hexdigest()
 

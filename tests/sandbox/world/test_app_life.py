@@ -11,13 +11,13 @@ import docker
 import pytest
 import requests
 
-from migrate.images.base import ensure_base
-from migrate.images.engine import connect
+from migrate.images.base.image import ensure_base
+from migrate.images.engine.connection import connect
 from migrate.sandbox import control
-from migrate.sandbox.containers import labels
-from migrate.sandbox.settings import Options
+from migrate.sandbox.base.settings import Options
+from migrate.sandbox.running.containers import labels
 from tests.sandbox.conftest import Box
-from tests.sandbox.runner_helpers import PROGRAM
+from tests.sandbox.running.runner_helpers import PROGRAM
 
 pytestmark = pytest.mark.engine
 

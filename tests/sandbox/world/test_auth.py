@@ -9,8 +9,8 @@ import pytest
 import requests
 from ovh import exceptions
 
-from migrate.sandbox.auth import Rule, granted
-from migrate.sandbox.settings import Folder
+from migrate.sandbox.base.settings import Folder
+from migrate.sandbox.world.auth import Rule, granted
 
 
 def signed(box: Any, method: str, path: str, body: str = "", *, offset: int = 0, secret: str = "") -> dict[str, str]:

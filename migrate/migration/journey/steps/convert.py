@@ -7,15 +7,15 @@ from msgspec.structs import replace
 from migrate.core.events import StepStarted
 from migrate.core.names import digest_of, slug
 from migrate.core.values import Conversion
-from migrate.images.server_code import server_digest
-from migrate.images.templates import template_of
-from migrate.migration import slim
-from migrate.migration.context import Run
-from migrate.migration.journal import part_of
-from migrate.migration.perform import Steps, Task
-from migrate.migration.steps.image import Prepared
-from migrate.migration.steps.runtime import runtime
-from migrate.migration.subjects import Unit, model_subject
+from migrate.images.runtime.server_code import server_digest
+from migrate.images.runtime.templates import template_of
+from migrate.migration.journal.journal import part_of
+from migrate.migration.journey import slim
+from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.journey.steps.runtime import runtime
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Steps, Task
+from migrate.migration.run.units import Unit, model_subject
 from migrate.sources.fetch import artifact_exists
 
 VERSION: Final = 1

@@ -6,18 +6,18 @@ from typing import Final
 from msgspec.structs import replace
 
 from migrate.apps import deploy as platform
-from migrate.apps.polling import poll_seconds
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
 from migrate.core.names import digest_of
 from migrate.core.values import App, PushedImage, to_json
-from migrate.migration.context import Run
-from migrate.migration.effects import Effect
-from migrate.migration.journal import Stored
-from migrate.migration.perform import Steps, Task
-from migrate.migration.steps.image import Prepared
-from migrate.migration.steps.registry import register, target
-from migrate.migration.subjects import Unit
+from migrate.machine.patience import poll_seconds
+from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.ledger import Effect
+from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.journey.steps.registry import register, target
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Steps, Task
+from migrate.migration.run.units import Unit
 from migrate.ovhcloud.apps import set_label, stop
 
 VERSION: Final = 1

@@ -7,16 +7,16 @@ from msgspec import Struct
 
 from migrate.core.names import slug
 from migrate.core.values import Artifact, BuildContext, Image, Inspection, ModelRecord, Recording, RuntimeImage
-from migrate.images.build import build as build_image
-from migrate.images.build import image_exists
-from migrate.images.render import ModelToRender
-from migrate.images.render import render as write_context
-from migrate.migration.context import Run
-from migrate.migration.journal import Stored
-from migrate.migration.perform import Progress, Steps, Task
-from migrate.migration.steps.runtime import count_user
-from migrate.migration.subjects import Unit
-from migrate.parity.compare import recorded_json
+from migrate.images.engine.build import build as build_image
+from migrate.images.engine.build import image_exists
+from migrate.images.model.context import ModelToRender
+from migrate.images.model.context import render as write_context
+from migrate.migration.journal.journal import Stored
+from migrate.migration.journey.steps.runtime import count_user
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Progress, Steps, Task
+from migrate.migration.run.units import Unit
+from migrate.parity.comparison import recorded_json
 
 RENDER_VERSION: Final = 1
 BUILD_VERSION: Final = 1

@@ -5,12 +5,12 @@ from typing import Final
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Artifact, Inspection, ModelRecord
 from migrate.formats.inspect import inspect as inspect_files
-from migrate.migration import unsafe
-from migrate.migration.context import Run
-from migrate.migration.journal import Stored
-from migrate.migration.licences import under_licences
-from migrate.migration.perform import Steps, Task
-from migrate.migration.subjects import model_subject
+from migrate.migration.journal.journal import Stored
+from migrate.migration.run import permissions
+from migrate.migration.run.licences import under_licences
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Steps, Task
+from migrate.migration.run.units import model_subject
 
 VERSION: Final = 2
 
@@ -19,7 +19,7 @@ _TOLD: Final = 5  # notes of one model on the screen; all of them are in the res
 
 def inspect(run: Run, steps: Steps, record: ModelRecord, artifact: Stored[Artifact]) -> Stored[Inspection]:
     """The inspection of an artifact, under the user's word for files of it; nothing outside it can go away."""
-    allowed = unsafe.of_artifact(run.options.allow_unsafe, artifact.value)
+    allowed = permissions.of_artifact(run.options.allow_unsafe, artifact.value)
 
     def make(_: object) -> Inspection:
         found = inspect_files(artifact.value, framework=record.framework, allow_unsafe=allowed)

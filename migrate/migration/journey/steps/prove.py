@@ -4,12 +4,12 @@ from typing import Final
 from urllib.parse import quote
 
 from migrate.core.values import App, Parity
-from migrate.migration.context import Run
-from migrate.migration.journal import Stored
-from migrate.migration.perform import Progress, Steps, Task
-from migrate.migration.steps.image import Prepared
-from migrate.migration.steps.tokens import proof_token
-from migrate.migration.subjects import Unit, model_subject
+from migrate.migration.journal.journal import Stored
+from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.journey.steps.tokens import proof_token
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Progress, Steps, Task
+from migrate.migration.run.units import Unit, model_subject
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.replay import replay
 

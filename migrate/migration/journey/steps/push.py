@@ -4,14 +4,14 @@ from typing import Final
 
 from migrate.core.errors import MigrateError
 from migrate.core.values import Image, PushedImage
-from migrate.images.push import immutable_tag, pushed_exists
-from migrate.images.push import push as push_image
-from migrate.migration.context import Run
-from migrate.migration.journal import Stored
-from migrate.migration.perform import Progress, Steps, Task
-from migrate.migration.steps.image import repository
-from migrate.migration.steps.registry import target
-from migrate.migration.subjects import Unit
+from migrate.images.registry.push import immutable_tag, pushed_exists
+from migrate.images.registry.push import push as push_image
+from migrate.migration.journal.journal import Stored
+from migrate.migration.journey.steps.image import repository
+from migrate.migration.journey.steps.registry import target
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Progress, Steps, Task
+from migrate.migration.run.units import Unit
 
 VERSION: Final = 1
 SHARED: Final = "shared"

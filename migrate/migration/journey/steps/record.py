@@ -21,12 +21,12 @@ from migrate.core.values import (
     Sample,
     to_json,
 )
-from migrate.images.reference import run_reference
-from migrate.migration.context import Run
-from migrate.migration.journal import Stored
-from migrate.migration.licences import naming_the_other
-from migrate.migration.perform import Steps, Task
-from migrate.migration.subjects import model_subject
+from migrate.images.trial.oracle_run import run_reference
+from migrate.migration.journal.journal import Stored
+from migrate.migration.run.licences import naming_the_other
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Steps, Task
+from migrate.migration.run.units import model_subject
 from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.recording import (

@@ -6,10 +6,10 @@ from msgspec import Struct
 
 from migrate.apps import registries
 from migrate.core.errors import ConfigurationError, RemoteError
-from migrate.images.credentials import RegistryCredentials, credentials_for
-from migrate.migration.context import Run
-from migrate.migration.effects import Effect, Effects
-from migrate.migration.subjects import Unit
+from migrate.images.registry.credentials import RegistryCredentials, credentials_for
+from migrate.migration.journal.ledger import Effect, Effects
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.units import Unit
 from migrate.ovhcloud.session import Cloud
 
 SHARED_NOTE: Final = (

@@ -7,16 +7,16 @@ import msgspec
 
 from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.values import Image, Parity, Rehearsal, Sample
-from migrate.images.rehearse import RunningRehearsal
-from migrate.images.rehearse import rehearse as start_rehearsal
-from migrate.migration.blame import BlamedError
-from migrate.migration.context import Run
-from migrate.migration.journal import Stored
-from migrate.migration.licences import naming_the_other
-from migrate.migration.perform import Progress, Steps, Task
-from migrate.migration.steps.evidence import first_mismatch
-from migrate.migration.steps.image import Prepared
-from migrate.migration.subjects import Unit, model_subject
+from migrate.images.trial.rehearsal import RunningRehearsal
+from migrate.images.trial.rehearsal import rehearse as start_rehearsal
+from migrate.migration.journal.journal import Stored
+from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.run.culprits import BlamedError
+from migrate.migration.run.evidence import first_mismatch
+from migrate.migration.run.licences import naming_the_other
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Progress, Steps, Task
+from migrate.migration.run.units import Unit, model_subject
 from migrate.parity.answer import Answer, Call
 from migrate.parity.replay import replay
 

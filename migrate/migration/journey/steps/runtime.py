@@ -4,12 +4,12 @@ from typing import Final, cast
 
 from migrate.core.events import StepStarted
 from migrate.core.values import RuntimeImage
-from migrate.images.runtime import ensure_runtime, runtime_exists
-from migrate.images.server_code import server_digest
-from migrate.images.templates import template_of
-from migrate.migration.context import Run
-from migrate.migration.journal import Stored
-from migrate.migration.perform import Steps, Task
+from migrate.images.runtime.image import ensure_runtime, runtime_exists
+from migrate.images.runtime.server_code import server_digest
+from migrate.images.runtime.templates import template_of
+from migrate.migration.journal.journal import Stored
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Steps, Task
 
 VERSION: Final = 1
 

@@ -14,10 +14,10 @@ from migrate.apps import tokens as api
 from migrate.core.errors import MigrateError, RemoteError
 from migrate.core.secret import Secret
 from migrate.core.values import App
-from migrate.migration.context import Run
-from migrate.migration.effects import Effect, Effects, Kind
-from migrate.migration.subjects import Unit
-from migrate.migration.workspace import make_private
+from migrate.migration.journal.ledger import Effect, Effects, Kind
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.units import Unit
+from migrate.migration.run.workspace import make_private
 from migrate.ovhcloud.session import Cloud
 
 READ: Final = "ai_training_read"  # may call the app and nothing else (contract/ovh-api, 7)

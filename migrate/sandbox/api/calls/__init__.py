@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from migrate.sandbox.calls import (
+from migrate.sandbox.api.calls import (
     app_changes,
     apps,
     capabilities,
@@ -14,7 +14,7 @@ from migrate.sandbox.calls import (
     tokens,
     users,
 )
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.world.world import Call, World
 
 Handler = Callable[[World, Call], object]
 

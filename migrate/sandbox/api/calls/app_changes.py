@@ -3,8 +3,7 @@
 import time
 from typing import Any, Final
 
-from migrate.sandbox.apps import RESTING, AppRecord
-from migrate.sandbox.appspec import (
+from migrate.sandbox.api.appspec import (
     check_environment,
     check_image,
     check_label,
@@ -14,9 +13,10 @@ from migrate.sandbox.appspec import (
     complete_scaling,
     complete_strategy,
 )
-from migrate.sandbox.calls.apps import APP, find_app, record
-from migrate.sandbox.errors import bad_request, conflict
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.api.calls.apps import APP, find_app, record
+from migrate.sandbox.base.errors import bad_request, conflict
+from migrate.sandbox.world.apps import RESTING, AppRecord
+from migrate.sandbox.world.world import Call, World
 
 _SIZE: Final = ("cpu", "flavor", "flavorCount", "gpu")
 

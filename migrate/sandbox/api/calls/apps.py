@@ -5,14 +5,14 @@ import shlex
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from migrate.sandbox.apps import RESTING, AppRecord
-from migrate.sandbox.appspec import complete_spec
-from migrate.sandbox.calls.project import PROJECT
-from migrate.sandbox.errors import bad_request, conflict, error, not_found
-from migrate.sandbox.people import parse_selector
-from migrate.sandbox.requestlog import timestamp
-from migrate.sandbox.validation import parse_datetime
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.api.appspec import complete_spec
+from migrate.sandbox.api.calls.project import PROJECT
+from migrate.sandbox.base.errors import bad_request, conflict, error, not_found
+from migrate.sandbox.base.requestlog import timestamp
+from migrate.sandbox.base.validation import parse_datetime
+from migrate.sandbox.world.apps import RESTING, AppRecord
+from migrate.sandbox.world.people import parse_selector
+from migrate.sandbox.world.world import Call, World
 
 APP: Final = f"{PROJECT}/ai/app"
 _SORTS: Final = {"createdAt": "created", "updatedAt": "updated", "id": "id"}

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from migrate.sandbox.calls.project import PROJECT
-from migrate.sandbox.errors import ApiError, not_found
-from migrate.sandbox.flavors import FLAVORS, GIB, REGIONS, Flavor
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.api.calls.project import PROJECT
+from migrate.sandbox.base.errors import ApiError, not_found
+from migrate.sandbox.base.flavors import FLAVORS, GIB, REGIONS, Flavor
+from migrate.sandbox.world.world import Call, World
 
 CAPABILITIES: Final = f"{PROJECT}/ai/capabilities"
 

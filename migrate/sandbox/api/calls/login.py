@@ -2,10 +2,10 @@
 
 import secrets
 
-from migrate.sandbox.auth import Rule
-from migrate.sandbox.errors import error
-from migrate.sandbox.requestlog import timestamp
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.base.errors import error
+from migrate.sandbox.base.requestlog import timestamp
+from migrate.sandbox.world.auth import Rule
+from migrate.sandbox.world.world import Call, World
 
 
 def _time(_world: World, call: Call) -> object:

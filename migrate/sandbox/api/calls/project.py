@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from migrate.sandbox.errors import bad_request
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.base.errors import bad_request
+from migrate.sandbox.world.world import Call, World
 
 PROJECT: Final = "/cloud/project/{serviceName}"
 CREATED: Final = "2021-01-15T10:00:00.000000+00:00"

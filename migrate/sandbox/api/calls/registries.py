@@ -4,12 +4,12 @@ import time
 import uuid
 from typing import Final
 
-from migrate.sandbox.calls.project import PROJECT
-from migrate.sandbox.errors import bad_request, not_found
-from migrate.sandbox.flavors import check_region
-from migrate.sandbox.people import Registration
-from migrate.sandbox.requestlog import timestamp
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.api.calls.project import PROJECT
+from migrate.sandbox.base.errors import bad_request, not_found
+from migrate.sandbox.base.flavors import check_region
+from migrate.sandbox.base.requestlog import timestamp
+from migrate.sandbox.world.people import Registration
+from migrate.sandbox.world.world import Call, World
 
 REGISTRY: Final = f"{PROJECT}/ai/registry"
 AUTHORIZATION: Final = f"{PROJECT}/ai/authorization"

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-from migrate.sandbox.calls.project import PROJECT
-from migrate.sandbox.errors import not_found
-from migrate.sandbox.namespace import Namespace
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.api.calls.project import PROJECT
+from migrate.sandbox.base.errors import not_found
+from migrate.sandbox.world.namespace import Namespace
+from migrate.sandbox.world.world import Call, World
 
 SERVING: Final = f"{PROJECT}/ai/serving"
 CAPABILITIES: Final = f"{PROJECT}/ai/capabilities/serving"

@@ -5,12 +5,12 @@ import time
 from itertools import islice
 from typing import Final
 
-from migrate.sandbox.calls.project import PROJECT, STORAGE_REGIONS
-from migrate.sandbox.errors import bad_request, not_found
-from migrate.sandbox.objects import Container, StoredObject
-from migrate.sandbox.requestlog import timestamp
-from migrate.sandbox.validation import parse_datetime
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.api.calls.project import PROJECT, STORAGE_REGIONS
+from migrate.sandbox.base.errors import bad_request, not_found
+from migrate.sandbox.base.requestlog import timestamp
+from migrate.sandbox.base.validation import parse_datetime
+from migrate.sandbox.world.objects import Container, StoredObject
+from migrate.sandbox.world.world import Call, World
 
 STORAGE: Final = f"{PROJECT}/storage"
 

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from migrate.sandbox.calls.project import PROJECT
-from migrate.sandbox.errors import bad_request, not_found
-from migrate.sandbox.flavors import check_region
-from migrate.sandbox.people import AccessToken, parse_selector
-from migrate.sandbox.requestlog import timestamp
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.api.calls.project import PROJECT
+from migrate.sandbox.base.errors import bad_request, not_found
+from migrate.sandbox.base.flavors import check_region
+from migrate.sandbox.base.requestlog import timestamp
+from migrate.sandbox.world.people import AccessToken, parse_selector
+from migrate.sandbox.world.world import Call, World
 
 TOKEN: Final = f"{PROJECT}/ai/token"
 

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from migrate.sandbox.calls.project import PROJECT
-from migrate.sandbox.errors import bad_request, not_found
-from migrate.sandbox.people import ROLES, User
-from migrate.sandbox.requestlog import timestamp
-from migrate.sandbox.world import Call, World
+from migrate.sandbox.api.calls.project import PROJECT
+from migrate.sandbox.base.errors import bad_request, not_found
+from migrate.sandbox.base.requestlog import timestamp
+from migrate.sandbox.world.people import ROLES, User
+from migrate.sandbox.world.world import Call, World
 
 USER: Final = f"{PROJECT}/user"
 

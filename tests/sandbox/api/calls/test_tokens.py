@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ovh import exceptions
 
-from migrate.sandbox.people import People, parse_selector
+from migrate.sandbox.world.people import People, parse_selector
 
 BODY = {"name": "t", "region": "GRA", "role": "ai_training_read"}
 

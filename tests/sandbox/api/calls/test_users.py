@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from ovh import exceptions
 
-from migrate.sandbox.people import People
+from migrate.sandbox.world.people import People
 
 
 def test_a_user_is_made(box: Any) -> None:
