@@ -1,6 +1,5 @@
 """``migrate sandbox``: a whole OVHcloud on this machine."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -99,10 +98,3 @@ def fail(
     from migrate.commands.sandbox import fail_sandbox  # noqa: PLC0415
 
     return fail_sandbox(folder, None if none else fault, tuple(arguments or ()), as_json=as_json or output is Form.JSON)
-
-
-def default_folder() -> Path:
-    """Where a sandbox lives unless another place is named."""
-    import platformdirs  # noqa: PLC0415
-
-    return Path(os.environ.get("MIGRATE_SANDBOX") or platformdirs.user_state_path("mlserving-migrate") / "sandbox")

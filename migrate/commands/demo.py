@@ -11,9 +11,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from migrate.cli.sandbox import default_folder
 from migrate.commands.run import carry_out
-from migrate.commands.sandbox import in_words, say
+from migrate.commands.sandbox import default_folder, in_words, say
 from migrate.commands.undo import take_away
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines

@@ -1,5 +1,6 @@
 """Runs the sandbox's commands; its errors become this tool's."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -7,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import platformdirs
 
-from migrate.cli.sandbox import default_folder
 from migrate.console.jsonlines import JsonLines
 from migrate.core.errors import ExitCode, LocalError, UsageError
 from migrate.core.events import Result
@@ -34,6 +35,11 @@ def in_words() -> Iterator[None]:
             code="sandbox",
             next_step="See how it is: migrate sandbox status; start it anew: migrate sandbox stop, then start.",
         ) from error
+
+
+def default_folder() -> Path:
+    """Where a sandbox lives unless another place is named."""
+    return Path(os.environ.get("MIGRATE_SANDBOX") or platformdirs.user_state_path("mlserving-migrate") / "sandbox")
 
 
 def start_sandbox(folder: Path | None, *, no_serving: bool, storage: Path | None, as_json: bool) -> ExitCode:

@@ -7,11 +7,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from migrate.core.values import Artifact, Hazard, Inspection
-from migrate.formats.evaluators import read_evaluator
 from migrate.formats.manifest.fields import FieldReader, invalid
 from migrate.formats.manifest.structure import MAXIMUM_SIZE, read_type
 from migrate.formats.not_served import other_format
-from migrate.formats.readers import READERS, without_parts, word_of
+from migrate.formats.readers import READERS, read_evaluator, without_parts, word_of
 from migrate.formats.reading.case import PROGRAM, Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import check_links

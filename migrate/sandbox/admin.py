@@ -15,17 +15,7 @@ from starlette.routing import Route
 from migrate.sandbox.base.errors import SandboxError
 from migrate.sandbox.base.faults import read_fault
 from migrate.sandbox.base.settings import ADMIN_HEADER
-from migrate.sandbox.world.world import World
-
-
-class Parts(Struct, kw_only=True):
-    """What of the sandbox really runs: "running", or why not; ``phase`` is what is being done before it is ready."""
-
-    ready: bool = False
-    phase: str = "starting"
-    apps: str = ""
-    registry: str = ""
-    legacy: str = ""
+from migrate.sandbox.world.world import Parts, World
 
 
 class NewObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -33,6 +33,7 @@ from migrate.formats.archive.names import NameCheck
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.wire import Read
 
+ZIP: Final = b"PK\x03\x04"  # how an archive begins: its first local header
 STORED: Final = 0
 DEFLATED: Final = 8
 

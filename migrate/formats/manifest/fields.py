@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NoReturn
 
-from migrate.formats.onnx.tensors import inside
 from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.files import inside
 
 _WORDS: Final = {
     **{word: word for word in ("string", "integer", "long", "float", "double", "boolean")},

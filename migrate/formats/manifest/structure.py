@@ -6,8 +6,19 @@ from typing import Any, Final
 import msgspec
 
 from migrate.formats.manifest.fields import invalid
-from migrate.formats.recognise import MANIFEST_TYPES
 
+# What the old runtime (contract, 6.0) and the service around it knew.
+MANIFEST_TYPES: Final = (
+    "onnx",
+    "tensorflow",
+    "torch_script",
+    "huggingface_tokenizer",
+    "huggingface_pipeline",
+    "standard_scaler",
+    "pi",
+    "datetime_encoder",
+    "flow",
+)
 MAXIMUM_SIZE: Final = 64 * 1024 * 1024
 MAXIMUM_STRUCTURE: Final = 8 * 1024 * 1024  # without the model that a manifest may hold as one text
 

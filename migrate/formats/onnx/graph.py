@@ -9,8 +9,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.onnx.structure import INITIALIZER, NODE, messages
-from migrate.formats.reading.wire import LENGTH, VARINT, Field, Wire, signed
+from migrate.formats.onnx.structure import (
+    INITIALIZER,
+    NODE,
+)
+from migrate.formats.reading.wire import LENGTH, VARINT, Field, Wire, messages, signed
 
 # NodeProto
 _INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7

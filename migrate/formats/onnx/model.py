@@ -8,9 +8,9 @@ from typing import Any, Final
 from migrate.formats.manifest.agreement import check_manifest
 from migrate.formats.manifest.fields import FieldReader
 from migrate.formats.onnx.description import Description, describe
+from migrate.formats.onnx.recognise import is_onnx
 from migrate.formats.reading.case import Case, Found, settings
 from migrate.formats.reading.errors import FormatError, quoted
-from migrate.formats.recognise import recognise
 
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 
@@ -67,7 +67,7 @@ def _embedded(reader: FieldReader, content: Mapping[str, Any]) -> bytes | None:
 
 def _describe(case: Case, path: str) -> Description:
     with case.open(path) as (read, size):
-        if size and recognise(path, size, read) != "onnx":
+        if size and not is_onnx(size, read):
             raise no_onnx(path, read(0, len(_LFS)))
         found = describe(read, size, case.beside(path))
     for name in sorted(found.external):

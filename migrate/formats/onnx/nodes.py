@@ -4,8 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from migrate.formats.onnx.limits import NOT_ON_CPU, OPSETS
-from migrate.formats.onnx.structure import INITIALIZER, NODE, SPARSE_INITIALIZER, Model, messages
-from migrate.formats.reading.wire import MAXIMUM_DEPTH, Field, Wire, WireError, signed
+from migrate.formats.onnx.structure import (
+    INITIALIZER,
+    NODE,
+    SPARSE_INITIALIZER,
+    Model,
+)
+from migrate.formats.reading.wire import MAXIMUM_DEPTH, Field, Wire, WireError, messages, signed
 
 Labels = list[int] | list[str]
 _T = TypeVar("_T", int, str)

@@ -3,12 +3,12 @@
 Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
 
-from migrate.formats.reading.wire import LENGTH, MAXIMUM_DEPTH, VARINT, Field, Wire, WireError, signed
+from migrate.formats.reading.wire import LENGTH, MAXIMUM_DEPTH, VARINT, Field, Wire, WireError, expect, messages, signed
 
 # ModelProto
 IR_VERSION, PRODUCER_NAME, PRODUCER_VERSION, DOMAIN, MODEL_VERSION, DOC_STRING, GRAPH, OPSET_IMPORT = range(1, 9)
@@ -71,7 +71,7 @@ def read_model(wire: Wire) -> Model:
     for item in wire.fields(0, wire.size):
         if item.number not in MODEL_FIELDS:
             raise WireError("malformed", f"field {item.number} at byte {item.start} does not belong to an ONNX model")
-        _expect(item, VARINT if item.number in (IR_VERSION, MODEL_VERSION) else LENGTH)
+        expect(item, VARINT if item.number in (IR_VERSION, MODEL_VERSION) else LENGTH)
         if item.number == IR_VERSION:
             ir_version = signed(item.value)
         elif item.number == OPSET_IMPORT:
@@ -95,7 +95,7 @@ def _read_opset(wire: Wire, item: Field, opsets: dict[str, int]) -> None:
         if part.number == 1:
             domain = wire.text(part)
         else:
-            _expect(part, VARINT)
+            expect(part, VARINT)
             version = signed(part.value)
     opsets[domain] = max(version, opsets.get(domain, version))
 
@@ -127,10 +127,10 @@ _KINDS: Final[dict[int, ValueKind]] = {
 def _read_type(wire: Wire, item: Field, depth: int) -> ValueType:
     if depth > MAXIMUM_DEPTH:
         raise WireError("too-complex", "its types are nested too deeply")
-    _expect(item, LENGTH)
+    expect(item, LENGTH)
     found: ValueType | None = None
     for part in wire.fields(item.start, item.end, frozenset(_KINDS)):
-        _expect(part, LENGTH)
+        expect(part, LENGTH)
         if found is not None:
             raise WireError("malformed", f"two types in one at byte {part.start}")
         kind = _KINDS[part.number]
@@ -150,12 +150,12 @@ def _read_tensor_type(wire: Wire, item: Field, kind: ValueKind) -> ValueType:
     element, shape = 0, None
     for part in wire.fields(item.start, item.end, frozenset({1, 2})):
         if part.number == 1:
-            _expect(part, VARINT)
+            expect(part, VARINT)
             element = part.value
         elif shape is not None:
             raise WireError("malformed", f"a second shape at byte {part.start}")
         else:
-            _expect(part, LENGTH)
+            expect(part, LENGTH)
             shape = tuple(_read_size(wire, e) for e in wire.fields(part.start, part.end, frozenset({1})))
             if len(shape) > _MAXIMUM_RANK:
                 raise WireError("malformed", f"a shape of {len(shape)} dimensions at byte {part.start}")
@@ -163,7 +163,7 @@ def _read_tensor_type(wire: Wire, item: Field, kind: ValueKind) -> ValueType:
 
 
 def _read_size(wire: Wire, item: Field) -> int:
-    _expect(item, LENGTH)
+    expect(item, LENGTH)
     size = -1
     for part in wire.fields(item.start, item.end, frozenset({1, 2})):
         # one of two: the last one given counts; negative sizes are free ones (onnxruntime reads them so)
@@ -175,7 +175,7 @@ def _read_map_type(wire: Wire, item: Field, depth: int) -> ValueType:
     key, inner = 0, []
     for part in wire.fields(item.start, item.end, frozenset({1, 2})):
         if part.number == 1:
-            _expect(part, VARINT)
+            expect(part, VARINT)
             key = part.value
         else:
             inner.append(_read_type(wire, part, depth + 2))
@@ -186,15 +186,3 @@ def _single(types: list[ValueType], item: Field) -> ValueType | None:
     if len(types) > 1:
         raise WireError("malformed", f"two types in one at byte {item.start}")
     return types[0] if types else None
-
-
-def _expect(item: Field, wire: int) -> None:
-    if item.wire != wire:
-        raise WireError("malformed", f"field {item.number} at byte {item.start} has wire type {item.wire}, not {wire}")
-
-
-def messages(wire: Wire, item: Field, *numbers: int) -> Iterator[Field]:
-    """The sub-messages of a message with these field numbers."""
-    for part in wire.fields(item.start, item.end, frozenset(numbers)):
-        _expect(part, LENGTH)
-        yield part

@@ -5,10 +5,10 @@ CVE-2024-27318, CVE-2025-51480), so every location is resolved here, before anyt
 """
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Final
 
 from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.files import inside
 from migrate.formats.reading.wire import LENGTH, VARINT, Field, Wire, WireError, signed
 
 # TensorProto
@@ -16,7 +16,6 @@ _DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 8, 9
 _WANTED: Final = frozenset({_DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION})
 _EXTERNAL: Final = 1
 _MAXIMUM_ELEMENTS: Final = 1 << 56
-_NOT_PLAIN: Final = frozenset("\\:*")  # onnxruntime's mark for an address in its own memory has stars
 _STRING: Final = 8
 
 # Bytes of one element, by TensorProto.DataType; types packed into parts of a byte are left out.
@@ -128,13 +127,3 @@ class TensorCheck:
 
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
-
-
-def inside(location: str) -> str | None:
-    """A relative POSIX path without detours, or None for one that leaves its folder or is no plain path."""
-    if not location or len(location) > 1024 or not location.isprintable() or set(location) & _NOT_PLAIN:
-        return None
-    path = PurePosixPath(location)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        return None
-    return str(path)

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from migrate.formats.onnx.structure import NODE, messages
-from migrate.formats.reading.wire import Field, Wire
+from migrate.formats.onnx.structure import (
+    NODE,
+)
+from migrate.formats.reading.wire import Field, Wire, messages
 
 # NodeProto and AttributeProto
 _INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE = 1, 2, 4, 5

@@ -2,13 +2,12 @@
 
 from typing import NoReturn
 
-from migrate.formats.archive.structure import Archive
+from migrate.formats.archive.structure import ZIP, Archive
 from migrate.formats.pickle.hazards import note_imports
 from migrate.formats.pickle.in_archives import check_members, is_archive
 from migrate.formats.pickle.machine import read_pickle
 from migrate.formats.reading.case import Case
 from migrate.formats.reading.errors import FormatError, quoted
-from migrate.formats.torch.structure import ZIP
 
 
 def refuse_pickle(case: Case, path: str) -> NoReturn:

@@ -4,12 +4,15 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import Artifact
 from migrate.formats.reading.wire import Read
+
+_NOT_PLAIN: Final = frozenset("\\:*")  # onnxruntime's mark for an address in its own memory has stars
 
 
 @contextmanager
@@ -85,3 +88,13 @@ def _unreadable(artifact: Artifact, why: str) -> LocalError:
         code="artifact-unreadable",
         next_step="Check the disk and the rights of that folder, then run again; missing files are fetched anew.",
     )
+
+
+def inside(location: str) -> str | None:
+    """A relative POSIX path without detours, or None for one that leaves its folder or is no plain path."""
+    if not location or len(location) > 1024 or not location.isprintable() or set(location) & _NOT_PLAIN:
+        return None
+    path = PurePosixPath(location)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        return None
+    return str(path)

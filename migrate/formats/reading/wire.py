@@ -198,3 +198,20 @@ def _run(tag: int) -> re.Pattern[bytes] | None:
 def signed(value: int) -> int:
     """An unsigned 64-bit number as the signed one that protobuf's ``int64`` means."""
     return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def expect(item: Field, wire: int) -> None:
+    """Refuse a field of another wire type.
+
+    Raises:
+        WireError: It has another one (``malformed``).
+    """
+    if item.wire != wire:
+        raise WireError("malformed", f"field {item.number} at byte {item.start} has wire type {item.wire}, not {wire}")
+
+
+def messages(wire: Wire, item: Field, *numbers: int) -> Iterator[Field]:
+    """The sub-messages of a message with these field numbers."""
+    for part in wire.fields(item.start, item.end, frozenset(numbers)):
+        expect(part, LENGTH)
+        yield part

@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.onnx.tensors import inside
 from migrate.formats.reading.errors import quoted
+from migrate.formats.reading.files import inside
 from migrate.formats.tensorflow.operators import group_of
 from migrate.formats.tensorflow.structure import MetaGraph, Node, node_of
 

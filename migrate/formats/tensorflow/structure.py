@@ -9,8 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.onnx.structure import messages
-from migrate.formats.reading.wire import LENGTH, VARINT, Field, Wire, WireError, signed
+from migrate.formats.reading.wire import LENGTH, VARINT, Field, Wire, WireError, messages, signed
 
 # SavedModel
 SCHEMA_VERSION, META_GRAPHS = 1, 2

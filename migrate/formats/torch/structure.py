@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from migrate.formats.archive.structure import Archive
+from migrate.formats.archive.structure import ZIP, Archive
 from migrate.formats.pickle.hazards import IsData, is_data, read_data
 from migrate.formats.pickle.imports import STORAGES, is_script_data
 from migrate.formats.pickle.in_archives import check_members
@@ -17,7 +17,6 @@ from migrate.formats.reading.case import Case
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.wire import Read
 
-ZIP: Final = b"PK\x03\x04"
 MAGIC_NUMBER: Final = 0x1950A86A20F9469CFC6C
 MAGIC: Final = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _LEGACY_VERSION: Final = 1001

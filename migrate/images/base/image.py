@@ -8,17 +8,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from migrate.core.errors import LocalError, MigrateError, UsageError
+from migrate.core.errors import LocalError, MigrateError
 from migrate.core.text import printable
 from migrate.images.base import bootstrap
 from migrate.images.engine import containers
 from migrate.images.engine.connection import Engine, connect
+from migrate.images.engine.references import check_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,13 +33,6 @@ import json, os, platform, sys
 libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
 print(json.dumps(["%d.%d" % sys.version_info[:2], libc or "", platform.machine(), sys.implementation.name]))
 """
-# [registry[:port]/]path[:tag][@digest], as the distribution project defines references.
-_REFERENCE: Final = re.compile(
-    r"(?=.{1,512}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?/)?"
-    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
-    r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?\Z",
-    re.ASCII,
-)
 
 
 class Base(Struct, frozen=True, kw_only=True):
@@ -56,21 +49,6 @@ class Located(Struct, frozen=True, kw_only=True):
 
     reference: str
     image_id: str
-
-
-def check_reference(reference: str) -> str:
-    """The reference itself, if it is one: nothing else may reach a Dockerfile or an engine.
-
-    Raises:
-        UsageError: It is not an image reference (code ``bad-reference``).
-    """
-    if not _REFERENCE.match(reference):
-        raise UsageError(
-            f'"{printable(reference, 300)}" is not an image reference.',
-            code="bad-reference",
-            next_step="Write it as registry/name:tag, in lower case, for example registry.example.com/team/model:1.",
-        )
-    return reference
 
 
 def ensure_base(engine: Engine, reference: str | None, progress_text: Callable[[str], None]) -> Base:

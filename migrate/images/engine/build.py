@@ -11,9 +11,9 @@ import requests
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import BuildContext, Image, Layer, RuntimeImage
-from migrate.images.base.image import check_reference
 from migrate.images.engine import tarstream
 from migrate.images.engine.connection import PLATFORM, Engine, engine_error, last_error, translated
+from migrate.images.engine.references import check_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -11,9 +11,10 @@ from migrate.core.errors import LocalError, UsageError
 from migrate.core.names import digest_of
 from migrate.core.values import BuildContext
 from migrate.images.base import bootstrap
-from migrate.images.base.image import PUBLIC_BASE, check_reference, ensure_base
+from migrate.images.base.image import PUBLIC_BASE, ensure_base
 from migrate.images.engine import tarstream
 from migrate.images.engine.connection import connect
+from migrate.images.engine.references import check_reference
 from migrate.images.model.context import ModelToRender, contents, layer_count, write_models
 from migrate.images.runtime import server_code, wheels
 from migrate.images.runtime.bytecode import compile_folder

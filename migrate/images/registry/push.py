@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import Image, PushedImage
-from migrate.images.base.image import check_reference
 from migrate.images.engine.connection import Engine, engine_error, last_error, translated
+from migrate.images.engine.references import check_reference
 from migrate.images.registry.client import RegistryClient, RemoteImage, login_error
 
 if TYPE_CHECKING:

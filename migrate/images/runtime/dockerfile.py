@@ -10,7 +10,7 @@ import jinja2
 import jinja2.sandbox
 from msgspec import Struct
 
-from migrate.images.base.image import check_reference
+from migrate.images.engine.references import check_reference
 from migrate.images.runtime.templates import Template, templates_folder
 
 Stage = Literal["runtime", "model", "both"]

@@ -15,7 +15,6 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-    from migrate.sandbox.running.registry import Access
 
 Progress = Callable[[str], None]
 """What is being done now, in a few words; shown by ``migrate sandbox start``."""
@@ -137,6 +136,15 @@ class Gate(Protocol):
 
 
 # the registry
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """A request that the registry answered; ``bytes`` are those of the answer's body, ``path`` has no query."""
+
+    method: str
+    path: str
+    status: int
+    bytes: int
 
 
 class RegistryServer(Protocol):

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from migrate.sandbox.admin import Parts
 from migrate.sandbox.base.requestlog import Line, timestamp
 from migrate.sandbox.base.seam import Traffic
 from migrate.sandbox.base.settings import FAILED
@@ -14,7 +13,7 @@ from migrate.sandbox.running.legacy import Legacy
 from migrate.sandbox.running.registry import Registry
 from migrate.sandbox.running.runner import DockerRunner
 from migrate.sandbox.world.samples import NAMESPACES, samples_folder
-from migrate.sandbox.world.world import World
+from migrate.sandbox.world.world import Parts, World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

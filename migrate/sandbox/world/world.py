@@ -37,6 +37,16 @@ class Call(Struct, frozen=True, kw_only=True):
     shown_time: float
 
 
+class Parts(Struct, kw_only=True):
+    """What of the sandbox really runs: "running", or why not; ``phase`` is what is being done before it is ready."""
+
+    ready: bool = False
+    phase: str = "starting"
+    apps: str = ""
+    registry: str = ""
+    legacy: str = ""
+
+
 class World:
     """The state behind the API, and the parts that really run."""
 

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 from migrate.core.errors import LocalError
 from migrate.core.values import Inspection
 from migrate.formats import inspect
-from migrate.formats.onnx.tensors import inside
+from migrate.formats.reading.files import inside
 from tests.formats.models import FLOAT, artifact, graph, model, value, weights, write
 
 

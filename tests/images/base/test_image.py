@@ -8,8 +8,9 @@ import pytest
 
 from migrate.core.errors import LocalError, UsageError
 from migrate.images.base import image
-from migrate.images.base.image import check_reference, ensure_base, locate_base, look_into
+from migrate.images.base.image import ensure_base, locate_base, look_into
 from migrate.images.engine.connection import Engine
+from migrate.images.engine.references import check_reference
 from tests.images.conftest import containers_of, silent
 
 
