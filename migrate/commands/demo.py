@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from migrate.commands.run import carry_out
-from migrate.commands.sandbox import default_folder, in_words, say
+from migrate.commands.sandbox import check_installed, default_folder, in_words, say
 from migrate.commands.undo import take_away
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
@@ -51,6 +51,7 @@ def demonstrate(folder: Path | None, *, keep: bool, quick: bool, as_json: bool) 
     Raises:
         MigrateError: The sandbox cannot start, or the run cannot begin.
     """
+    check_installed()
     place = folder or default_folder().with_name("demo")
     with in_words():
         control.start(place, progress=say)

@@ -5,7 +5,9 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import platformdirs
@@ -17,6 +19,8 @@ from migrate.core.secret import Secret
 from migrate.sandbox import control
 from migrate.sandbox.base.errors import SandboxError
 from migrate.sandbox.base.settings import Options
+
+_EXTRA: Final = ("starlette", "uvicorn", "jwt", "cryptography")  # modules of the extra [sandbox]
 
 
 @contextmanager
@@ -42,8 +46,24 @@ def default_folder() -> Path:
     return Path(os.environ.get("MIGRATE_SANDBOX") or platformdirs.user_state_path("mlserving-migrate") / "sandbox")
 
 
+def check_installed() -> None:
+    """Whether the packages of the extra ``[sandbox]`` are installed.
+
+    Raises:
+        LocalError: Some are missing (``sandbox-missing``).
+    """
+    missing = [name for name in _EXTRA if find_spec(name) is None]
+    if missing:
+        raise LocalError(
+            f"The sandbox needs packages that are not installed here ({', '.join(missing)}).",
+            code="sandbox-missing",
+            next_step="Install the tool with its extra: pipx install 'mlserving-migrate[sandbox]'.",
+        )
+
+
 def start_sandbox(folder: Path | None, *, no_serving: bool, storage: Path | None, as_json: bool) -> ExitCode:
     """Starts a sandbox. Options that were given replace those of its last start."""
+    check_installed()
     place = folder or default_folder()
     with in_words():
         options: Options | None = None
