@@ -22,6 +22,8 @@ import typer
 from migrate.cli.application import command_line
 from tests.server.format_models import close
 
+pytestmark = pytest.mark.runtimes
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "examples" / "tutorials").glob("*.md"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

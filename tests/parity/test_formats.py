@@ -28,7 +28,7 @@ from tests.server.process import Server, start
 from tests.server.test_torch_formats import KINDS
 
 # Some engines take long to import, and one test waits for all models of its runtime.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.runtimes]
 
 FORMATS = EXAMPLES / "formats"
 SAMPLES = EXAMPLES / "format-samples"

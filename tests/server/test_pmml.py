@@ -22,6 +22,8 @@ from tests.server.pmml_models import (
 )
 from tests.server.process import Server
 
+pytestmark = pytest.mark.runtimes
+
 ENGINES = ("pmml", "jpmml")
 NAMED = TRICKY.replace("<Header/>", "<Header description='&e;'/>")
 
