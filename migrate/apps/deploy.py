@@ -97,7 +97,7 @@ def replace_image(cloud: Cloud, app: App, image: PushedImage) -> None:
     """Give the app another image and see that it takes effect; id and URL stay, and then wait for it as for a new one.
 
     One guide says that a running app rolls over to the new image by itself, another that it must be stopped and
-    started (contract/ovh-api, 6): an app that goes on running as if nothing had happened is stopped and started.
+    started (contract: AI Deploy apps): an app that goes on running as if nothing had happened is stopped and started.
 
     Raises:
         RemoteError: ``app-timeout`` when it does not stop.

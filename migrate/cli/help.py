@@ -1,4 +1,4 @@
-"""Help that groups the commands, without rich: it answers in half the time (field notes, 30)."""
+"""Help that groups the commands, without rich: it answers in half the time (decisions: Help without rich)."""
 
 from typing import TYPE_CHECKING
 

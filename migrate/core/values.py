@@ -13,7 +13,7 @@ from msgspec import Struct
 
 
 class OldFlavor(Struct, frozen=True, kw_only=True):
-    """A flavor of ML Serving (contract: ``cpuCore``, ``ramMB``)."""
+    """A flavor of ML Serving (``cpuCore``, ``ramMB``)."""
 
     id: str
     cpu_cores: float | None = None

@@ -1,4 +1,4 @@
-"""From an artifact to its inspection: which of its files is the model, and what it is (contract, 6.0)."""
+"""From an artifact to its inspection: which of its files is the model, and what it is (contract: Old discovery)."""
 
 from collections.abc import Collection
 from typing import Final

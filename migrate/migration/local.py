@@ -36,7 +36,7 @@ from migrate.sources.fetch import fetch
 from migrate.sources.listing import list_models
 from migrate.sources.reference import FolderRef
 
-_MEMORY: Final = 4 << 30  # one unit of ai1-1-cpu (contract/ai-deploy, 6)
+_MEMORY: Final = 4 << 30  # one unit of ai1-1-cpu (contract: AI Deploy images)
 _TIMEOUT: Final = 300.0
 _NAMED: Final = 3  # quarantined models in one sentence
 

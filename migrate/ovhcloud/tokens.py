@@ -1,4 +1,4 @@
-"""Tokens of AI Deploy (contract/ovh-api, 7): bearers for the apps that a label selects."""
+"""Tokens of AI Deploy (contract: AI Deploy access): bearers for the apps that a label selects."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""Keras models in HDF5: the configuration in ``model_config``, never the byte-code in it (contract, 6.2)."""
+"""Keras models in HDF5: the configuration in ``model_config``, never the byte-code in it (contract: Old TensorFlow)."""
 
 import struct
 from collections.abc import Mapping

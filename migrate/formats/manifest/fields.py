@@ -1,4 +1,4 @@
-"""The parts of a manifest: fields, their columns, types and shapes, and the file it names (contract, 2 and 6.0)."""
+"""The parts of a manifest: fields, their columns, types and shapes, and the file it names (contract: Old fields)."""
 
 import re
 from collections.abc import Collection, Mapping

@@ -15,7 +15,7 @@ from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import DYNAMIC, java_hash_order, tensor_field
 from migrate.formats.reading.wire import Read, Wire, WireError
 
-# TensorProto.DataType -> the old runtime's word (contract, 6.1)
+# TensorProto.DataType -> the old runtime's word (contract: Old ONNX)
 _WORDS: Final = {
     1: "float",
     11: "double",

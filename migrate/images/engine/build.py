@@ -69,7 +69,8 @@ def build_image(
         identity = (message.get("aux") or {}).get("ID", identity)
 
     with translated():
-        # pull stays off: it asks a registry for the local images that the stages start from (field notes, 19).
+        # pull stays off: it asks a registry for the local images that the stages start from
+        # (decisions: Layers by rate of change).
         try:
             stream = engine.client.api.build(
                 fileobj=tarstream.archive(entries, sent),  # type: ignore[arg-type] # sent in chunks as it is

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import docker
 
-PLATFORM: Final = "linux/amd64"  # AI Deploy runs nothing else (contract/ai-deploy, 1)
+PLATFORM: Final = "linux/amd64"  # AI Deploy runs nothing else (contract: AI Deploy images)
 
 _PING_TIMEOUT: Final = 15  # seconds; also what a remote host over ssh may take
 _CALL_TIMEOUT: Final = 900  # seconds without a byte: storing a layer of many GB prints nothing meanwhile

@@ -1,7 +1,7 @@
 """Tar archives as streams, with every owner, mode and time given and nothing taken from the disk by accident.
 
 ``docker`` would write the archive to a temporary file first; here its bytes are made while they are sent, so memory
-and disk stay the same for a model of any size (field notes, 21).
+and disk stay the same for a model of any size (decisions: Trees as layers).
 """
 
 import os

@@ -82,7 +82,7 @@ def pushed_exists(pushed: PushedImage, credentials: RegistryCredentials | None) 
 
 def _same(there: RemoteImage, image: Image) -> bool:
     """Whether both are one: the layers, and the id, which is the configuration's digest or, on engines that keep
-    images as containerd does, the manifest's or the index's (field notes, 24).
+    images as containerd does, the manifest's or the index's (decisions: Digest at the registry).
     """  # noqa: D205
     layers = tuple(layer.digest for layer in image.layers)
     return there.layers == layers and image.image_id in (there.config, there.manifest, there.digest)

@@ -2,7 +2,7 @@
 
 pip's and uv's byte-code names the builder's folders and checks the sources' times, so the image would carry paths of
 this machine and compile everything again at every start. Here the prefix is the image's, and the files are marked as
-never to be checked against the source (field notes, 17).
+never to be checked against the source (decisions: Byte-code).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The journal of a source: what was made, what it was made from, and what happened (field notes, 1 to 3)."""
+"""The journal of a source: what was made, what it was made from, and what happened (decisions: Journal)."""
 
 import hashlib
 import uuid

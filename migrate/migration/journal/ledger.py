@@ -1,4 +1,4 @@
-"""Effects on the outside world: the intent is written before each, the id after it (field notes, 2).
+"""Effects on the outside world: the intent is written before each, the id after it (decisions: Effects).
 
 An effect that several units use is counted: it may be deleted when its last user lets go. What existed before is
 never an effect.

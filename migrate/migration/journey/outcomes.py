@@ -76,7 +76,7 @@ def ended(record: ModelRecord, error: BaseException, *, again: str, app: App | N
 
 
 def exit_code(outcomes: Iterable[Outcome], *, interrupted: bool) -> ExitCode:
-    """The exit code of a run (field notes, 27): several different causes give 4."""
+    """The exit code of a run (decisions: Exit codes): several different causes give 4."""
     if interrupted:
         return ExitCode.INTERRUPTED
     codes = {outcome.exit_code for outcome in outcomes if outcome.exit_code}

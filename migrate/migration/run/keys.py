@@ -1,4 +1,4 @@
-"""Keys of steps: a value is made again when what it was made from, or how, has changed (field notes, 1)."""
+"""Keys of steps: a value is made again when what it was made from, or how, has changed (decisions: Steps and keys)."""
 
 from collections.abc import Mapping
 

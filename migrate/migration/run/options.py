@@ -19,7 +19,7 @@ DEFAULT_JOBS: Final = 4
 DEFAULT_REGION: Final = "GRA"
 DEFAULT_PROOF: Final[ProofLevel] = "cross-checked"
 REHEARSAL_TIMEOUT: Final = 300.0  # seconds
-READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract/ai-deploy, 1)
+READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract: AI Deploy images)
 
 
 def check_registry(address: str) -> str:

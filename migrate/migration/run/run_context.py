@@ -130,7 +130,7 @@ class Run:
             return self._states.get(app_id, "DELETED")
 
     def labels(self, unit: Unit, artifact_digest: str) -> dict[str, str]:
-        """The labels of a unit's app (field notes, 5)."""
+        """The labels of a unit's app (decisions: Labels)."""
         record = unit.records[0]
         return {
             "mls-key": unit.key(self.cloud.project),

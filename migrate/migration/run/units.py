@@ -42,7 +42,7 @@ class Unit(Struct, frozen=True, kw_only=True):
         return slug(self.id)
 
     def key(self, project: str) -> str:
-        """The value of its label ``mls-key`` (field notes, 5)."""
+        """The value of its label ``mls-key`` (decisions: Labels)."""
         record = self.records[0]
         source = record.namespace or record.source
         return mls_key(project, f"{PACKED}:{source}" if self.packed else source, self.id)

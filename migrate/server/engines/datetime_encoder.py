@@ -1,4 +1,4 @@
-"""Date-time encoder: dates from texts or numbers into texts or numbers (contract, 6.5)."""
+"""Date-time encoder: dates from texts or numbers into texts or numbers (contract: Old processors)."""
 
 from collections.abc import Callable, Mapping
 from math import isnan

@@ -1,4 +1,4 @@
-"""Flow: models one after another, whose tensors accumulate by name (contract, 6.5)."""
+"""Flow: models one after another, whose tensors accumulate by name (contract: Old processors)."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Keras HDF5: a model of one input and one output, named as the old runtime's converter named them (contract, 6.2)."""
+"""Keras HDF5: one input and one output, named as the old runtime's converter named them (contract: Old TensorFlow)."""
 
 import warnings
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Scaler and prediction interval: columns of numbers in, columns of doubles out (contract, 6.5)."""
+"""Scaler and prediction interval: columns of numbers in, columns of doubles out (contract: Old processors)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""TensorFlow: one signature of a SavedModel of any age in a session (contract, 6.2)."""
+"""TensorFlow: one signature of a SavedModel of any age in a session (contract: Old TensorFlow)."""
 
 from collections.abc import Mapping
 from pathlib import Path

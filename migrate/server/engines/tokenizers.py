@@ -1,4 +1,4 @@
-"""HuggingFace tokenizer: a text or the words of one, and optionally a second one, into tokens (contract, 6.4)."""
+"""HuggingFace tokenizer: a text or its words, and optionally a second one, into tokens (contract: Old tokenizers)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

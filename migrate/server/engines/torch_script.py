@@ -1,4 +1,4 @@
-"""TorchScript: positional inputs in the manifest's order, a tensor or a tuple back (contract, 6.3)."""
+"""TorchScript: positional inputs in the manifest's order, a tensor or a tuple back (contract: Old TorchScript)."""
 
 from collections.abc import Mapping
 from typing import Any

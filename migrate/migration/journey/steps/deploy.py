@@ -1,4 +1,4 @@
-"""Deploy: one app a unit; its id is journalled before it is waited for (field notes, 2, 5, 6)."""
+"""Deploy: one app a unit; its id is journalled before the wait (decisions: Effects; Labels; New artifact)."""
 
 import time
 from typing import Final
@@ -95,8 +95,8 @@ def wait(run: Run, unit: Unit, app_id: str, image: str) -> App:
 def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:
     """Stops the app, gives it the image and starts it.
 
-    One guide says that a running app takes a new image by itself, another that it does not (contract/ai-deploy, 9):
-    only after a restart is it certain which image answers.
+    One guide says that a running app takes a new image by itself, another that it does not: only after a
+    restart is it certain which image answers (contract: AI Deploy updates).
     """
     if app.state not in _ENDED:
         run.notice(f"The app {app.id} is stopped and started again with the new image.", model=unit.models[0])

@@ -1,7 +1,7 @@
 """Record: sample requests with the answers to hold the new app against, before anything of the model is built.
 
 Later there may be nobody to ask, so a recording of a higher level is never replaced by one of a lower level
-(field notes, 8).
+(decisions: Record first).
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 A customer's token is written to a file of mode 0600 beside the journal and shown nowhere else. Until its file is on
 disk it is not handed over, and the next run deletes it and makes another; afterwards it is never touched but by undo
-(field notes, 10).
+(decisions: Two kinds of tokens).
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import make_private
 from migrate.ovhcloud.session import Cloud
 
-READ: Final = "ai_training_read"  # may call the app and nothing else (contract/ovh-api, 7)
+READ: Final = "ai_training_read"  # may call the app and nothing else (contract: AI Deploy access)
 
 
 def proof_token(run: Run, unit: Unit, app: App) -> Secret:
