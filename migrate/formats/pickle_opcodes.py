@@ -221,8 +221,6 @@ class _Source:
     def _length(self, width: int) -> bytes | None:
         """The bytes behind a length; None where they are many."""
         length = int.from_bytes(self.take(width), "little")
-        if self.at + length > self._size:
-            raise self._cut()
         self._held += length if length <= MAXIMUM_TEXT else 0
         if length > MAXIMUM_TEXT or self._held > _MAXIMUM_HELD:
             self.at += length

@@ -98,7 +98,6 @@ def read_document(read: Read, size: int) -> Document:
     parser.EndElementHandler = reader.end
     parser.XmlDeclHandler = reader.declaration
     parser.StartDoctypeDeclHandler = _refuse("entities", "it declares a document type, which only entities need")
-    parser.EntityDeclHandler = _refuse("entities", "it declares an entity")
     parser.ProcessingInstructionHandler = _refuse("entities", "it has an instruction for other programs")
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
     at = 0
