@@ -18,13 +18,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.formats.hostile.base import HostileCase
 from tests.formats.hostile.corpus import CASES
 from tests.formats.hostile.watch import faults, warm, watched
 from tests.formats.hostile.why import WHY
+
+ROOT = Path(__file__).parents[1]
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """The weights: inside the file complete, outside it only where the model's own folder has them.
 
-onnxruntime and the ``onnx`` package have both followed a tensor's ``location`` out of the folder (CVE-2022-25882,
-CVE-2024-27318, CVE-2025-51480), so every location is resolved here, before anything loads the file.
+A tensor's ``location`` is a path that whoever wrote the file chose, so every one is resolved here, before anything
+loads the file.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 8, 9
 _WANTED: Final = frozenset({_DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION})
 _EXTERNAL: Final = 1
 _MAXIMUM_ELEMENTS: Final = 1 << 56
-_NOT_PLAIN: Final = frozenset("\\:*")  # onnxruntime's mark for an address in its own memory has stars
+_NOT_PLAIN: Final = frozenset("\\:*")  # separators and drives of some systems, and marks of an engine's own
 _STRING: Final = 8
 
 # Bytes of one element, by TensorProto.DataType; types packed into parts of a byte are left out.

@@ -1,8 +1,7 @@
 """The opcodes of a pickle, read one by one and never carried out.
 
-Programs that look at pickles disagree with the one that loads them wherever they are lenient: lines that are no
-numbers, names that are escaped, lengths that are negative. Here every argument is in its one plain form, or the
-reading ends.
+What is said of a pickle holds only where it is read as whoever loads it reads it. So every argument is in its one
+plain form, as picklers write it, or the reading ends: numbers are digits, names are not escaped, lengths are positive.
 
 Opcodes: CPython, Lib/pickletools.py.
 """

@@ -229,7 +229,7 @@ def test_model_json_is_checked(tmp_path: Path) -> None:
     }
     for change, why in (
         ({"schema": 2}, "schema 2"),
-        ({"entry": "../words.txt"}, "outside"),
+        ({"entry": "../../words.txt"}, "outside"),
         ({"inputs": []}, "needs inputs"),
         ({"inputs": 3}, "array"),
     ):

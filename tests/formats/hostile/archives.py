@@ -112,7 +112,9 @@ _NAMES = (
 )
 _LAYOUT = (
     _case("nested", "an archive in an archive", _named("m/x", data=zipped({"a": WORDS})), "nested"),
-    _case("nested-packed", "a compressed file in an archive", _named("m/x", data=gzip.compress(WORDS, mtime=0)), "nested"),
+    _case(
+        "nested-packed", "a compressed file in an archive", _named("m/x", data=gzip.compress(WORDS, mtime=0)), "nested"
+    ),
     _case("gap", "bytes between two entries", pack(members(GOOD), gap=WORDS), "hidden-data", "follows other bytes"),
     _case(
         "before", "bytes before the directory", pack(members(GOOD), before_directory=WORDS), "hidden-data", "bytes lie"

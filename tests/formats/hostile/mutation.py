@@ -36,7 +36,8 @@ def main() -> int:
             fallen = ((name, fault) for name in found if (fault := _alone(name)))
             line["falls"], line["becomes"] = next(fallen, ("", ""))
             unheld += not line["falls"]
-        print(json.dumps(line), flush=True)
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
     return 1 if unheld else 0
 
 

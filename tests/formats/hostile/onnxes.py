@@ -11,7 +11,7 @@ from migrate.formats.onnx_file import read_model
 from migrate.formats.onnx_nodes import custom_operators
 from migrate.formats.wire import Wire
 from tests.formats.hostile.base import Files, HostileCase, Limit, lowered
-from tests.formats.models import FLOAT, graph, identity, message, model, number, value, varint, weights, zipmap
+from tests.formats.models import FLOAT, graph, identity, message, model, number, value, weights, zipmap
 
 _DATA = bytes(16)
 _ABSENT = "com.example.nowhere"

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-_TWO_MEANINGS: Final = "What is in the archive depends on the program that opens it: one model is checked, another served."
+_TWO_MEANINGS: Final = (
+    "What is in the archive depends on the program that opens it: one model is checked, another served."
+)
 _ELSEWHERE: Final = "Unpacked, it would write or reach outside the folder that it is unpacked to."
 _ONE_NAME: Final = "On some systems one file takes the other's place, and the model is another one there."
 _RUNS: Final = "Loading the model runs it, with whatever the loading program can reach."
@@ -41,7 +43,7 @@ WHY: Final = {
     "archive-zip64": _TWO_MEANINGS,
     "artifact-unreadable": "What lies there is not what was fetched, and may be another file a moment later.",
     "conversion-differs": "The converted model would answer other requests than the original does.",
-    "corrupt": "A broken file may load as something else than was saved; this is seen before an image is built from it.",
+    "corrupt": "A broken file may load as something else than was saved.",
     "custom-code": "The library would load and run Python files that come with the model.",
     "custom-operators": _NOT_SERVED,
     "empty": _INCOMPLETE,
