@@ -1,6 +1,9 @@
 """Every hostile case: its verdict, nothing run, nothing reached; and every guard of the package held by a case."""
 
+import importlib
+import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +17,7 @@ from tests.formats.hostile import archives, hdf5, keras, tensorflows, torchscrip
 from tests.formats.hostile.base import EXAMPLES, HostileCase
 from tests.formats.hostile.corpus import CASES
 from tests.formats.hostile.guards import guards, guards_of
+from tests.formats.hostile.opcodes import NOWHERE, OUTSIDE
 from tests.formats.hostile.watch import _watch, faults, warm, watched
 from tests.formats.hostile.why import WHY
 from tests.formats.hostile.zips import members, pack
@@ -64,11 +68,27 @@ def test_the_corpus() -> None:
     assert always - {(case.verdict, case.reason) for case in CASES} == set()
 
 
-def test_every_file_is_small() -> None:
-    """None is refused for being large: a limit is lower where a size is what is refused."""
-    good = max(path.stat().st_size for path in EXAMPLES.rglob("*") if path.is_file())
-    for case in CASES:
-        assert all(len(content) <= good for content in case.files.values() if isinstance(content, bytes)), case.name
+def test_no_file_is_large() -> None:
+    """Where a size is what is refused, the limit is lower."""
+    good = {path.read_bytes() for path in EXAMPLES.rglob("*") if path.is_file()}
+    made = [content for case in CASES for content in case.files.values() if isinstance(content, bytes)]
+    assert max(len(content) for content in made if content not in good) < 16 * 1024
+
+
+def test_what_the_pickles_name_is_nowhere(tmp_path: Path) -> None:
+    assert importlib.util.find_spec(NOWHERE) is None
+    assert not hasattr(importlib.import_module(OUTSIDE), NOWHERE)
+    for number, case in enumerate(case for case in CASES if case.reason == "pickle-dangerous"):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert NOWHERE in watched(case, folder).text, case.name
+
+
+def test_no_page_or_comment_names_a_hole_in_other_software() -> None:
+    pages = [*(CHECKOUT / "docs").rglob("*.md"), *(CHECKOUT / "migrate/formats").rglob("*.py"), CHECKOUT / "README.md"]
+    tests = [path for room in ("tests", "scripts") for path in (CHECKOUT / room).rglob("*.py")]
+    named = [path for path in (*pages, *tests) if re.search(r"CVE-\d|GHSA-\w", path.read_text(encoding="utf-8"))]
+    assert named == []
 
 
 def mutation(*options: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from migrate.sources.paths import check_paths, inside
         ["model.onnx"],
         ["a/b/c", "a/b/d", "a.b"],
         ["müller.onnx", "日本/model"],
-        ["with space", "...", "..a", "a..", "-rf", "~", "$(id)", "a:b", "'\""],
+        ["with space", "...", "..a", "a..", "-rf", "~", "$(nowhere)", "a:b", "'\""],
         ["x" * 255],
     ],
 )
