@@ -54,7 +54,7 @@ conformance-onnx: .venv  ## the onnx package's own test models through a running
 fuzz: .venv  ## generated requests against a running server for some minutes, ARGS="--minutes 60 --seed 7"
 	@$(PYTHON) scripts/fuzz_server.py $(ARGS)
 
-hostile: .venv  ## the verdict on each file of the hostile corpus; ARGS="pickle zip" for some
+hostile: .venv  ## each kind of file that is refused, and why; ARGS="pickle zip" for some, ARGS=--mutate
 	@$(PYTHON) scripts/hostile_table.py $(ARGS)
 
 bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, an echo; ARGS=--quick

@@ -9,7 +9,7 @@ import pytest
 from migrate.sandbox import control
 from tests.e2e.harness import GOOD, NAMESPACE, ROOT, Tool, ending
 
-HOSTILE = '../../x"\nRUN id'
+HOSTILE = '../../x"\nRUN nowhere'
 
 
 def _one_sentence(text: str) -> None:

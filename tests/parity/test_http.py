@@ -53,7 +53,7 @@ def test_redirections_are_not_followed() -> None:
         assert (answer.status, answer.body, len(asked)) == (302, None, 1)
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[1]", b"\xff", b"[" * 50_000, b"", b'{"y": NaN}'])
+@pytest.mark.parametrize("body", [b"<html>", b"[1]", b"\xff", b"[" * 2000, b"", b'{"y": NaN}'])
 def test_bodies_that_are_no_object(body: bytes) -> None:
     with endpoint(lambda _: (200, body)) as (url, _):
         assert http_caller(url, None, timeout=5)(SAMPLE).body is None

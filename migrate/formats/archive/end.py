@@ -58,14 +58,12 @@ def read_wide_end(short: End, data: bytes, at: int) -> End:
 
     Args:
         short: What the short one says.
-        data: The bytes of both.
-        at: Where in the file they begin.
+        data: The bytes of both, complete.
+        at: Where in the file they begin; negative where the file is too short for them.
 
     Raises:
         RecordError: They are broken, elsewhere, or say something else.
     """
-    if at < 0 or len(data) != END64.size + LOCATOR.size:
-        raise RecordError("zip64", "its 64-bit end record is not where it says")
     _, disk, end64, total = LOCATOR.unpack_from(data, END64.size)
     if (disk, end64) != (0, at) or total not in (0, 1):
         raise RecordError("zip64", "its 64-bit end record is not where it says")

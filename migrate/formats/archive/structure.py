@@ -1,9 +1,10 @@
 """ZIP archives read by an allow-list: one meaning for every program that opens them, or a refusal.
 
-Programs disagree on archives that are not plain, and that is how a file passes one reader as harmless and does harm in
-another: names twice, local headers that say something else than the directory, bytes that no entry accounts for,
-encryption flags, wrong checksums. So every byte of an accepted archive belongs to exactly one thing: entries from byte
-0 on without a gap, the central directory, its end records, the end of the file. Nothing is unpacked to named files.
+What an archive holds is sure only where it is plain. Names twice, local headers that say something else than the
+directory, bytes that no entry accounts for, flags of encryption, wrong checksums: programs read these differently, and
+the model that is checked would not be the one that is served. So every byte of an accepted archive belongs to exactly
+one thing: entries from byte 0 on without a gap, the central directory, its end records, the end of the file. Nothing is
+unpacked to named files.
 
 Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (sections in comments).
 """

@@ -1,7 +1,7 @@
 """What a Keras configuration would run when a model is made of it.
 
-The old HDF5 form has no safe mode: ``load_model`` runs byte-code of Lambda layers, imports the modules that it is
-told, and reads files of words (CVE-2024-3660, CVE-2025-1550, CVE-2025-8747, CVE-2025-9905, CVE-2025-9906).
+A configuration is a program: making a model of it runs the byte-code of Lambda layers, imports the modules that it
+names, and reads files of words.
 """
 
 from collections.abc import Iterator, Mapping

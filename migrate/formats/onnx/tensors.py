@@ -1,7 +1,7 @@
 """The weights: inside the file complete, outside it only where the model's own folder has them.
 
-onnxruntime and the ``onnx`` package have both followed a tensor's ``location`` out of the folder (CVE-2022-25882,
-CVE-2024-27318, CVE-2025-51480), so every location is resolved here, before anything loads the file.
+A tensor's ``location`` is a path that whoever wrote the file chose, so every one is resolved here, before anything
+loads the file.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,7 @@
 """The opcodes of a pickle, read one by one and never carried out.
 
-Programs that look at pickles disagree with the one that loads them wherever they are lenient: lines that are no
-numbers, names that are escaped, lengths that are negative. Here every argument is in its one plain form, or the
-reading ends.
+What is said of a pickle holds only where it is read as whoever loads it reads it. So every argument is in its one
+plain form, as picklers write it, or the reading ends: numbers are digits, names are not escaped, lengths are positive.
 
 Opcodes: CPython, Lib/pickletools.py.
 """
@@ -221,8 +220,6 @@ class _Source:
     def _length(self, width: int) -> bytes | None:
         """The bytes behind a length; None where they are many."""
         length = int.from_bytes(self.take(width), "little")
-        if self.at + length > self._size:
-            raise self._cut()
         self._held += length if length <= MAXIMUM_TEXT else 0
         if length > MAXIMUM_TEXT or self._held > _MAXIMUM_HELD:
             self.at += length

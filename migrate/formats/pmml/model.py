@@ -16,6 +16,7 @@ RUNTIME: Final = "pmml"
 
 _VERSION: Final = re.compile(r"(?:3\.[0-2]|4\.[0-4])(?:\.\d+)?")
 _NAMESPACE: Final = re.compile(r"http://www\.dmg\.org/PMML-[34]_\d(?:_\d)?")
+_MAXIMUM_OUTPUTS: Final = 10_000
 _TARGETS: Final = frozenset({"target", "predicted"})
 _NOT_SCORED: Final = frozenset(
     {"BayesianNetworkModel", "BaselineModel", "GaussianProcessModel", "SequenceModel", "TextModel", "TimeSeriesModel"}
@@ -116,7 +117,7 @@ def _outputs(path: str, model: Model, declared: dict[str, DataField]) -> list[di
             found[name] = _output_word(output, predicted)
     if not found:
         found["predictedValue"] = predicted
-    if len(found) > 10_000:
+    if len(found) > _MAXIMUM_OUTPUTS:
         raise _unsupported(path, f"it has {len(found)} outputs")
     return [{"name": name, "type": word, "shape": [DYNAMIC]} for name, word in found.items()]
 

@@ -92,7 +92,7 @@ class Case:
             self.dangers.sort(key=lambda known: known.code == PROGRAM)
 
     def hazard(self, path: str, code: str, text: str) -> None:
-        """Something that other tools have been harmed by, and that was read to its end and found to be in order."""
+        """Something that could have been dangerous, and that was read to its end and found to be in order."""
         hazard = Hazard(code=code, text=text, path=path)
         if hazard not in self.hazards:
             self.hazards.append(hazard)

@@ -12,7 +12,7 @@ from migrate.core.text import printable
 from migrate.core.values import Artifact
 from migrate.formats.reading.wire import Read
 
-_NOT_PLAIN: Final = frozenset("\\:*")  # onnxruntime's mark for an address in its own memory has stars
+_NOT_PLAIN: Final = frozenset("\\:*")  # separators and drives of some systems, and marks of an engine's own
 
 
 @contextmanager

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from migrate.core.values import Inspection
 from migrate.formats import inspect
+from tests.formats.hostile import hdf5
 from tests.formats.hostile.hdf5_writer import GROUP_LINKS, file, text
-from tests.formats.hostile.keras import DENSE, INPUT, Layer, model
+from tests.formats.hostile.keras import DENSE, INPUT, Layer, functional, model
 from tests.formats.models import write
 
 
@@ -19,11 +22,6 @@ def look(tmp_path: Path, content: bytes) -> Inspection:
 
 def layer(kind: str, **config: Any) -> Layer:
     return {"class_name": kind, "config": {"name": kind.lower(), **config}}
-
-
-def functional(*layers: Layer, inputs: list[Any], outputs: list[Any]) -> bytes:
-    config = {"name": "f", "layers": list(layers), "input_layers": inputs, "output_layers": outputs}
-    return model(config={"class_name": "Functional", "config": config})
 
 
 @pytest.mark.parametrize(
@@ -99,3 +97,24 @@ def test_names_that_a_newer_keras_2_repeats_are_no_danger(tmp_path: Path) -> Non
         "registered_name": None,
     }
     assert look(tmp_path, model(config=json.loads(json.dumps(config)))).verdict == "ready"
+
+
+_SEEDS = [content for case in hdf5.CASES for content in case.files.values() if isinstance(content, bytes)]
+_EDIT = st.tuples(
+    st.integers(0, 2000), st.sampled_from([b"", b"\0", b"\1", b"\x08", b"\xff" * 8]) | st.binary(max_size=9)
+)
+
+
+@given(st.sampled_from(_SEEDS), st.lists(_EDIT, min_size=1, max_size=4), st.sampled_from(["set", "insert", "cut"]))
+def test_damaged_files_always_get_a_verdict(
+    tmp_path_factory: pytest.TempPathFactory, seed: bytes, edits: list[tuple[int, bytes]], kind: str
+) -> None:
+    data = seed
+    for place, content in edits:
+        at = place % len(data)
+        data = data[:at] + content + data[at + (0 if kind == "insert" else len(content)) :]
+    data = data[:-1] if kind == "cut" else data
+    # as long as it says, so that it is read beyond its head
+    data = data[:40] + len(data).to_bytes(8, "little") + data[48:]
+    found = look(tmp_path_factory.mktemp("m"), data)
+    assert found.verdict == "ready" or (found.reason and found.text and found.task)

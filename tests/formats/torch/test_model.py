@@ -7,8 +7,9 @@ import pytest
 
 from migrate.core.values import Inspection
 from migrate.formats import inspect
+from migrate.formats.pickle.imports import group_of
 from tests.formats.hostile.base import changed, example
-from tests.formats.hostile.opcodes import HARMLESS, call, name, pickle, text
+from tests.formats.hostile.opcodes import HARMLESS, NOWHERE, call, name, pickle, text
 from tests.formats.hostile.torches import LEGACY, archived
 from tests.formats.models import artifact, write
 
@@ -111,3 +112,35 @@ def test_a_manifest_of_a_pickled_module(tmp_path: Path) -> None:
     learner = {"manifest.json": files["manifest.json"], "species.pt": example("species-learner")["species.pkl"]}
     assert look(tmp_path / "2", learner, trusted=True).notes
     assert artifact(tmp_path / "2").files
+
+
+@pytest.mark.parametrize(
+    ("module", "word", "group"),
+    [
+        ("collections", "OrderedDict", "data"),
+        ("torch._utils", "_rebuild_tensor_v2", "data"),
+        ("builtins", "dict", "data"),
+        ("builtins", NOWHERE, "dangerous"),
+        ("__builtin__", NOWHERE, "dangerous"),
+        *(
+            (module, NOWHERE, "dangerous")
+            for module in ("os", "posix", "operator", "importlib", "asyncio.events", "pip")
+        ),
+        *((f"torch.{part}", NOWHERE, "dangerous") for part in ("hub", "utils", "ops", "_ops", "jit", "fx", "package")),
+        *((f"numpy.{part}", NOWHERE, "dangerous") for part in ("f2py", "testing", "testing.x", "lib.x", "distutils")),
+        *((f"pandas.{part}", NOWHERE, "dangerous") for part in ("io", "testing", "core.computation.x")),
+        ("pandas", "read_pickle", "dangerous"),
+        ("numpy", "memmap", "dangerous"),
+        ("functools", "partial", "dangerous"),
+        ("torch.storage", "_load_from_bytes", "dangerous"),
+        ("torch.nn", f"Linear.__{NOWHERE}__", "dangerous"),
+        ("torch.utils.hooks", NOWHERE, "framework"),
+        ("torch.utils.data.dataset", NOWHERE, "framework"),
+        ("torch.nn.modules.linear", "Linear", "framework"),
+        ("inspect", "Signature", "framework"),
+        ("inspect", NOWHERE, "dangerous"),
+        (NOWHERE, "thing", "unknown"),
+    ],
+)
+def test_how_far_an_import_is_trusted(module: str, word: str, group: str) -> None:
+    assert group_of(module, word) == group

@@ -23,7 +23,7 @@ RUNTIME = RuntimeImage(
     base="b:1",
 )
 HOSTILE = [
-    '../../x"\nRUN id',
+    '../../x"\nRUN nowhere',
     "",
     "a" * 300,
     "${HOME}",

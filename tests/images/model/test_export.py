@@ -22,7 +22,7 @@ def test_it_needs_no_engine_and_names_the_public_base(
     source = tmp_path / "in/iris.onnx"
     source.parent.mkdir()
     source.write_bytes(IRIS.read_bytes())
-    hostile = '../../x"\nRUN id'
+    hostile = '../../x"\nRUN nowhere'
     context = export([model_of(source, hostile)], tmp_path / "out", store=store, progress_text=silent)
     out = Path(context.folder)
     assert sorted(path.name for path in out.iterdir()) == [
@@ -35,7 +35,7 @@ def test_it_needs_no_engine_and_names_the_public_base(
     ]
     assert out.joinpath("Dockerfile").read_text().startswith(f"ARG BASE={PUBLIC_BASE}\n")
     for name in ("Dockerfile", "README.txt"):
-        assert "x-run-id" not in out.joinpath(name).read_text()
+        assert "x-run-nowhere" not in out.joinpath(name).read_text()
         assert '../x"' not in out.joinpath(name).read_text()
     (settings,) = out.glob("layer-settings/models/*/model.json")
     assert json.loads(settings.read_bytes())["id"] == hostile

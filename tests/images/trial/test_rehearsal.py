@@ -95,7 +95,7 @@ def reach(host, port):
 found = {{
     "gateway": attempt(lambda: reach("{gateway}", {port})),
     "name": attempt(lambda: socket.getaddrinfo("example.com", 443)),
-    "metadata": attempt(lambda: reach("169.254.169.254", 80)),
+    "elsewhere": attempt(lambda: reach("192.0.2.1", 80)),
     "root": attempt(lambda: open("/opt/migrate/x", "w")),
     "models": attempt(lambda: open("/models/x", "w")),
     "setuid": attempt(lambda: os.setuid(0)),
@@ -137,7 +137,7 @@ def test_a_server_that_ends_is_told_by_its_last_words(engine: Engine, server_of:
 
 
 def test_a_server_that_wants_more_memory_than_there_is(engine: Engine, server_of: Callable[[str], Image]) -> None:
-    image = server_of("data = []\nwhile True:\n    data.append(bytearray(10 << 20))\n")
+    image = server_of("data = [bytearray(10 << 20) for _ in range(20)]\n")
     with pytest.raises(NeedsYouError) as error, rehearse(engine, image, memory=128 << 20, timeout=60):
         pass
     assert error.value.code == "out-of-memory"
@@ -158,7 +158,7 @@ http.server.HTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
         pass
     assert error.value.code == "not-ready"
     assert "still warming up" in error.value.what
-    silent_one = server_of("import signal\nsignal.pause()\n")
+    silent_one = server_of("import time\ntime.sleep(180)\n")
     with pytest.raises(NeedsYouError) as error, rehearse(engine, silent_one, memory=GIGABYTE, timeout=0.5):
         pass
     assert error.value.code == "not-ready"

@@ -26,7 +26,7 @@ from migrate.migration.run.units import Unit, packed_id
 from migrate.migration.run.workspace import Workspace, open_workspace
 from migrate.ovhcloud.session import Cloud
 
-HOSTILE = '../../x"\nRUN id'
+HOSTILE = '../../x"\nRUN nowhere'
 
 
 def record(name: str, **more: str) -> ModelRecord:
