@@ -119,7 +119,6 @@ class Artifact(Struct, frozen=True, kw_only=True):
 # what the files are
 
 Verdict = Literal["ready", "needs-attention", "quarantined", "unsupported", "unreadable"]
-TensorType = Literal["string", "integer", "long", "float", "double", "boolean", "date"]
 
 
 class Hazard(Struct, frozen=True, kw_only=True):

@@ -47,12 +47,6 @@ def create(cloud: Cloud, *, name: str, region: str, role: str, label_selector: s
     return convert(answer, Token, "the new token")
 
 
-def renew(cloud: Cloud, token_id: str) -> Token:
-    """Give a token a new value; the old one dies."""
-    answer = cloud.call("POST", "/cloud/project/{serviceName}/ai/token/{id}/renew", params={"id": token_id})
-    return convert(answer, Token, "the renewed token")
-
-
 def delete(cloud: Cloud, token_id: str) -> None:
     """Delete a token."""
     cloud.call("DELETE", "/cloud/project/{serviceName}/ai/token/{id}", params={"id": token_id})

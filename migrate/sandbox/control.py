@@ -229,17 +229,6 @@ def requests_made(folder: Path) -> list[Line]:
     return read_log(Folder(folder).request_log)
 
 
-def registry_requests(folder: Path) -> list[Line]:
-    """What the registry's own log says so far: method, path, status and the bytes of the answer's body.
-
-    Raises:
-        SandboxError: No sandbox is running.
-    """
-    found = _call(Folder(folder), "GET", "/sandbox/registry")["accesses"]
-    lines = msgspec.convert(found, type=list[dict[str, str | int]])
-    return [msgspec.convert({"time": "", "service": "registry", **line}, type=Line) for line in lines]
-
-
 def running(place: Folder) -> bool:
     """Whether a process holds the folder's lock; needs no answer from it."""
     try:

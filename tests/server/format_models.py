@@ -22,7 +22,8 @@ LOADER = """
 import os
 import sys
 from pathlib import Path
-from migrate.server.engines import ContradictionError, load
+from migrate.server.engines import load
+from migrate.server.model_engine import ContradictionError
 from migrate.server.model import read_models
 for model in read_models(Path(sys.argv[1])):
     try:

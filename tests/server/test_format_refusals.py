@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.saved_model import unpacked
+from migrate.server.model_engine import ContradictionError
 from tests.server import format_models as samples
 from tests.server.format_models import CHAIN, WEEKS, field, plain, scale, write
 from tests.server.process import start

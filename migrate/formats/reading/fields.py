@@ -17,7 +17,7 @@ def tensor_field(name: str, tensor_type: str, shape: Sequence[int]) -> dict[str,
 
     Args:
         name: The tensor's name.
-        tensor_type: One of ``TensorType``.
+        tensor_type: The old runtime's word (contract: Old fields).
         shape: Sizes, -1 where a size is free; ``[]`` for a scalar.
     """
     field: dict[str, object] = {"name": name, "type": tensor_type, "shape": list(shape)}

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from migrate.sandbox.base.ports import kept_port
-from migrate.sandbox.base.seam import Access
 from migrate.sandbox.running.registry_engines import PUBLIC_IMAGE, Engine, ImageEngine, ProgramEngine, program_installed
 from migrate.sandbox.running.registry_tokens import ISSUER, SERVICE, Check, Signer, token_routes
 
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 _START_LIMIT: Final = 20.0  # seconds
 _ACCESS_LINE: Final = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[\d.]+" (?P<status>\d{3}) (?P<bytes>\d+)')
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """A request that the registry answered; ``bytes`` are those of the answer's body, ``path`` has no query."""
+
+    method: str
+    path: str
+    status: int
+    bytes: int
 
 
 class Registry:
