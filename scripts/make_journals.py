@@ -39,6 +39,7 @@ _NAMESPACES: Final = {
     name: json.loads((ROOT / "examples" / name / "index.json").read_text(encoding="utf-8"))["namespace"]["id"]
     for name in ("models", "formats")
 }
+_TAG: Final = "migrate-journals:iris"
 _ONNX: Final = _NAMESPACES["models"]
 _OURS: Final = ("OVH_", "MIGRATE_")
 
@@ -56,7 +57,7 @@ class Maker:
         place.write(Settings(options=Options(rate_limit=0, unseen_seconds=0.2), identity=identity))
         running = control.start(self.sandbox, progress=_say)
         self.registry = running.registry_address
-        self.login = {"MIGRATE_REGISTRY_PASSWORD": identity.platform_password}
+        self.password = identity.platform_password
         self.environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith(_OURS)},
             **control.env(self.sandbox),
@@ -176,7 +177,7 @@ def registry(make: Maker) -> None:
     more = ("--samples", str(samples), "--registry", f"{make.registry}/mine", "--registry-user", PLATFORM_USER)
     make.environment.pop("MIGRATE_OLD_TOKEN")
     try:
-        make.run("models@GRA", "iris", more=more, **make.login)
+        make.run("models@GRA", "iris", more=more, MIGRATE_REGISTRY_PASSWORD=make.password)
     finally:
         make.environment |= control.env(make.sandbox)
 
@@ -261,7 +262,7 @@ def main() -> None:
         make = Maker(Path(temporary).resolve())
         try:
             # The runtime of ONNX is there before any case, so that no undo deletes what another case needs.
-            make("build", str(ROOT / "examples" / "models" / "iris"), "--tag", "migrate-journals:iris", code=0)
+            make("build", str(ROOT / "examples" / "models" / "iris"), "--tag", _TAG, code=0)
             for name, case in zip(names, CASES, strict=True):
                 if not options.cases or name in options.cases:
                     case(make)
@@ -269,6 +270,7 @@ def main() -> None:
                     make.forget()
         finally:
             control.stop(make.sandbox)
+            subprocess.run(["docker", "rmi", _TAG], check=False, capture_output=True)
 
 
 if __name__ == "__main__":
