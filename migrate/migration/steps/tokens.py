@@ -8,7 +8,7 @@ disk it is not handed over, and the next run deletes it and makes another; after
 import contextlib
 import os
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from migrate.apps import tokens as api
 from migrate.core.errors import MigrateError, RemoteError
@@ -34,7 +34,7 @@ def proof_token(run: Run, unit: Unit, app: App) -> Secret:
         name = f"migrate-proof-{run.journal.id}-{number}-{selector.partition('=')[2][:8]}"
         return _make(run, "proof-token", name, selector, unit=unit.subject)[1]
 
-    return cast("Secret", run.once(f"proof-token:{selector}").get(make))
+    return run.proof_tokens.get(selector, make)
 
 
 def delete_proof_tokens(cloud: Cloud, effects: Effects) -> None:
@@ -61,8 +61,7 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
 
 def _known(run: Run) -> frozenset[str]:
     """The ids of the tokens that existed when the first one was handed over: somebody may have deleted one."""
-    found = run.once("tokens").get(lambda: frozenset(token.id for token in api.list_tokens(run.cloud)))
-    return cast("frozenset[str]", found)
+    return run.known_tokens.get(lambda: frozenset(token.id for token in api.list_tokens(run.cloud)))
 
 
 def delete_token(cloud: Cloud, effects: Effects, effect: Effect) -> None:
