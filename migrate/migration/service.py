@@ -216,7 +216,7 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
 
 def _tell_unmatched(run: Run) -> None:
     """A word that was given for no file may be a mistake of typing."""
-    stored = [run.journal.get(model_subject(record.id), "fetch", Artifact) for record in run.listing.models]
+    stored = [run.journal.usable(model_subject(record.id), "fetch", Artifact) for record in run.listing.models]
     artifacts = [one.value for one in stored if one is not None]
     for digest in unsafe.unmatched(run.options.allow_unsafe, artifacts):
         text = unsafe.unmatched_text(digest, all_read=len(artifacts) == len(stored))

@@ -15,6 +15,11 @@ def model_subject(model_id: str) -> str:
     return f"model:{model_id}"
 
 
+def unit_id(subject: str) -> str:
+    """The id of the unit that a journal names so."""
+    return subject.partition(":")[2]
+
+
 class Unit(Struct, frozen=True, kw_only=True):
     """What becomes one image and one app: one model, or, packed, all the models of one runtime.
 

@@ -17,7 +17,7 @@ from migrate.core.values import (
     Recording,
     UnsafeFile,
 )
-from migrate.migration.effects import Effect
+from migrate.migration.effects import Effect, readable
 from migrate.migration.journal import Happened, Journal
 from migrate.migration.opening import find_journal
 from migrate.migration.options import Typed
@@ -34,6 +34,7 @@ def why(typed: Typed, model: str, workspace: Workspace, *, project: str | None, 
 
     Raises:
         UsageError: Nothing is known of the source or of the model.
+        LocalError: The journal, or what it holds of that model, cannot be read.
     """
     opened = find_journal(workspace, typed, project=project, environ=environ)
     journal = opened.journal
@@ -60,7 +61,7 @@ def why(typed: Typed, model: str, workspace: Workspace, *, project: str | None, 
             steps=_steps(journal, model, units),
             events=tuple(_event(event) for event in events[-_SHOWN:]),
             evidence=_evidence(journal, model),
-            effects=tuple(_effect(effect) for effect in journal.effects.all() if set(effect.units) & units),
+            effects=tuple(_effect(readable(effect)) for effect in journal.effects.all() if set(effect.units) & units),
             query_ids=_query_ids(events),
             next_step=(outcome.task if outcome else "") or _next(typed, outcome is None),
         )

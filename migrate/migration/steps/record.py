@@ -99,8 +99,8 @@ def record_answers(
         inputs=(artifact.value.digest, digest_of(to_json(inspection.value.settings).decode())),
         options={"seed": SEED},
     )
-    former = run.journal.get(task.subject, task.step, Recording)
-    kept = former.value if former is not None and former.key == task.key else None
+    former = run.journal.usable(task.subject, task.step, Recording, key=task.key)
+    kept = former.value if former is not None else None
 
     def make(_: object) -> Recording:
         new = _record(run, record, wanted, artifact.value, inspection.value.settings, runtime.value)

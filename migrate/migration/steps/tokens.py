@@ -15,7 +15,7 @@ from migrate.core.errors import MigrateError, RemoteError
 from migrate.core.secret import Secret
 from migrate.core.values import App
 from migrate.migration.context import Run
-from migrate.migration.effects import Effect, Effects, Kind
+from migrate.migration.effects import Effect, Effects, Kind, token_name
 from migrate.migration.subjects import Unit
 from migrate.migration.workspace import make_private
 from migrate.ovhcloud.session import Cloud
@@ -52,7 +52,7 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
         return path
     if effect is not None:
         delete_token(run.cloud, effects, effect)
-    name = f"migrate-{unit.name}-{run.journal.id}"
+    name = token_name(unit.name, run.journal.id)
     effect, value = _make(run, "token", name, f"mls-key={unit.key(run.cloud.project)}", unit=unit.subject)
     _write(path, f"Authorization: Bearer {value.reveal()}\n")
     effects.learn(effect, handed_over=True, file=str(path), app=app.id)
