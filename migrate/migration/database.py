@@ -179,6 +179,8 @@ class Database:
             if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _UNUSABLE:
                 raise self.damaged(str(error)) from error
             raise self._unusable(str(error)) from error
+        except UnicodeDecodeError as error:  # in an error of SQLite's that names what it found
+            raise self.damaged("what SQLite says of it is no text") from error
         except OSError as error:
             raise self._unusable(str(error.strerror)) from error
 

@@ -29,6 +29,7 @@ Kind = Literal[
 ]
 
 KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
+_TELLING: Final = frozenset({"app", "token", "proof-token", "registration"})  # the intents that others need
 SCHEMA: Final = FIRST  # of intents
 
 _UNDO: Final = "`migrate undo` still deletes what it made, by the recorded ids."
@@ -198,7 +199,7 @@ def readable(effect: Effect) -> Effect:
             next_step="Use that release, or name another --workspace.",
             newer=True,
         )
-    if effect.lost is not None:
+    if effect.lost is not None and effect.kind in _TELLING:
         raise effect.lost
     return effect
 

@@ -137,8 +137,9 @@ class Journal:
         journal = cls(path, write=True)
         facts = {"id": uuid.uuid4().hex[:_ID_DIGITS], "source": source, "endpoint": endpoint, "project": project}
         with journal._database.transaction():
-            for name, text in facts.items():
-                journal._database.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", name, text)
+            if not journal._is_begun():
+                for name, text in facts.items():
+                    journal._database.execute("INSERT INTO meta VALUES (?, ?)", name, text)
         return journal
 
     @classmethod

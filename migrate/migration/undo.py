@@ -34,7 +34,7 @@ _WORDS: Final = {
     "pushed-image": "pushed image",
     "authorization": "authorization",
 }
-_LEFT: Final[frozenset[Kind]] = frozenset({"pushed-image", "authorization"})
+STAYS: Final[frozenset[Kind]] = frozenset({"pushed-image", "authorization"})
 
 RemoveImage = Callable[[str], bool]
 """Removes a local image by its reference; False when something else uses it."""
@@ -85,7 +85,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
     delete: list[Effect] = []
     release: list[Effect] = []
     for effect in existing:
-        if effect.kind in _LEFT:
+        if effect.kind in STAYS:
             continue
         left = set(effect.units) - units
         if not left or effect.kind == "proof-token":
@@ -94,7 +94,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
         elif left != set(effect.units):
             release.append(effect)
     delete.sort(key=lambda effect: ORDER.index(effect.kind) if effect.kind in ORDER else len(ORDER))
-    stay = tuple(effect for effect in existing if effect.kind in _LEFT and (not models or set(effect.units) & units))
+    stay = tuple(effect for effect in existing if effect.kind in STAYS and (not models or set(effect.units) & units))
     return Undoing(tuple(sorted(units)), tuple(delete), tuple(release), stay)
 
 

@@ -10,11 +10,15 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from migrate.apps import deploy
 from migrate.apps.registries import authorize, create_ai_user, register
-from migrate.apps.tokens import create_token
+from migrate.apps.tokens import create_token, list_tokens
 from migrate.core.secret import Secret
+from migrate.migration.journal import Journal
+from migrate.migration.options import Typed
+from migrate.migration.undo import Undone, plan_undo, undo
 from migrate.migration.workspace import Workspace
-from migrate.ovhcloud import apps
+from migrate.ovhcloud import apps, registries
 from migrate.ovhcloud.session import Cloud
 
 JOURNALS = Path(__file__).parent / "journals"
@@ -93,3 +97,31 @@ class Kept:
     def _revived(self, number: int, before: str | None, now: str) -> None:
         if before is not None:  # a kill came before the others were written down
             self.sql("UPDATE effect SET external_id = ? WHERE id = ?", now, number)
+
+
+def undone(journal: Kept, cloud: Cloud, *models: str) -> tuple[Undone, list[str]]:
+    """What an undo did, and the images it removed."""
+    removed: list[str] = []
+
+    def remove(name: str) -> bool:
+        removed.append(name)
+        return True
+
+    opened = Journal(journal.path, write=True)
+    opened.begin("undo")
+    try:
+        done = undo(
+            opened,
+            plan_undo(opened, Typed(journal.source), models),
+            cloud=cloud,
+            remove_image=remove,
+            emit=lambda _: None,
+        )
+    finally:
+        opened.close()
+    return done, removed
+
+
+def left(cloud: Cloud) -> list[object]:
+    """Everything in the project that costs or opens something."""
+    return [*deploy.listing(cloud), *list_tokens(cloud), *registries.registrations(cloud)]

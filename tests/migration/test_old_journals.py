@@ -1,14 +1,11 @@
 """Every journal of a released version is read: by status, why, undo and run, each on a copy."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from migrate.apps import deploy
 from migrate.apps.registries import find_user
-from migrate.apps.tokens import list_tokens
 from migrate.core.looking import SourceState
 from migrate.migration.database import FORMAT
 from migrate.migration.effects import KINDS
@@ -16,13 +13,11 @@ from migrate.migration.journal import Journal
 from migrate.migration.options import RunOptions, Typed
 from migrate.migration.service import plan_source, run_source
 from migrate.migration.status import status_of, status_of_all
-from migrate.migration.undo import Undone, plan_undo, undo
 from migrate.migration.why import why
 from migrate.migration.workspace import Workspace
-from migrate.ovhcloud import registries
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
-from tests.migration.kept import KEPT, NAMES, Kept
+from tests.migration.kept import JOURNALS, KEPT, NAMES, Kept, left, undone
 from tests.migration.runs import NO_ENGINE, agree
 
 MODELS = Path(__file__).parents[2] / "examples" / "models"
@@ -36,38 +31,14 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIGRATE_POLL_SECONDS", "0.2")
-    return
 
 
 def moved(kept: Path, workspace: Workspace, cloud: Cloud) -> Kept:
     """The journal as if its run had been in this project; what was a folder of its machine is one of this machine."""
     folder = str(MODELS) if kept.stem == "folder" else None
     return Kept(kept, workspace, endpoint=cloud.session.endpoint_name, project=cloud.project, source=folder)
-
-
-def undone(journal: Kept, cloud: Cloud, *models: str) -> tuple[Undone, list[str]]:
-    """What an undo did, and the images it removed."""
-    removed: list[str] = []
-    opened = Journal(journal.path, write=True)
-    opened.begin("undo")
-    try:
-        done = undo(
-            opened,
-            plan_undo(opened, Typed(journal.source), models),
-            cloud=cloud,
-            remove_image=lambda name: not removed.append(name),
-            emit=lambda _: None,
-        )
-    finally:
-        opened.close()
-    return done, removed
-
-
-def left(cloud: Cloud) -> list[object]:
-    """Everything in the project that costs or opens something."""
-    return [*deploy.listing(cloud), *list_tokens(cloud), *registries.registrations(cloud)]
 
 
 def test_there_are_journals_of_this_tools_first_release() -> None:
@@ -103,7 +74,7 @@ def _as_written(state: SourceState, journal: Kept) -> None:
     )
 
 
-@each
+@pytest.mark.parametrize("kept", [JOURNALS / "0.1.0" / f"{name}.sqlite" for name in ("separate", "killed")])
 def test_status_asks_for_the_apps(kept: Path, workspace: Workspace, sandbox: Path, cloud: Cloud) -> None:
     journal = moved(kept, workspace, cloud)
     journal.revive(cloud)
