@@ -100,7 +100,10 @@ class Database:
             raise
 
     def _checked_format(self) -> int:
-        ((version,),) = self.rows("PRAGMA user_version", kind=tuple[int])
+        # Number and tables are written in one transaction, and read in one statement.
+        ((version, tables),) = self.rows(
+            "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version", kind=tuple[int, int]
+        )
         if version > FORMAT:
             raise LocalError(
                 f"The journal {self.path} was written by a newer release of migrate{self._release()}: it has format "
@@ -108,8 +111,7 @@ class Database:
                 code="journal-format",
                 next_step="Use that release, or name another --workspace.",
             )
-        # The number is written in one transaction with the tables.
-        if version < 0 or (version == 0 and self.rows("SELECT name FROM sqlite_schema LIMIT 1", kind=tuple[str])):
+        if version < 0 or (version == 0 and tables):
             raise self.damaged(f"its format is given as {version}")
         return version
 
@@ -125,7 +127,7 @@ class Database:
             for number in range(self._checked_format(), FORMAT):  # another process may have been first
                 for statement in _FORMATS[number].split(";"):
                     self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+                self._connection.execute(f"PRAGMA user_version = {number + 1}")
         self.format = FORMAT
 
     def schema(self, column: str = "schema") -> str:
