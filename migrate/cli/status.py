@@ -30,4 +30,5 @@ def status(
     else:
         typed = typed_of(source, project=project, workspace=workspace)
         found = status_of(typed, place, project=project, environ=dict(os.environ), offline=offline)
-    return answer("status", found, as_json=as_json or output is Form.JSON, show=show_sources)
+    code = ExitCode.LOCAL if found.unread else ExitCode.DONE
+    return answer("status", found, as_json=as_json or output is Form.JSON, show=show_sources, code=code)

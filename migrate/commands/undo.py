@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +46,7 @@ def leave(
     undone = take_away(
         typed, models=models, yes=yes, project=project, workspace=workspace, as_json=as_json, environ=environ
     )
-    code = ExitCode.REMOTE if undone.failed else ExitCode.DONE
+    code = ExitCode(undone.exit_code)
     if as_json:
         JsonLines(sys.stdout)(Result(command="undo", exit_code=int(code), data=msgspec.to_builtins(undone)))
     else:
@@ -72,8 +73,10 @@ def take_away(
     place = open_workspace(workspace)
     found = find_journal(place, typed, project=project, environ=environ)
     found.journal.close()
-    with WriterLock(found.folder.lock, doing=f"undo {typed.source}"):
-        journal = Journal(found.folder.journal, write=True)
+    with (
+        WriterLock(found.folder.lock, doing=f"undo {typed.source}"),
+        closing(Journal(found.folder.journal, write=True)) as journal,
+    ):
         undoing = plan_undo(journal, typed, models)
         if undoing.delete and not yes:
             for effect in undoing.delete:
@@ -90,8 +93,7 @@ def take_away(
             except Interrupted:
                 journal.end(ExitCode.INTERRUPTED)
                 raise Interrupted(f"Stopped. Go on with: {typed.command('undo')}") from None
-        journal.end(ExitCode.REMOTE if undone.failed else ExitCode.DONE)
-        journal.close()
+        journal.end(undone.exit_code)
     return undone
 
 

@@ -15,6 +15,7 @@ from migrate.core.values import Artifact, Listing, ModelRecord, Outcome
 from migrate.formats.recognise import recognise
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
+from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import outcomes
 from migrate.migration.journey.grouping import Group, group
 from migrate.migration.journey.planner import make_plan
@@ -26,7 +27,6 @@ from migrate.migration.run import permissions
 from migrate.migration.run.opening import source_folder
 from migrate.migration.run.options import RunOptions
 from migrate.migration.run.run_context import Run
-from migrate.migration.run.units import model_subject
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.listing import list_models
@@ -217,7 +217,7 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
 
 def _tell_unmatched(run: Run) -> None:
     """A word that was given for no file may be a mistake of typing."""
-    stored = [run.journal.get(model_subject(record.id), "fetch", Artifact) for record in run.listing.models]
+    stored = [run.journal.usable(model_subject(record.id), "fetch", Artifact) for record in run.listing.models]
     artifacts = [one.value for one in stored if one is not None]
     for digest in permissions.unmatched(run.options.allow_unsafe, artifacts):
         text = permissions.unmatched_text(digest, all_read=len(artifacts) == len(stored))

@@ -7,7 +7,7 @@ from msgspec import Struct
 from migrate.core.text import printable
 from migrate.core.values import Mismatch, Parity
 from migrate.migration.journal.journal import Journal
-from migrate.migration.run.units import model_subject
+from migrate.migration.journal.subjects import model_subject
 
 _LOG: Final = "log"
 

@@ -4,22 +4,39 @@ import threading
 import time
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from migrate.apps import deploy
 from migrate.apps.resources import plan_app
 from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, StepFinished, StepProgress, StepStarted
 from migrate.core.names import slug
-from migrate.core.values import App, AppPlan, Inspection, Listing, ModelRecord
+from migrate.core.secret import Secret
+from migrate.core.values import App, AppPlan, Inspection, Listing, ModelRecord, RuntimeImage
 from migrate.images.engine.connection import Engine, connect
-from migrate.migration.journal.journal import Journal
-from migrate.migration.run.once import FirstAlone, Once
+from migrate.images.registry.credentials import RegistryCredentials
+from migrate.migration.journal.journal import Journal, Stored
+from migrate.migration.run.once import FirstAlone, Once, OnceEach
 from migrate.migration.run.options import DEFAULT_REGION, RunOptions
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.session import Cloud
+
+
+class Target(Struct, frozen=True):
+    """A registry: its host (with a port where it has one), what stands before a repository's name, and a login."""
+
+    host: str
+    prefix: str
+    shared: bool
+    credentials: RegistryCredentials | None
+
+    def repository(self, name: str) -> str:
+        """The repository of an image."""
+        return f"{self.prefix}/{name}" if self.prefix else name
 
 
 class Run:
@@ -34,6 +51,11 @@ class Run:
         listing: The models of the source.
         stop: Set when the run was asked to end.
         first_push: Entered by every push.
+        target: The registry that images are pushed to.
+        registration: That AI Deploy may pull from it, made once.
+        proof_tokens: The token of the proofs, by its label selector.
+        known_tokens: The ids of the tokens that existed when the first one was handed over.
+        runtimes: The image of a runtime, by the runtime's name and the kind of performer that asks.
         found: What the files of each model are, by its id, where they were read in this run or an earlier one.
     """
 
@@ -60,6 +82,11 @@ class Run:
         self.stop = stop
         self.environ = environ
         self.first_push = FirstAlone()
+        self.target = Once[Target]()
+        self.registration = Once[None]()
+        self.proof_tokens = OnceEach[str, Secret]()
+        self.known_tokens = Once[frozenset[str]]()
+        self.runtimes = OnceEach[tuple[str, type], Stored[RuntimeImage]]()
         self.found: dict[str, Inspection] = {}
         self._show = emit
         self._revisions = revisions
@@ -67,7 +94,6 @@ class Run:
         self._apps: Once[dict[str, App]] = Once()
         self._flavors: Once[tuple[capabilities.Flavor, ...]] = Once()
         self._watcher: Once[Watcher] = Once()
-        self._shared: dict[str, Once[object]] = {}
         self._turn = threading.Lock()
         self._states: dict[str, str] = {}
         self._states_at = float("-inf")
@@ -90,11 +116,6 @@ class Run:
     def notice(self, text: str, *, model: str | None = None, warning: bool = False) -> None:
         """Tells a person something in one sentence."""
         self.emit(Notice(text=text, model=model, level="warning" if warning else "info"))
-
-    def once(self, name: str) -> Once[object]:
-        """The value that all models share under a name."""
-        with self._turn:
-            return self._shared.setdefault(name, Once())
 
     def revision(self, model_id: str) -> str:
         """What lay at the model's place when the run began; see ``revisions``."""

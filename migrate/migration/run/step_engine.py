@@ -97,10 +97,11 @@ class Recaller:
         """The journal's value.
 
         Raises:
-            Unsettled: There is none under this key, or it is gone outside.
+            Unsettled: There is none under this key that can be read, or it is gone outside.
+            UnreadableError: A newer release wrote it.
         """
-        stored = self._journal.get(task.subject, task.step, kind)
-        if stored is None or stored.key != task.key or (outside and not stands(stored.value)):
+        stored = self._journal.usable(task.subject, task.step, kind, key=task.key)
+        if stored is None or (outside and not stands(stored.value)):
             raise Unsettled
         return stored
 
@@ -132,8 +133,8 @@ class Performer:
         if self._stop.is_set():
             raise Interrupted
         names: tuple[str | None, ...] = task.models or (None,)
-        stored = self._journal.get(task.subject, task.step, kind)
-        if stored is not None and stored.key == task.key and stands(stored.value):
+        stored = self._journal.usable(task.subject, task.step, kind, key=task.key)
+        if stored is not None and stands(stored.value):
             for model in names:
                 self._emit(StepFinished(step=task.step, model=model, seconds=0.0, reused=True))
             return stored

@@ -10,11 +10,6 @@ from migrate.core.values import ModelRecord
 PACKED: Final = "packed"
 
 
-def model_subject(model_id: str) -> str:
-    """The journal's name of a model."""
-    return f"model:{model_id}"
-
-
 class Unit(Struct, frozen=True, kw_only=True):
     """What becomes one image and one app: one model, or, packed, all the models of one runtime.
 

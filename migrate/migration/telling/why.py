@@ -18,11 +18,11 @@ from migrate.core.values import (
     UnsafeFile,
 )
 from migrate.migration.journal.journal import Happened, Journal
-from migrate.migration.journal.ledger import Effect
+from migrate.migration.journal.ledger import Effect, readable
+from migrate.migration.journal.subjects import model_subject
 from migrate.migration.run.evidence import evidence_of, mismatch_text
 from migrate.migration.run.opening import find_journal
 from migrate.migration.run.options import Typed
-from migrate.migration.run.units import model_subject
 from migrate.migration.run.workspace import Workspace
 
 _ORDER: Final = ("fetch", "inspect", "record", "convert", "render", "build", "rehearse", "push", "deploy", "prove")
@@ -34,6 +34,7 @@ def why(typed: Typed, model: str, workspace: Workspace, *, project: str | None, 
 
     Raises:
         UsageError: Nothing is known of the source or of the model.
+        LocalError: The journal, or what it holds of that model, cannot be read.
     """
     opened = find_journal(workspace, typed, project=project, environ=environ)
     journal = opened.journal
@@ -60,7 +61,7 @@ def why(typed: Typed, model: str, workspace: Workspace, *, project: str | None, 
             steps=_steps(journal, model, units),
             events=tuple(_event(event) for event in events[-_SHOWN:]),
             evidence=_evidence(journal, model),
-            effects=tuple(_effect(effect) for effect in journal.effects.all() if set(effect.units) & units),
+            effects=tuple(_effect(readable(effect)) for effect in journal.effects.all() if set(effect.units) & units),
             query_ids=_query_ids(events),
             next_step=(outcome.task if outcome else "") or _next(typed, outcome is None),
         )

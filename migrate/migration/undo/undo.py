@@ -8,11 +8,13 @@ from msgspec import Struct
 
 from migrate.apps import deploy
 from migrate.apps.registries import find_registration, unregister
-from migrate.core.errors import Interrupted, MigrateError, RemoteError, UsageError
+from migrate.core.errors import ExitCode, Interrupted, LocalError, MigrateError, RemoteError, UsageError
 from migrate.core.events import Emit, StepFinished, StepStarted
-from migrate.core.values import Outcome
-from migrate.migration.journal.journal import Journal
+from migrate.core.text import printable
+from migrate.core.values import App, Outcome
+from migrate.migration.journal.journal import Journal, ModelState
 from migrate.migration.journal.ledger import Effect, Kind
+from migrate.migration.journal.schemas import UnreadableError
 from migrate.migration.journey.steps.registry import delete_registry_user
 from migrate.migration.journey.steps.tokens import delete_token
 from migrate.migration.run.options import Typed
@@ -32,6 +34,8 @@ _WORDS: Final = {
     "pushed-image": "pushed image",
     "authorization": "authorization",
 }
+STAYS: Final[frozenset[Kind]] = frozenset({"pushed-image", "authorization"})
+
 RemoveImage = Callable[[str], bool]
 """Removes a local image by its reference; False when something else uses it."""
 
@@ -46,17 +50,18 @@ class Undoing(Struct, frozen=True):
 
 
 class Undone(Struct, frozen=True, kw_only=True):
-    """What an undo did, in words."""
+    """What an undo did, in words; ``exit_code`` is that of what failed, 5 where several differ."""
 
     deleted: tuple[str, ...]
     stay: tuple[str, ...]
     failed: tuple[str, ...]
+    exit_code: int = 0
 
 
 def name_of(effect: Effect) -> str:
     """An effect in words: images by the names that people know, everything else by its id."""
     named = effect.kind.endswith("image") or effect.external_id is None
-    return f"{_WORDS[effect.kind]} {effect.name if named else effect.external_id}"
+    return f"{_WORDS.get(effect.kind, printable(effect.kind))} {effect.name if named else effect.external_id}"
 
 
 def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoing:
@@ -64,6 +69,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
 
     Raises:
         UsageError: The journal does not know a model, or one shares its app with another that is not named.
+        LocalError: Some models were named, and which ones an app serves cannot be read.
     """
     known = journal.models()
     for name in models:
@@ -79,7 +85,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
     delete: list[Effect] = []
     release: list[Effect] = []
     for effect in existing:
-        if effect.kind not in ORDER:
+        if effect.kind in STAYS:
             continue
         left = set(effect.units) - units
         if not left or effect.kind == "proof-token":
@@ -87,21 +93,26 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
                 delete.append(effect)
         elif left != set(effect.units):
             release.append(effect)
-    delete.sort(key=lambda effect: ORDER.index(effect.kind))
-    stay = tuple(
-        effect for effect in existing if effect.kind not in ORDER and (not models or set(effect.units) & units)
-    )
+    delete.sort(key=lambda effect: ORDER.index(effect.kind) if effect.kind in ORDER else len(ORDER))
+    stay = tuple(effect for effect in existing if effect.kind in STAYS and (not models or set(effect.units) & units))
     return Undoing(tuple(sorted(units)), tuple(delete), tuple(release), stay)
 
 
 def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) -> set[str]:
     units = {f"unit:{name}" for name in models}
     for effect in existing:
+        packed = any(unit.startswith("packed:") for unit in effect.units)
+        if effect.kind == "app" and packed and effect.lost is not None:
+            raise LocalError(
+                f"Which models the app {effect.external_id or effect.name} serves cannot be read: {effect.lost.what}",
+                code=effect.lost.code,
+                next_step=f"Undo all of the source: {typed.command('undo')}",
+            )
         served = effect.intent.get("models")
-        if effect.kind != "app" or not isinstance(served, list) or not set(served) & set(models):
+        if effect.kind != "app" or not isinstance(served, list) or not set(map(str, served)) & set(models):
             continue
         others = sorted(set(map(str, served)) - set(models))
-        if others and effect.units[0].startswith("packed:"):
+        if others and packed:
             raise UsageError(
                 f"The app {effect.external_id} also serves {', '.join(others)}.",
                 code="shares-app",
@@ -119,6 +130,7 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
     """
     deleted: list[str] = []
     failed: list[str] = []
+    codes: set[ExitCode] = set()
     for effect in undoing.delete:
         if cloud.session.stop.is_set():
             raise Interrupted
@@ -128,6 +140,7 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
             gone = _delete(journal, effect, cloud, remove_image)
         except MigrateError as error:
             failed.append(f"{name_of(effect)}: {error.what}")
+            codes.add(error.exit_code)
             continue
         if gone:
             deleted.append(name_of(effect))
@@ -137,7 +150,12 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
             journal.effects.release(effect, unit)
     if not failed:
         _forget(journal, undoing.units)
-    return Undone(deleted=tuple(deleted), stay=tuple(name_of(effect) for effect in undoing.stay), failed=tuple(failed))
+    return Undone(
+        deleted=tuple(deleted),
+        stay=tuple(name_of(effect) for effect in undoing.stay),
+        failed=tuple(failed),
+        exit_code=int(codes.pop() if len(codes) == 1 else ExitCode.REMOTE) if codes else 0,
+    )
 
 
 def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: RemoveImage) -> bool:
@@ -154,18 +172,24 @@ def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: Remove
             effects.gone(effect)
         case "user":
             delete_registry_user(cloud, effects, effect)
-        case _:
+        case "image" | "runtime-image":
             if not remove_image(effect.name):
                 return False
             effects.gone(effect)
+        case _:
+            raise LocalError(
+                "A newer release of migrate made it, and this one does not know what it is.",
+                code="journal-format",
+                next_step="Undo it with that release.",
+            )
     return True
 
 
 def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
     app_id = effect.external_id
     if app_id is None:  # killed between the request and its answer: only an app with this run's label is ours
-        for app in deploy.find(cloud, effect.text("key")):
-            if app.labels.get("mls-run") == journal.id:
+        for app in deploy.listing(cloud):
+            if app.labels.get("mls-run") == journal.id and _is_of(effect, app):
                 app_id = journal.effects.done(effect, app.id).external_id
     if app_id is not None and not deploy.delete(cloud, app_id):
         raise RemoteError(
@@ -175,13 +199,32 @@ def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
     return True
 
 
+def _is_of(effect: Effect, app: App) -> bool:
+    """Whether an app of this journal is the one that an intent is about."""
+    if key := effect.text("key"):
+        return app.labels.get(deploy.KEY_LABEL) == key
+    return app.labels.get("mls-model") == effect.text("name")  # of an intent that cannot be read
+
+
 def _forget(journal: Journal, units: tuple[str, ...]) -> None:
     for name, state in journal.models().items():
         served = f"unit:{name}" in units or any(unit.startswith("packed:") for unit in units)
-        if served and state.outcome is not None and state.outcome.app_id is not None:
+        if served and _had_app(state):
             text = "What was made for it was deleted."
-            journal.finish(
-                Outcome(model=name, outcome="skipped", reason="undone", text=text, old_url=state.record.old_url)
-            )
+            journal.finish(Outcome(model=name, outcome="skipped", reason="undone", text=text, old_url=_old_url(state)))
     for unit in units:
         journal.forget(unit, "deploy")
+
+
+def _had_app(state: ModelState) -> bool:
+    try:
+        return state.outcome is not None and state.outcome.app_id is not None
+    except UnreadableError:
+        return True  # and has none any more
+
+
+def _old_url(state: ModelState) -> str | None:
+    try:
+        return state.record.old_url
+    except UnreadableError:
+        return None

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from migrate.core.errors import Interrupted, LocalError
-from migrate.migration.run.once import FirstAlone, Once
+from migrate.migration.run.once import FirstAlone, Once, OnceEach
 
 
 def test_one_makes_it_and_the_others_wait() -> None:
@@ -47,6 +47,25 @@ def test_an_interruption_is_not_kept() -> None:
     with pytest.raises(Interrupted):
         once.get(interrupted)
     assert once.get(lambda: 1) == 1
+
+
+def test_each_key_has_a_value_and_a_failure_of_its_own() -> None:
+    each: OnceEach[str, int] = OnceEach()
+    made: list[str] = []
+
+    def make(key: str) -> int:
+        made.append(key)
+        if key == "bad":
+            raise LocalError("no engine", code="engine-not-running")
+        return len(key)
+
+    assert each.get("one", lambda: make("one")) == 3
+    assert each.get("three", lambda: make("three")) == 5
+    assert each.get("one", lambda: make("one")) == 3
+    for _ in range(2):
+        with pytest.raises(LocalError):
+            each.get("bad", lambda: make("bad"))
+    assert made == ["one", "three", "bad"]
 
 
 def test_the_first_goes_alone_then_all_together() -> None:

@@ -10,12 +10,13 @@ from migrate.core.values import Conversion
 from migrate.images.runtime.server_code import server_digest
 from migrate.images.runtime.templates import template_of
 from migrate.migration.journal.journal import part_of
+from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import slim
 from migrate.migration.journey.steps.image import Prepared
 from migrate.migration.journey.steps.runtime import runtime
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
-from migrate.migration.run.units import Unit, model_subject
+from migrate.migration.run.units import Unit
 from migrate.sources.fetch import artifact_exists
 
 VERSION: Final = 1

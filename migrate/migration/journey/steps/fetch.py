@@ -5,9 +5,9 @@ from typing import Final
 from migrate.core.names import digest_of
 from migrate.core.values import Artifact, ModelRecord, to_json
 from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.subjects import model_subject
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
-from migrate.migration.run.units import model_subject
 from migrate.sources.fetch import artifact_exists, check_location
 from migrate.sources.fetch import fetch as fetch_files
 

@@ -6,11 +6,11 @@ from migrate.core.errors import NeedsYouError
 from migrate.core.values import Artifact, Inspection, ModelRecord
 from migrate.formats.inspect import inspect as inspect_files
 from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.subjects import model_subject
 from migrate.migration.run import permissions
 from migrate.migration.run.licences import under_licences
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
-from migrate.migration.run.units import model_subject
 
 VERSION: Final = 2
 

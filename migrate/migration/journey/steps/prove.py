@@ -5,11 +5,12 @@ from urllib.parse import quote
 
 from migrate.core.values import App, Parity
 from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.steps.image import Prepared
 from migrate.migration.journey.steps.tokens import proof_token
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Progress, Steps, Task
-from migrate.migration.run.units import Unit, model_subject
+from migrate.migration.run.units import Unit
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.replay import replay
 

@@ -23,10 +23,10 @@ from migrate.core.values import (
 )
 from migrate.images.trial.oracle_run import run_reference
 from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.subjects import model_subject
 from migrate.migration.run.licences import naming_the_other
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
-from migrate.migration.run.units import model_subject
 from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.recording import (
@@ -99,8 +99,8 @@ def record_answers(
         inputs=(artifact.value.digest, digest_of(to_json(inspection.value.settings).decode())),
         options={"seed": SEED},
     )
-    former = run.journal.get(task.subject, task.step, Recording)
-    kept = former.value if former is not None and former.key == task.key else None
+    former = run.journal.usable(task.subject, task.step, Recording, key=task.key)
+    kept = former.value if former is not None else None
 
     def make(_: object) -> Recording:
         new = _record(run, record, wanted, artifact.value, inspection.value.settings, runtime.value)

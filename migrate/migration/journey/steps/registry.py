@@ -1,14 +1,12 @@
 """The registry that images are pushed to, and how this run and AI Deploy log in to it."""
 
-from typing import Final, cast
-
-from msgspec import Struct
+from typing import Final
 
 from migrate.apps import registries
 from migrate.core.errors import ConfigurationError, RemoteError
 from migrate.images.registry.credentials import RegistryCredentials, credentials_for
 from migrate.migration.journal.ledger import Effect, Effects
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.run_context import Run, Target
 from migrate.migration.run.units import Unit
 from migrate.ovhcloud.session import Cloud
 
@@ -16,19 +14,6 @@ SHARED_NOTE: Final = (
     "Images go to the platform's shared registry: it is for tests and may be purged. "
     "For production name a private one with --registry."
 )
-
-
-class Target(Struct, frozen=True):
-    """A registry: its host (with a port where it has one), what stands before a repository's name, and a login."""
-
-    host: str
-    prefix: str
-    shared: bool
-    credentials: RegistryCredentials | None
-
-    def repository(self, name: str) -> str:
-        """The repository of an image."""
-        return f"{self.prefix}/{name}" if self.prefix else name
 
 
 def split(address: str) -> tuple[str, str]:
@@ -40,7 +25,7 @@ def split(address: str) -> tuple[str, str]:
 
 def target(run: Run, unit: Unit) -> Target:
     """Where a unit's image goes; the login is found, or made, when the first unit needs it."""
-    found = cast("Target", run.once("registry").get(lambda: _find(run, unit)))
+    found = run.target.get(lambda: _find(run, unit))
     if found.shared and (user := run.journal.effects.find("user", _user_name(run))) is not None:
         run.journal.effects.use(user, unit.subject)
     return found
@@ -95,7 +80,7 @@ def register(run: Run, unit: Unit, found: Target) -> None:
     if found.shared or found.credentials is None:
         return
     effects, name = run.journal.effects, f"{run.region} {found.host}"
-    run.once(f"registration:{name}").get(lambda: _register(run, unit, found, name))
+    run.registration.get(lambda: _register(run, unit, found, name))
     if (effect := effects.find("registration", name)) is not None:
         effects.use(effect, unit.subject)
 

@@ -10,13 +10,14 @@ from migrate.core.values import Image, Parity, Rehearsal, Sample
 from migrate.images.trial.rehearsal import RunningRehearsal
 from migrate.images.trial.rehearsal import rehearse as start_rehearsal
 from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.steps.image import Prepared
 from migrate.migration.run.culprits import BlamedError
 from migrate.migration.run.evidence import first_mismatch
 from migrate.migration.run.licences import naming_the_other
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Progress, Steps, Task
-from migrate.migration.run.units import Unit, model_subject
+from migrate.migration.run.units import Unit
 from migrate.parity.answer import Answer, Call
 from migrate.parity.replay import replay
 

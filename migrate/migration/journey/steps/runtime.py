@@ -1,6 +1,6 @@
 """Runtime: the image that the models of one runtime share, built once."""
 
-from typing import Final, cast
+from typing import Final
 
 from migrate.core.events import StepStarted
 from migrate.core.values import RuntimeImage
@@ -20,8 +20,7 @@ def runtime(run: Run, steps: Steps, name: str) -> Stored[RuntimeImage]:
     Raises:
         Unsettled: The recaller does not find it as this version of the tool would build it.
     """
-    shared = run.once(f"runtime:{name}:{type(steps).__name__}")
-    return cast("Stored[RuntimeImage]", shared.get(lambda: _runtime(run, steps, name)))
+    return run.runtimes.get((name, type(steps)), lambda: _runtime(run, steps, name))
 
 
 def count_user(run: Run, image: RuntimeImage, unit: str) -> None:

@@ -8,13 +8,13 @@ disk it is not handed over, and the next run deletes it and makes another; after
 import contextlib
 import os
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from migrate.apps import tokens as api
 from migrate.core.errors import MigrateError, RemoteError
 from migrate.core.secret import Secret
 from migrate.core.values import App
-from migrate.migration.journal.ledger import Effect, Effects, Kind
+from migrate.migration.journal.ledger import Effect, Effects, Kind, token_name
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import make_private
@@ -34,7 +34,7 @@ def proof_token(run: Run, unit: Unit, app: App) -> Secret:
         name = f"migrate-proof-{run.journal.id}-{number}-{selector.partition('=')[2][:8]}"
         return _make(run, "proof-token", name, selector, unit=unit.subject)[1]
 
-    return cast("Secret", run.once(f"proof-token:{selector}").get(make))
+    return run.proof_tokens.get(selector, make)
 
 
 def delete_proof_tokens(cloud: Cloud, effects: Effects) -> None:
@@ -52,7 +52,7 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
         return path
     if effect is not None:
         delete_token(run.cloud, effects, effect)
-    name = f"migrate-{unit.name}-{run.journal.id}"
+    name = token_name(unit.name, run.journal.id)
     effect, value = _make(run, "token", name, f"mls-key={unit.key(run.cloud.project)}", unit=unit.subject)
     _write(path, f"Authorization: Bearer {value.reveal()}\n")
     effects.learn(effect, handed_over=True, file=str(path), app=app.id)
@@ -61,8 +61,7 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
 
 def _known(run: Run) -> frozenset[str]:
     """The ids of the tokens that existed when the first one was handed over: somebody may have deleted one."""
-    found = run.once("tokens").get(lambda: frozenset(token.id for token in api.list_tokens(run.cloud)))
-    return cast("frozenset[str]", found)
+    return run.known_tokens.get(lambda: frozenset(token.id for token in api.list_tokens(run.cloud)))
 
 
 def delete_token(cloud: Cloud, effects: Effects, effect: Effect) -> None:
