@@ -41,7 +41,8 @@ values = np.array([448, 464, 465, 1000, -1000, 1e6], np.float32)
 
 def through_onnxruntime(kind):
     sides = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]) for name in "xz"]
-    nodes = [helper.make_node("Cast", ["x"], ["y"], to=kind), helper.make_node("Cast", ["y"], ["z"], to=TensorProto.FLOAT)]
+    casts = (("x", "y", kind), ("y", "z", TensorProto.FLOAT))
+    nodes = [helper.make_node("Cast", [source], [target], to=to) for source, target, to in casts]
     graph = helper.make_graph(nodes, "there-and-back", sides[:1], sides[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
