@@ -47,6 +47,7 @@ print("the file has a shape:", in_file)
 print("get_inputs() has:    ", in_session)
 print("given [2, 2] for both, the outputs have:", taken)
 
-if in_file != {"any_rank": False, "scalar": True} or in_session != {"any_rank": [], "scalar": []} or taken != [(2, 2)] * 2:
+expected = ({"any_rank": False, "scalar": True}, {"any_rank": [], "scalar": []}, [(2, 2)] * 2)
+if (in_file, in_session, taken) != expected:
     sys.exit("changed: an unknown rank and a scalar can be told apart")
 PYTHON
