@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Question: A folder is uploaded twice with `fs.put("export", "/bucket/model", recursive=True)`. What is there after the
-#           second time?
-# Guess:    The same files, replaced: an object store has no folders that could be "already there", and the call is the
-#           same.
+# Question: A folder is uploaded twice with `fs.put("export", "/bucket/model", recursive=True)`. What is there after
+#           the second time?
+# Guess:    The same files, replaced: an object store has no folders that could be "already there", and the call is
+#           the same.
 # Truth:    A second copy one level deeper. fsspec follows `cp -r`: where the target exists, the folder goes into it,
-#           under its own name. The old files stay as they were, so a repeated deployment serves the first one for ever.
-#           `get` does the same. Written "export/", with a slash at the end of the source, every call replaces the
-#           files.
+#           under its own name. The old files stay as they were, so a repeated deployment serves the first one for
+#           ever. `get` does the same. Written "export/", with a slash at the end of the source, every call replaces
+#           the files.
 # Versions: fsspec 2026.9.0, CPython 3.11.
 # Seen:
 #    put(export, /bucket/model), twice:
@@ -19,7 +19,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
