@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Question: One numpy array is held in two places of an object (two estimators with the same training data, say). What
 #           does joblib keep of that?
-# Guess:    What pickle keeps, on which it is built: the array is written once, and after loading it is one array again.
+# Guess:    What pickle keeps, on which it is built: the array is written once, and after loading it is one array
+#           again.
 # Truth:    Each place gets an array of its own. The file holds it twice, memory does after loading, and a change
-#           through one place is no longer seen through the other. Lists and other objects stay shared: only arrays are
-#           written past pickle's memory of what it has seen.
+#           through one place is no longer seen through the other. Lists and other objects stay shared: only arrays
+#           are written past pickle's memory of what it has seen.
 # Versions: joblib 1.6.0, numpy 2.4.6, CPython 3.11.
 # Seen:
 #    pickle: 1 times the array's size; one array: True; one list: True
@@ -13,7 +14,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
