@@ -3,8 +3,8 @@
 #           framework?
 # Guess:    numpy.
 # Truth:    numpy, SciPy and JAX: the numpy backend takes its Fourier transforms from the JAX backend's modules, and
-#           importing Keras ends with "No module named 'jax'". Keras declares neither as a requirement, so an image that
-#           was meant to be small fails at its first import.
+#           importing Keras ends with "No module named 'jax'". Keras declares neither as a requirement, so an image
+#           that was meant to be small fails at its first import.
 # Versions: keras 3.15.1, numpy 2.4.6, scipy 1.17.1, CPython 3.11.
 # Seen:
 #    keras and numpy: ModuleNotFoundError: No module named 'scipy'
@@ -13,7 +13,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
