@@ -4,8 +4,8 @@
 #           prefix.
 # Truth:    None. The prefix is taken as a path of whole segments: it matches what is in a folder "mod". Code ported
 #           from boto3 that lists by "2026-11" or "model-v" finds nothing, and no error tells why. It is alike for
-#           memory and local disk, and for `list_with_delimiter`. A slash at the end of a name is dropped when writing,
-#           too, so the marker "dir/" becomes an object "dir".
+#           memory and local disk, and for `list_with_delimiter`. A slash at the end of a name is dropped when
+#           writing, too, so the marker "dir/" becomes an object "dir".
 # Versions: obstore 0.12.1, CPython 3.11.
 # Seen:
 #    MemoryStore
@@ -24,7 +24,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
