@@ -2,9 +2,9 @@
 # Question: A model is saved three times to one path with `onnx.save(..., save_as_external_data=True,
 #           location="weights.bin")`. How large is weights.bin?
 # Guess:    As large as the weights: saving replaces what was there.
-# Truth:    Three times as large. The model file is replaced, the data file is only ever appended to, and the new model
-#           points behind the old data. Everything works, so a nightly export grows until somebody looks. Delete the
-#           data file first.
+# Truth:    Three times as large. The model file is replaced, the data file is only ever appended to, and the new
+#           model points behind the old data. Everything works, so a nightly export grows until somebody looks. Delete
+#           the data file first.
 # Versions: onnx 1.23.2, numpy 2.4.6, CPython 3.11.
 # Seen:
 #    saved 1: weights.bin has 4000 bytes, offset 0, values right: True
@@ -14,7 +14,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
