@@ -8,14 +8,19 @@
 # Versions: onnx 1.23.2, onnxruntime 1.32.0, numpy 2.4.6, CPython 3.11.
 # Seen:
 #    before, operator set 13: 1 functions, calls ['Twice']
-#      metadata of model, graph, node: [1, 1, 1]; the checker: passed; onnxruntime: loaded
+#      metadata of model, graph, node: [1, 1, 1]; the checker: passed
+#      onnxruntime: loaded
 #    after, operator set 21: 0 functions, calls ['Twice']
-#      metadata of model, graph, node: [1, 0, 0]; the checker: passed; onnxruntime: local:Twice(-1) is not a registered function/op
+#      metadata of model, graph, node: [1, 0, 0]; the checker: passed
+#      onnxruntime: local:Twice(-1) is not a registered function/op
 set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
@@ -52,7 +57,8 @@ def look(label, what):
         loads = str(error).split("Fatal error: ")[-1]
     kept = [len(place.metadata_props) for place in (what, what.graph, what.graph.node[0])]
     print(f"{label}: {len(what.functions)} functions, calls {[node.op_type for node in what.graph.node]}")
-    print(f"  metadata of model, graph, node: {kept}; the checker: passed; onnxruntime: {loads}")
+    print(f"  metadata of model, graph, node: {kept}; the checker: passed")
+    print(f"  onnxruntime: {loads}")
     return len(what.functions), kept, loads == "loaded"
 
 
