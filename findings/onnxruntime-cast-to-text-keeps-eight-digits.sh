@@ -2,9 +2,9 @@
 # Question: What does ONNX's Cast make of a number that becomes text, and of that text when it becomes a number again?
 # Guess:    The shortest text that gives the number back, as everywhere else (and as in the `onnx` package's own
 #           evaluator); text that is no whole number is refused as an integer.
-# Truth:    onnxruntime writes eight significant digits, of doubles too: an id of fifteen digits loses seven on its way
-#           through text. 1.0 is "1" and true is "1". Backwards it reads an integer only as far as it can: "1e3" is 1
-#           and "3.7" is 3.
+# Truth:    onnxruntime writes eight significant digits, of doubles too: an id of fifteen digits loses seven on its
+#           way through text. 1.0 is "1" and true is "1". Backwards it reads an integer only as far as it can: "1e3"
+#           is 1 and "3.7" is 3.
 # Versions: onnxruntime 1.32.0, onnx 1.23.2, numpy 2.4.6, CPython 3.11.
 # Seen:
 #    doubles:             [1.0, 0.3333333333333333, 123456789012345.0]
@@ -17,7 +17,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
