@@ -2,7 +2,8 @@
 # Question: Two inputs of an ONNX model are declared with the same dimension name, "batch". Must their sizes agree?
 # Guess:    Yes: a shared name says that it is one size, so 2 rows of one and 3 of the other are refused.
 # Truth:    No. onnxruntime compares a declared size with what it is given only where the size is a number; names are
-#           never compared with one another, for inputs or outputs. What depends on equal sizes must check them itself.
+#           never compared with one another, for inputs or outputs. What depends on equal sizes must check them
+#           itself.
 # Versions: onnxruntime 1.32.0, onnx 1.23.2, numpy 2.4.6, CPython 3.11.
 # Seen:
 #    declared: [('a', ['batch']), ('b', ['batch']), ('c', ['batch']), ('d', ['batch'])]
@@ -12,7 +13,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
