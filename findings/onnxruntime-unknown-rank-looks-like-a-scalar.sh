@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Question: How does a session's `get_inputs()` tell an input of unknown rank from a scalar?
 # Guess:    The shape of an unknown rank is None (or the attribute is missing), that of a scalar is [].
-# Truth:    Both are []. And a tensor of rank 2 is accepted for both, so a caller can learn the difference only from the
-#           file: `tensor_type.HasField("shape")`.
+# Truth:    Both are []. And a tensor of rank 2 is accepted for both, so a caller can learn the difference only from
+#           the file: `tensor_type.HasField("shape")`.
 # Versions: onnxruntime 1.32.0, onnx 1.23.2, numpy 2.4.6, CPython 3.11.
 # Seen:
 #    the file has a shape: {'any_rank': False, 'scalar': True}
@@ -12,7 +12,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
