@@ -4,7 +4,7 @@
 # Guess:    Yes: saving does not change a model; who wants 16 bits asks for them.
 # Truth:    No: save_model writes float16 unless it is told `compress_to_fp16=False`, although the model in memory
 #           answers as the original does. A check before saving therefore proves nothing. What is read back has lost
-#           three digits of each weight. `openvino.serialize` writes what there is.
+#           13 of the 24 bits of each weight. `openvino.serialize` writes what there is.
 # Versions: openvino 2026.4.1, onnx 1.23.2, numpy 2.4.6, CPython 3.11, on a CPU computing in float32.
 # Seen:
 #    in memory: 6.400, weights in 16384 bytes
@@ -15,7 +15,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
