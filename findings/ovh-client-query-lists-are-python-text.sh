@@ -3,8 +3,8 @@
 # Guess:    None is left out; a list becomes one parameter for each value, or JSON: the client turns True into "true",
 #           so it minds the difference.
 # Truth:    None goes out as the text "null", which an API reads as a value. A list or a dictionary goes out as Python
-#           prints it, with single quotes, which is no JSON: ['GRA', 'BHS']. Only booleans are rewritten. Leave out what
-#           is None, and encode lists before the call.
+#           prints it, with single quotes, which is no JSON: ['GRA', 'BHS']. Only booleans are rewritten. Leave out
+#           what is None, and encode lists before the call.
 # Versions: ovh 1.2.0, CPython 3.11; the other side is a server of the standard library.
 # Seen:
 #    given True: sent true
@@ -15,7 +15,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
