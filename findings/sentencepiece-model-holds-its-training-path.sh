@@ -2,8 +2,8 @@
 # Question: Does training SentencePiece twice on the same text give the same .model file?
 # Guess:    Yes: training is deterministic, and a model is its pieces and their scores.
 # Truth:    Only from the same place. The file holds the trainer's settings, among them the path of the text and the
-#           prefix of the output, so two checkouts (or two users) get other bytes, and whoever receives the model reads
-#           the names of your folders. Texts given by an iterator leave no path and give equal bytes.
+#           prefix of the output, so two checkouts (or two users) get other bytes, and whoever receives the model
+#           reads the names of your folders. Texts given by an iterator leave no path and give equal bytes.
 # Versions: sentencepiece 0.2.3, CPython 3.11.
 # Seen:
 #    from two folders: equal pieces and scores: True
@@ -14,7 +14,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
