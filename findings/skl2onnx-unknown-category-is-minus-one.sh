@@ -2,8 +2,8 @@
 # Question: scikit-learn's encoders refuse a category that they were not trained on. Does the ONNX model that skl2onnx
 #           makes of them?
 # Guess:    Yes, or no conversion without a warning: `handle_unknown="error"` is what the user chose, by default.
-# Truth:    It depends on the encoder. OneHotEncoder refuses it in onnxruntime as well; OrdinalEncoder and LabelEncoder
-#           answer -1, without a word at conversion or later, and a model behind them goes on with it.
+# Truth:    It depends on the encoder. OneHotEncoder refuses it in onnxruntime as well; OrdinalEncoder and
+#           LabelEncoder answer -1, without a word at conversion or later, and a model behind them goes on with it.
 # Versions: skl2onnx 1.20.0, scikit-learn 1.9.1, onnxruntime 1.32.0, onnx 1.23.2, numpy 2.4.6, CPython 3.11.
 # Seen:
 #    OneHotEncoder of 'b' and the unknown 'z': scikit-learn refused, ONNX refused
@@ -13,7 +13,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
