@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Question: A value of an object's metadata is written and read again with python-swiftclient. Is it the same?
 # Guess:    Yes: it is written as it was given, so it is read as it is stored.
-# Truth:    Only without a percent sign followed by two hex digits. What is written goes out as it is; every header that
-#           is read is URL-decoded. "rate=50%25" comes back as "rate=50%", and writing back what was read changes what
-#           is stored. The ETag and all other headers are decoded as well.
+# Truth:    Only without a percent sign followed by two hex digits. What is written goes out as it is; every header
+#           that is read is URL-decoded. "rate=50%25" comes back as "rate=50%", and writing back what was read changes
+#           what is stored. The ETag and all other headers are decoded as well.
 # Versions: python-swiftclient 4.11.0, CPython 3.11; the other side is a server of the standard library that keeps
 #           headers as they come.
 # Seen:
@@ -15,7 +15,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
