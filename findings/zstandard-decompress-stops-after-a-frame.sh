@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Question: What does python-zstandard make of two zstd frames one behind the other, as `cat`, pzstd and the
 #           zstd:chunked layers of images make them?
-# Guess:    The content of both: that is what the format says, what the `zstd` program does and what gzip's readers do.
-# Truth:    It depends on the call. `ZstdDecompressor.decompress` and `read_to_iter` return the first frame and drop the
-#           rest without an error; `stream_reader`, `copy_stream` and `zstandard.open` return both. An image layer
+# Guess:    The content of both: that is what the format says, what the `zstd` program does and what gzip's readers
+#           do.
+# Truth:    It depends on the call. `ZstdDecompressor.decompress` and `read_to_iter` return the first frame and drop
+#           the rest without an error; `stream_reader`, `copy_stream` and `zstandard.open` return both. An image layer
 #           unpacked by the wrong one is short and no exception says so.
 # Versions: zstandard 0.25.0, CPython 3.11.
 # Seen:
@@ -16,7 +17,10 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-untried() { echo "not tried: $*" >&2; exit 77; }
+untried() {
+  echo "not tried: $*" >&2
+  exit 77
+}
 
 PATH="$PATH:$(cd "$(dirname "$0")/.." && pwd)/.venv/bin" # the uv of the checkout
 command -v uv >/dev/null || untried "this needs uv on PATH"
