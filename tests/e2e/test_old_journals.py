@@ -7,6 +7,7 @@ from tests.e2e.harness import Tool
 from tests.migration.kept import JOURNALS, Kept
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_an_earlier_release_stopped(tool: Tool) -> None:
     journal = Kept(
         JOURNALS / "0.1.0" / "interrupted.sqlite",
