@@ -87,6 +87,7 @@ def _base() -> str:
     return max(known)
 
 
+@pytest.mark.slow
 def test_the_wheel_runs_the_demo(installed: Path, tmp_path: Path) -> None:
     ended = subprocess.run(
         [installed, "demo", "--quick"],

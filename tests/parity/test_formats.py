@@ -93,7 +93,13 @@ def _made(model_id: str, files: Path, pipelines: Path) -> dict[str, Any]:
     return inspection.settings
 
 
-@pytest.fixture(scope="module", params=list(RUNTIMES))
+# Their libraries take long to install and to load.
+HEAVY = ("fastai", "keras", "tensorflow", "tokenizers+torch", "transformers")
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in RUNTIMES]
+)
 def proven(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proven]:
     runtime: str = request.param
     python = python_of(runtime)
