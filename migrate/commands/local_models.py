@@ -21,9 +21,9 @@ from migrate.images.model.export import export
 from migrate.images.model.local_server import serve
 from migrate.migration.local import Built, LocalModel, build_folder, read_folder, slim_folder
 from migrate.migration.run import permissions
-from migrate.migration.run.evidence import first_mismatch
 from migrate.migration.run.licences import other_engine, served_by
 from migrate.migration.run.workspace import open_workspace
+from migrate.parity.replay import first_mismatch
 
 _IN_CONTAINER: Final = "in a container without network"
 _NOT_HERE: Final = "where the image is run, and not here"

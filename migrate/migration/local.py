@@ -12,7 +12,7 @@ from migrate.core.events import Emit, Notice, StepFinished, StepProgress, StepSt
 from migrate.core.names import slug
 from migrate.core.text import printable
 from migrate.core.values import Artifact, Image, Inspection, ModelRecord, Parity, Recording, RuntimeImage
-from migrate.formats.inspect import inspect
+from migrate.formats.inspect import demand_ready, inspect, said
 from migrate.formats.recognise import recognise
 from migrate.images.engine.build import build
 from migrate.images.engine.connection import Engine
@@ -21,15 +21,13 @@ from migrate.images.runtime.image import ensure_runtime
 from migrate.images.trial.oracle_run import run_reference
 from migrate.images.trial.rehearsal import rehearse
 from migrate.migration.journey import slim as slimming
-from migrate.migration.journey.steps.inspect import demand_ready, said
-from migrate.migration.journey.steps.record import SEED
-from migrate.migration.journey.steps.rehearse import caller
 from migrate.migration.run import permissions
 from migrate.migration.run.licences import naming_the_other, under_licences
 from migrate.migration.run.step_engine import disk_in_words
 from migrate.migration.run.workspace import Workspace
 from migrate.parity.comparison import recorded_json
-from migrate.parity.generate import generate
+from migrate.parity.generate import SEED, generate
+from migrate.parity.http import caller_through
 from migrate.parity.recording import REFERENCE_PROGRAM, has_reference, record_reference, record_self
 from migrate.parity.replay import replay
 from migrate.sources.fetch import fetch
@@ -193,7 +191,7 @@ def build_folder(
     with naming_the_other(name), rehearse(engine, image, memory=_MEMORY, timeout=_TIMEOUT, stop=stop) as running:
         proofs = {
             model.record.id: replay(
-                recordings[model.record.id], model.inspection.settings, caller(running, model.record.id)
+                recordings[model.record.id], model.inspection.settings, caller_through(running.call, model.record.id)
             )
             for model in models
         }

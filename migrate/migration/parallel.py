@@ -12,7 +12,6 @@ from migrate.migration.journey import order, outcomes
 from migrate.migration.journey.grouping import Group
 from migrate.migration.journey.steps.image import Prepared
 from migrate.migration.run.culprits import BlamedError
-from migrate.migration.run.evidence import keep_evidence
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Performer, Recaller, Unsettled
 from migrate.migration.run.units import Unit
@@ -94,7 +93,7 @@ class Runner:
 
     def _fail(self, record: ModelRecord, error: BaseException) -> None:
         if isinstance(error, MigrateError):
-            keep_evidence(self._run.journal, record.id, error.evidence)
+            outcomes.keep_evidence(self._run.journal, record.id, error.evidence)
         self._finish(self._ended(record, error))
 
     def _of(self, moved: order.Moved, unit: Unit) -> list[Outcome]:
@@ -118,7 +117,7 @@ class Runner:
 
     def _finish(self, outcome: Outcome) -> None:
         if outcome.outcome == "done":
-            keep_evidence(self._run.journal, outcome.model, ())
+            outcomes.keep_evidence(self._run.journal, outcome.model, ())
         self._outcomes[outcome.model] = outcome
         self._run.journal.finish(outcome)
         self._run.emit(ModelFinished(outcome=outcome))

@@ -4,21 +4,23 @@ from msgspec import Struct
 
 from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError
 from migrate.core.values import App, ModelRecord, Parity, ProofLevel, Rehearsal
+from migrate.formats.inspect import demand_ready
 from migrate.migration.journey.steps import deploy
 from migrate.migration.journey.steps.convert import convert
 from migrate.migration.journey.steps.fetch import fetch
 from migrate.migration.journey.steps.image import Prepared, build, render
-from migrate.migration.journey.steps.inspect import demand_ready, inspect
+from migrate.migration.journey.steps.inspect import inspect
 from migrate.migration.journey.steps.prove import prove
 from migrate.migration.journey.steps.push import push
-from migrate.migration.journey.steps.record import at_least, record_answers
+from migrate.migration.journey.steps.record import record_answers
 from migrate.migration.journey.steps.rehearse import rehearse
 from migrate.migration.journey.steps.runtime import runtime
 from migrate.migration.journey.steps.tokens import hand_over
-from migrate.migration.run.evidence import first_mismatch
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Recaller, Steps, Unsettled
 from migrate.migration.run.units import Unit
+from migrate.parity.recording import at_least
+from migrate.parity.replay import first_mismatch
 
 
 class Moved(Struct, frozen=True):

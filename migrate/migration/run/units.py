@@ -41,6 +41,12 @@ class Unit(Struct, frozen=True, kw_only=True):
         """The name of its app, image and folder."""
         return slug(self.id)
 
+    @property
+    def repository(self) -> str:
+        """The name of its image, in every registry and on this machine."""
+        record = self.records[0]
+        return f"{slug(record.namespace or record.source)}-{self.name}"
+
     def key(self, project: str) -> str:
         """The value of its label ``mls-key`` (field notes, 5)."""
         record = self.records[0]

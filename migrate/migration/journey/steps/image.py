@@ -5,7 +5,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.names import slug
 from migrate.core.values import Artifact, BuildContext, Image, Inspection, ModelRecord, Recording, RuntimeImage
 from migrate.images.engine.build import build as build_image
 from migrate.images.engine.build import image_exists
@@ -31,12 +30,6 @@ class Prepared(Struct, frozen=True):
     runtime: Stored[RuntimeImage]
     recording: Stored[Recording]
     slim: str = ""  # see ``Outcome``
-
-
-def repository(unit: Unit) -> str:
-    """The name of a unit's image, in every registry and on this machine."""
-    record = unit.records[0]
-    return f"{slug(record.namespace or record.source)}-{unit.name}"
 
 
 def render(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Stored[BuildContext]:
@@ -87,7 +80,7 @@ def build(
     run: Run, steps: Steps, unit: Unit, context: Stored[BuildContext], runtime: Stored[RuntimeImage]
 ) -> Stored[Image]:
     """The local image of a unit; it stands while the engine has it."""
-    tag = f"migrate/{repository(unit)}:{context.value.digest.removeprefix('sha256:')[:12]}"
+    tag = f"migrate/{unit.repository}:{context.value.digest.removeprefix('sha256:')[:12]}"
 
     def make(progress: Progress) -> Image:
         effects = run.journal.effects

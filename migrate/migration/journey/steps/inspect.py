@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from migrate.core.errors import NeedsYouError
 from migrate.core.values import Artifact, Inspection, ModelRecord
 from migrate.formats.inspect import inspect as inspect_files
+from migrate.formats.inspect import said
 from migrate.migration.journal.journal import Stored
 from migrate.migration.run import permissions
 from migrate.migration.run.licences import under_licences
@@ -47,31 +47,6 @@ def inspect(run: Run, steps: Steps, record: ModelRecord, artifact: Stored[Artifa
     )
     run.found[record.id] = inspection.value
     return inspection
-
-
-def demand_ready(inspection: Inspection, command: str = "") -> str:
-    """The runtime of a model that can go on.
-
-    Args:
-        inspection: The model's.
-        command: What to type next where its files are quarantined, with the options that allow them.
-
-    Raises:
-        NeedsYouError: The verdict is another one; the inspection's reason, text and task.
-    """
-    if inspection.verdict == "ready" and inspection.runtime is not None:
-        return inspection.runtime
-    quarantined = inspection.verdict == "quarantined" and command
-    raise NeedsYouError(
-        inspection.text or f"The files are {inspection.verdict}.",
-        code=inspection.reason or inspection.verdict,
-        next_step=f"{inspection.task} Type: {command}" if quarantined else inspection.task,
-    )
-
-
-def said(inspection: Inspection) -> list[str]:
-    """Everything that a person should know of a model's files, a sentence a line."""
-    return [*inspection.notes, *(f"{hazard.code}: {hazard.text}" for hazard in inspection.hazards)]
 
 
 def _tell(run: Run, record: ModelRecord, inspection: Inspection) -> None:

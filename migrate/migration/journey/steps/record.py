@@ -27,10 +27,11 @@ from migrate.migration.run.licences import naming_the_other
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
 from migrate.migration.run.units import model_subject
-from migrate.parity.generate import generate
+from migrate.parity.generate import SEED, generate
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.recording import (
     REFERENCE_PROGRAM,
+    at_least,
     has_reference,
     record_customer,
     record_live,
@@ -40,15 +41,8 @@ from migrate.parity.recording import (
 from migrate.parity.samples import read_samples
 
 VERSION: Final = 1
-SEED: Final = 20221201  # fixed, so that a second run asks the same questions
 
-_RANK: Final[dict[ProofLevel, int]] = {"self": 0, "cross-checked": 1, "recorded": 2, "live": 3}
 _OLD_TIMEOUT: Final = 30.0
-
-
-def at_least(level: ProofLevel, minimum: ProofLevel) -> bool:
-    """Whether a level of proof says as much as another."""
-    return _RANK[level] >= _RANK[minimum]
 
 
 class Wish(Struct, frozen=True):

@@ -1,24 +1,20 @@
 """Rehearse: the image runs here as AI Deploy will run it, before anything is pushed or billed."""
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
-
-import msgspec
 
 from migrate.core.errors import MigrateError, NeedsYouError
-from migrate.core.values import Image, Parity, Rehearsal, Sample
+from migrate.core.values import Image, Parity, Rehearsal
 from migrate.images.trial.rehearsal import RunningRehearsal
 from migrate.images.trial.rehearsal import rehearse as start_rehearsal
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.steps.image import Prepared
 from migrate.migration.run.culprits import BlamedError
-from migrate.migration.run.evidence import first_mismatch
 from migrate.migration.run.licences import naming_the_other
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Progress, Steps, Task
 from migrate.migration.run.units import Unit, model_subject
-from migrate.parity.answer import Answer, Call
-from migrate.parity.replay import replay
+from migrate.parity.http import caller_through
+from migrate.parity.replay import first_mismatch, replay
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -95,7 +91,7 @@ def _start(run: Run, image: Image, memory: int, only: str | None = None) -> "Abs
 
 
 def _replay(run: Run, image: Image, running: RunningRehearsal, model: Prepared) -> Parity:
-    call = caller(running, model.record.id)
+    call = caller_through(running.call, model.record.id)
     parity = replay(model.recording.value, model.inspection.value.settings, call)
     run.journal.put(model_subject(model.record.id), "rehearsal-proof", image.image_id, parity)
     return parity
@@ -123,30 +119,3 @@ def _culprits(
         except NeedsYouError as error:
             errors[model.record.id] = error
     return errors
-
-
-def describe_of(running: RunningRehearsal, model_id: str) -> dict[str, object]:
-    """What a model of a rehearsed image answers on ``/describe``; empty where that is no description."""
-    status, _, content = running.call("GET", f"/{quote(model_id, safe='')}/describe")
-    body = msgspec.json.decode(content) if status == 200 else None
-    return body if isinstance(body, dict) else {}
-
-
-def caller(running: RunningRehearsal, model_id: str) -> Call:
-    """How a model of a rehearsed image is asked."""
-    path = f"/{quote(model_id, safe='')}/eval"
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-
-    def call(sample: Sample) -> Answer:
-        status, _, content = running.call("POST", path, headers, msgspec.json.encode(sample.request))
-        try:
-            body = msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            body = None
-        return Answer(
-            status=status,
-            body=body if isinstance(body, dict) else None,
-            text=content[:2000].decode("utf-8", "replace"),
-        )
-
-    return call
