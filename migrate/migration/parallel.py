@@ -11,10 +11,9 @@ from migrate.core.values import ModelRecord, Outcome
 from migrate.migration.journey import order, outcomes
 from migrate.migration.journey.grouping import Group
 from migrate.migration.journey.steps.image import Prepared
-from migrate.migration.run.culprits import BlamedError
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Performer, Recaller, Unsettled
-from migrate.migration.run.units import Unit
+from migrate.migration.run.units import BlamedError, Unit
 
 _LOOK_SECONDS: Final = 0.5  # signals are handled between two looks
 

@@ -7,9 +7,8 @@ from migrate.core.values import App, ModelRecord, Parity, ProofLevel, Rehearsal
 from migrate.formats.inspect import demand_ready
 from migrate.migration.journey.steps import deploy
 from migrate.migration.journey.steps.convert import convert
-from migrate.migration.journey.steps.fetch import fetch
+from migrate.migration.journey.steps.files import fetch, inspect
 from migrate.migration.journey.steps.image import Prepared, build, render
-from migrate.migration.journey.steps.inspect import inspect
 from migrate.migration.journey.steps.prove import prove
 from migrate.migration.journey.steps.push import push
 from migrate.migration.journey.steps.record import record_answers

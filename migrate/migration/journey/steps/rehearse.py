@@ -8,11 +8,10 @@ from migrate.images.trial.rehearsal import RunningRehearsal
 from migrate.images.trial.rehearsal import rehearse as start_rehearsal
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.steps.image import Prepared
-from migrate.migration.run.culprits import BlamedError
 from migrate.migration.run.licences import naming_the_other
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Progress, Steps, Task
-from migrate.migration.run.units import Unit, model_subject
+from migrate.migration.run.units import BlamedError, Unit, model_subject
 from migrate.parity.http import caller_through
 from migrate.parity.replay import first_mismatch, replay
 

@@ -1,8 +1,9 @@
-"""Inspect: what the files are, read from their structure."""
+"""Fetch and inspect: a model's files on this machine, and what they are by their structure."""
 
 from typing import Final
 
-from migrate.core.values import Artifact, Inspection, ModelRecord
+from migrate.core.names import digest_of
+from migrate.core.values import Artifact, Inspection, ModelRecord, to_json
 from migrate.formats.inspect import inspect as inspect_files
 from migrate.formats.inspect import said
 from migrate.migration.journal.journal import Stored
@@ -11,10 +12,35 @@ from migrate.migration.run.licences import under_licences
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
 from migrate.migration.run.units import model_subject
+from migrate.sources.fetch import artifact_exists, check_location
+from migrate.sources.fetch import fetch as fetch_files
 
-VERSION: Final = 2
+FETCH_VERSION: Final = 1
+INSPECT_VERSION: Final = 2
 
 _TOLD: Final = 5  # notes of one model on the screen; all of them are in the result and in the journal
+
+
+def fetch(run: Run, steps: Steps, record: ModelRecord) -> Stored[Artifact]:
+    """The artifact of a model; it stands while its files are there with their sizes.
+
+    Raises:
+        NeedsYouError: ML Serving knew no files of it: nothing has to be done to know that.
+    """
+    check_location(record)
+    return steps.do(
+        Task(
+            step="fetch",
+            version=FETCH_VERSION,
+            subject=model_subject(record.id),
+            models=(record.id,),
+            inputs=(digest_of(to_json(record.location).decode(), str(record.version)), run.revision(record.id)),
+        ),
+        Artifact,
+        lambda progress: fetch_files(record, run.workspace.store, run.cloud, progress, stop=run.stop),
+        stands=artifact_exists,
+        say=lambda artifact: f"{len(artifact.files)} files, {artifact.size:,} bytes",
+    )
 
 
 def inspect(run: Run, steps: Steps, record: ModelRecord, artifact: Stored[Artifact]) -> Stored[Inspection]:
@@ -30,7 +56,7 @@ def inspect(run: Run, steps: Steps, record: ModelRecord, artifact: Stored[Artifa
     inspection = steps.do(
         Task(
             step="inspect",
-            version=VERSION,
+            version=INSPECT_VERSION,
             subject=model_subject(record.id),
             models=(record.id,),
             inputs=(artifact.value.digest,),
