@@ -10,11 +10,10 @@ import msgspec
 from msgspec import Struct
 
 from migrate.core.events import Event
-from migrate.core.secret import redact
+from migrate.core.secret import redact, to_redacted_json
 from migrate.core.values import ModelRecord, Outcome
 from migrate.migration.journal.database import Database, now
 from migrate.migration.journal.ledger import Effects
-from migrate.migration.journal.redacted import to_redacted_json
 
 T = TypeVar("T")
 

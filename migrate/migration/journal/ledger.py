@@ -9,8 +9,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from migrate.core.secret import to_redacted_json
 from migrate.migration.journal.database import Database, now
-from migrate.migration.journal.redacted import to_redacted_json
 
 Kind = Literal[
     "app",
