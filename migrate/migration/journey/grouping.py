@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from migrate.core.values import ModelRecord
-from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.journey.models import Prepared
 from migrate.migration.run.options import Layout
 from migrate.migration.run.units import Unit, packed_id
 

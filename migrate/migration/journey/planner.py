@@ -48,7 +48,7 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...])
 
 def _planned(run: Run, group: Group) -> PlannedApp:
     unit = group.unit(_UNKNOWN_RUNTIME)
-    plan = run.plan(unit, unit.records)
+    plan = run.plan(unit)
     key = unit.key(run.cloud.project)
     listed = [app for app in run.apps().values() if app.labels.get("mls-key") == key]
     effect = run.journal.effects.find("app", unit.subject)

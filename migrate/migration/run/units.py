@@ -56,6 +56,11 @@ class Unit(Struct, frozen=True, kw_only=True):
         return mls_key(project, f"{PACKED}:{source}" if self.packed else source, self.id)
 
 
+def unit_of(record: ModelRecord) -> Unit:
+    """The unit of a model by itself."""
+    return Unit(id=record.id, records=(record,), packed=False)
+
+
 def packed_id(runtime: str, selection: tuple[str, ...]) -> str:
     """The id of a packed unit; ``selection`` holds the models that were asked for, none for all of the source."""
     return f"{PACKED}/{runtime}/" + ("\n".join(sorted(selection)) or "*")

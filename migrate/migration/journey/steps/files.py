@@ -9,7 +9,7 @@ from migrate.formats.inspect import said
 from migrate.migration.journal.journal import Stored
 from migrate.migration.run import permissions
 from migrate.migration.run.licences import under_licences
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Steps, Task
 from migrate.migration.run.units import model_subject
 from migrate.sources.fetch import artifact_exists, check_location
@@ -18,10 +18,10 @@ from migrate.sources.fetch import fetch as fetch_files
 FETCH_VERSION: Final = 1
 INSPECT_VERSION: Final = 2
 
-_TOLD: Final = 5  # notes of one model on the screen; all of them are in the result and in the journal
+_TOLD: Final = 5  # notes of one model on the screen, where all of them are kept for later
 
 
-def fetch(run: Run, steps: Steps, record: ModelRecord) -> Stored[Artifact]:
+def fetch(run: RunContext, steps: Steps, record: ModelRecord) -> Stored[Artifact]:
     """The artifact of a model; it stands while its files are there with their sizes.
 
     Raises:
@@ -37,13 +37,13 @@ def fetch(run: Run, steps: Steps, record: ModelRecord) -> Stored[Artifact]:
             inputs=(digest_of(to_json(record.location).decode(), str(record.version)), run.revision(record.id)),
         ),
         Artifact,
-        lambda progress: fetch_files(record, run.workspace.store, run.cloud, progress, stop=run.stop),
+        lambda progress: fetch_files(record, run.workspace.store, run.storage, progress, stop=run.stop),
         stands=artifact_exists,
         say=lambda artifact: f"{len(artifact.files)} files, {artifact.size:,} bytes",
     )
 
 
-def inspect(run: Run, steps: Steps, record: ModelRecord, artifact: Stored[Artifact]) -> Stored[Inspection]:
+def inspect(run: RunContext, steps: Steps, record: ModelRecord, artifact: Stored[Artifact]) -> Stored[Inspection]:
     """The inspection of an artifact, under the user's word for files of it; nothing outside it can go away."""
     allowed = permissions.of_artifact(run.options.allow_unsafe, artifact.value)
 
@@ -75,10 +75,11 @@ def inspect(run: Run, steps: Steps, record: ModelRecord, artifact: Stored[Artifa
     return inspection
 
 
-def _tell(run: Run, record: ModelRecord, inspection: Inspection) -> None:
+def _tell(run: RunContext, record: ModelRecord, inspection: Inspection) -> None:
     lines, warning = said(inspection), bool(inspection.unsafe)
-    for line in lines[:_TOLD]:
+    look = run.look(record.id)
+    shown = lines[:_TOLD] if look else lines
+    for line in shown:
         run.notice(line, model=record.id, warning=warning)
-    if len(lines) > _TOLD:
-        look = run.options.typed.command("why", record.id)
-        run.notice(f"and {len(lines) - _TOLD} more: {look}", model=record.id, warning=warning)
+    if len(lines) > len(shown):
+        run.notice(f"and {len(lines) - len(shown)} more: {look}", model=record.id, warning=warning)

@@ -5,7 +5,7 @@ from typing import Final
 from migrate.apps.conversion import model_url
 from migrate.core.values import App, Parity
 from migrate.migration.journal.journal import Stored
-from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.tokens import proof_token
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Progress, Steps, Task

@@ -7,9 +7,9 @@ from migrate.core.values import Image, Parity, Rehearsal
 from migrate.images.trial.rehearsal import RunningRehearsal
 from migrate.images.trial.rehearsal import rehearse as start_rehearsal
 from migrate.migration.journal.journal import Stored
-from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.journey.models import Prepared
 from migrate.migration.run.licences import naming_the_other
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Progress, Steps, Task
 from migrate.migration.run.units import BlamedError, Unit, model_subject
 from migrate.parity.http import caller_through
@@ -22,7 +22,7 @@ VERSION: Final = 1
 
 
 def rehearse(
-    run: Run, steps: Steps, unit: Unit, image: Stored[Image], models: tuple[Prepared, ...]
+    run: RunContext, steps: Steps, unit: Unit, image: Stored[Image], models: tuple[Prepared, ...]
 ) -> Stored[Rehearsal]:
     """The rehearsal of an image.
 
@@ -45,8 +45,8 @@ def rehearse(
     )
 
 
-def _rehearse(run: Run, unit: Unit, image: Image, models: tuple[Prepared, ...], progress: Progress) -> Rehearsal:
-    memory = run.memory(run.plan(unit, tuple(model.record for model in models)))
+def _rehearse(run: RunContext, unit: Unit, image: Image, models: tuple[Prepared, ...], progress: Progress) -> Rehearsal:
+    memory = run.memory_of(unit)
     try:
         with naming_the_other(models[0].runtime.value.runtime), _start(run, image, memory) as running:
             errors, parities = _ask(run, image, running, models, progress)
@@ -66,7 +66,7 @@ def _rehearse(run: Run, unit: Unit, image: Image, models: tuple[Prepared, ...], 
 
 
 def _ask(
-    run: Run, image: Image, running: RunningRehearsal, models: tuple[Prepared, ...], progress: Progress
+    run: RunContext, image: Image, running: RunningRehearsal, models: tuple[Prepared, ...], progress: Progress
 ) -> tuple[dict[str, MigrateError], list[Parity]]:
     """What is wrong with each model, by id, and the proofs of those that answered."""
     errors: dict[str, MigrateError] = {}
@@ -84,29 +84,32 @@ def _ask(
     return errors, parities
 
 
-def _start(run: Run, image: Image, memory: int, only: str | None = None) -> "AbstractContextManager[RunningRehearsal]":
+def _start(
+    run: RunContext, image: Image, memory: int, only: str | None = None
+) -> "AbstractContextManager[RunningRehearsal]":
     timeout = run.options.rehearsal_timeout
     return start_rehearsal(run.engine(), image, memory=memory, timeout=timeout, only=only, stop=run.stop)
 
 
-def _replay(run: Run, image: Image, running: RunningRehearsal, model: Prepared) -> Parity:
+def _replay(run: RunContext, image: Image, running: RunningRehearsal, model: Prepared) -> Parity:
     call = caller_through(running.call, model.record.id)
     parity = replay(model.recording.value, model.inspection.value.settings, call)
     run.journal.put(model_subject(model.record.id), "rehearsal-proof", image.image_id, parity)
     return parity
 
 
-def _differs(run: Run, model: Prepared, parity: Parity) -> NeedsYouError:
+def _differs(run: RunContext, model: Prepared, parity: Parity) -> NeedsYouError:
+    look = run.look(model.record.id)
+    kept = f"Nothing was pushed or deployed. See every difference with `{look}` and report it."
     return NeedsYouError(
         f"The new image answers differently in its rehearsal: {first_mismatch(parity)}.",
         code="rehearsal-differs",
-        next_step="Nothing was pushed or deployed. See every difference with `"
-        f"{run.options.typed.command('why', model.record.id)}` and report it.",
+        next_step=kept if look else "Do not use the image; report it with the model's signature.",
     )
 
 
 def _culprits(
-    run: Run, image: Image, memory: int, models: tuple[Prepared, ...], progress: Progress
+    run: RunContext, image: Image, memory: int, models: tuple[Prepared, ...], progress: Progress
 ) -> dict[str, MigrateError]:
     """Those of an image's models that a server cannot be started with, each tried by itself."""
     errors: dict[str, MigrateError] = {}
