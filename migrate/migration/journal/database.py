@@ -10,6 +10,9 @@ from typing import Any, Final
 
 from migrate.core.errors import LocalError
 
+MEMORY: Final = Path(":memory:")
+"""The path of a database that is on no disk: SQLite's word for it (https://sqlite.org/inmemorydb.html)."""
+
 SCHEMA_VERSION: Final = 1
 
 _SCHEMA: Final = """
@@ -52,7 +55,8 @@ class Database:
             )
             self._connection.execute("PRAGMA synchronous = FULL")
             if create:
-                path.chmod(0o600)
+                if path != MEMORY:
+                    path.chmod(0o600)
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._make_schema()
             (self.version,) = self._connection.execute("PRAGMA user_version").fetchone()
