@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from migrate.apps import deploy as platform
-from migrate.apps.registries import authorize
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.values import Artifact, Inspection, Recording, RuntimeImage
 from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps import deploy
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Performer
+from migrate.ovhcloud.authorization import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import logged
