@@ -9,8 +9,7 @@ from migrate.core.errors import Interrupted, MigrateError
 from migrate.core.events import ModelFinished
 from migrate.core.values import ModelRecord, Outcome
 from migrate.migration.journey import order, outcomes
-from migrate.migration.journey.grouping import Group
-from migrate.migration.journey.models import Prepared
+from migrate.migration.journey.models import Group, Prepared
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Performer, Recaller, Unsettled
 from migrate.migration.run.units import BlamedError, Unit

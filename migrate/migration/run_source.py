@@ -15,7 +15,7 @@ from migrate.formats.recognise import recognise
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
 from migrate.migration.journey import outcomes
-from migrate.migration.journey.grouping import Group, group
+from migrate.migration.journey.models import Group, group
 from migrate.migration.journey.planner import make_plan
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions

@@ -7,7 +7,7 @@ from migrate.core.text import printable
 from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
 from migrate.formats.inspect import said
 from migrate.formats.undocumented import undocumented
-from migrate.migration.journey.grouping import Group
+from migrate.migration.journey.models import Group
 from migrate.migration.run.licences import planned
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit

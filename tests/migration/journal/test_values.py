@@ -17,7 +17,7 @@ from migrate.core.errors import (
 )
 from migrate.core.values import FolderLocation, ModelRecord, Outcome
 from migrate.migration.journey import outcomes
-from migrate.migration.journey.grouping import group
+from migrate.migration.journey.models import group
 from migrate.migration.journey.revisions import UNKNOWN, revisions
 from migrate.migration.journey.steps.registry import split
 from migrate.migration.run.options import RunOptions, Typed
