@@ -17,7 +17,7 @@ from migrate.console.plan import plan_sentence, show_plan
 from migrate.core.errors import ExitCode
 from migrate.core.events import Result
 from migrate.core.plan import Plan
-from migrate.migration.run.cloud import open_cloud
+from migrate.migration.run.opening import open_cloud
 from migrate.migration.run.options import RunOptions
 from migrate.migration.run.workspace import open_workspace
 from migrate.migration.run_source import Ended, plan_source, run_source

@@ -16,12 +16,10 @@ from migrate.core.errors import ExitCode, Interrupted
 from migrate.core.events import Result
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
-from migrate.migration.run.cloud import open_cloud
-from migrate.migration.run.opening import find_journal
+from migrate.migration.run.opening import find_journal, open_cloud
 from migrate.migration.run.options import Typed
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.undo.images import remove_images
-from migrate.migration.undo.undo import Undone, name_of, plan_undo
+from migrate.migration.undo.undo import Undone, name_of, plan_undo, remove_images
 from migrate.migration.undo.undo import undo as delete_all
 
 _SHOWN: Final = 5

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from migrate.apps.registries import authorize
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFinished, StepStarted
 from migrate.core.plan import Plan
@@ -17,7 +16,7 @@ from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import outcomes
-from migrate.migration.journey.grouping import Group, group
+from migrate.migration.journey.models import Group, group
 from migrate.migration.journey.planner import make_plan
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
@@ -28,6 +27,7 @@ from migrate.migration.run.opening import source_folder
 from migrate.migration.run.options import RunOptions
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.workspace import SourceFolder, Workspace
+from migrate.ovhcloud.authorization import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.listing import list_models
 from migrate.sources.reference import SourceRef, parse_source

@@ -70,9 +70,3 @@ def test_a_user_that_may_have_been_made(sandbox: Path, cloud: Cloud) -> None:
         registries.create_ai_user(cloud, "migrate-registry-2")
     assert caught.value.code == "maybe-done"
     assert registries.find_user(cloud, "migrate-registry-2") is not None
-
-
-def test_the_authorization(cloud: Cloud) -> None:
-    assert registries.authorization(cloud) is False
-    registries.authorize(cloud)
-    assert registries.authorization(cloud) is True

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from migrate.apps import deploy
-from migrate.apps.registries import authorize, create_ai_user, register
+from migrate.apps.registries import create_ai_user, register
 from migrate.apps.tokens import create_token, list_tokens
 from migrate.core.secret import Secret
 from migrate.migration.journal.journal import Journal
 from migrate.migration.run.options import Typed
 from migrate.migration.run.workspace import Workspace
 from migrate.migration.undo.undo import Undone, plan_undo, undo
-from migrate.ovhcloud import apps, registries
+from migrate.ovhcloud import apps, authorization, registries
 from migrate.ovhcloud.session import Cloud
 
 JOURNALS = Path(__file__).parent / "journals"
@@ -69,7 +69,7 @@ class Kept:
 
     def revive(self, cloud: Cloud) -> None:
         """Makes in a project what the journal says exists, and gives the journal the new ids."""
-        authorize(cloud)
+        authorization.authorize(cloud)
         for number, _, intent, outside in self.effects("app"):
             labels = {"mls-key": intent["key"], "mls-run": self.id, "mls-model": intent["name"]}
             spec = {

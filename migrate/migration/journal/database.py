@@ -17,6 +17,10 @@ from migrate.core.text import printable
 T = TypeVar("T")
 Cell = str | bytes | float | None
 
+MEMORY: Final = Path(":memory:")
+"""The path of a database that is on no disk: SQLite's word for it (https://sqlite.org/inmemorydb.html)."""
+
+
 # What brings a file from each format to the next. A file of any of them is read; opened to write it gets the newest.
 _FORMATS: Final = (
     """
@@ -92,7 +96,8 @@ class Database:
             self.format = self._checked_format()
             if create:
                 with self._in_words():
-                    path.chmod(0o600)
+                    if path != MEMORY:
+                        path.chmod(0o600)
                     self._connection.execute("PRAGMA journal_mode = WAL")
                 self._bring_up()
         except BaseException:

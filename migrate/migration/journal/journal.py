@@ -14,13 +14,12 @@ from msgspec import Struct
 
 from migrate import __version__
 from migrate.core.events import Event
-from migrate.core.secret import redact
+from migrate.core.secret import redact, to_redacted_json
 from migrate.core.text import printable
 from migrate.core.values import ModelRecord, Outcome
 from migrate.migration.journal import schemas
 from migrate.migration.journal.database import Database, now
 from migrate.migration.journal.ledger import Effects
-from migrate.migration.journal.redacted import to_redacted_json
 from migrate.migration.journal.schemas import UnreadableError, number_of
 from migrate.migration.journal.subjects import model_subject
 

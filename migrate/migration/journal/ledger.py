@@ -10,9 +10,9 @@ from typing import Final, Literal, NamedTuple, get_args
 from msgspec import Struct
 
 from migrate.core.names import slug
+from migrate.core.secret import to_redacted_json
 from migrate.core.text import printable
 from migrate.migration.journal.database import Database, now
-from migrate.migration.journal.redacted import to_redacted_json
 from migrate.migration.journal.schemas import FIRST, UnreadableError, loosely, read
 from migrate.migration.journal.subjects import unit_id
 

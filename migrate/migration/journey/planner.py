@@ -5,9 +5,9 @@ from typing import Final
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
 from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
+from migrate.formats.inspect import said
 from migrate.formats.undocumented import undocumented
-from migrate.migration.journey.grouping import Group
-from migrate.migration.journey.steps.inspect import said
+from migrate.migration.journey.models import Group
 from migrate.migration.run.licences import planned
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
@@ -48,7 +48,7 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...])
 
 def _planned(run: Run, group: Group) -> PlannedApp:
     unit = group.unit(_UNKNOWN_RUNTIME)
-    plan = run.plan(unit, unit.records)
+    plan = run.plan(unit)
     key = unit.key(run.cloud.project)
     listed = [app for app in run.apps().values() if app.labels.get("mls-key") == key]
     effect = run.journal.effects.find("app", unit.subject)

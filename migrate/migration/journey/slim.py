@@ -16,9 +16,8 @@ from migrate.images.engine.connection import Engine
 from migrate.images.model.context import ModelToRender, render
 from migrate.images.trial.conversion import SCRIPTS, convert, converter_digest
 from migrate.images.trial.rehearsal import RunningRehearsal, rehearse
-from migrate.migration.journey.steps.rehearse import caller, describe_of
-from migrate.migration.run.evidence import first_mismatch
-from migrate.parity.replay import replay
+from migrate.parity.http import caller_through, describe_through
+from migrate.parity.replay import first_mismatch, replay
 
 RUNTIME: Final = "onnx"
 SMALL: Final = frozenset({"onnx", "processors", "tokenizers"})
@@ -137,4 +136,5 @@ def _replayed(original: Original, running: RunningRehearsal) -> Parity:
             seed=recording.seed,
             describe=described,
         )
-    return replay(recording, settings, caller(running, name), describe=describe_of(running, name))
+    describe = describe_through(running.call, name)
+    return replay(recording, settings, caller_through(running.call, name), describe=describe)

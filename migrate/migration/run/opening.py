@@ -1,6 +1,7 @@
-"""From what a person typed to the services and the folder of a source."""
+"""From what a person typed, and the usual configuration, to OVHcloud's API and the folder of a source."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,6 +11,9 @@ from migrate.core.names import slug
 from migrate.migration.journal.journal import Journal
 from migrate.migration.run.options import Typed
 from migrate.migration.run.workspace import SourceFolder, Workspace, make_private
+from migrate.ovhcloud.config import read_credentials, read_project
+from migrate.ovhcloud.projects import choose_project
+from migrate.ovhcloud.session import Cloud, open_session
 from migrate.sources.reference import SourceRef, parse_source
 
 
@@ -18,6 +22,17 @@ class Opened(Struct, frozen=True):
 
     folder: SourceFolder
     journal: Journal
+
+
+@contextmanager
+def open_cloud(workspace: Workspace, *, project: str | None, environ: Mapping[str, str]) -> Iterator[Cloud]:
+    """The project that was named, or the only one; its connections are closed at the end.
+
+    Raises:
+        ConfigurationError: There are no credentials, or the project has to be named.
+    """
+    with open_session(read_credentials(environ), state_folder=workspace.state) as session:
+        yield Cloud(session, choose_project(session, read_project(project, environ)))
 
 
 def source_folder(workspace: Workspace, *, endpoint: str, project: str, ref: SourceRef) -> SourceFolder:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from migrate.core.errors import Interrupted, LocalError
 from migrate.core.events import Emit, Step, StepFinished, StepProgress, StepStarted
+from migrate.core.names import digest_of
 from migrate.migration.journal.journal import Journal, Stored
-from migrate.migration.run.keys import step_key
 
 if TYPE_CHECKING:
     import threading
@@ -27,6 +28,19 @@ Progress = Callable[[int, int | None], None]
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})  # with the name of a file only
+
+
+def step_key(step: str, version: int, inputs: tuple[str, ...], options: Mapping[str, object] | None = None) -> str:
+    """The key of a step's value, 64 hex digits: it is made again when what it was made from, or how, has changed.
+
+    Args:
+        step: The step's name.
+        version: The version of the step's own code; raised when it makes another value from the same inputs.
+        inputs: The digests of the values it reads, in order.
+        options: The options it reads, by name. A secret is never one: its presence may be.
+    """
+    text = msgspec.json.encode(dict(options or {}), order="sorted").decode()
+    return digest_of(step, str(version), text, *inputs)
 
 
 class Task(Struct, frozen=True, kw_only=True):

@@ -1,9 +1,11 @@
-"""How models, units and runtimes are named in the journal and outside."""
+"""Units: how they, models and runtimes are named in the journal and outside, and whose fault it is that one fails."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.names import mls_key, slug
 from migrate.core.values import ModelRecord
 
@@ -36,6 +38,12 @@ class Unit(Struct, frozen=True, kw_only=True):
         """The name of its app, image and folder."""
         return slug(self.id)
 
+    @property
+    def repository(self) -> str:
+        """The name of its image, in every registry and on this machine."""
+        record = self.records[0]
+        return f"{slug(record.namespace or record.source)}-{self.name}"
+
     def key(self, project: str) -> str:
         """The value of its label ``mls-key`` (decisions: Labels)."""
         record = self.records[0]
@@ -43,6 +51,23 @@ class Unit(Struct, frozen=True, kw_only=True):
         return mls_key(project, f"{PACKED}:{source}" if self.packed else source, self.id)
 
 
+def unit_of(record: ModelRecord) -> Unit:
+    """The unit of a model by itself."""
+    return Unit(id=record.id, records=(record,), packed=False)
+
+
 def packed_id(runtime: str, selection: tuple[str, ...]) -> str:
     """The id of a packed unit; ``selection`` holds the models that were asked for, none for all of the source."""
     return f"{PACKED}/{runtime}/" + ("\n".join(sorted(selection)) or "*")
+
+
+class BlamedError(NeedsYouError):
+    """Some models of a unit cannot go on; the others can, in an image without them: none is another one's failure.
+
+    Attributes:
+        errors: What is wrong with each of those models, by id.
+    """
+
+    def __init__(self, errors: Mapping[str, MigrateError]) -> None:
+        self.errors = dict(errors)
+        super().__init__(f"These models cannot go on: {', '.join(errors)}.", code="blamed")

@@ -10,8 +10,7 @@ from migrate.core.looking import AppState, Sources, SourceState, UnreadSource
 from migrate.core.values import App
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.ledger import Effect, readable
-from migrate.migration.run.cloud import open_cloud
-from migrate.migration.run.opening import Opened, find_journal
+from migrate.migration.run.opening import Opened, find_journal, open_cloud
 from migrate.migration.run.options import Typed
 from migrate.migration.run.workspace import Workspace
 

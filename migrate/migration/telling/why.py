@@ -20,10 +20,11 @@ from migrate.core.values import (
 from migrate.migration.journal.journal import Happened, Journal
 from migrate.migration.journal.ledger import Effect, readable
 from migrate.migration.journal.subjects import model_subject
-from migrate.migration.run.evidence import evidence_of, mismatch_text
+from migrate.migration.journey.outcomes import evidence_of
 from migrate.migration.run.opening import find_journal
 from migrate.migration.run.options import Typed
 from migrate.migration.run.workspace import Workspace
+from migrate.parity.replay import mismatch_text
 
 _ORDER: Final = ("fetch", "inspect", "record", "convert", "render", "build", "rehearse", "push", "deploy", "prove")
 _SHOWN: Final = 20

@@ -1,7 +1,7 @@
 """Undo: deletes what the journal says this tool made, by the recorded ids, and nothing else."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -12,11 +12,13 @@ from migrate.core.errors import ExitCode, Interrupted, LocalError, MigrateError,
 from migrate.core.events import Emit, StepFinished, StepStarted
 from migrate.core.text import printable
 from migrate.core.values import App, Outcome
+from migrate.images.engine.connection import connect
 from migrate.migration.journal.journal import Journal, ModelState
 from migrate.migration.journal.ledger import Effect, Kind
 from migrate.migration.journal.schemas import UnreadableError
 from migrate.migration.journey.steps.registry import delete_registry_user
 from migrate.migration.journey.steps.tokens import delete_token
+from migrate.migration.run.once import Once
 from migrate.migration.run.options import Typed
 from migrate.ovhcloud.session import Cloud
 
@@ -156,6 +158,30 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
         failed=tuple(failed),
         exit_code=int(codes.pop() if len(codes) == 1 else ExitCode.REMOTE) if codes else 0,
     )
+
+
+def remove_images(environ: Mapping[str, str]) -> RemoveImage:
+    """A function that removes a local image by its reference.
+
+    It answers False when another image or a container uses it, or when no engine runs: what is left then costs
+    nothing but disk, and must not keep anybody from deleting what is billed.
+    """
+    engine = Once[object]()
+
+    def remove(reference: str) -> bool:
+        import docker.errors  # noqa: PLC0415 - costs 150 ms
+        import requests  # noqa: PLC0415
+
+        try:
+            api = engine.get(lambda: connect(environ).client.api)
+            api.remove_image(reference)  # type: ignore[attr-defined]
+        except docker.errors.ImageNotFound:
+            return True
+        except (LocalError, docker.errors.APIError, requests.RequestException):
+            return False
+        return True
+
+    return remove
 
 
 def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: RemoveImage) -> bool:

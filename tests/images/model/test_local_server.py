@@ -1,5 +1,6 @@
 """The server on this machine, as ``migrate serve`` runs it."""
 
+import http.client
 import json
 import os
 import signal
@@ -12,10 +13,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from migrate.core.errors import LocalError
+from migrate.core.errors import LocalError, NeedsYouError
 from migrate.images.model import local_server as serve_module
 from migrate.images.model.local_server import ensure_environment
-from tests.images.conftest import silent
+from tests.images.conftest import IRIS, model_of, silent
 
 PROGRAM = """
 import os, signal, sys
@@ -24,7 +25,8 @@ from migrate.images.model.local_server import serve
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this with the signal ignored
 from tests.images.conftest import IRIS, model_of
 sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=int(sys.argv[1]), store=Path(sys.argv[2]),
-               environ=os.environ, progress_text=lambda text: print(text, flush=True)))
+               environ=os.environ, progress_text=lambda text: print(text, flush=True),
+               timeout=float(sys.argv[3])))
 """
 
 
@@ -52,7 +54,7 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
     environ = {**os.environ, "OVH_APPLICATION_SECRET": "must-not-travel", "MIGRATE_REGISTRY_PASSWORD": "nor-this"}
     environ |= {"TMPDIR": str(tmp_path), "SOMETHING_ELSE": "may-travel"}
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(port), str(store)],
+        [sys.executable, "-c", PROGRAM, str(port), str(store), "60"],
         cwd=Path(__file__).parents[3],
         env=environ,
         stdout=subprocess.PIPE,
@@ -75,6 +77,51 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
     assert "Traceback" not in said
     assert not Path(f"/proc/{child}").exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_found_when_it_is_ready_may_end_it(store: Path, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def on_ready(url: str) -> None:
+        asked.append(url)
+        assert json.loads(get(f"{url}/describe"))["inputs"]
+        raise NeedsYouError("It answers differently.", code="answers-differ")
+
+    port = free_port()
+    with pytest.raises(NeedsYouError) as error:
+        serve_module.serve(
+            [model_of(IRIS, "iris")],
+            host="0.0.0.0",
+            port=port,
+            store=store,
+            environ={**os.environ, "TMPDIR": str(tmp_path)},
+            progress_text=silent,
+            timeout=60,
+            on_ready=on_ready,
+        )
+    assert error.value.code == "answers-differ"
+    assert asked == [f"http://127.0.0.1:{port}"]
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://127.0.0.1:{port}/health/live", timeout=5)
+
+
+def test_a_server_that_is_never_ready_is_ended() -> None:
+    with pytest.raises(NeedsYouError) as error:
+        serve_module._run(
+            [sys.executable, "-c", "import time; time.sleep(600)"],
+            os.environ,
+            http.client.HTTPConnection("127.0.0.1", free_port(), timeout=5),
+            1.0,
+            lambda _: pytest.fail("it was not ready"),
+        )
+    assert error.value.code == "not-ready"
+    assert "--rehearsal-timeout" in error.value.next_step
+
+
+def test_a_server_that_ends_by_itself_is_not_waited_for() -> None:
+    nowhere = http.client.HTTPConnection("127.0.0.1", free_port(), timeout=5)
+    command = [sys.executable, "-c", "import sys; sys.exit(5)"]
+    assert serve_module._run(command, os.environ, nowhere, 600.0, lambda _: pytest.fail("it was not ready")) == 5
 
 
 def test_the_environment_is_made_once_and_apart_from_this_one(store: Path) -> None:

@@ -24,7 +24,7 @@ from migrate.core.values import (
 )
 from migrate.migration.journal.journal import Journal, Stored
 from migrate.migration.journal.schemas import number_of
-from migrate.migration.run.evidence import Log
+from migrate.migration.journey.outcomes import Log
 from migrate.migration.run.workspace import Workspace
 from tests.migration.kept import KEPT, NAMES, Kept
 

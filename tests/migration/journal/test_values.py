@@ -17,9 +17,8 @@ from migrate.core.errors import (
 )
 from migrate.core.values import FolderLocation, ModelRecord, Outcome
 from migrate.migration.journey import outcomes
-from migrate.migration.journey.grouping import group
+from migrate.migration.journey.models import group
 from migrate.migration.journey.revisions import UNKNOWN, revisions
-from migrate.migration.journey.steps.record import at_least
 from migrate.migration.journey.steps.registry import split
 from migrate.migration.run.options import RunOptions, Typed
 from migrate.migration.run.units import Unit, packed_id
@@ -150,13 +149,6 @@ def test_going_on_means_the_same_options() -> None:
         "migrate run ns --model a --model b --layout packed --jobs 2 --region BHS --registry r.test/team "
         "--registry-user me --samples '/my samples' --proof recorded --adopt --slim --workspace /w"
     )
-
-
-def test_levels_of_proof_have_an_order() -> None:
-    assert at_least("live", "recorded")
-    assert at_least("recorded", "cross-checked")
-    assert at_least("cross-checked", "cross-checked")
-    assert not at_least("self", "cross-checked")
 
 
 @pytest.mark.parametrize(

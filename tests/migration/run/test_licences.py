@@ -1,6 +1,5 @@
 """JPMML serves PMML only where the user accepts its licence, and each engine's refusal names the other."""
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -8,11 +7,10 @@ import pytest
 from migrate.core.errors import NeedsYouError
 from migrate.formats.inspect import inspect
 from migrate.images.runtime.templates import runtimes, template_of
-from migrate.migration.local import read_folder
 from migrate.migration.run.licences import naming_the_other, planned, served_by, under_licences
 from migrate.migration.run.options import RunOptions, Typed
-from migrate.migration.run.workspace import open_workspace
 from tests.formats.models import artifact
+from tests.migration.folders import read
 
 FORMATS = Path(__file__).parents[3] / "examples" / "formats"
 
@@ -41,14 +39,12 @@ def test_the_package_is_in_the_lock_of_no_other_runtime() -> None:
 
 
 def test_a_folder_is_read_under_the_licence_that_was_accepted(tmp_path: Path) -> None:
-    place = open_workspace(tmp_path / "workspace")
     for accept, runtime in ((False, "pmml"), (True, "jpmml")):
-        (model,) = read_folder(
-            FORMATS / "species-tree", place, lambda _: None, threading.Event(), accept_agpl=accept, loading="here"
-        )
-        assert model.inspection.runtime == runtime
-        assert served_by(runtime) == model.inspection.notes[-1]
-        assert planned("pmml", accept_agpl=accept) == model.inspection.notes[-1:]
+        (model,), _ = read(FORMATS / "species-tree", tmp_path, accept_agpl=accept)
+        inspection = model.inspection.value
+        assert inspection.runtime == runtime
+        assert served_by(runtime) == inspection.notes[-1]
+        assert planned("pmml", accept_agpl=accept) == inspection.notes[-1:]
     assert planned("onnx", accept_agpl=True) == ()
 
 

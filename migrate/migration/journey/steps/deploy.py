@@ -13,7 +13,7 @@ from migrate.core.values import App, PushedImage, to_json
 from migrate.machine.patience import poll_seconds
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.ledger import Effect
-from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.registry import register, target
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
@@ -183,7 +183,7 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
         if unit.packed
         else models[0].artifact.value.digest
     )
-    plan = run.plan(unit, tuple(model.record for model in models), digest)
+    plan = run.plan(unit, digest)
     effect = effects.intend("app", unit.subject, _intent(unit, key), unit=unit.subject)
     try:
         app = platform.create(run.cloud, plan, pushed)

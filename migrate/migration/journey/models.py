@@ -1,11 +1,39 @@
-"""Which models share an image and an app."""
+"""Models on their journey: what is known of each after which step, and which share an image and an app."""
 
 from msgspec import Struct
 
-from migrate.core.values import ModelRecord
-from migrate.migration.journey.steps.image import Prepared
+from migrate.core.values import Artifact, Inspection, ModelRecord, Recording, RuntimeImage
+from migrate.images.model.context import ModelToRender
+from migrate.migration.journal.journal import Stored
 from migrate.migration.run.options import Layout
 from migrate.migration.run.units import Unit, packed_id
+from migrate.parity.comparison import recorded_json
+
+
+class Inspected(Struct, frozen=True):
+    """A model whose files are here, and of which it is known what they are."""
+
+    record: ModelRecord
+    artifact: Stored[Artifact]
+    inspection: Stored[Inspection]
+
+    def to_render(self, recording: Stored[Recording] | None) -> ModelToRender:
+        """What an image needs to know of it, with the answers that the image will hold itself against."""
+        inspection = self.inspection.value
+        return ModelToRender(
+            record=self.record,
+            artifact=self.artifact.value,
+            inspection=inspection,
+            recorded=recorded_json(recording.value, inspection.settings) if recording is not None else None,
+        )
+
+
+class Prepared(Inspected, frozen=True):
+    """A model of which everything is known that its image needs."""
+
+    runtime: Stored[RuntimeImage]
+    recording: Stored[Recording]
+    slim: str = ""  # see ``Outcome``
 
 
 class Group(Struct, frozen=True):
