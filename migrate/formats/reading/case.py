@@ -7,6 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.options.declaration import written
+from migrate.core.options.shared import ALLOW_UNSAFE
 from migrate.core.values import Artifact, Hazard, UnsafeFile
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import is_plain, open_file
@@ -114,7 +116,7 @@ class Case:
     def words(self, hazards: Collection[Hazard]) -> str:
         """The options with which a user allows exactly the files of these hazards."""
         digests = dict.fromkeys(self._digests.get(hazard.path, "") for hazard in hazards)
-        return " ".join(f"--allow-unsafe {digest}" for digest in digests)
+        return " ".join(written(ALLOW_UNSAFE, *digests))
 
     def missing(self, manifest: str, entry: str) -> FormatError:
         """The problem of a manifest whose model is not there."""

@@ -2,9 +2,9 @@
 
 from msgspec import Struct
 
+from migrate.core.options.sources import Layout
 from migrate.core.values import ModelRecord
 from migrate.migration.journey.steps.image import Prepared
-from migrate.migration.run.options import Layout
 from migrate.migration.run.units import Unit, packed_id
 
 

@@ -15,6 +15,7 @@ from migrate.migration.journey.steps.record import at_least, record_answers
 from migrate.migration.journey.steps.rehearse import rehearse
 from migrate.migration.journey.steps.runtime import runtime
 from migrate.migration.journey.steps.tokens import hand_over
+from migrate.migration.run import permissions
 from migrate.migration.run.evidence import first_mismatch
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Recaller, Steps, Unsettled
@@ -45,7 +46,7 @@ def prepare(run: Run, steps: Steps, record: ModelRecord) -> Prepared:
     artifact = fetch(run, steps, record)
     inspection = inspect(run, steps, record, artifact)
     found = inspection.value
-    image = runtime(run, steps, demand_ready(found, run.options.allowing(found).again(record.id)))
+    image = runtime(run, steps, demand_ready(found, permissions.allowing(run.options, found).again(record.id)))
     recording = record_answers(run, steps, record, artifact=artifact, inspection=inspection, runtime=image)
     prepared = Prepared(record, artifact, inspection, image, recording)
     return convert(run, steps, prepared) if run.options.slim else prepared
@@ -106,13 +107,13 @@ def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> M
 
 
 def _unproven(run: Run, model: str, parity: Parity) -> NeedsYouError:
-    look = run.options.typed.command("why", model)
+    look = run.options.typed.why(model)
     if not parity.passed:
         return NeedsYouError(
             f"The app answers differently: {first_mismatch(parity)}.",
             code="answers-differ",
             next_step=f"Do not move clients to it. See every difference: {look} - and delete the app, which is billed "
-            f"until then: {run.options.typed.command('undo', '--model', model)}",
+            f"until then: {run.options.typed.undo(model)}",
         )
     wanted: ProofLevel = run.options.proof
     return NeedsYouError(
@@ -141,7 +142,7 @@ def _with_former_image(run: Run, model: str, error: MigrateError) -> NeedsYouErr
     return NeedsYouError(
         f"{error.what} The app has its former image back.",
         code=error.code,
-        next_step=f"Clients are served as before. See what happened: {run.options.typed.command('why', model)}",
+        next_step=f"Clients are served as before. See what happened: {run.options.typed.why(model)}",
         query_id=error.query_id,
     )
 

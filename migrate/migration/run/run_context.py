@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping
+from typing import Final
 
 from migrate.apps import deploy
 from migrate.apps.resources import plan_app
@@ -10,16 +11,19 @@ from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, StepFinished, StepProgress, StepStarted
 from migrate.core.names import slug
+from migrate.core.options.sources import RunOptions
+from migrate.core.secret import Secret
 from migrate.core.values import App, AppPlan, Inspection, Listing, ModelRecord
 from migrate.images.engine.connection import Engine, connect
 from migrate.migration.journal.journal import Journal
 from migrate.migration.run.once import FirstAlone, Once
-from migrate.migration.run.options import DEFAULT_REGION, RunOptions
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.session import Cloud
+
+READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract/ai-deploy, 1)
 
 
 class Run:
@@ -33,6 +37,8 @@ class Run:
         cloud: OVHcloud's API and the project.
         listing: The models of the source.
         stop: Set when the run was asked to end.
+        old_token: Opens the old endpoints.
+        ready_timeout: How long an app may take to come up, in seconds.
         first_push: Entered by every push.
         found: What the files of each model are, by its id, where they were read in this run or an earlier one.
     """
@@ -50,6 +56,8 @@ class Run:
         stop: threading.Event,
         environ: Mapping[str, str],
         revisions: Mapping[str, str],
+        old_token: Secret | None = None,
+        ready_timeout: float = READY_TIMEOUT,
     ) -> None:
         self.options = options
         self.journal = journal
@@ -59,6 +67,8 @@ class Run:
         self.listing = listing
         self.stop = stop
         self.environ = environ
+        self.old_token = old_token
+        self.ready_timeout = ready_timeout
         self.first_push = FirstAlone()
         self.found: dict[str, Inspection] = {}
         self._show = emit
@@ -102,8 +112,8 @@ class Run:
 
     @property
     def region(self) -> str:
-        """The AI Deploy region: the one asked for, or GRA, where ML Serving was."""
-        return self.options.region or DEFAULT_REGION
+        """The AI Deploy region."""
+        return self.options.region
 
     def engine(self) -> Engine:
         """The container engine, connected when the first step needs it."""

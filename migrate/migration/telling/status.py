@@ -6,12 +6,12 @@ from typing import Final
 from migrate.apps import deploy
 from migrate.core.errors import MigrateError
 from migrate.core.looking import AppState, Sources, SourceState
+from migrate.core.options.sources import Typed
 from migrate.core.values import App
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.ledger import Effect
 from migrate.migration.run.cloud import open_cloud
 from migrate.migration.run.opening import Opened, find_journal
-from migrate.migration.run.options import Typed
 from migrate.migration.run.workspace import Workspace
 
 _NAMES: Final = {
@@ -22,15 +22,13 @@ _NAMES: Final = {
 }
 
 
-def status_of(
-    typed: Typed, workspace: Workspace, *, project: str | None, environ: Mapping[str, str], offline: bool
-) -> Sources:
+def status_of(typed: Typed, workspace: Workspace, *, environ: Mapping[str, str], offline: bool) -> Sources:
     """The state of one source.
 
     Raises:
         UsageError: Nothing is known of it.
     """
-    opened = find_journal(workspace, typed, project=project, environ=environ)
+    opened = find_journal(workspace, typed, environ=environ)
     try:
         apps, problem = (None, "") if offline else _ask(workspace, opened.journal, environ)
         return Sources(sources=(_state(opened, apps, problem),))

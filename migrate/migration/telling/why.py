@@ -6,6 +6,7 @@ from typing import Final
 
 from migrate.core.errors import UsageError
 from migrate.core.looking import StepDone, Story
+from migrate.core.options.sources import Typed
 from migrate.core.text import printable
 from migrate.core.values import (
     Artifact,
@@ -21,7 +22,6 @@ from migrate.migration.journal.journal import Happened, Journal
 from migrate.migration.journal.ledger import Effect
 from migrate.migration.run.evidence import evidence_of, mismatch_text
 from migrate.migration.run.opening import find_journal
-from migrate.migration.run.options import Typed
 from migrate.migration.run.units import model_subject
 from migrate.migration.run.workspace import Workspace
 
@@ -29,13 +29,13 @@ _ORDER: Final = ("fetch", "inspect", "record", "convert", "render", "build", "re
 _SHOWN: Final = 20
 
 
-def why(typed: Typed, model: str, workspace: Workspace, *, project: str | None, environ: Mapping[str, str]) -> Story:
+def why(typed: Typed, model: str, workspace: Workspace, *, environ: Mapping[str, str]) -> Story:
     """The story of a model.
 
     Raises:
         UsageError: Nothing is known of the source or of the model.
     """
-    opened = find_journal(workspace, typed, project=project, environ=environ)
+    opened = find_journal(workspace, typed, environ=environ)
     journal = opened.journal
     try:
         models = journal.models()
@@ -69,7 +69,7 @@ def why(typed: Typed, model: str, workspace: Workspace, *, project: str | None, 
 
 
 def _next(typed: Typed, unfinished: bool) -> str:
-    return f"Type: {typed.command('run')}" if unfinished else ""
+    return f"Type: {typed.run()}" if unfinished else ""
 
 
 def _units(journal: Journal, model: str) -> set[str]:

@@ -10,12 +10,12 @@ from migrate.apps import deploy
 from migrate.apps.registries import find_registration, unregister
 from migrate.core.errors import Interrupted, MigrateError, RemoteError, UsageError
 from migrate.core.events import Emit, StepFinished, StepStarted
+from migrate.core.options.sources import Typed
 from migrate.core.values import Outcome
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.ledger import Effect, Kind
 from migrate.migration.journey.steps.registry import delete_registry_user
 from migrate.migration.journey.steps.tokens import delete_token
-from migrate.migration.run.options import Typed
 from migrate.ovhcloud.session import Cloud
 
 # What others lean on comes last.
@@ -71,7 +71,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
             raise UsageError(
                 f"The journal of {typed.source} has no model {name!r}.",
                 code="unknown-model",
-                next_step=f"Type: {typed.command('status')}",
+                next_step=f"Type: {typed.status()}",
             )
     existing = journal.effects.existing()
     every = {unit for effect in existing for unit in effect.units}
@@ -105,7 +105,7 @@ def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) 
             raise UsageError(
                 f"The app {effect.external_id} also serves {', '.join(others)}.",
                 code="shares-app",
-                next_step=f"Name them too, or type: {typed.command('undo')}",
+                next_step=f"Name them too, or type: {typed.undo()}",
             )
         units |= set(effect.units)
     return units

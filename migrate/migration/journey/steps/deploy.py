@@ -87,9 +87,7 @@ def wait(run: Run, unit: Unit, app_id: str, image: str) -> App:
         for model in unit.models:
             run.emit(StepStarted(step="deploy", model=model, detail=state))
 
-    return run.watcher().wait_running(
-        app_id, timeout=run.options.ready_timeout, on_state=on_state, stop=run.stop, image=image
-    )
+    return run.watcher().wait_running(app_id, timeout=run.ready_timeout, on_state=on_state, stop=run.stop, image=image)
 
 
 def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:

@@ -79,5 +79,5 @@ def _tell(run: Run, record: ModelRecord, inspection: Inspection) -> None:
     for line in lines[:_TOLD]:
         run.notice(line, model=record.id, warning=warning)
     if len(lines) > _TOLD:
-        look = run.options.typed.command("why", record.id)
+        look = run.options.typed.why(record.id)
         run.notice(f"and {len(lines) - _TOLD} more: {look}", model=record.id, warning=warning)

@@ -75,7 +75,7 @@ def wish(run: Run, record: ModelRecord) -> Wish:
     if run.options.samples is not None:
         customer = read_samples(run.options.samples, record.id)
     mark = f"samples {digest_of(to_json(customer).decode())[:12]}" if customer else ""
-    if run.options.old_token is not None and record.old_url is not None:
+    if run.old_token is not None and record.old_url is not None:
         return Wish("live", customer, mark)
     return Wish("recorded" if customer else "cross-checked", customer, mark)
 
@@ -144,6 +144,6 @@ def _record(
 
 
 def _ask_old(run: Run, record: ModelRecord, samples: Sequence[Sample]) -> Recording:
-    url, token = record.old_url or "", run.options.old_token
+    url, token = record.old_url or "", run.old_token
     describe = describe_at(url, token, timeout=_OLD_TIMEOUT)
     return record_live(samples, http_caller(url, token, timeout=_OLD_TIMEOUT), url, describe, seed=SEED)

@@ -106,7 +106,7 @@ def _differs(run: Run, model: Prepared, parity: Parity) -> NeedsYouError:
         f"The new image answers differently in its rehearsal: {first_mismatch(parity)}.",
         code="rehearsal-differs",
         next_step="Nothing was pushed or deployed. See every difference with `"
-        f"{run.options.typed.command('why', model.record.id)}` and report it.",
+        f"{run.options.typed.why(model.record.id)}` and report it.",
     )
 
 
