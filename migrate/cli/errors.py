@@ -2,6 +2,7 @@
 
 import sys
 
+from migrate.core.again import type_again
 from migrate.core.errors import ExitCode, Interrupted, MigrateError
 from migrate.core.events import Result
 from migrate.core.secret import redact
@@ -47,7 +48,7 @@ def tell(error: MigrateError, arguments: list[str]) -> int:
 
 def interrupted(error: Interrupted | KeyboardInterrupt, arguments: list[str]) -> int:
     """Ends after Ctrl-C where the command itself had nothing to say."""
-    text = str(error) or "Interrupted; nothing was left half-done. Type the same command again to go on."
+    text = str(error) or f"Interrupted; nothing was left half-done. {type_again(note='it goes on where it stopped')}"
     code = int(ExitCode.INTERRUPTED)
     if wants_json(arguments):
         from migrate.console.jsonlines import JsonLines  # noqa: PLC0415 - only for --json

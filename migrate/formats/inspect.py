@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.core.again import type_again
 from migrate.core.values import Artifact, Hazard, Inspection
 from migrate.formats.manifest.fields import FieldReader, invalid
 from migrate.formats.manifest.structure import MAXIMUM_SIZE, read_type
@@ -112,8 +113,11 @@ def _quarantined(
         verdict="quarantined",
         reason=blocked[0].code,
         text=blocked[0].text,
-        task=f"Only if you trust whoever made it, run again with {case.words(blocked)}; "
-        "it is then loaded in a container without network first.",
+        task=type_again(
+            "Make sure that you trust whoever made it",
+            adding=case.words(blocked),
+            note="it is then loaded in a container without network first",
+        ),
         hazards=hazards,
         notes=notes,
     )

@@ -7,9 +7,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import RefusedError, UsageError
 from migrate.core.events import Emit, Notice, StepFinished, StepProgress, StepStarted
 from migrate.core.names import slug
+from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable
 from migrate.core.values import Artifact, Image, Inspection, ModelRecord, Parity, Recording, RuntimeImage
 from migrate.formats.inspect import inspect
@@ -95,7 +97,7 @@ def read_folder(
         raise UsageError(
             f"No model was found in {printable(str(folder), 300)}.",
             code="no-models",
-            next_step=f"See what lies there: migrate list {folder}",
+            next_step=f"See what lies there: {ListOptions(source=str(folder)).command()}",
         )
 
     def found(artifact: Artifact, framework: str | None) -> Inspection:
@@ -126,8 +128,11 @@ def _refuse_quarantined(models: tuple[LocalModel, ...], allow_unsafe: tuple[str,
     raise RefusedError(
         " ".join(inspection.text for inspection in quarantined[:_NAMED]),
         code=quarantined[0].reason,
-        next_step="Only if you trust whoever made it, type the same command again with "
-        f"{' '.join(permissions.words(digests))}; it is then loaded {loading}.",
+        next_step=type_again(
+            "Make sure that you trust whoever made it",
+            adding=" ".join(permissions.words(digests)),
+            note=f"it is then loaded {loading}",
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.options.declaration import written
 from migrate.core.options.shared import ALLOW_UNSAFE
 from migrate.core.values import Artifact, Hazard, UnsafeFile
@@ -123,7 +124,7 @@ class Case:
         return FormatError(
             "model-missing",
             f"The manifest {quoted(manifest)} names the model {quoted(entry)}, which is not there.",
-            f"Put {quoted(entry)} beside the manifest and run again.",
+            type_again(f"Put {quoted(entry)} beside the manifest"),
         )
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 
 SCHEMA_VERSION: Final = 1
@@ -106,7 +107,7 @@ class Database:
             raise LocalError(
                 f"The journal {self._path} cannot be written or read: {error}.",
                 code="journal-unusable",
-                next_step="Check the free space and the rights of that folder, then type the command again.",
+                next_step=type_again("Check the free space and the rights of that folder"),
             ) from error
         except sqlite3.DatabaseError as error:
             raise LocalError(

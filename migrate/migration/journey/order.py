@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError
 from migrate.core.values import App, ModelRecord, Parity, ProofLevel, Rehearsal
 from migrate.migration.journey.steps import deploy
@@ -151,5 +152,5 @@ def _dragged_back(errors: dict[str, MigrateError]) -> NeedsYouError:
     return NeedsYouError(
         f"It shares its app with {', '.join(errors)}, so the app has its former image back.",
         code="shares-app",
-        next_step="Correct the others, then run again.",
+        next_step=type_again("Correct the others"),
     )

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from migrate.apps import deploy
 from migrate.apps.registries import find_registration, unregister
+from migrate.core.again import type_again
 from migrate.core.errors import Interrupted, MigrateError, RemoteError, UsageError
 from migrate.core.events import Emit, StepFinished, StepStarted
 from migrate.core.options.sources import Typed
@@ -168,9 +169,7 @@ def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
             if app.labels.get("mls-run") == journal.id:
                 app_id = journal.effects.done(effect, app.id).external_id
     if app_id is not None and not deploy.delete(cloud, app_id):
-        raise RemoteError(
-            f"The app {app_id} is still being deleted.", code="app-timeout", next_step="Type the same command again."
-        )
+        raise RemoteError(f"The app {app_id} is still being deleted.", code="app-timeout", next_step=type_again())
     journal.effects.gone(effect)
     return True
 
