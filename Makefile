@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 GOLDEN ?= ../shared/golden
 
-.PHONY: help setup demo test check format wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
+.PHONY: help setup demo test check format docs wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -28,6 +28,10 @@ check: .venv  ## format, lint, types and import rules
 format: .venv  ## write the format
 	@$(PYTHON) -m ruff format .
 	@$(PYTHON) -m ruff check --fix .
+
+docs: .venv  ## docs/codes.md and docs/options.md from their declarations
+	@$(PYTHON) scripts/document_codes.py
+	@$(PYTHON) scripts/document_options.py
 
 wheel: .venv  ## the wheel, in dist/
 	@$(PYTHON) -m build --wheel --no-isolation

@@ -1,6 +1,5 @@
 """Runs the sandbox's commands; its errors become this tool's."""
 
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -40,7 +39,7 @@ def in_words() -> Iterator[None]:
 
 def default_folder() -> Path:
     """Where a sandbox lives unless another place is named."""
-    return Path(os.environ.get("MIGRATE_SANDBOX") or platformdirs.user_state_path("mlserving-migrate") / "sandbox")
+    return platformdirs.user_state_path("mlserving-migrate") / "sandbox"
 
 
 def use_it(folder: Path | None) -> str:

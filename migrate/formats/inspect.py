@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from migrate.core.again import type_again
+from migrate.core.codes.catalogue import stored_code
 from migrate.core.values import Artifact, Hazard, Inspection
 from migrate.formats.manifest.fields import FieldReader, invalid
 from migrate.formats.manifest.structure import MAXIMUM_SIZE, read_type
@@ -96,7 +97,7 @@ def _refused(candidate: _Candidate, problem: FormatError, notes: tuple[str, ...]
     if case.dangers and case.dangers[0].code != PROGRAM and problem.verdict != "quarantined":
         worst = case.dangers[0]
         problem = FormatError(
-            worst.code,
+            stored_code(worst.code),
             worst.text,
             "Do not load this file. Export the model again from where it was trained.",
             verdict="quarantined",

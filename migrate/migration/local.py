@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.again import type_again
+from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import RefusedError, UsageError
 from migrate.core.events import Emit, Notice, StepFinished, StepProgress, StepStarted
 from migrate.core.names import slug
@@ -127,7 +128,7 @@ def _refuse_quarantined(models: tuple[LocalModel, ...], allow_unsafe: tuple[str,
         digests = permissions.needed(digests, inspection)
     raise RefusedError(
         " ".join(inspection.text for inspection in quarantined[:_NAMED]),
-        code=quarantined[0].reason,
+        code=stored_code(quarantined[0].reason),
         next_step=type_again(
             "Make sure that you trust whoever made it",
             adding=" ".join(permissions.words(digests)),

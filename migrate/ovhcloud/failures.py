@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from migrate.core.again import type_again
+from migrate.core.codes.catalogue import Code
 from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError, RemoteError
 from migrate.core.text import printable
 
@@ -117,7 +118,7 @@ def error_for(refusal: Refusal) -> MigrateError:
     return _error(ConfigurationError, refusal, "refused-by-api", f"OVHcloud refused the request ({status})", "")
 
 
-def _error(kind: type[MigrateError], refusal: Refusal, code: str, why: str, next_step: str) -> MigrateError:
+def _error(kind: type[MigrateError], refusal: Refusal, code: Code, why: str, next_step: str) -> MigrateError:
     what = f"{why}: {refusal.call}: {refusal.message.rstrip('.')}."
     return kind(what, code=code, next_step=next_step, query_id=refusal.query_id)
 

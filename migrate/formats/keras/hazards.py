@@ -7,10 +7,11 @@ told, and reads files of words (CVE-2024-3660, CVE-2025-1550, CVE-2025-8747, CVE
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from migrate.core.codes.hazards import HazardCode
 from migrate.formats.keras.classes import CLASSES, LOOKUPS, is_activation, is_known_function, is_known_module
 from migrate.formats.reading.errors import quoted
 
-Danger = tuple[str, str]
+Danger = tuple[HazardCode, str]
 _MAXIMUM: Final = 5_000_000
 _MAXIMUM_DEPTH: Final = 200
 

@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.again import type_again
+from migrate.core.codes.catalogue import Code
 from migrate.core.options.declaration import written
 from migrate.core.options.shared import ALLOW_UNSAFE
 from migrate.core.values import Artifact, Hazard, UnsafeFile
@@ -86,7 +87,7 @@ class Case:
         """Sizes of the files in the folder of a file, by their paths from there."""
         return self.below(str(PurePosixPath(path).parent))
 
-    def danger(self, path: str, code: str, text: str) -> None:
+    def danger(self, path: str, code: Code, text: str) -> None:
         """Something that runs as code, or reaches outside the model, when this file is loaded."""
         hazard = Hazard(code=code, text=text, path=path)
         if hazard not in self.dangers:
@@ -94,7 +95,7 @@ class Case:
             # the worst is what is told: that a pickled model is a program is known to whoever made it
             self.dangers.sort(key=lambda known: known.code == PROGRAM)
 
-    def hazard(self, path: str, code: str, text: str) -> None:
+    def hazard(self, path: str, code: Code, text: str) -> None:
         """Something that other tools have been harmed by, and that was read to its end and found to be in order."""
         hazard = Hazard(code=code, text=text, path=path)
         if hazard not in self.hazards:

@@ -11,6 +11,7 @@ from migrate.core.options.sources import Typed
 from migrate.core.secret import Secret
 from migrate.migration.journal.journal import Journal
 from migrate.migration.run.workspace import SourceFolder, Workspace, make_private
+from migrate.ovhcloud.config import read_project
 from migrate.sources.reference import SourceRef, parse_source
 
 
@@ -35,7 +36,7 @@ def find_journal(workspace: Workspace, typed: Typed, *, environ: Mapping[str, st
         UsageError: There is none.
     """
     ref = parse_source(typed.source)
-    wanted = typed.project or environ.get("OVH_CLOUD_PROJECT_SERVICE") or environ.get("MIGRATE_PROJECT")
+    wanted = read_project(typed.project, environ)
     folders = [folder for folder in workspace.sources() if folder.path.name == slug(ref.canonical)]
     ours = [folder for folder in folders if wanted and folder.path.parent.name == slug(wanted)]
     for folder in sorted(ours or folders, key=_written, reverse=True):

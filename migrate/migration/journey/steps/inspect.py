@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Artifact, Inspection, ModelRecord
 from migrate.formats.inspect import inspect as inspect_files
@@ -64,7 +65,7 @@ def demand_ready(inspection: Inspection, command: str = "") -> str:
     quarantined = inspection.verdict == "quarantined" and command
     raise NeedsYouError(
         inspection.text or f"The files are {inspection.verdict}.",
-        code=inspection.reason or inspection.verdict,
+        code=stored_code(inspection.reason),
         next_step=f"{inspection.task} Type: {command}" if quarantined else inspection.task,
     )
 
