@@ -71,8 +71,8 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
     ),
     "base-unusable": Meaning(
         "machine",
-        "There is no base image that can be used: it cannot be pulled, or is not Linux for x86-64 with a "
-        "Python that fits.",
+        "There is no base image that can be used: it cannot be pulled, or is not Linux for x86-64 with "
+        "CPython 3.11 to 3.13 and glibc 2.28 or newer.",
         "Name another one with --base-image.",
     ),
     "build-failed": Meaning(

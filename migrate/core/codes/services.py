@@ -45,7 +45,9 @@ SERVICES: Final[Mapping[ServiceCode, Meaning]] = {
         "remote", "OVHcloud answers that there are too many requests, also after waiting.", type_again("Wait a minute")
     ),
     "remote-unavailable": Meaning(
-        "remote", "OVHcloud fails on its side (HTTP 5xx), also after several tries.", type_again("Wait a while")
+        "remote",
+        "OVHcloud fails on its side (HTTP 5xx); what may be sent twice was tried several times.",
+        type_again("Wait a while"),
     ),
     "conflict": Meaning(
         "remote", "OVHcloud sees a conflict with something that happens at the same time.", type_again()

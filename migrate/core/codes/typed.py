@@ -104,7 +104,9 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
     "several-runtimes": Meaning(
         "you", "The folder holds models of several runtimes, and an image has one.", "Name the folder of one model."
     ),
-    "not-empty": Meaning("you", "The folder of --out has something in it.", "Name a new one, or empty it."),
+    "not-empty": Meaning(
+        "you", "The value of --out is a file, or a folder with something in it.", "Name a new one, or empty it."
+    ),
     "no-samples-folder": Meaning(
         "you", "The value of --samples is not a folder.", "Name the folder that holds MODEL/*.json."
     ),
