@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import RefusedError
 from migrate.core.text import printable
 
@@ -77,5 +78,5 @@ def _refused(name: str, reason: str) -> RefusedError:
     return RefusedError(
         f"The file name {printable(name)!r} is refused: {reason}.",
         code="hostile-path",
-        next_step="Rename it where the model's files lie, then run the command again.",
+        next_step=type_again("Rename it where the model's files lie"),
     )
