@@ -5,7 +5,6 @@ import http.client
 import json
 import re
 import socket
-import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -260,7 +259,7 @@ def pieces(server: Server, *sent: bytes, answers: int) -> list[tuple[list[str], 
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         for piece in sent:
             connection.sendall(piece)
-            time.sleep(0.05)
+            server.catch_up()
         stream = connection.makefile("rb")
         for _ in range(answers):
             lines = []
