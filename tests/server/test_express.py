@@ -1,6 +1,7 @@
 """The express lane can be turned off, and nobody can tell from an answer whether it is."""
 
 import json
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from migrate.server.limits import SettingError, read_settings
 from tests.server.process import Server, running
 from tests.server.test_contract import pieces, request
-from tests.server.test_merging import ROWS, RUNS, at_once, write
+from tests.server.test_merging import ROWS, RUNS, at_once, go, stopped, write
 
 QUICK = 50  # calls after which a model counts as quick
 BODIES = [
@@ -74,6 +75,19 @@ def test_without_it_each_request_has_a_run_of_its_own(both: tuple[Server, Server
     found = at_once(off, [request(body=body) for body in bodies])
     assert off.metric(RUNS) - before == len(ROWS) + len(bodies)  # each connection had a usual request before
     assert found == [off.eval(body).body for body in bodies]
+
+
+@pytest.mark.parametrize("headers", [(), ("Keep-Dimensions: 1",)], ids=["usual", "by the application"])
+def test_who_shuts_the_own_side_is_answered(both: tuple[Server, Server], headers: tuple[str, ...]) -> None:
+    sent = request(*headers) + request(*headers, body=b'{"x":[2,1,1]}')
+    found = []
+    for server in both:
+        with stopped(server, 1) as (connection,):
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            go(server)
+            found.append([connection.makefile("rb").read().count(b'"label":'), connection.recv(1)])
+    assert found == [[2, b""]] * 2
 
 
 def test_the_setting() -> None:
