@@ -105,5 +105,5 @@ def test_serve_says_where_the_model_is_loaded(tmp_path: Path) -> None:
         assert process.stderr is not None
         told = next(line for line in process.stderr if "loaded on this machine" in line)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     assert "without a container" in told

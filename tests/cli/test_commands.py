@@ -135,7 +135,7 @@ def test_a_signal_stops_cleanly_and_says_what_to_type(
         process.send_signal(number)
         time.sleep(0.2)
         control.release(sandbox)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "Stopping cleanly" in err
     assert f"migrate run {NAMESPACE}" in out
@@ -153,7 +153,7 @@ def test_a_second_signal_ends_at_once(sandbox: Path, tool: Tool, tmp_path: Path)
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Ended at once" in err
     control.release(sandbox)

@@ -90,7 +90,7 @@ def test_killed_in_the_middle_of_a_step(tool: Tool, step: str) -> None:
             pytest.fail(f"the step {step} never started")
         time.sleep(0.05)
         kill_group(process)
-        process.wait(timeout=30)
+        process.wait(timeout=120)
     _finished(tool)
     # Of the killed process alone: others may use the same engine.
     label = f"label=mlserving-migrate.process={platform.node()}:{process.pid}"
@@ -109,7 +109,7 @@ def test_ctrl_c_stops_cleanly_and_says_what_to_type_next(tool: Tool, step: str) 
             if not asked and events[-1]["event"] == "step-started" and events[-1]["step"] == step:
                 process.send_signal(signal.SIGINT)  # once: a second one ends the command at once
                 asked = True
-        process.wait(timeout=60)
+        process.wait(timeout=120)
     assert process.returncode == 130
     assert events[-1]["event"] == "result"
     assert events[-1]["exit_code"] == 130
@@ -139,7 +139,7 @@ def test_killed_when_answered_but_not_journalled(tool: Tool, tmp_path: Path, met
             time.sleep(0.05)
         time.sleep(0.3)  # the answer has arrived; the journal cannot be written
         kill_group(process)
-        process.wait(timeout=30)
+        process.wait(timeout=120)
         lock.execute("ROLLBACK")
         lock.close()
     _finished(tool)

@@ -148,7 +148,7 @@ def served(folder: str) -> Iterator[int]:
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                said, _ = process.communicate(timeout=60)
+                said, _ = process.communicate(timeout=120)
             except subprocess.TimeoutExpired:
                 process.kill()  # where the signal is ignored (a job of a shell), the test fails and does not hang
                 raise
@@ -160,7 +160,7 @@ def wait_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=60) as answer:
                 if answer.status == 200:
                     return
         except OSError:

@@ -37,7 +37,7 @@ def get(url: str) -> bytes:
     deadline = time.monotonic() + 60
     while True:
         try:
-            answer = requests.get(url, timeout=5)
+            answer = requests.get(url, timeout=60)
         except requests.ConnectionError:
             answer = None
         if answer is not None and answer.status_code == 200:  # 503 until it is ready
@@ -68,7 +68,7 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
             assert "nor-this" not in variables
             assert "may-travel" in variables
             program.send_signal(how)
-            said, _ = program.communicate(timeout=40)
+            said, _ = program.communicate(timeout=120)
         finally:
             program.kill()
     assert program.returncode == (130 if how == signal.SIGINT else 0), said

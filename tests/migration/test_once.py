@@ -53,7 +53,7 @@ def test_the_first_goes_alone_then_all_together() -> None:
     gate, inside, most = FirstAlone(), 0, 0
     turn = threading.Lock()
     first_done = threading.Event()
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=120)
 
     def go(number: int) -> None:
         nonlocal inside, most

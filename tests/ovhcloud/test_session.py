@@ -188,7 +188,7 @@ def test_many_threads_share_a_session(sandbox: Path, cloud: Cloud) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=120)
     assert failures == []
     assert calls(sandbox, "GET", "/auth/time") == 1
     assert calls(sandbox, "GET", "/cloud/project/{serviceName}") == 24

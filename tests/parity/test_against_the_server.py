@@ -61,14 +61,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             yield Served(url, settings, recordings)
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)
 
 
 def wait_ready(process: "subprocess.Popen[str]", url: str) -> None:
     for _ in range(600):
         assert process.poll() is None, process.communicate()[1]
         try:
-            if requests.get(f"{url}/health/ready", timeout=5).status_code == 200:
+            if requests.get(f"{url}/health/ready", timeout=60).status_code == 200:
                 return
         except requests.ConnectionError:
             pass
@@ -78,7 +78,7 @@ def wait_ready(process: "subprocess.Popen[str]", url: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_server_answers_as_the_engine_does(server: Served, name: str) -> None:
-    call = http_caller(f"{server.url}/{name}", None, timeout=30)
+    call = http_caller(f"{server.url}/{name}", None, timeout=60)
     found = replay(server.recordings[name], server.settings[name], call)
     assert found.mismatches == ()
     assert (found.passed, found.calls, found.worst_difference) == (True, 5, 0.0)
@@ -87,8 +87,8 @@ def test_the_server_answers_as_the_engine_does(server: Served, name: str) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_an_endpoint_is_equal_to_itself(server: Served, name: str) -> None:
     url = f"{server.url}/{name}"
-    call = http_caller(url, None, timeout=30)
-    described = describe_at(url, None, timeout=30)
+    call = http_caller(url, None, timeout=60)
+    described = describe_at(url, None, timeout=60)
     recording = record_live(server.recordings[name].samples, call, "the same server", described)
     assert len(recording.samples) == 5
     assert replay(recording, server.settings[name], call, describe=described).passed

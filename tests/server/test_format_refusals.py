@@ -112,4 +112,4 @@ def ended(folder: Path, runtime: str) -> tuple[int, str]:
     """The exit code and log of a server that must not become ready."""
     samples.server_code.copy_server(folder / "server")
     server = start(folder / "models", folder / "log", python=samples.python_of(runtime), code=folder / "server")
-    return server.process.wait(timeout=90), server.log.read_text()
+    return server.process.wait(timeout=120), server.log.read_text()

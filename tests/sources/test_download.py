@@ -242,7 +242,7 @@ def test_two_at_once_are_not_in_each_others_way(sandbox: Path, tmp_path: Path, c
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=120)
     assert len(found) == 2
     assert found[0] == found[1]
     assert artifact_exists(found[0])
