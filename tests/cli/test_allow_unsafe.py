@@ -98,7 +98,7 @@ def test_two_quarantined_models_are_allowed_by_one_command(tmp_path: Path) -> No
 
 
 def test_serve_says_where_the_model_is_loaded(tmp_path: Path) -> None:
-    words = [MIGRATE, "serve", str(EXAMPLES / "models/iris"), "--port", "8999"]
+    words = [MIGRATE, "serve", str(EXAMPLES / "models/iris"), "--port", "0"]
     with subprocess.Popen(
         words, env=environment(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:

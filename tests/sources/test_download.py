@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,10 @@ from migrate.sandbox import control
 from migrate.sources.fetch import artifact_exists, fetch
 from tests.clouds import calls
 from tests.sources.storing import at, content, downloads, put, take
+from tests.waiting import wait_until
 
 BIG = os.urandom(3_000_000)
+PARTIAL = "store/partial/*/*.partial"
 
 
 def test_few_objects_come_by_temporary_url(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
@@ -174,10 +175,9 @@ def test_a_stop_is_quick_and_the_next_run_goes_on(sandbox: Path, tmp_path: Path,
         if done > 500_000:
             stop.set()
 
-    started = time.monotonic()
     with pytest.raises(Interrupted):
         fetch(at(identity, "m"), tmp_path / "store", cloud, progress, stop=stop)
-    assert time.monotonic() - started < 2.5
+    assert 500_000 < sum(path.stat().st_size for path in tmp_path.glob(PARTIAL)) < len(BIG)
     control.release(sandbox)
     assert content(take(cloud, at(identity, "m"), tmp_path / "store")) == {"m": BIG}
     assert 206 in [status for status, _ in downloads(sandbox, "/m")]
@@ -208,10 +208,7 @@ def test_a_killed_download_is_resumed(sandbox: Path, tmp_path: Path, cloud: Clou
     identity = put(sandbox, tmp_path, {"m": BIG, "small": b"1"})
     control.fail(sandbox, "slow", service="storage", path_regex="/m$", bytes_per_second=1_000_000)
     with child(sandbox, tmp_path, identity) as process:
-        end = time.monotonic() + 30
-        while not any(path.stat().st_size > 500_000 for path in tmp_path.glob("store/partial/*/*.partial")):
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_until(lambda: any(path.stat().st_size > 500_000 for path in tmp_path.glob(PARTIAL)), "nothing comes")
         process.send_signal(signal.SIGKILL)
     control.release(sandbox)
     artifact = take(cloud, at(identity, "m"), tmp_path / "store")
