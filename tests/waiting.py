@@ -13,9 +13,9 @@ PATIENCE: Final = 120.0  # seconds, for what takes milliseconds on a machine tha
 _PAUSE: Final = 0.01
 
 
-def wait_until(find: Callable[[], T], what: str | Callable[[], object]) -> T:
-    """The first answer of ``find`` that is true; when the patience is over, ``what`` says what did not come about."""
-    end = time.monotonic() + PATIENCE
+def wait_until(find: Callable[[], T], what: str | Callable[[], object], *, patience: float = PATIENCE) -> T:
+    """The first answer of ``find`` that is true; after ``patience`` seconds ``what`` says what did not come about."""
+    end = time.monotonic() + patience
     while True:
         late = time.monotonic() > end  # looked at first: it may have come about while this process did not run
         if answer := find():

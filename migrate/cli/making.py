@@ -162,7 +162,8 @@ def serve_folder(
             folder, place, outlet, stop, allow_unsafe=allow_unsafe, accept_agpl=accept_agpl, loading=_HERE
         )
     lines = PlainLines(sys.stderr)
-    url = f"http://{host}:{port}"
+    url = f"http://{host}:{port}" if port else ""
+    where = url or f'{host}, at the port that the line "listening" names'
     allowed = _allowed(models)
     runs_code = f", and runs the code in {len(allowed)} of its files" if allowed else ""
     lines(
@@ -171,7 +172,7 @@ def serve_folder(
             level="warning" if allowed else "info",
         )
     )
-    lines(Notice(text=f"serving {', '.join(model.record.id for model in models)} at {url}; Ctrl-C ends it"))
+    lines(Notice(text=f"serving {', '.join(model.record.id for model in models)} at {where}; Ctrl-C ends it"))
     with _aside(sys.stdout) if as_json else nullcontext():
         code = serve(
             [model.render() for model in models],

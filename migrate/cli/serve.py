@@ -12,7 +12,7 @@ from migrate.core.errors import ExitCode
 
 def serve(
     folder: Folder,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port.")] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 8080,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     allow_unsafe: AllowUnsafe = None,
     accept_agpl: AcceptAgpl = False,

@@ -43,7 +43,7 @@ def serve(
     Args:
         models: All of one runtime, with different ids.
         host: Where to listen, for example ``127.0.0.1``.
-        port: The same.
+        port: The same; 0 takes any free one, which the server's line ``listening`` names.
         store: The content store (environments).
         environ: The environment of the process, of which the server gets what is not a credential.
         progress_text: Told what is done when it takes long.

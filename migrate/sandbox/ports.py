@@ -27,8 +27,8 @@ class KeptPort:
 
     The port is written to ``file``, so the next start finds the same. As long as this object lives, nobody else is
     given the port by chance: a socket is bound to it that does not listen, so callers are refused, and on Linux a
-    process that asks for this very port with ``SO_REUSEADDR``, as servers do, may listen there (socket(7)). Elsewhere it
-    could not, and the port is only known to be free now.
+    process that asks for this very port with ``SO_REUSEADDR``, as servers do, may listen there (socket(7)). Elsewhere
+    it could not, and the port is only known to be free now.
     """
 
     def __init__(self, file: Path) -> None:

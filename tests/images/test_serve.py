@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,50 +14,49 @@ from migrate.core.errors import LocalError
 from migrate.images import serve as serve_module
 from migrate.images.serve import ensure_environment
 from tests.images.conftest import silent
+from tests.server.process import listening
+from tests.waiting import wait_until
 
+INSTALLED_SECONDS = 250.0  # the first time the packages are installed
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from migrate.images.serve import serve
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this with the signal ignored
 from tests.images.conftest import IRIS, model_of
-sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=int(sys.argv[1]), store=Path(sys.argv[2]),
+sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=0, store=Path(sys.argv[1]),
                environ=os.environ, progress_text=lambda text: print(text, flush=True)))
 """
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def get(url: str) -> bytes:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            answer = requests.get(url, timeout=60)
-        except requests.ConnectionError:
-            answer = None
-        if answer is not None and answer.status_code == 200:  # 503 until it is ready
-            return answer.content
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    answers: list[requests.Response] = []
+
+    def ready() -> bool:
+        answers.append(requests.get(url, timeout=60))
+        return answers[-1].status_code == 200  # 503 until it is ready
+
+    wait_until(ready, lambda: answers[-1].text)
+    return answers[-1].content
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Signals) -> None:
-    port = free_port()
+    log = tmp_path.with_suffix(".log")
     environ = {**os.environ, "OVH_APPLICATION_SECRET": "must-not-travel", "MIGRATE_REGISTRY_PASSWORD": "nor-this"}
     environ |= {"TMPDIR": str(tmp_path), "SOMETHING_ELSE": "may-travel"}
-    with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(port), str(store)],
-        cwd=Path(__file__).parents[2],
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as program:
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(store)],
+            cwd=Path(__file__).parents[2],
+            env=environ,
+            stdout=output,
+            stderr=output,
+        ) as program,
+    ):
         try:
+            port = listening(program, log, patience=INSTALLED_SECONDS)["port"]
             described = json.loads(get(f"http://127.0.0.1:{port}/describe"))
             assert described["inputs"][0]["name"] == "float_input"
             (child,) = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
@@ -68,9 +65,10 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
             assert "nor-this" not in variables
             assert "may-travel" in variables
             program.send_signal(how)
-            said, _ = program.communicate(timeout=120)
+            program.wait(timeout=120)
         finally:
             program.kill()
+    said = log.read_text()
     assert program.returncode == (130 if how == signal.SIGINT else 0), said
     assert "Traceback" not in said
     assert not Path(f"/proc/{child}").exists()

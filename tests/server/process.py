@@ -51,14 +51,7 @@ class Server:
         return int(self._listening()["metrics_port"])
 
     def _listening(self) -> dict[str, Any]:
-        def line() -> str:
-            ended = self.process.poll() is not None
-            found = [line for line in self._whole_lines() if '"message":"listening"' in line]
-            assert found or not ended, self.log.read_text()
-            return found[0] if found else ""
-
-        said: dict[str, Any] = json.loads(wait_until(line, self.log.read_text))
-        return said
+        return listening(self.process, self.log)
 
     def call(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -100,10 +93,25 @@ class Server:
 
     def lines(self) -> list[dict[str, Any]]:
         """The log so far."""
-        return [json.loads(line) for line in self._whole_lines()]
+        return [json.loads(line) for line in whole_lines(self.log)]
 
-    def _whole_lines(self) -> list[str]:
-        return self.log.read_text().rpartition("\n")[0].splitlines()
+
+def whole_lines(log: Path) -> list[str]:
+    """The lines of a log that are written to their end."""
+    return log.read_text().rpartition("\n")[0].splitlines()
+
+
+def listening(process: "subprocess.Popen[bytes]", log: Path, *, patience: float = PATIENCE) -> dict[str, Any]:
+    """The line of a server's log that says where it listens, once it is there."""
+
+    def line() -> str:
+        ended = process.poll() is not None
+        found = [line for line in whole_lines(log) if '"message":"listening"' in line]
+        assert found or not ended, log.read_text()
+        return found[0] if found else ""
+
+    said: dict[str, Any] = json.loads(wait_until(line, log.read_text, patience=patience))
+    return said
 
 
 def start(root: Path, log: Path, *, python: str = sys.executable, code: Path | None = None, **settings: str) -> Server:

@@ -14,6 +14,9 @@ from tests.server import format_models as samples
 from tests.server.format_models import CHAIN, WEEKS, field, plain, scale, write
 from tests.server.process import start
 
+# The first time, the packages of a runtime are fetched and installed.
+pytestmark = pytest.mark.timeout(900)
+
 CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"tensorflow": {"saved_model": ".", "signature": "train"}}, "no signature 'train'"),
     ({"tensorflow": {"saved_model": "..", "signature": "serving_default"}}, "outside of the model's files"),

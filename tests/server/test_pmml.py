@@ -22,6 +22,9 @@ from tests.server.pmml_models import (
 )
 from tests.server.process import Server
 
+# The first time, the packages of a runtime are fetched and installed.
+pytestmark = pytest.mark.timeout(900)
+
 ENGINES = ("pmml", "jpmml")
 NAMED = TRICKY.replace("<Header/>", "<Header description='&e;'/>")
 

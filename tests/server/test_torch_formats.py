@@ -16,6 +16,9 @@ from tests.server.format_models import field, ok, python_of, refusal, serving, w
 from tests.server.pmml_models import MEASUREMENTS
 from tests.server.process import Server
 
+# The first time, the packages of a runtime are fetched and installed.
+pytestmark = pytest.mark.timeout(900)
+
 PIPELINE = {
     "pipeline_class": "TextClassificationPipeline",
     "tokenizer_class": "DistilBertTokenizer",

@@ -109,6 +109,8 @@ def not_unicode(model: Path, secret: Path) -> None:
 
 def case_clash(model: Path, secret: Path) -> None:
     (model / "Weights").write_bytes(b"x")
+    if (model / "weights").exists():
+        pytest.skip("this file system does not tell them apart")
     (model / "weights").write_bytes(b"y")
 
 
@@ -116,7 +118,6 @@ def case_clash(model: Path, secret: Path) -> None:
     "harm",
     [outside_file, outside_folder, climbing, dangling, loop, itself, pipe, control_character, not_unicode, case_clash],
 )
-@pytest.mark.timeout(30)
 def test_what_leads_out_or_is_no_file_is_refused(tmp_path: Path, harm: Callable[[Path, Path], None]) -> None:
     model, secret = tmp_path / "src" / "model", tmp_path / "elsewhere" / "secret"
     model.mkdir(parents=True)
