@@ -83,7 +83,7 @@ def wait_ready(process: "subprocess.Popen[bytes]", log: Path) -> int:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise SystemExit(f"the server ended with {process.returncode}:\n{log.read_text()}")
+            raise SystemExit(f"the server ended with {process.returncode}:\n{log.read_text(encoding='utf-8')}")
         port = _port(log)
         try:
             status = call(port, "GET", "/health/ready", {}, None)[0] if port else 0
@@ -92,12 +92,12 @@ def wait_ready(process: "subprocess.Popen[bytes]", log: Path) -> int:
         if status == 200:
             return port
         time.sleep(0.02)
-    raise SystemExit(f"the server was not ready after {START_SECONDS} s:\n{log.read_text()}")
+    raise SystemExit(f"the server was not ready after {START_SECONDS} s:\n{log.read_text(encoding='utf-8')}")
 
 
 def _port(log: Path) -> int:
     """The port that the server has taken, as its log says; 0 before."""
-    whole, _, _ = log.read_text(errors="replace").rpartition("\n")
+    whole, _, _ = log.read_text(encoding="utf-8", errors="replace").rpartition("\n")
     return next((int(json.loads(line)["port"]) for line in whole.splitlines() if '"message":"listening"' in line), 0)
 
 
@@ -165,7 +165,7 @@ def main() -> int:
     golden: Path = parser.parse_args().golden
     if not (golden / "index.json").is_file():
         raise SystemExit(f"{golden} has no index.json")
-    cases = json.loads((golden / "index.json").read_text())
+    cases = json.loads((golden / "index.json").read_text(encoding="utf-8"))
     counts = report(f"cases of {golden}", run_cases(golden, cases))
     if any(case["model_dir"] == ORIGINAL for case in cases):
         with tempfile.TemporaryDirectory() as scratch:

@@ -91,7 +91,7 @@ def ensure_environment(runtime: str, *, store: Path, progress_text: Callable[[st
         progress_text("installing the runtime's packages")
         making = folder / "environment"
         command = [uv.find_uv_bin(), "venv", "--quiet", "--relocatable", "--python", sys.executable, str(making)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
         if done.returncode:
             raise LocalError(
                 f"The runtime's environment could not be made: {done.stderr.strip()[-300:]}",

@@ -37,6 +37,7 @@ def test_many_objects_come_by_swift(sandbox: Path, tmp_path: Path, cloud: Cloud)
     assert calls(sandbox, "POST", "/storage/access") == 1
 
 
+@pytest.mark.skipif(sys.getfilesystemencoding() != "utf-8", reason="this locale cannot write all of them")
 def test_odd_names_come_as_they_are(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
     names = ["a b", "100%", "q?x=1", "#", "ü/日本", "a+b", "a&b", "-rf", "~", "a'b\"c"]
     identity = put(sandbox, tmp_path, {f"m/{name}": name.encode() for name in names})

@@ -1,5 +1,6 @@
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,8 @@ def control_character(model: Path, secret: Path) -> None:
 
 
 def not_unicode(model: Path, secret: Path) -> None:
+    if sys.getfilesystemencoding() != "utf-8":
+        pytest.skip("any byte is a letter in this locale")
     (model / os.fsdecode(b"\xff")).write_bytes(b"x")
 
 
