@@ -73,7 +73,7 @@ def samples_of(folder: str) -> list[dict[str, Any]]:
     """The requests and answers of a sample model."""
     source, model_id = Path(folder).parent.name, Path(folder).name
     place = {"models": "samples", "formats": "format-samples"}[source]
-    return [json.loads(path.read_text()) for path in sorted((ROOT / "examples" / place / model_id).glob("*.json"))]
+    return [json.loads(path.read_bytes()) for path in sorted((ROOT / "examples" / place / model_id).glob("*.json"))]
 
 
 def body_of(command: str) -> Any:
@@ -83,7 +83,7 @@ def body_of(command: str) -> Any:
         return None
     body = words[words.index("-d") + 1]
     file = re.fullmatch(r"\$\(jq \.request (\S+)\)", body)
-    return json.loads((ROOT / file[1]).read_text())["request"] if file else json.loads(body)
+    return json.loads((ROOT / file[1]).read_bytes())["request"] if file else json.loads(body)
 
 
 def test_every_page_is_in_the_index() -> None:
@@ -127,7 +127,7 @@ def test_a_light_page_does_what_it_shows(name: str, tmp_path: Path) -> None:
         with served(part.folder, tmp_path / "log") as port:
             for call in part.calls:
                 words = [word.replace(PORT, str(port)) for word in shlex.split(call.command)]
-                done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+                done = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8", check=True, timeout=60)
                 # The last digit of a number may be another one on another processor.
                 assert form(done.stdout.strip()) == form(call.shown)
                 assert close(json.loads(call.shown), json.loads(done.stdout), 2e-6)
