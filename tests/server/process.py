@@ -98,7 +98,7 @@ class Server:
 
 def whole_lines(log: Path) -> list[str]:
     """The lines of a log that are written to their end."""
-    return log.read_text().rpartition("\n")[0].splitlines()
+    return log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
 
 
 def listening(process: "subprocess.Popen[bytes]", log: Path, *, patience: float = PATIENCE) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import platform
 import signal
 import subprocess
@@ -95,6 +96,14 @@ def test_a_description_that_the_engine_contradicts(tmp_path: Path, log: Path, ch
     settings = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**settings, **change}))
     assert why in fails(tmp_path, log)
+
+
+def test_lines_are_json_in_utf_8_whatever_the_locale() -> None:
+    script = "import logging; from migrate.server import logs; logs.set_up(); logs.log(logging.INFO, chr(252))"
+    ascii_alone = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", script], env=ascii_alone, capture_output=True, check=True)
+    assert json.loads(done.stdout)["message"] == "ü"
+    assert done.stderr == b""
 
 
 def test_no_models_and_wrong_settings(tmp_path: Path, log: Path) -> None:
