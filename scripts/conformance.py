@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -55,21 +54,12 @@ def write_model(source: Path, root: Path) -> str:
     return inspection.runtime or ""
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @contextmanager
 def server_of(source: Path) -> Iterator[int]:
     """A server process for a model's folder; gives its port."""
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch, "models")
         runtime = write_model(source, root)
-        port = free_port()
         environment = {**os.environ, "MIGRATE_DRAIN_SECONDS": "0"}
         python = sys.executable
         if runtime != "onnx":  # this checkout's own environment has that one
@@ -78,31 +68,37 @@ def server_of(source: Path) -> Iterator[int]:
             server_code.copy_server(Path(scratch, "server"))
             environment |= {"PYTHONPATH": str(Path(scratch, "server")), "PYTHONSAFEPATH": "1"}
         command = [python, "-m", "migrate.server", str(root), "--host", "127.0.0.1"]
-        command += ["--port", str(port), "--metrics-port", "0"]
+        command += ["--port", "0", "--metrics-port", "0"]
         with Path(scratch, "log").open("w+b") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
             try:
-                wait_ready(port, process, Path(scratch, "log"))
-                yield port
+                yield wait_ready(process, Path(scratch, "log"))
             finally:
                 process.terminate()
                 process.wait(timeout=30)
 
 
-def wait_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Return when the server is ready; a server that ends before is an error."""
+def wait_ready(process: "subprocess.Popen[bytes]", log: Path) -> int:
+    """The port of a server, when it is ready; a server that ends before is an error."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise SystemExit(f"the server ended with {process.returncode}:\n{log.read_text()}")
+            raise SystemExit(f"the server ended with {process.returncode}:\n{log.read_text(encoding='utf-8')}")
+        port = _port(log)
         try:
-            status, _, _ = call(port, "GET", "/health/ready", {}, None)
+            status = call(port, "GET", "/health/ready", {}, None)[0] if port else 0
         except OSError:
             status = 0
         if status == 200:
-            return
+            return port
         time.sleep(0.02)
-    raise SystemExit(f"the server was not ready after {START_SECONDS} s:\n{log.read_text()}")
+    raise SystemExit(f"the server was not ready after {START_SECONDS} s:\n{log.read_text(encoding='utf-8')}")
+
+
+def _port(log: Path) -> int:
+    """The port that the server has taken, as its log says; 0 before."""
+    whole, _, _ = log.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+    return next((int(json.loads(line)["port"]) for line in whole.splitlines() if '"message":"listening"' in line), 0)
 
 
 def call(
@@ -169,7 +165,7 @@ def main() -> int:
     golden: Path = parser.parse_args().golden
     if not (golden / "index.json").is_file():
         raise SystemExit(f"{golden} has no index.json")
-    cases = json.loads((golden / "index.json").read_text())
+    cases = json.loads((golden / "index.json").read_text(encoding="utf-8"))
     counts = report(f"cases of {golden}", run_cases(golden, cases))
     if any(case["model_dir"] == ORIGINAL for case in cases):
         with tempfile.TemporaryDirectory() as scratch:

@@ -31,7 +31,7 @@ class AbsentError(Exception):
 
 def unit_results(golden: Path) -> Iterator[tuple[str, str, str]]:
     """For each vector its name, ``pass``, ``fail``, ``missing`` or ``absent``, and a remark."""
-    vectors = json.loads((golden / "unit_vectors.json").read_text())
+    vectors = json.loads((golden / "unit_vectors.json").read_text(encoding="utf-8"))
     for kind, entries in vectors.items():
         if kind.endswith("_note"):
             continue

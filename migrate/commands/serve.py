@@ -12,7 +12,7 @@ from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.plain import PlainLines
 from migrate.console.words import difference
-from migrate.core.errors import ExitCode, Interrupted
+from migrate.core.errors import ExitCode, Interrupted, UsageError
 from migrate.core.events import Notice, Result, StepStarted
 from migrate.core.options.folders import ServeOptions
 from migrate.images.model.local_server import serve
@@ -35,6 +35,12 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
     Raises:
         MigrateError: They cannot be served.
     """
+    if not options.port and options.samples is not None:
+        raise UsageError(
+            "A server at any free port cannot be asked for the samples.",
+            code="usage",
+            next_step="Name a port with --port, or leave --samples out.",
+        )
     place, stop = open_workspace(options.workspace), threading.Event()
     with (
         stopping(stop),
@@ -46,7 +52,8 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
     if stop.is_set():
         raise Interrupted
     lines = PlainLines(sys.stderr)
-    url = f"http://{options.host}:{options.port}"
+    url = f"http://{options.host}:{options.port}" if options.port else ""
+    where = url or f'{options.host}, at the port that the line "listening" names'
     facts = allowed(models)
     runs_code = f", and runs the code in {len(facts)} of its files" if facts else ""
     lines(
@@ -55,7 +62,7 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
             level="warning" if facts else "info",
         )
     )
-    lines(Notice(text=f"serving {', '.join(model.record.id for model in models)} at {url}; Ctrl-C ends it"))
+    lines(Notice(text=f"serving {', '.join(model.record.id for model in models)} at {where}; Ctrl-C ends it"))
     proofs: dict[str, str] = {}
 
     def prove(base: str) -> None:

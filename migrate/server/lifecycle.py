@@ -72,8 +72,14 @@ class Server(uvicorn.Server):
         except (OSError, SystemExit) as error:
             self._fail(f"cannot listen: {error}")
             return
-        port = self.servers[0].sockets[0].getsockname()[1]
-        log(logging.INFO, "listening", host=self.settings.host, port=port, threads=self._cpus)
+        log(
+            logging.INFO,
+            "listening",
+            host=self.settings.host,
+            port=_port_of(self.servers[0]),
+            metrics_port=_port_of(self._listeners[0]) if self._listeners else 0,
+            threads=self._cpus,
+        )
         self._run(self._load())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -128,7 +134,8 @@ class Server(uvicorn.Server):
         if self.status.phase is Phase.STARTING:
             self.status.phase = Phase.READY
             self._open_lanes(served)
-            log(logging.INFO, "ready", models=[model.id for model in self._models], seconds=perf_counter() - start)
+            seconds, express = perf_counter() - start, bool(self._lanes)
+            log(logging.INFO, "ready", models=[model.id for model in self._models], seconds=seconds, express=express)
         # The first scrape shall not have to wait for its library.
         await loop.run_in_executor(self._executor, exposition, self.metrics)
 
@@ -207,8 +214,12 @@ async def _listen_metrics(settings: Settings, metrics: Metrics) -> asyncio.Serve
     return await loop.create_server(
         lambda: config.http_protocol_class(config=config, server_state=state, app_state={}),  # type: ignore[call-arg]
         host=settings.host,
-        port=settings.metrics_port,
+        port=settings.metrics_port if settings.port else 0,
     )
+
+
+def _port_of(server: asyncio.base_events.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
 
 
 def _refuse_newcomers(descriptor: int) -> None:

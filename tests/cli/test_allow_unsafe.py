@@ -59,12 +59,12 @@ def test_what_is_no_digest_is_a_mistake_of_typing(tmp_path: Path, command: tuple
 
 
 def test_serve_says_where_the_model_is_loaded(tmp_path: Path) -> None:
-    words = [MIGRATE, "serve", str(EXAMPLES / "models/iris"), "--port", "8999"]
+    words = [MIGRATE, "serve", str(EXAMPLES / "models/iris"), "--port", "0"]
     with subprocess.Popen(
         words, env=environment(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stderr is not None
         told = next(line for line in process.stderr if "loaded on this machine" in line)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     assert "without a container" in told

@@ -101,7 +101,7 @@ def test_a_push_that_is_interrupted(tool: Tool) -> None:
             events.append(json.loads(line))
             if events[-1]["event"] == "step-started" and events[-1]["step"] == "push":
                 control.fail(tool.sandbox.folder, "registry-down")
-        process.wait(timeout=60)
+        process.wait(timeout=120)
     assert process.returncode in (5, 7), events[-1]
     assert events[-1]["event"] == "result"
     control.release(tool.sandbox.folder)

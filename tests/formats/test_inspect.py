@@ -149,9 +149,9 @@ def test_large_json_files_are_read_only_where_they_look_like_manifests(tmp_path:
     assert measure(tmp_path)[:2] == ("ready", "-")
     (tmp_path / "m.onnx").unlink()
     write_sparse(tmp_path / "rows.json", b'{"type": "onnx", "binary": "', GIGABYTE, b'"}')
-    verdict, reason, megabytes, _ = measure(tmp_path)
+    verdict, reason, grown, _ = measure(tmp_path)
     assert (verdict, reason) == ("unreadable", "invalid-manifest")
-    assert megabytes < 20
+    assert grown < 20
 
 
 _EDITS = st.lists(
@@ -229,27 +229,31 @@ def test_any_manifest_gets_a_verdict(
 
 
 _MEASURE = """
-import resource, sys, time
+import resource, sys
 from pathlib import Path
 from migrate.core.values import Artifact, ArtifactFile
 from migrate.formats import inspect, recognise
 folder = Path(sys.argv[1])
 files = tuple(ArtifactFile(path=p.name, size=p.stat().st_size, digest="") for p in sorted(folder.iterdir()))
+def read():
+    account = Path("/proc/self/io")  # Linux has one
+    return int(account.read_text().split()[1]) if account.exists() else 0
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-start = time.monotonic()
+sofar = read()
 found = inspect(Artifact(folder=str(folder), files=files, size=0, digest=""), framework=None)
-seconds = time.monotonic() - start
+megabytes_read = (read() - sofar) / 1e6
 grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
-print(found.verdict, found.reason or "-", grown, seconds)
+print(found.verdict, found.reason or "-", grown, megabytes_read)
 """
 
 GIGABYTE = 1 << 30
 
 
 def measure(folder: Path) -> tuple[str, str, int, float]:
+    """Verdict, reason, and the megabytes by which memory has grown and that were read."""
     done = subprocess.run([sys.executable, "-c", _MEASURE, folder], capture_output=True, text=True, check=True)
-    verdict, reason, megabytes, seconds = done.stdout.split()
-    return verdict, reason, int(megabytes), float(seconds)
+    verdict, reason, grown, read = done.stdout.split()
+    return verdict, reason, int(grown), float(read)
 
 
 def write_sparse(path: Path, before: bytes, hole: int, after: bytes) -> None:
@@ -273,25 +277,25 @@ def test_a_gigabyte_of_weights_in_the_file_is_jumped_over(tmp_path: Path) -> Non
     size = len(node) + len(tensor) + len(dims) + len(raw) + GIGABYTE + len(rest)
     top = number(1, 8) + varint(7 << 3 | 2) + varint(size)
     write_sparse(tmp_path / "m.onnx", top + node + tensor + dims + raw, GIGABYTE, rest + message(8, number(2, 13)))
-    verdict, reason, megabytes, seconds = measure(tmp_path)
+    verdict, reason, grown, read = measure(tmp_path)
     assert (verdict, reason) == ("ready", "-")
-    assert megabytes < 20
-    assert seconds < 5
+    assert grown < 20
+    assert read < 20
 
 
 def test_a_gigabyte_of_weights_beside_the_file_is_not_read(tmp_path: Path) -> None:
     external = {"location": "w.bin", "offset": "0", "length": str(GIGABYTE)}
     (tmp_path / "m.onnx").write_bytes(weights((GIGABYTE // 4,), external=external).SerializeToString())
     write_sparse(tmp_path / "w.bin", b"", GIGABYTE - 1, b"\0")
-    verdict, reason, megabytes, seconds = measure(tmp_path)
+    verdict, reason, grown, read = measure(tmp_path)
     assert (verdict, reason) == ("ready", "-")
-    assert megabytes < 20
-    assert seconds < 5
+    assert grown < 20
+    assert read < 20
 
 
 def test_a_gigabyte_of_nothing_is_refused_quickly(tmp_path: Path) -> None:
     write_sparse(tmp_path / "m.onnx", b"", GIGABYTE, b"\0")
-    verdict, reason, megabytes, seconds = measure(tmp_path)
+    verdict, reason, grown, read = measure(tmp_path)
     assert (verdict, reason) == ("unreadable", "not-onnx")
-    assert megabytes < 20
-    assert seconds < 5
+    assert grown < 20
+    assert read < 20

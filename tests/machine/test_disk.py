@@ -3,7 +3,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from migrate.core.errors import LocalError
 from migrate.machine.disk import alive, disk_errors, scratch_folder
 from migrate.machine.locks import exclusive
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,15 @@ def test_what_a_killed_process_left_goes_first(tmp_path: Path) -> None:
 
 
 def hold(path: Path, marks: Path, name: str) -> None:
+    def mark(word: str) -> None:
+        with marks.open("a") as file:
+            file.write(f"{name} {word}\n")
+
+    mark("came")
     with exclusive(path):
-        with marks.open("a") as file:
-            file.write(f"{name} in\n")
-        time.sleep(0.05)
-        with marks.open("a") as file:
-            file.write(f"{name} out\n")
+        mark("in")
+        wait_until(lambda: marks.read_text().count("came") == 3, "the others do not come")
+        mark("out")
 
 
 def test_one_holder_at_a_time_among_processes(tmp_path: Path) -> None:
@@ -80,6 +83,6 @@ def test_one_holder_at_a_time_among_processes(tmp_path: Path) -> None:
         holder.start()
     for holder in holders:
         holder.join()
-    lines = marks.read_text().split("\n")[:-1]
-    assert len(lines) == 6
+    lines = [line for line in marks.read_text().splitlines() if not line.endswith("came")]
+    assert [line.split()[1] for line in lines] == ["in", "out"] * 3
     assert all(lines[at].split()[0] == lines[at + 1].split()[0] for at in (0, 2, 4))

@@ -5,7 +5,6 @@ import http.client
 import json
 import re
 import socket
-import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -214,7 +213,7 @@ def test_compressed_bodies(single: Server, coding: str, pack: Any) -> None:
 
 
 def test_chunked_bodies_and_pipelined_requests(single: Server) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", single.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", single.port, timeout=60)
     for _ in range(2):
         connection.request("POST", "/eval", iter([b'{"x":', b"[1,2,2]}"]), {"Content-Type": JSON}, encode_chunked=True)
         response = connection.getresponse()
@@ -239,7 +238,7 @@ def test_openapi(single: Server) -> None:
 def test_metrics_have_the_old_names_and_the_usual_ones(single: Server) -> None:
     single.eval({"x": [[1, 2, 3]] * 5})
     for port in (single.port, single.metrics_port):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         connection.close()
@@ -257,10 +256,10 @@ def test_metrics_have_the_old_names_and_the_usual_ones(single: Server) -> None:
 def pieces(server: Server, *sent: bytes, answers: int) -> list[tuple[list[str], bytes]]:
     """Header lines (without date and id) and body of each answer to bytes that are sent piece by piece."""
     found = []
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         for piece in sent:
             connection.sendall(piece)
-            time.sleep(0.05)
+            server.catch_up()
         stream = connection.makefile("rb")
         for _ in range(answers):
             lines = []

@@ -11,7 +11,8 @@ from tests.server import format_models as samples
 from tests.server.format_models import CHAIN, SAME_NAME, WEEKS, flow_settings, serving, write, write_sample
 from tests.server.process import Answer, Server
 
-pytestmark = pytest.mark.runtimes
+# The first time, the packages of a runtime are fetched and installed.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.runtimes]
 
 # Models by the runtime that serves them; every flow of processors alone needs no more than they do.
 RUNTIMES = {

@@ -14,6 +14,9 @@ from tests.server import format_models as samples
 from tests.server.format_models import CHAIN, WEEKS, field, plain, scale, write
 from tests.server.process import start
 
+# The first time, the packages of a runtime are fetched and installed.
+pytestmark = pytest.mark.timeout(900)
+
 CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"tensorflow": {"saved_model": ".", "signature": "train"}}, "no signature 'train'"),
     ({"tensorflow": {"saved_model": "..", "signature": "serving_default"}}, "outside of the model's files"),
@@ -112,4 +115,4 @@ def ended(folder: Path, runtime: str) -> tuple[int, str]:
     """The exit code and log of a server that must not become ready."""
     samples.server_code.copy_server(folder / "server")
     server = start(folder / "models", folder / "log", python=samples.python_of(runtime), code=folder / "server")
-    return server.process.wait(timeout=90), server.log.read_text()
+    return server.process.wait(timeout=120), server.log.read_text()

@@ -22,7 +22,8 @@ from tests.server.pmml_models import (
 )
 from tests.server.process import Server
 
-pytestmark = pytest.mark.runtimes
+# The first time, the packages of a runtime are fetched and installed.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.runtimes]
 
 ENGINES = ("pmml", "jpmml")
 NAMED = TRICKY.replace("<Header/>", "<Header description='&e;'/>")

@@ -16,7 +16,8 @@ from tests.server.format_models import field, ok, python_of, refusal, serving, w
 from tests.server.pmml_models import MEASUREMENTS
 from tests.server.process import Server
 
-pytestmark = pytest.mark.runtimes
+# The first time, the packages of a runtime are fetched and installed.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.runtimes]
 
 PIPELINE = {
     "pipeline_class": "TextClassificationPipeline",

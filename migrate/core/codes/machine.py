@@ -30,6 +30,7 @@ MachineCode = Literal[
     "sandbox-missing",
     "bug",
     "unknown-runtime",
+    "locale",
 ]
 
 MACHINE: Final[Mapping[MachineCode, Meaning]] = {
@@ -145,5 +146,10 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
         "bug",
         "This version has no image for a runtime that it chose itself.",
         "Report it with what `migrate why` says of the model.",
+    ),
+    "locale": Meaning(
+        "machine",
+        "The name of a file cannot be written in this machine's locale.",
+        type_again("Set a locale of UTF-8, for example with export LC_ALL=C.UTF-8"),
     ),
 }

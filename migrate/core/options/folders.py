@@ -75,7 +75,14 @@ class ServeOptions(OfFolder, frozen=True, kw_only=True):
 
     port: Annotated[
         int,
-        Option(names=("--port",), metavar="NUMBER", help="The port.", counts=Counts.SERVER, least=1, most=65535),
+        Option(
+            names=("--port",),
+            metavar="NUMBER",
+            help="The port; 0 takes any free one.",
+            counts=Counts.SERVER,
+            least=0,
+            most=65535,
+        ),
     ] = 8080
     host: Annotated[
         str, Option(names=("--host",), metavar="ADDRESS", help="Where to listen.", counts=Counts.SERVER)

@@ -51,7 +51,7 @@ def serve(
     Args:
         models: All of one runtime, with different ids.
         host: Where to listen, for example ``127.0.0.1``.
-        port: The same.
+        port: The same; 0 takes any free one, which the server's line ``listening`` names. It is then not waited for.
         store: The content store (environments).
         environ: The environment of the process, of which the server gets what is not a credential.
         progress_text: Told what is done when it takes long.
@@ -80,7 +80,8 @@ def serve(
             "PYTHONUNBUFFERED": "1",
             "ORT_DISABLE_TELEMETRY": "1",
         }
-        server = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=5)
+        # Which port a server takes is known to itself alone where it chooses.
+        server = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=5) if port else None
         return _run(command, environment, server, timeout, on_ready)
 
 
@@ -104,7 +105,7 @@ def ensure_environment(runtime: str, *, store: Path, progress_text: Callable[[st
         progress_text("installing the runtime's packages")
         making = folder / "environment"
         command = [uv.find_uv_bin(), "venv", "--quiet", "--relocatable", "--python", sys.executable, str(making)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
         if done.returncode:
             raise LocalError(
                 f"The runtime's environment could not be made: {done.stderr.strip()[-300:]}",
@@ -133,7 +134,7 @@ def _merged(folder: Path) -> Path:
 def _run(
     command: Sequence[str],
     environment: Mapping[str, str],
-    server: http.client.HTTPConnection,
+    server: http.client.HTTPConnection | None,
     timeout: float,
     on_ready: Callable[[str], None],
 ) -> int:
@@ -149,7 +150,7 @@ def _run(
     with subprocess.Popen(command, env=dict(environment), cwd="/", process_group=0) as child:
         former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
-            if _becomes_ready(child, server, timeout):
+            if server is not None and _becomes_ready(child, server, timeout):
                 on_ready(f"http://{server.host}:{server.port}")
             return child.wait()
         except MigrateError:

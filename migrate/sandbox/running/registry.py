@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from migrate.sandbox.base.ports import kept_port
+from migrate.sandbox.base.ports import KeptPort
 from migrate.sandbox.running.registry_engines import PUBLIC_IMAGE, Engine, ImageEngine, ProgramEngine, program_installed
 from migrate.sandbox.running.registry_tokens import ISSUER, SERVICE, Check, Signer, token_routes
 
@@ -61,13 +61,13 @@ class Registry:
         self._htpasswd = htpasswd
         self._signer = Signer(self._folder)
         self._routes = token_routes(self._signer, check)
-        self._port = kept_port(self._folder / "port")
+        self._port = KeptPort(self._folder / "port")
         config = self._folder / "config.yml"
         self._engine: Engine
         if image is None and program_installed():
-            self._engine = ProgramEngine(self._folder, config, self._port)
+            self._engine = ProgramEngine(self._folder, config, self._port.number)
         else:
-            self._engine = ImageEngine(self._folder, config, self._port, image=image or PUBLIC_IMAGE)
+            self._engine = ImageEngine(self._folder, config, self._port.number, image=image or PUBLIC_IMAGE)
         self._lock = threading.Lock()
 
     @property
@@ -78,7 +78,7 @@ class Registry:
     @property
     def address(self) -> str:
         """``127.0.0.1:PORT``."""
-        return f"127.0.0.1:{self._port}"
+        return f"127.0.0.1:{self._port.number}"
 
     def start(self, progress: Callable[[str], None]) -> None:
         """Start it and wait until it answers.
@@ -130,7 +130,7 @@ class Registry:
         return read_access_log(self._engine.output()[0])
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port.number, timeout=2)
         try:
             connection.request("GET", "/v2/")
             return connection.getresponse().status == 401

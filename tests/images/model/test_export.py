@@ -72,6 +72,6 @@ def test_any_builder_makes_the_same_layers_from_it_without_a_network(
     by_hand = read_image(engine, tag)
     own = build(engine, render(models, runtime, tmp_path / "ctx"), runtime, tag=new_tag(), progress=silent)
     assert by_hand.layers == own.layers
-    with rehearse(engine, by_hand, memory=1 << 30, timeout=60) as running:
+    with rehearse(engine, by_hand, memory=1 << 30, timeout=200) as running:
         assert running.call("GET", "/iris/describe")[0] == 200
         assert running.call("GET", "/housing/describe")[0] == 200

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,17 +17,39 @@ from migrate.core.errors import LocalError, NeedsYouError
 from migrate.images.model import local_server as serve_module
 from migrate.images.model.local_server import ensure_environment
 from tests.images.conftest import IRIS, model_of, silent
+from tests.server.process import listening
+from tests.waiting import wait_until
 
+INSTALLED_SECONDS = 250.0  # the first time the packages are installed
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from migrate.images.model.local_server import serve
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this with the signal ignored
 from tests.images.conftest import IRIS, model_of
-sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=int(sys.argv[1]), store=Path(sys.argv[2]),
+sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=0, store=Path(sys.argv[1]),
                environ=os.environ, progress_text=lambda text: print(text, flush=True),
-               timeout=float(sys.argv[3])))
+               timeout=float(sys.argv[2])))
 """
+
+
+def get(url: str) -> bytes:
+    answers: list[requests.Response] = []
+
+    def ready() -> bool:
+        answers.append(requests.get(url, timeout=60))
+        return answers[-1].status_code == 200  # 503 until it is ready
+
+    wait_until(ready, lambda: answers[-1].text)
+    return answers[-1].content
+
+
+@pytest.fixture
+def nowhere() -> Iterator[http.client.HTTPConnection]:
+    """A port that is taken, and at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield http.client.HTTPConnection("127.0.0.1", taken.getsockname()[1], timeout=5)
 
 
 def free_port() -> int:
@@ -35,33 +57,23 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def get(url: str) -> bytes:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            answer = requests.get(url, timeout=5)
-        except requests.ConnectionError:
-            answer = None
-        if answer is not None and answer.status_code == 200:  # 503 until it is ready
-            return answer.content
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Signals) -> None:
-    port = free_port()
+    log = tmp_path.with_suffix(".log")
     environ = {**os.environ, "OVH_APPLICATION_SECRET": "must-not-travel", "MIGRATE_REGISTRY_PASSWORD": "nor-this"}
     environ |= {"TMPDIR": str(tmp_path), "SOMETHING_ELSE": "may-travel"}
-    with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(port), str(store), "60"],
-        cwd=Path(__file__).parents[3],
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as program:
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(store), "600"],
+            cwd=Path(__file__).parents[3],
+            env=environ,
+            stdout=output,
+            stderr=output,
+        ) as program,
+    ):
         try:
+            port = listening(program, log, patience=INSTALLED_SECONDS)["port"]
             described = json.loads(get(f"http://127.0.0.1:{port}/describe"))
             assert described["inputs"][0]["name"] == "float_input"
             (child,) = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
@@ -70,9 +82,10 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
             assert "nor-this" not in variables
             assert "may-travel" in variables
             program.send_signal(how)
-            said, _ = program.communicate(timeout=40)
+            program.wait(timeout=120)
         finally:
             program.kill()
+    said = log.read_text()
     assert program.returncode == (130 if how == signal.SIGINT else 0), said
     assert "Traceback" not in said
     assert not Path(f"/proc/{child}").exists()
@@ -105,12 +118,12 @@ def test_what_is_found_when_it_is_ready_may_end_it(store: Path, tmp_path: Path) 
         requests.get(f"http://127.0.0.1:{port}/health/live", timeout=5)
 
 
-def test_a_server_that_is_never_ready_is_ended() -> None:
+def test_a_server_that_is_never_ready_is_ended(nowhere: http.client.HTTPConnection) -> None:
     with pytest.raises(NeedsYouError) as error:
         serve_module._run(
             [sys.executable, "-c", "import time; time.sleep(600)"],
             os.environ,
-            http.client.HTTPConnection("127.0.0.1", free_port(), timeout=5),
+            nowhere,
             1.0,
             lambda _: pytest.fail("it was not ready"),
         )
@@ -118,8 +131,7 @@ def test_a_server_that_is_never_ready_is_ended() -> None:
     assert "--rehearsal-timeout" in error.value.next_step
 
 
-def test_a_server_that_ends_by_itself_is_not_waited_for() -> None:
-    nowhere = http.client.HTTPConnection("127.0.0.1", free_port(), timeout=5)
+def test_a_server_that_ends_by_itself_is_not_waited_for(nowhere: http.client.HTTPConnection) -> None:
     command = [sys.executable, "-c", "import sys; sys.exit(5)"]
     assert serve_module._run(command, os.environ, nowhere, 600.0, lambda _: pytest.fail("it was not ready")) == 5
 

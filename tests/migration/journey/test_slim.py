@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -189,7 +188,6 @@ def test_a_conversion_that_hangs_is_ended(
     code = "_0 = torch.div((linear).forward(measurements, ), temperature)\n"
     endless = f"{code}    while bool(torch.ge(torch.sum(_0), -1000000)):\n      _0 = torch.add(_0, 1)\n"
     model = original(rewritten(tmp_path / "model", code, endless), SPECIES.name)
-    began = time.monotonic()
     with pytest.raises(NeedsYouError) as caught:
         convert(
             engine,
@@ -201,7 +199,6 @@ def test_a_conversion_that_hangs_is_ended(
             progress_text=silent,
         )
     assert caught.value.code == "conversion-timeout"
-    assert 20 <= time.monotonic() - began < 120
 
 
 def test_what_is_not_even_tried(original: Callable[..., Original], slimmed: Slim) -> None:

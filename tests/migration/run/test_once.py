@@ -1,26 +1,31 @@
 """Values that threads share, and the first who goes alone."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from migrate.core.errors import Interrupted, LocalError
 from migrate.migration.run.once import FirstAlone, Once, OnceEach
+from tests.waiting import wait_until
 
 
 def test_one_makes_it_and_the_others_wait() -> None:
     once: Once[int] = Once()
+    came: list[int] = []
     made: list[int] = []
 
     def make() -> int:
-        time.sleep(0.05)
+        wait_until(lambda: len(came) == 8, "the others do not come")
         made.append(1)
         return 7
 
+    def come(number: int) -> int:
+        came.append(number)
+        return once.get(make)
+
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda _: once.get(make), range(8))) == [7] * 8
+        assert list(pool.map(come, range(8))) == [7] * 8
     assert made == [1]
 
 
@@ -72,17 +77,20 @@ def test_the_first_goes_alone_then_all_together() -> None:
     gate, inside, most = FirstAlone(), 0, 0
     turn = threading.Lock()
     first_done = threading.Event()
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=120)
+
+    came: list[int] = []
 
     def go(number: int) -> None:
         nonlocal inside, most
+        came.append(number)
         with gate.enter():
             with turn:
                 inside += 1
                 most = max(most, inside)
                 alone = not first_done.is_set()
             if alone:
-                time.sleep(0.05)
+                wait_until(lambda: len(came) == 4, "the others do not come")
                 assert inside == 1
                 first_done.set()
             else:

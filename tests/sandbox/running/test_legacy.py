@@ -3,10 +3,10 @@
 import json
 import math
 import os
+import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import requests
 from migrate.sandbox.base.seam import Traffic
 from migrate.sandbox.running.legacy import Legacy
 from migrate.sandbox.world.samples import NAMESPACES, read_index, requests_folder, samples_folder
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = Path(os.environ.get("GOLDEN", ROOT.parent / "shared" / "golden"))
@@ -76,7 +77,7 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Legacy | None]:
 def call(server: Legacy, model: str, path: str = "/eval", body: bytes | None = None, **headers: str) -> Any:
     given = {"Authorization": f"Bearer {server.token}"} | {k.replace("_", "-"): v for k, v in headers.items()}
     method = "GET" if body is None else "POST"
-    return requests.request(method, f"{server.url}/{model}{path}", data=body, headers=given, timeout=10)
+    return requests.request(method, f"{server.url}/{model}{path}", data=body, headers=given, timeout=60)
 
 
 @pytest.mark.parametrize("case", golden_cases() + sample_cases(), ids=lambda case: case["case"])
@@ -90,7 +91,7 @@ def test_vectors(case: dict[str, Any], golden: Legacy | None, samples: Legacy) -
         body = (GOLDEN / request["body_file"]).read_bytes()
     headers = {"Authorization": f"Bearer {server.token}"} | request["headers"]
     answer = requests.request(
-        request["method"], f"{server.url}/{model}{request['path']}", data=body, headers=headers, timeout=10
+        request["method"], f"{server.url}/{model}{request['path']}", data=body, headers=headers, timeout=60
     )
     assert answer.status_code == expect.get("status", 200), answer.text
     for name, value in expect.get("headers", {}).items():
@@ -135,23 +136,24 @@ def test_describe_documents(model: str, golden: Legacy | None, samples: Legacy) 
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    "body",
     [
-        (FLOWER, '{"output_probability":[0.98165697,0.018343046,1.4395182E-8],"output_label":0}'),
-        (b'{"other":1,"float_input":[[5.1,3.5,1.4,0.2]]} and more', None),
-        ('{"float_input":[5.1,3.5,1.4,0.2]}'.encode("utf-16"), None),
-        (b'{"float_input":[1],"float_input":[5.1,3.5,1.4,0.2]}', None),
-        (b'{"float_input":[[5.1,3.5],[1.4,0.2]]}', None),
+        FLOWER,
+        b'{"other":1,"float_input":[[5.1,3.5,1.4,0.2]]} and more',
+        '{"float_input":[5.1,3.5,1.4,0.2]}'.encode("utf-16"),
+        b'{"float_input":[1],"float_input":[5.1,3.5,1.4,0.2]}',
+        b'{"float_input":[[5.1,3.5],[1.4,0.2]]}',
     ],
 )
-def test_what_the_old_parser_took(samples: Legacy, body: bytes, answer: str | None) -> None:
+def test_what_the_old_parser_took(samples: Legacy, body: bytes) -> None:
     got = call(samples, "iris", body=body, Content_Type="application/json")
     assert got.status_code == 200
     assert got.headers["Content-Type"] == "application/json;charset=utf-8"
     assert "Server" not in got.headers
-    assert json.loads(got.text)["output_label"] == 0
-    if answer is not None:
-        assert got.text == answer
+    # A digit may be another one on another processor.
+    written = re.fullmatch(r'{"output_probability":\[0\.\d{7,8},0\.0\d{7,8},1\.\d{5,8}E-8],"output_label":0}', got.text)
+    assert written is not None, got.text
+    assert_close(json.loads(got.text)["output_probability"], [0.98165697, 0.018343046, 1.4395182e-8], 1e-5)
 
 
 @pytest.mark.parametrize(
@@ -219,8 +221,8 @@ def test_routes(samples: Legacy) -> None:
     assert call(samples, "iris", "/eval").status_code == 405
     assert call(samples, "iris", "/describe", body=b"{}").status_code == 405
     header = {"Authorization": f"Bearer {samples.token}"}
-    assert requests.options(f"{samples.url}/iris/eval", headers=header, timeout=5).status_code == 500
-    head = requests.head(f"{samples.url}/iris/describe", headers=header, timeout=5)
+    assert requests.options(f"{samples.url}/iris/eval", headers=header, timeout=60).status_code == 500
+    head = requests.head(f"{samples.url}/iris/describe", headers=header, timeout=60)
     assert (head.status_code, head.text) == (200, "")
     assert int(head.headers["Content-Length"]) > 100
 
@@ -235,13 +237,13 @@ def test_step_shows_the_inside_without_dropping_dimensions(samples: Legacy) -> N
 def test_chunked_bodies_are_read(samples: Legacy) -> None:
     parts = iter([FLOWER[:10], FLOWER[10:]])
     header = {"Authorization": f"Bearer {samples.token}", "Content-Type": "application/json"}
-    got = requests.post(f"{samples.url}/iris/eval", data=parts, headers=header, timeout=5)
+    got = requests.post(f"{samples.url}/iris/eval", data=parts, headers=header, timeout=60)
     assert got.json()["output_label"] == 0
 
 
 def test_tokens_open_what_they_name(samples: Legacy) -> None:
     def status(token: str, model: str = "iris") -> int:
-        return requests.get(f"{samples.url}/{model}/describe", auth=("", token), timeout=5).status_code
+        return requests.get(f"{samples.url}/{model}/describe", auth=("", token), timeout=60).status_code
 
     assert status(samples.token) == 200
     assert status(samples.issue("a", ("model-evaluation",), "iris")) == 200
@@ -250,8 +252,8 @@ def test_tokens_open_what_they_name(samples: Legacy) -> None:
     assert status(samples.issue("a", ("model-management",), "iris")) == 401
     assert status(samples.token[:-4] + "AAAA") == 401
     assert status("") == 401
-    assert requests.get(f"{samples.url}/iris/describe", auth=("me", samples.token), timeout=5).status_code == 401
-    assert requests.get(f"{samples.url}/iris/describe", timeout=5).status_code == 401
+    assert requests.get(f"{samples.url}/iris/describe", auth=("me", samples.token), timeout=60).status_code == 401
+    assert requests.get(f"{samples.url}/iris/describe", timeout=60).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -320,10 +322,7 @@ def test_a_model_that_never_deployed_is_not_there(samples: Legacy) -> None:
 def test_every_request_is_reported(samples: Legacy, seen: list[Traffic]) -> None:
     before = len(seen)
     answer = call(samples, "housing", "/describe")
-    for _ in range(100):
-        if len(seen) > before:
-            break
-        time.sleep(0.02)
+    wait_until(lambda: len(seen) > before, "it is not reported")
     assert seen[-1].status == 200
     assert seen[-1].bytes == len(answer.content)
 
@@ -360,13 +359,15 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     )
     assert done.returncode == -9
     url = done.stdout.strip()
-    for _ in range(200):
+
+    def ended() -> bool:
         try:
-            requests.get(url, timeout=1)
+            requests.get(url, timeout=PATIENCE)
         except requests.ConnectionError:
-            return
-        time.sleep(0.02)
-    pytest.fail("the child outlived its parent")
+            return True
+        return False
+
+    wait_until(ended, "the child outlived its parent")
 
 
 def test_it_imports_nothing_of_the_tool() -> None:

@@ -20,7 +20,7 @@ def later(seconds: int) -> str:
 def fetch(url: str) -> bytes:
     """GET without tidying the path: requests would remove the ``..`` of an object's name."""
     parts = urlsplit(url)
-    connection = http_client.HTTPConnection(parts.netloc, timeout=10)
+    connection = http_client.HTTPConnection(parts.netloc, timeout=60)
     try:
         connection.request("GET", f"{parts.path}?{parts.query}")
         return connection.getresponse().read()
