@@ -1,13 +1,13 @@
 """Apps of AI Deploy: made, found again, given another image, deleted."""
 
-import time
 from typing import Final
 
 from migrate.apps.conversion import to_app
 from migrate.apps.watching import Watcher, wait_running
 from migrate.core.errors import ConfigurationError, MigrateError, RemoteError
 from migrate.core.values import App, AppPlan, AutomaticScaling, PushedImage
-from migrate.machine.patience import poll_seconds
+from migrate.machine import patience
+from migrate.machine.patience import wait_until
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.session import Cloud
 
@@ -15,8 +15,6 @@ __all__ = ["KEY_LABEL", "Watcher", "app_spec", "create", "delete", "find", "list
 
 KEY_LABEL: Final = "mls-key"
 PORT: Final = 8080
-_DELETION_TIMEOUT: Final = 180.0
-_STOP_TIMEOUT: Final = 300.0
 _ROLLING: Final = frozenset({"QUEUED", "INITIALIZING", "SCALING"})
 _RESTING: Final = frozenset({"STOPPED", "FAILED", "ERROR"})
 
@@ -115,16 +113,15 @@ def replace_image(cloud: Cloud, app: App, image: PushedImage) -> None:
 
 
 def _wait_rest(cloud: Cloud, app_id: str) -> None:
-    deadline, pause = time.monotonic() + _STOP_TIMEOUT, 0.5
-    while (state := apps.app(cloud, app_id).state) not in _RESTING:
-        if time.monotonic() > deadline:
-            raise RemoteError(
-                f"The app {app_id} was told to stop and is {state} after {_STOP_TIMEOUT:.0f} s.",
-                code="app-timeout",
-                next_step="Run the command again.",
-            )
-        cloud.session.pause(pause)
-        pause = min(pause * 2, poll_seconds())
+    state = wait_until(
+        lambda: apps.app(cloud, app_id).state, _RESTING.__contains__, patience.APP_STOP, pause=cloud.session.pause
+    )
+    if state not in _RESTING:
+        raise RemoteError(
+            f"The app {app_id} was told to stop and is {state} after {patience.APP_STOP.seconds:.0f} s.",
+            code="app-timeout",
+            next_step="Run the command again.",
+        )
 
 
 def delete(cloud: Cloud, app_id: str) -> bool:
@@ -137,13 +134,14 @@ def delete(cloud: Cloud, app_id: str) -> bool:
                 raise
             apps.stop(cloud, app_id)  # where force does not reach a running app
             apps.delete(cloud, app_id)
-        deadline, pause = time.monotonic() + _DELETION_TIMEOUT, 0.5
-        while apps.app(cloud, app_id).state != "DELETED":
-            if time.monotonic() > deadline:
-                return False
-            cloud.session.pause(pause)
-            pause = min(pause * 2, poll_seconds())
+        state = wait_until(
+            lambda: apps.app(cloud, app_id).state,
+            lambda seen: seen == "DELETED",
+            patience.APP_DELETION,
+            pause=cloud.session.pause,
+        )
     except ConfigurationError as error:
         if error.code != "not-found":
             raise
-    return True
+        return True
+    return state == "DELETED"

@@ -1,18 +1,19 @@
 """Registries: the platform's shared one and the user that logs in to it, and private ones that AI Deploy may pull."""
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError
 from migrate.core.secret import Secret
 from migrate.core.text import printable
+from migrate.machine import patience
+from migrate.machine.patience import wait_until
 from migrate.ovhcloud import authorization as platform
 from migrate.ovhcloud import capabilities, registries, users
 from migrate.ovhcloud.session import Cloud
 
 ROLES: Final = ("ai_training_operator",)
-_USER_TIMEOUT: Final = 120.0
+_USER_ENDED: Final = frozenset({"deleted", "deleting", "disabled"})
 
 
 def shared_registry(cloud: Cloud, region: str) -> str:
@@ -94,17 +95,20 @@ def create_ai_user(
     user_id = str(made.id)
     if on_created is not None:
         on_created(user_id)
-    deadline, pause, status = time.monotonic() + _USER_TIMEOUT, 0.5, made.status
-    while status != "ok":
-        if time.monotonic() > deadline or status in {"deleted", "deleting", "disabled"}:
-            raise RemoteError(
-                f"The user {printable(made.username)} made for the registry is {printable(status)} and not ok.",
-                code="user-not-ready",
-                next_step="Run the command again.",
-            )
-        cloud.session.pause(pause)
-        pause = min(pause * 1.6, 10.0)
-        status = users.user(cloud, user_id).status
+    status = made.status
+    if status != "ok":
+        status = wait_until(
+            lambda: users.user(cloud, user_id).status,
+            lambda seen: seen == "ok" or seen in _USER_ENDED,
+            patience.USER_READY,
+            pause=cloud.session.pause,
+        )
+    if status != "ok":
+        raise RemoteError(
+            f"The user {printable(made.username)} made for the registry is {printable(status)} and not ok.",
+            code="user-not-ready",
+            next_step="Run the command again.",
+        )
     return user_id, made.username, password
 
 

@@ -9,11 +9,12 @@ from migrate.apps.conversion import to_app
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, NeedsYouError, RemoteError
 from migrate.core.text import printable
 from migrate.core.values import App
-from migrate.machine.patience import poll_seconds
+from migrate.machine.patience import Patience, poll_seconds, wait_until
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.session import Cloud
 
 _LOG_LINES: Final = 8
+_ENDED: Final = frozenset({"FAILED", "ERROR", "STOPPED", "STOPPING", "DELETING", "DELETED"})
 _SERVING: Final = frozenset({"RUNNING", "STANDBY"})  # STANDBY: scaled to zero, woken by a request
 
 
@@ -50,26 +51,36 @@ class Watcher:
             RemoteError: ``app-error`` (the platform's side), ``app-timeout``, ``app-gone``.
             Interrupted: ``stop`` was set.
         """
-        deadline = time.monotonic() + timeout
         seen, since = "", time.monotonic()  # what was true before this call says nothing about a new image
-        while True:
+
+        def look() -> apps.App:
+            nonlocal seen
             app = self._look(app_id, since)
             if app.state != seen:
                 seen = app.state
                 on_state(seen)
-            if seen in _SERVING and image in {None, app.spec.image}:
-                return to_app(app)
-            if seen in {"FAILED", "ERROR", "STOPPED", "STOPPING", "DELETING", "DELETED"}:
-                raise ended(self._cloud, app)
-            if time.monotonic() > deadline:
-                raise RemoteError(
-                    f"The app {app_id} is not running after {timeout:.0f} s; it is {seen}{_info(app)}.",
-                    code="app-timeout",
-                    next_step="Run the command again: it goes on waiting for the same app.",
-                )
-            if stop.wait(self._interval):
+            return app
+
+        def serves(app: apps.App) -> bool:
+            return app.state in _SERVING and image in {None, app.spec.image}
+
+        def pause(seconds: float) -> None:
+            nonlocal since
+            if stop.wait(seconds):
                 raise Interrupted
             since = time.monotonic() - self._interval / 2
+
+        patience = Patience(seconds=timeout, first=self._interval, longest=self._interval)
+        app = wait_until(look, lambda app: serves(app) or app.state in _ENDED, patience, pause=pause)
+        if serves(app):
+            return to_app(app)
+        if app.state in _ENDED:
+            raise ended(self._cloud, app)
+        raise RemoteError(
+            f"The app {app_id} is not running after {timeout:.0f} s; it is {app.state}{_info(app)}.",
+            code="app-timeout",
+            next_step="Run the command again: it goes on waiting for the same app.",
+        )
 
     def _look(self, app_id: str, since: float) -> apps.App:
         """The app as a listing not older than ``since`` has it; one that the listing lacks is asked for by its id."""

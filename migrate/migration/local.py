@@ -20,13 +20,13 @@ from migrate.images.model.context import ModelToRender, render
 from migrate.images.runtime.image import ensure_runtime
 from migrate.images.trial.oracle_run import run_reference
 from migrate.images.trial.rehearsal import rehearse
+from migrate.machine.disk import disk_errors
 from migrate.migration.journey import slim as slimming
 from migrate.migration.journey.steps.inspect import demand_ready, said
 from migrate.migration.journey.steps.record import SEED
 from migrate.migration.journey.steps.rehearse import caller
 from migrate.migration.run import permissions
 from migrate.migration.run.licences import naming_the_other, under_licences
-from migrate.migration.run.step_engine import disk_in_words
 from migrate.migration.run.workspace import Workspace
 from migrate.parity.comparison import recorded_json
 from migrate.parity.generate import generate
@@ -142,7 +142,7 @@ def _read(
         emit(StepProgress(step="fetch", model=record.id, done=done, total=total))
 
     emit(StepStarted(step="fetch", model=record.id))
-    with disk_in_words():
+    with disk_errors(refusals_only=True):
         artifact = fetch(record, workspace.store, None, progress, stop=stop)
         inspection = found(artifact, record.framework)
     emit(StepFinished(step="inspect", model=record.id, seconds=0.0, detail=inspection.verdict))

@@ -21,12 +21,12 @@ from migrate.images.runtime.templates import template_of
 from migrate.images.runtime.wheels import digest_of_file, uv_install
 from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.locks import exclusive
+from migrate.machine.patience import SERVED_END
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _HIDDEN: Final = ("OVH_", "MIGRATE_", "AWS_", "OS_", "DOCKER_", "PYTHON", "VIRTUAL_ENV")
-_PATIENCE: Final = 30  # seconds that the server has to end after it was asked to
 
 
 def serve(
@@ -131,7 +131,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
         except KeyboardInterrupt:
             child.terminate()
             try:
-                child.wait(_PATIENCE)
+                child.wait(SERVED_END)
             except (subprocess.TimeoutExpired, KeyboardInterrupt):
                 child.kill()
             return 128 + signal.SIGINT

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from migrate.core.errors import LocalError
+from migrate.machine.disk import disk_full
+from migrate.machine.patience import JOURNAL_TURN
+from migrate.machine.private import make_private_file
 
 SCHEMA_VERSION: Final = 1
 
@@ -48,11 +51,11 @@ class Database:
         with self._in_words():
             # synchronous=FULL: an id must survive a power cut as well as a kill.
             self._connection = sqlite3.connect(
-                path, timeout=30, isolation_level=None, check_same_thread=False, cached_statements=64
+                path, timeout=JOURNAL_TURN, isolation_level=None, check_same_thread=False, cached_statements=64
             )
             self._connection.execute("PRAGMA synchronous = FULL")
             if create:
-                path.chmod(0o600)
+                make_private_file(path)
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._make_schema()
             (self.version,) = self._connection.execute("PRAGMA user_version").fetchone()
@@ -103,6 +106,8 @@ class Database:
         try:
             yield
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise disk_full(self._path) from error
             raise LocalError(
                 f"The journal {self._path} cannot be written or read: {error}.",
                 code="journal-unusable",

@@ -7,9 +7,10 @@ from msgspec import Struct
 
 from migrate.core.errors import UsageError
 from migrate.core.names import slug
+from migrate.machine.private import make_private
 from migrate.migration.journal.journal import Journal
 from migrate.migration.run.options import Typed
-from migrate.migration.run.workspace import SourceFolder, Workspace, make_private
+from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.sources.reference import SourceRef, parse_source
 
 

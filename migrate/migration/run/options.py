@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from migrate.core.errors import UsageError
 from migrate.core.secret import Secret
 from migrate.core.values import Inspection, ProofLevel
+from migrate.machine.patience import READY_TIMEOUT, REHEARSAL_TIMEOUT
 from migrate.migration.run import permissions
 from migrate.migration.run.licences import ACCEPT
 
@@ -18,8 +19,6 @@ Layout = Literal["separate", "packed"]
 DEFAULT_JOBS: Final = 4
 DEFAULT_REGION: Final = "GRA"
 DEFAULT_PROOF: Final[ProofLevel] = "cross-checked"
-REHEARSAL_TIMEOUT: Final = 300.0  # seconds
-READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract/ai-deploy, 1)
 
 
 def check_registry(address: str) -> str:

@@ -10,7 +10,8 @@ from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
 from migrate.core.names import digest_of
 from migrate.core.values import App, PushedImage, to_json
-from migrate.machine.patience import poll_seconds
+from migrate.machine import patience
+from migrate.machine.patience import poll_seconds, wait_until
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.ledger import Effect
 from migrate.migration.journey.steps.image import Prepared
@@ -27,8 +28,6 @@ RESTARTED: Final = frozenset({"FAILED", "ERROR", "STOPPED", "STOPPING"})
 
 _ENDED: Final = frozenset({"STOPPED", "FAILED", "ERROR"})
 _STOP_SECONDS: Final = 300.0
-_LOOKS: Final = 3  # at the listing, for an app that a broken request may have made
-_BETWEEN_LOOKS: Final = 2.0
 
 
 def deploy(
@@ -199,13 +198,13 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
 
 
 def _look(run: Run, key: str) -> App | None:
-    for _ in range(_LOOKS):
-        for app in platform.find(run.cloud, key):
-            if app.labels.get("mls-run") == run.journal.id:
-                return app
-        if run.stop.wait(_BETWEEN_LOOKS):
-            break
-    return None
+    """The app that a request made whose answer was lost, if it did."""
+
+    def find() -> App | None:
+        ours = (app for app in platform.find(run.cloud, key) if app.labels.get("mls-run") == run.journal.id)
+        return next(ours, None)
+
+    return wait_until(find, lambda app: app is not None, patience.APP_AFTER_ALL, pause=run.cloud.session.pause)
 
 
 def settle(run: Run, unit: Unit) -> None:

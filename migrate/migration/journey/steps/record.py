@@ -22,6 +22,7 @@ from migrate.core.values import (
     to_json,
 )
 from migrate.images.trial.oracle_run import run_reference
+from migrate.machine.patience import OLD_ANSWER
 from migrate.migration.journal.journal import Stored
 from migrate.migration.run.licences import naming_the_other
 from migrate.migration.run.run_context import Run
@@ -43,7 +44,6 @@ VERSION: Final = 1
 SEED: Final = 20221201  # fixed, so that a second run asks the same questions
 
 _RANK: Final[dict[ProofLevel, int]] = {"self": 0, "cross-checked": 1, "recorded": 2, "live": 3}
-_OLD_TIMEOUT: Final = 30.0
 
 
 def at_least(level: ProofLevel, minimum: ProofLevel) -> bool:
@@ -145,5 +145,5 @@ def _record(
 
 def _ask_old(run: Run, record: ModelRecord, samples: Sequence[Sample]) -> Recording:
     url, token = record.old_url or "", run.options.old_token
-    describe = describe_at(url, token, timeout=_OLD_TIMEOUT)
-    return record_live(samples, http_caller(url, token, timeout=_OLD_TIMEOUT), url, describe, seed=SEED)
+    describe = describe_at(url, token, timeout=OLD_ANSWER)
+    return record_live(samples, http_caller(url, token, timeout=OLD_ANSWER), url, describe, seed=SEED)
