@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from migrate.core.addresses import RegistryAddress, read_registry
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError
 from migrate.core.secret import Secret
 from migrate.core.text import printable
@@ -16,15 +17,16 @@ ROLES: Final = ("ai_training_operator",)
 _USER_ENDED: Final = frozenset({"deleted", "deleting", "disabled"})
 
 
-def shared_registry(cloud: Cloud, region: str) -> str:
-    """The address of the region's shared registry (for tests; it may be purged), without a scheme.
+def shared_registry(cloud: Cloud, region: str) -> RegistryAddress:
+    """The address of the region's shared registry (for tests; it may be purged).
 
     Raises:
         ConfigurationError: ``unknown-region``.
         NeedsYouError: ``no-shared-registry``.
+        RemoteError: ``unexpected-answer``: what OVHcloud gives is no address.
     """
     try:
-        address = bare(capabilities.region(cloud, region).registry_url)
+        url = capabilities.region(cloud, region).registry_url
     except ConfigurationError as error:
         if error.code != "not-found":
             raise
@@ -35,18 +37,19 @@ def shared_registry(cloud: Cloud, region: str) -> str:
             next_step=f"Choose one with --region: {there}.",
             query_id=error.query_id,
         ) from error
-    if not address:
+    if not url.strip():
         raise NeedsYouError(
             f"The region {printable(region)} has no shared registry.",
             code="no-shared-registry",
             next_step="Give a registry of your own with --registry.",
         )
+    if (address := read_registry(url)) is None:
+        raise RemoteError(
+            f"OVHcloud names {printable(url)!r} as the shared registry of {printable(region)}, which is no address.",
+            code="unexpected-answer",
+            next_step="Give a registry of your own with --registry.",
+        )
     return address
-
-
-def bare(url: str) -> str:
-    """A registry's address as image names have it: no scheme, no slash at the end."""
-    return url.strip().removeprefix("https://").removeprefix("http://").rstrip("/")
 
 
 def register(cloud: Cloud, region: str, url: str, username: str, password: Secret) -> str:
@@ -59,8 +62,9 @@ def register(cloud: Cloud, region: str, url: str, username: str, password: Secre
 
 def find_registration(cloud: Cloud, region: str, url: str) -> str | None:
     """The id of the registration of this registry in this region, or None."""
+    wanted = read_registry(url)
     for found in registries.registrations(cloud):
-        if found.region.upper() == region.upper() and bare(found.url or "") == bare(url):
+        if found.region.upper() == region.upper() and wanted is not None and read_registry(found.url or "") == wanted:
             return found.id
     return None
 

@@ -11,11 +11,11 @@ import requests
 import tenacity
 from msgspec import Struct
 
+from migrate.core.addresses import secure_url
 from migrate.core.errors import ConfigurationError, RemoteError
 from migrate.core.text import printable
 from migrate.machine.patience import API_TIMEOUT, STORAGE_RETRY
 from migrate.ovhcloud import storage
-from migrate.ovhcloud.config import secure_url
 from migrate.ovhcloud.failures import RETRIED
 from migrate.ovhcloud.session import Cloud
 

@@ -6,6 +6,7 @@ import pytest
 
 from migrate.apps import deploy
 from migrate.apps.registries import authorize
+from migrate.apps.states import GONE
 from migrate.apps.watching import Watcher, ended
 from migrate.contract import Contract, contract
 from migrate.core.errors import Interrupted, NeedsYouError, RemoteError
@@ -186,6 +187,6 @@ def test_deletion_is_waited_for_and_may_be_repeated(project: Cloud, monkeypatch:
     monkeypatch.setenv("MIGRATE_POLL_SECONDS", "0.2")
     made = deploy.create(project, make_plan(), IMAGE)
     assert deploy.delete(project, made.id) is True
-    assert [app for app in apps.apps(project) if app.state not in apps.GONE] == []
+    assert [app for app in apps.apps(project) if app.state not in GONE] == []
     assert deploy.delete(project, made.id) is True
     assert deploy.delete(project, "00000000-0000-4000-8000-000000000000") is True

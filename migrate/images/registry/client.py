@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from migrate.core.addresses import is_loopback, secure_url
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
 from migrate.core.text import printable
@@ -169,8 +168,7 @@ class RegistryClient:
             return False
         parameters = dict(_PARAMETER.findall(rest))
         realm = parameters.get("realm", "")
-        parts = urlsplit(realm)
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.netloc)):
+        if not secure_url(realm):
             raise self._failed(f"it wants the login sent to {printable(realm)}, which is not https")
         query = {
             "service": parameters.get("service", ""),
@@ -224,17 +222,6 @@ class RegistryClient:
             code="registry-failed",
             next_step="Run the command again; if it stays so, ask who runs the registry.",
         )
-
-
-def is_loopback(registry: str) -> bool:
-    """Whether ``host[:port]`` is this machine itself."""
-    host = urlsplit(f"//{registry}").hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def login_error(registry: str, why: str) -> LocalError:

@@ -7,7 +7,7 @@ from typing import Final, Literal, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from migrate.core.errors import UsageError
+from migrate.core.addresses import registry_address
 from migrate.core.secret import Secret
 from migrate.core.values import Inspection, ProofLevel
 from migrate.machine.patience import READY_TIMEOUT, REHEARSAL_TIMEOUT
@@ -22,19 +22,12 @@ DEFAULT_PROOF: Final[ProofLevel] = "cross-checked"
 
 
 def check_registry(address: str) -> str:
-    """The address itself, if its first part names a host: anything else would mean Docker Hub.
+    """The address of a registry without its scheme.
 
     Raises:
-        UsageError: It does not.
+        UsageError: It is none.
     """
-    host = address.removeprefix("https://").removeprefix("http://").strip("/").partition("/")[0]
-    if "." in host or ":" in host or host == "localhost":
-        return address
-    raise UsageError(
-        f"{address!r} is not the address of a registry.",
-        code="bad-registry",
-        next_step="Write it as HOST[/PATH], for example a1b2.c1.gra9.container-registry.ovh.net/models.",
-    )
+    return str(registry_address(address))
 
 
 class Typed(Struct, frozen=True):

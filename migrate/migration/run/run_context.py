@@ -1,7 +1,6 @@
 """The services of one run, and what its models share: the engine, the runtimes, AI Deploy's listing, the registry."""
 
 import threading
-import time
 from collections.abc import Mapping
 
 from migrate.apps import deploy
@@ -9,7 +8,7 @@ from migrate.apps.resources import plan_app
 from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, StepFinished, StepProgress, StepStarted
-from migrate.core.names import slug
+from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE_LABEL, RUN_LABEL, slug
 from migrate.core.values import App, AppPlan, Inspection, Listing, ModelRecord
 from migrate.images.engine.connection import Engine, connect
 from migrate.migration.journal.journal import Journal
@@ -17,7 +16,6 @@ from migrate.migration.run.once import FirstAlone, Once
 from migrate.migration.run.options import DEFAULT_REGION, RunOptions
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
-from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.session import Cloud
 
@@ -69,8 +67,6 @@ class Run:
         self._watcher: Once[Watcher] = Once()
         self._shared: dict[str, Once[object]] = {}
         self._turn = threading.Lock()
-        self._states: dict[str, str] = {}
-        self._states_at = float("-inf")
 
     def emit(self, event: Event) -> None:
         """Shows an event, and journals it unless it is mere progress."""
@@ -121,23 +117,15 @@ class Run:
         """What all waiting models ask about the states of their apps."""
         return self._watcher.get(lambda: Watcher(self.cloud))
 
-    def state(self, app_id: str, since: float) -> str:
-        """The state of an app by a listing made after ``since`` (monotonic); all who wait share the listings."""
-        with self._turn:
-            if self._states_at < since:
-                self._states = {app.id: app.state for app in platform.apps(self.cloud)}
-                self._states_at = time.monotonic()
-            return self._states.get(app_id, "DELETED")
-
     def labels(self, unit: Unit, artifact_digest: str) -> dict[str, str]:
         """The labels of a unit's app (field notes, 5)."""
         record = unit.records[0]
         return {
-            "mls-key": unit.key(self.cloud.project),
-            "mls-run": self.journal.id,
-            "mls-namespace": slug(record.namespace or record.source),
-            "mls-model": unit.name,
-            "mls-artifact": artifact_digest.removeprefix("sha256:")[:40],
+            KEY_LABEL: unit.key(self.cloud.project),
+            RUN_LABEL: self.journal.id,
+            NAMESPACE_LABEL: slug(record.namespace or record.source),
+            MODEL_LABEL: unit.name,
+            ARTIFACT_LABEL: artifact_digest.removeprefix("sha256:")[:40],
         }
 
     def plan(self, unit: Unit, records: tuple[ModelRecord, ...], artifact_digest: str = "") -> AppPlan:

@@ -15,6 +15,21 @@ def model_subject(model_id: str) -> str:
     return f"model:{model_id}"
 
 
+def runtime_subject(name: str) -> str:
+    """The journal's name of a runtime."""
+    return f"runtime:{name}"
+
+
+def unit_subject(unit_id: str, *, packed: bool = False) -> str:
+    """The journal's name of a unit: of a model that has an app of its own, by its id, or of a packed one."""
+    return f"{PACKED}:{unit_id}" if packed else f"unit:{unit_id}"
+
+
+def is_packed(subject: str) -> bool:
+    """Whether the journal's name of a unit is that of several models in one app."""
+    return subject.startswith(f"{PACKED}:")
+
+
 class Unit(Struct, frozen=True, kw_only=True):
     """What becomes one image and one app: one model, or, packed, all the models of one runtime.
 
@@ -29,7 +44,7 @@ class Unit(Struct, frozen=True, kw_only=True):
     @property
     def subject(self) -> str:
         """The journal's name of the unit."""
-        return f"packed:{self.id}" if self.packed else f"unit:{self.id}"
+        return unit_subject(self.id, packed=self.packed)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -42,7 +57,7 @@ class Unit(Struct, frozen=True, kw_only=True):
         return slug(self.id)
 
     def key(self, project: str) -> str:
-        """The value of its label ``mls-key`` (field notes, 5)."""
+        """The value of its label ``KEY_LABEL`` (field notes, 5)."""
         record = self.records[0]
         source = record.namespace or record.source
         return mls_key(project, f"{PACKED}:{source}" if self.packed else source, self.id)

@@ -22,7 +22,7 @@ from migrate.migration.journal.ledger import Effect
 from migrate.migration.run.evidence import evidence_of, mismatch_text
 from migrate.migration.run.opening import find_journal
 from migrate.migration.run.options import Typed
-from migrate.migration.run.units import model_subject
+from migrate.migration.run.units import model_subject, unit_subject
 from migrate.migration.run.workspace import Workspace
 
 _ORDER: Final = ("fetch", "inspect", "record", "convert", "render", "build", "rehearse", "push", "deploy", "prove")
@@ -73,7 +73,7 @@ def _next(typed: Typed, unfinished: bool) -> str:
 
 
 def _units(journal: Journal, model: str) -> set[str]:
-    units = {f"unit:{model}"}
+    units = {unit_subject(model)}
     for effect in journal.effects.all():
         served = effect.intent.get("models")
         if isinstance(served, list) and model in served:

@@ -10,12 +10,14 @@ from migrate.apps import deploy
 from migrate.apps.registries import find_registration, unregister
 from migrate.core.errors import Interrupted, MigrateError, RemoteError, UsageError
 from migrate.core.events import Emit, StepFinished, StepStarted
+from migrate.core.names import RUN_LABEL
 from migrate.core.values import Outcome
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.ledger import Effect, Kind
 from migrate.migration.journey.steps.registry import delete_registry_user
 from migrate.migration.journey.steps.tokens import delete_token
 from migrate.migration.run.options import Typed
+from migrate.migration.run.units import is_packed, unit_subject
 from migrate.ovhcloud.session import Cloud
 
 # What others lean on comes last.
@@ -95,13 +97,13 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
 
 
 def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) -> set[str]:
-    units = {f"unit:{name}" for name in models}
+    units = {unit_subject(name) for name in models}
     for effect in existing:
         served = effect.intent.get("models")
         if effect.kind != "app" or not isinstance(served, list) or not set(served) & set(models):
             continue
         others = sorted(set(map(str, served)) - set(models))
-        if others and effect.units[0].startswith("packed:"):
+        if others and is_packed(effect.units[0]):
             raise UsageError(
                 f"The app {effect.external_id} also serves {', '.join(others)}.",
                 code="shares-app",
@@ -165,7 +167,7 @@ def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
     app_id = effect.external_id
     if app_id is None:  # killed between the request and its answer: only an app with this run's label is ours
         for app in deploy.find(cloud, effect.text("key")):
-            if app.labels.get("mls-run") == journal.id:
+            if app.labels.get(RUN_LABEL) == journal.id:
                 app_id = journal.effects.done(effect, app.id).external_id
     if app_id is not None and not deploy.delete(cloud, app_id):
         raise RemoteError(
@@ -177,7 +179,7 @@ def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
 
 def _forget(journal: Journal, units: tuple[str, ...]) -> None:
     for name, state in journal.models().items():
-        served = f"unit:{name}" in units or any(unit.startswith("packed:") for unit in units)
+        served = unit_subject(name) in units or any(map(is_packed, units))
         if served and state.outcome is not None and state.outcome.app_id is not None:
             text = "What was made for it was deleted."
             journal.finish(

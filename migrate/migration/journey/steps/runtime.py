@@ -10,6 +10,7 @@ from migrate.images.runtime.templates import template_of
 from migrate.migration.journal.journal import Stored
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
+from migrate.migration.run.units import runtime_subject
 
 VERSION: Final = 1
 
@@ -36,7 +37,7 @@ def _runtime(run: Run, steps: Steps, name: str) -> Stored[RuntimeImage]:
         Task(
             step="runtime",
             version=VERSION,
-            subject=f"runtime:{name}",
+            subject=runtime_subject(name),
             models=(),
             inputs=(template_of(name).digest, server_digest()),
             options={"base": run.options.base_image},
@@ -59,7 +60,7 @@ def _make(run: Run, name: str) -> RuntimeImage:
     if image.reference not in before:
         effects = run.journal.effects
         # Made already: its name is not known before. A kill here leaves an image that the next run uses.
-        effect = effects.intend("runtime-image", image.reference, {}, unit=f"runtime:{name}")
+        effect = effects.intend("runtime-image", image.reference, {}, unit=runtime_subject(name))
         effects.done(effect, image.image_id)
-        effects.release(effect, f"runtime:{name}")
+        effects.release(effect, runtime_subject(name))
     return image

@@ -10,6 +10,7 @@ from typing import Final, cast
 
 from migrate.apps import tokens as api
 from migrate.core.errors import MigrateError, RemoteError
+from migrate.core.names import KEY_LABEL, RUN_LABEL, label_selector
 from migrate.core.secret import Secret
 from migrate.core.values import App
 from migrate.machine.private import write_private
@@ -23,9 +24,9 @@ READ: Final = "ai_training_read"  # may call the app and nothing else (contract/
 
 def proof_token(run: Run, unit: Unit, app: App) -> Secret:
     """A token for this run's proofs. One serves all the apps of this journal."""
-    selector = f"mls-run={run.journal.id}"
-    if app.labels.get("mls-run") != run.journal.id:  # listed before it was adopted
-        selector = f"mls-key={unit.key(run.cloud.project)}"
+    selector = label_selector(RUN_LABEL, run.journal.id)
+    if app.labels.get(RUN_LABEL) != run.journal.id:  # listed before it was adopted
+        selector = label_selector(KEY_LABEL, unit.key(run.cloud.project))
 
     def make() -> Secret:
         number = run.journal.effects.run
@@ -51,7 +52,7 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
     if effect is not None:
         delete_token(run.cloud, effects, effect)
     name = f"migrate-{unit.name}-{run.journal.id}"
-    effect, value = _make(run, "token", name, f"mls-key={unit.key(run.cloud.project)}", unit=unit.subject)
+    effect, value = _make(run, "token", name, label_selector(KEY_LABEL, unit.key(run.cloud.project)), unit=unit.subject)
     write_private(path, f"Authorization: Bearer {value.reveal()}\n")
     effects.learn(effect, handed_over=True, file=str(path), app=app.id)
     return path
