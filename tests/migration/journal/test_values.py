@@ -20,7 +20,6 @@ from migrate.migration.journey import outcomes
 from migrate.migration.journey.grouping import group
 from migrate.migration.journey.revisions import UNKNOWN, revisions
 from migrate.migration.journey.steps.record import at_least
-from migrate.migration.journey.steps.registry import split
 from migrate.migration.run.options import RunOptions, Typed
 from migrate.migration.run.units import Unit, packed_id
 from migrate.migration.run.workspace import Workspace, open_workspace
@@ -157,18 +156,6 @@ def test_levels_of_proof_have_an_order() -> None:
     assert at_least("recorded", "cross-checked")
     assert at_least("cross-checked", "cross-checked")
     assert not at_least("self", "cross-checked")
-
-
-@pytest.mark.parametrize(
-    ("address", "parts"),
-    [
-        ("registry.test", ("registry.test", "")),
-        ("https://registry.test/", ("registry.test", "")),
-        ("127.0.0.1:5000/team/models", ("127.0.0.1:5000", "team/models")),
-    ],
-)
-def test_an_address_is_a_host_and_a_path(address: str, parts: tuple[str, str]) -> None:
-    assert split(address) == parts
 
 
 def test_a_folders_revision_changes_with_its_files(cloud: Cloud, tmp_path: Path) -> None:
