@@ -9,7 +9,6 @@ from migrate.core.codes.meaning import Meaning
 MachineCode = Literal[
     "disk-full",
     "disk",
-    "workspace-not-writable",
     "artifact-unreadable",
     "file-changed",
     "engine-not-running",
@@ -43,9 +42,6 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
         "machine",
         "This machine does not let a file be read or written.",
         type_again("Correct the rights of the file or folder in the message, or name another folder with --workspace"),
-    ),
-    "workspace-not-writable": Meaning(
-        "machine", "The folder of the journal and the downloads cannot be made.", "Name another one with --workspace."
     ),
     "artifact-unreadable": Meaning(
         "machine",
