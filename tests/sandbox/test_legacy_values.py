@@ -36,7 +36,11 @@ OWN: dict[str, list[dict[str, Any]]] = {
     "java_hashmap_order": [
         {"names": ["output_label", "output_probability"], "expect": ["output_probability", "output_label"]}
     ],
-    "java_float_text": [{"float32": 1e-05, "text": "1.0E-5"}, {"float32": 123456.79, "text": "123456.79"}],
+    "java_float_text": [
+        {"float32": 1e-05, "text": "1.0E-5"},
+        {"float32": 123456.79, "text": "123456.79"},
+        {"float32": 1e-45, "text": "1.4E-45"},
+    ],
 }
 
 
@@ -137,7 +141,7 @@ def test_columns_are_placed_by_their_index() -> None:
     ("a", "b", "status", "message"),
     [
         ([1], [[1]], 400, "vectors"),
-        ([1], [1, 2], 400, "same length"),
+        ([1], [1, 2], 400, "of the same size"),
         ([1], [1.5], 500, "Internal"),
         ([1], ["x"], 500, "Internal"),
         ([1, None], [1, 2], 500, "Internal"),
