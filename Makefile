@@ -1,7 +1,8 @@
 # What a contributor types. `make demo` and `make test` set up everything they need.
 
 PYTHON := .venv/bin/python
-GOLDEN ?= ../shared/golden
+# Ours, and that of the old runtime where it is.
+GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 
 .PHONY: help setup demo test check format wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
 
@@ -32,8 +33,8 @@ format: .venv  ## write the format
 wheel: .venv  ## the wheel, in dist/
 	@$(PYTHON) -m build --wheel --no-isolation
 
-conformance: .venv  ## every golden vector against a running server, GOLDEN=folder
-	@$(PYTHON) scripts/conformance.py $(GOLDEN)
+conformance: .venv  ## every golden vector against a running server, GOLDEN=folder ARGS=--packed
+	@$(PYTHON) scripts/conformance.py $(ARGS) $(GOLDEN)
 
 conformance-onnx: .venv  ## the onnx package's own test models through a running server
 	@$(PYTHON) scripts/conformance_onnx.py $(ARGS)

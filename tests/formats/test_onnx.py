@@ -13,7 +13,6 @@ from migrate.formats.onnx import Description, describe
 from tests.formats.models import (
     EXAMPLES,
     FLOAT,
-    GOLDEN,
     graph,
     identity,
     message,
@@ -23,6 +22,7 @@ from tests.formats.models import (
     weights,
     zipmap,
 )
+from tests.golden_folders import paths
 
 _ENGINE_WORDS = {
     "tensor(float)": "float",
@@ -78,7 +78,7 @@ def agree(data: bytes) -> Description:
     return found
 
 
-_REAL = sorted(EXAMPLES.glob("*/*.onnx")) + sorted(GOLDEN.glob("_models/*/*.onnx"))
+_REAL = sorted(EXAMPLES.glob("*/*.onnx")) + paths("_models/*/*.onnx")
 
 
 @pytest.mark.parametrize("path", [path for path in _REAL if path.parent.name != "broken"], ids=lambda p: p.parent.name)

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.formats import recognise
-from tests.formats.models import EXAMPLES, GOLDEN, identity, message, number, weights
+from tests.formats.models import EXAMPLES, identity, message, number, weights
+from tests.golden_folders import paths
 
-_REAL = sorted(EXAMPLES.glob("*/*.onnx")) + sorted(GOLDEN.glob("_models/*/*.onnx"))
+_REAL = sorted(EXAMPLES.glob("*/*.onnx")) + paths("_models/*/*.onnx")
 
 
 class Counted:
@@ -114,7 +115,7 @@ def test_folders_of_transformers(name: str, data: bytes, found: str | None) -> N
     assert word(data, name) == found
 
 
-@pytest.mark.parametrize("path", sorted(GOLDEN.glob("_models/*/manifest.json")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", paths("_models/*/manifest.json"), ids=lambda path: path.parent.name)
 def test_golden_manifests(path: Path) -> None:
     assert word(path.read_bytes(), "manifest.json") == "manifest"
 
