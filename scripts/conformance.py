@@ -31,8 +31,8 @@ from conformance_units import unit_results
 from make_mnist_twin import ORIGINAL, make_twin
 
 from migrate.formats import inspect
-from migrate.images import server_code
-from migrate.images.serve import ensure_environment
+from migrate.images.model.local_server import ensure_environment
+from migrate.images.runtime import server_code
 
 START_SECONDS = 120
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uv
 
-from migrate.images.uv_settings import uv_environment
+from migrate.images.runtime.uv_settings import uv_environment
 
 TEMPLATES = Path(__file__).parent.parent / "dockerfile_templates"
 WITHOUT = re.compile(r"^# without ([a-z0-9-]+):", re.MULTILINE)

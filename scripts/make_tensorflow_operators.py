@@ -1,4 +1,4 @@
-"""Write migrate/formats/tensorflow_operators.txt: what each operator of TensorFlow may do to whoever runs it.
+"""Write migrate/formats/tensorflow/operators.txt: what each operator of TensorFlow may do to whoever runs it.
 
 Run it in the environment of the runtime ``tensorflow`` (``migrate serve`` makes one, or uv from its lock):
 
@@ -15,7 +15,7 @@ from tensorflow.core.framework import op_def_pb2
 from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.framework import kernels
 
-TARGET = Path(__file__).parents[1] / "migrate" / "formats" / "tensorflow_operators.txt"
+TARGET = Path(__file__).parents[1] / "migrate" / "formats" / "tensorflow" / "operators.txt"
 
 # Every graph has them, and no signature of a model reaches them: the loader gives them the model's own files.
 CHECKPOINT = ("SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename", "ShardedFilespec")

@@ -8,8 +8,8 @@ import pytest
 from migrate.ovhcloud.config import read_credentials
 from migrate.ovhcloud.session import Cloud, Retry, open_session
 from migrate.sandbox import control
-from migrate.sandbox.requestlog import Line
-from migrate.sandbox.settings import Options
+from migrate.sandbox.base.requestlog import Line
+from migrate.sandbox.base.settings import Options
 
 QUICK = Retry(attempts=4, first_wait=0.01, longest_wait=0.05)
 

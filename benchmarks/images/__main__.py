@@ -20,8 +20,8 @@ from benchmarks.images.measure import NotServedError, Row, measure
 from benchmarks.images.report import document, table
 from benchmarks.machine import machine
 from migrate.core.errors import MigrateError
-from migrate.images.base import ensure_base
-from migrate.images.engine import Engine, connect
+from migrate.images.base.image import ensure_base
+from migrate.images.engine.connection import Engine, connect
 
 
 def main() -> int:

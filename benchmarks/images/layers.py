@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from migrate.images.engine import Engine
+from migrate.images.engine.connection import Engine
 
 _GZIP: Final = 31  # zlib's word for gzip
 _LEVEL: Final = 6  # what engines push with

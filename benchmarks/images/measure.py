@@ -14,16 +14,16 @@ from benchmarks.images.cases import Case
 from benchmarks.images.layers import LayerSize, layer_sizes
 from migrate import formats
 from migrate.core.values import FolderLocation, ModelRecord, RuntimeImage
-from migrate.formats.converted import inspect_converted
-from migrate.images import wheels
-from migrate.images.base import Base
-from migrate.images.build import build, read_image
-from migrate.images.convert import SCRIPTS, convert
-from migrate.images.engine import Engine
-from migrate.images.rehearse import rehearse
-from migrate.images.render import ModelToRender, render
-from migrate.images.runtime import build_runtime
-from migrate.images.templates import template_of
+from migrate.formats.onnx.converted import inspect_converted
+from migrate.images.base.image import Base
+from migrate.images.engine.build import build, read_image
+from migrate.images.engine.connection import Engine
+from migrate.images.model.context import ModelToRender, render
+from migrate.images.runtime import wheels
+from migrate.images.runtime.image import build_runtime
+from migrate.images.runtime.templates import template_of
+from migrate.images.trial.conversion import SCRIPTS, convert
+from migrate.images.trial.rehearsal import rehearse
 from migrate.sources.fetch import fetch
 
 SLIM: Final = " --slim"  # what a row's name ends with where its model was converted to ONNX

@@ -12,9 +12,9 @@ from typing import Final
 import platformdirs
 import uv
 
-from migrate.images.server_code import copy_server
-from migrate.images.templates import templates_folder
-from migrate.images.uv_settings import uv_environment
+from migrate.images.runtime.server_code import copy_server
+from migrate.images.runtime.templates import templates_folder
+from migrate.images.runtime.uv_settings import uv_environment
 
 HERE: Final = Path(__file__).parent
 OURS: Final = "onnx"

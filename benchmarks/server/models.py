@@ -17,7 +17,7 @@ from PIL import Image
 
 from migrate.core.values import Artifact, ArtifactFile, to_json
 from migrate.formats import inspect
-from migrate.parity.compare import recorded_json
+from migrate.parity.comparison import recorded_json
 from migrate.parity.recording import record_reference
 
 Array = NDArray[Any]

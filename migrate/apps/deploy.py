@@ -4,10 +4,10 @@ import time
 from typing import Final
 
 from migrate.apps.conversion import to_app
-from migrate.apps.polling import poll_seconds
 from migrate.apps.watching import Watcher, wait_running
 from migrate.core.errors import ConfigurationError, MigrateError, RemoteError
 from migrate.core.values import App, AppPlan, AutomaticScaling, PushedImage
+from migrate.machine.patience import poll_seconds
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.session import Cloud
 
@@ -97,7 +97,7 @@ def replace_image(cloud: Cloud, app: App, image: PushedImage) -> None:
     """Give the app another image and see that it takes effect; id and URL stay, and then wait for it as for a new one.
 
     One guide says that a running app rolls over to the new image by itself, another that it must be stopped and
-    started (contract/ovh-api, 6): an app that goes on running as if nothing had happened is stopped and started.
+    started (contract: AI Deploy apps): an app that goes on running as if nothing had happened is stopped and started.
 
     Raises:
         RemoteError: ``app-timeout`` when it does not stop.

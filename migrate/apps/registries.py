@@ -7,7 +7,6 @@ from typing import Final
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError
 from migrate.core.secret import Secret
 from migrate.core.text import printable
-from migrate.ovhcloud import authorization as platform
 from migrate.ovhcloud import capabilities, registries, users
 from migrate.ovhcloud.session import Cloud
 
@@ -121,13 +120,3 @@ def delete_user(cloud: Cloud, user_id: str) -> bool:
         if error.code != "not-found":
             raise
     return True
-
-
-def authorization(cloud: Cloud) -> bool:
-    """Whether AI Deploy is authorised in the project."""
-    return platform.authorized(cloud)
-
-
-def authorize(cloud: Cloud) -> None:
-    """Authorise AI Deploy in the project, which opens the project's object storage to it."""
-    platform.authorize(cloud)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from migrate.apps.conversion import to_app
-from migrate.apps.polling import poll_seconds
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, NeedsYouError, RemoteError
 from migrate.core.text import printable
 from migrate.core.values import App
+from migrate.machine.patience import poll_seconds
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.session import Cloud
 

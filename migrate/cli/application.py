@@ -8,7 +8,7 @@ import typer
 from migrate.cli.build import build
 from migrate.cli.demo import demo
 from migrate.cli.export import export
-from migrate.cli.grouped import GroupedHelp, WithExample
+from migrate.cli.help import GroupedHelp, WithExample
 from migrate.cli.list import list_
 from migrate.cli.run import run
 from migrate.cli.sandbox import sandbox

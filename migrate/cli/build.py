@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from migrate.cli.options import AcceptAgpl, AllowUnsafe, Form, Json, Output, Slim, WorkspaceFolder
+from migrate.cli.options import (
+    AcceptAgpl,
+    AllowUnsafe,
+    Form,
+    Json,
+    Output,
+    RehearsalTimeout,
+    Samples,
+    Slim,
+    WorkspaceFolder,
+)
 from migrate.core.errors import ExitCode
 
 Folder = Annotated[
@@ -20,6 +30,8 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
     base_image: Annotated[
         str | None, typer.Option(metavar="REF", help="The image that the runtime starts from.", show_default=False)
     ] = None,
+    samples: Samples = None,
+    rehearsal_timeout: RehearsalTimeout = 300,
     allow_unsafe: AllowUnsafe = None,
     accept_agpl: AcceptAgpl = False,
     slim: Slim = False,
@@ -28,17 +40,18 @@ def build(  # noqa: PLR0913, PLR0917 - the options of the command
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Build an image of the model in FOLDER, and rehearse it as AI Deploy would run it."""
-    from migrate.cli.making import make_image  # noqa: PLC0415 - imports the rest of the tool
-    from migrate.migration.unsafe import check_digests  # noqa: PLC0415
+    from migrate.commands.build import make_image  # noqa: PLC0415 - imports the rest of the tool
+    from migrate.migration.run.permissions import check_digests  # noqa: PLC0415
+    from migrate.migration.run_folder import FolderOptions  # noqa: PLC0415
 
-    return make_image(
-        folder,
+    options = FolderOptions(
+        folder=folder,
         tag=tag,
-        base=base_image,
+        base_image=base_image,
+        samples=samples,
+        rehearsal_timeout=rehearsal_timeout,
         allow_unsafe=check_digests(allow_unsafe or ()),
         accept_agpl=accept_agpl,
         slim=slim,
-        workspace=workspace,
-        as_json=as_json or output is Form.JSON,
-        environ=dict(os.environ),
     )
+    return make_image(options, workspace=workspace, as_json=as_json or output is Form.JSON, environ=dict(os.environ))

@@ -17,6 +17,6 @@ def demo(
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Start a sandbox, move its sample models, prove them, and take everything down again."""
-    from migrate.cli.demonstrating import demonstrate  # noqa: PLC0415 - imports the rest of the tool
+    from migrate.commands.demo import demonstrate  # noqa: PLC0415 - imports the rest of the tool
 
     return demonstrate(folder, keep=keep, quick=quick, as_json=as_json or output is Form.JSON)

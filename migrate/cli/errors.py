@@ -45,6 +45,20 @@ def tell(error: MigrateError, arguments: list[str]) -> int:
     return int(error.exit_code)
 
 
+def tell_bug(error: Exception, arguments: list[str]) -> None:
+    """Gives a program its last line where this tool failed; Python shows a person the traceback."""
+    if not wants_json(arguments):
+        return
+    from migrate.console.jsonlines import JsonLines  # noqa: PLC0415 - only for --json
+
+    facts: dict[str, object] = {
+        "code": "bug",
+        "what": f"This tool failed: {type(error).__name__}.",
+        "next_step": "Report the traceback on standard error.",
+    }
+    JsonLines(sys.stdout)(Result(command=arguments[0] if arguments else "", exit_code=int(ExitCode.BUG), error=facts))
+
+
 def interrupted(error: Interrupted | KeyboardInterrupt, arguments: list[str]) -> int:
     """Ends after Ctrl-C where the command itself had nothing to say."""
     text = str(error) or "Interrupted; nothing was left half-done. Type the same command again to go on."

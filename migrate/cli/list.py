@@ -14,10 +14,10 @@ def list_(
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """The namespaces and containers of the project; with SOURCE, its models."""
-    from migrate.cli.answer import answer  # noqa: PLC0415 - with it comes the rest of the tool
+    from migrate.commands.output import answer  # noqa: PLC0415 - with it comes the rest of the tool
     from migrate.console.tables import show_listing, show_places  # noqa: PLC0415
-    from migrate.migration.looking import list_places, list_source  # noqa: PLC0415
-    from migrate.migration.workspace import open_workspace  # noqa: PLC0415
+    from migrate.migration.run.workspace import open_workspace  # noqa: PLC0415
+    from migrate.migration.telling.places import list_places, list_source  # noqa: PLC0415
 
     place, environ = open_workspace(workspace), dict(os.environ)
     wants_json = as_json or output is Form.JSON

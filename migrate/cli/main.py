@@ -7,7 +7,7 @@ import typer
 
 from migrate import __version__
 from migrate.cli.application import COMMANDS, COMPLETION, command_line
-from migrate.cli.errors import interrupted, tell
+from migrate.cli.errors import interrupted, tell, tell_bug
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 
 
@@ -28,7 +28,10 @@ def run(arguments: list[str]) -> int:
         arguments: The words after the command's name.
 
     Returns:
-        The exit code (``core.errors.ExitCode``). Programming errors are not caught: Python shows them and ends with 1.
+        The exit code (``core.errors.ExitCode``).
+
+    Raises:
+        Exception: A programming error, which Python shows and ends with 1; ``--json`` has its result line before.
     """
     if arguments[:1] == ["--version"]:
         sys.stdout.write(f"migrate {__version__}\n")
@@ -53,6 +56,9 @@ def run(arguments: list[str]) -> int:
         return interrupted(error if isinstance(error, Interrupted) else KeyboardInterrupt(), arguments)
     except BrokenPipeError:
         return int(ExitCode.DONE)
+    except Exception as error:
+        tell_bug(error, arguments)
+        raise
     if type(code) is int and code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C; commands return an ExitCode
         return interrupted(KeyboardInterrupt(), arguments)
     return int(code) if isinstance(code, int) else int(ExitCode.DONE)

@@ -53,6 +53,16 @@ Slim = Annotated[
         "--slim", help="Serve models of TensorFlow, Keras and TorchScript as ONNX where that changes no answer."
     ),
 ]
+Samples = Annotated[
+    Path | None,
+    typer.Option(
+        "--samples", metavar="FOLDER", help="Your own requests and answers: FOLDER/MODEL/*.json.", show_default=False
+    ),
+]
+RehearsalTimeout = Annotated[
+    float,
+    typer.Option("--rehearsal-timeout", metavar="SECONDS", min=1, help="How long a model may take to load here."),
+]
 Project = Annotated[
     str | None,
     typer.Option(

@@ -15,6 +15,8 @@ from migrate.cli.options import (
     Models,
     Output,
     Project,
+    RehearsalTimeout,
+    Samples,
     Slim,
     Source,
     WorkspaceFolder,
@@ -52,10 +54,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
         bool, typer.Option("--authorize", help="Open the project's object storage to AI Deploy without asking.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")] = False,
-    samples: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Your own requests and answers: FOLDER/MODEL/*.json.", show_default=False),
-    ] = None,
+    samples: Samples = None,
     old_token_file: Annotated[
         Path | None,
         typer.Option(
@@ -89,9 +88,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
         str | None, typer.Option(metavar="REF", help="The image that runtimes start from.", show_default=False)
     ] = None,
     adopt: Annotated[bool, typer.Option("--adopt", help="Take over apps that another run of this tool made.")] = False,
-    rehearsal_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=1, help="How long a model may take to load here.")
-    ] = 300,
+    rehearsal_timeout: RehearsalTimeout = 300,
     allow_unsafe: AllowUnsafe = None,
     accept_agpl: AcceptAgpl = False,
     slim: Slim = False,
@@ -101,10 +98,10 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Move the models of SOURCE to AI Deploy; type it again to go on where it stopped."""
-    from migrate.cli.moving import move  # noqa: PLC0415 - imports the whole journey
     from migrate.cli.typed import typed_of  # noqa: PLC0415
-    from migrate.migration.options import RunOptions, check_registry  # noqa: PLC0415
-    from migrate.migration.unsafe import check_digests  # noqa: PLC0415
+    from migrate.commands.run import move  # noqa: PLC0415 - imports the whole journey
+    from migrate.migration.run.options import RunOptions, check_registry  # noqa: PLC0415
+    from migrate.migration.run.permissions import check_digests  # noqa: PLC0415
 
     options = RunOptions(
         typed=typed_of(source, project=project, workspace=workspace),

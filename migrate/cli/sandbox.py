@@ -1,12 +1,11 @@
 """``migrate sandbox``: a whole OVHcloud on this machine."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from migrate.cli.grouped import GroupedHelp, WithExample
+from migrate.cli.help import GroupedHelp, WithExample
 from migrate.cli.options import Form, Json, Output
 from migrate.core.errors import ExitCode
 
@@ -44,7 +43,7 @@ def start(
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Start it, and wait until it is ready; one that runs is left as it is."""
-    from migrate.cli.sandboxing import start_sandbox  # noqa: PLC0415 - imports the sandbox
+    from migrate.commands.sandbox import start_sandbox  # noqa: PLC0415 - imports the sandbox
 
     return start_sandbox(folder, no_serving=no_serving, storage=storage, as_json=as_json or output is Form.JSON)
 
@@ -52,7 +51,7 @@ def start(
 @sandbox.command(cls=WithExample, epilog="migrate sandbox stop")
 def stop(folder: SandboxFolder = None, as_json: Json = False, output: Output = Form.TEXT) -> ExitCode:
     """Stop it with everything that it started."""
-    from migrate.cli.sandboxing import stop_sandbox  # noqa: PLC0415
+    from migrate.commands.sandbox import stop_sandbox  # noqa: PLC0415
 
     return stop_sandbox(folder, as_json=as_json or output is Form.JSON)
 
@@ -60,7 +59,7 @@ def stop(folder: SandboxFolder = None, as_json: Json = False, output: Output = F
 @sandbox.command(cls=WithExample, epilog="migrate sandbox status")
 def status(folder: SandboxFolder = None, as_json: Json = False, output: Output = Form.TEXT) -> ExitCode:
     """Whether it runs, and how its parts are."""
-    from migrate.cli.sandboxing import show_status  # noqa: PLC0415
+    from migrate.commands.sandbox import show_status  # noqa: PLC0415
 
     return show_status(folder, as_json=as_json or output is Form.JSON)
 
@@ -68,7 +67,7 @@ def status(folder: SandboxFolder = None, as_json: Json = False, output: Output =
 @sandbox.command(cls=WithExample, epilog='eval "$(migrate sandbox env)"')
 def env(folder: SandboxFolder = None, as_json: Json = False, output: Output = Form.TEXT) -> ExitCode:
     """The variables that make the next commands use it, for eval."""
-    from migrate.cli.sandboxing import show_env  # noqa: PLC0415
+    from migrate.commands.sandbox import show_env  # noqa: PLC0415
 
     return show_env(folder, as_json=as_json or output is Form.JSON)
 
@@ -96,13 +95,6 @@ def fail(
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Let it fail in one way; see sandbox/faults.py for the arguments."""
-    from migrate.cli.sandboxing import fail_sandbox  # noqa: PLC0415
+    from migrate.commands.sandbox import fail_sandbox  # noqa: PLC0415
 
     return fail_sandbox(folder, None if none else fault, tuple(arguments or ()), as_json=as_json or output is Form.JSON)
-
-
-def default_folder() -> Path:
-    """Where a sandbox lives unless another place is named."""
-    import platformdirs  # noqa: PLC0415
-
-    return Path(os.environ.get("MIGRATE_SANDBOX") or platformdirs.user_state_path("mlserving-migrate") / "sandbox")

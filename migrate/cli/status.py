@@ -18,11 +18,11 @@ def status(
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Where the models of SOURCE stand, and what AI Deploy says now; without SOURCE, every source known here."""
-    from migrate.cli.answer import answer  # noqa: PLC0415 - with it comes the rest of the tool
     from migrate.cli.typed import typed_of  # noqa: PLC0415
+    from migrate.commands.output import answer  # noqa: PLC0415 - with it comes the rest of the tool
     from migrate.console.state import show_sources  # noqa: PLC0415
-    from migrate.migration.status import status_of, status_of_all  # noqa: PLC0415
-    from migrate.migration.workspace import open_workspace  # noqa: PLC0415
+    from migrate.migration.run.workspace import open_workspace  # noqa: PLC0415
+    from migrate.migration.telling.status import status_of, status_of_all  # noqa: PLC0415
 
     place = open_workspace(workspace)
     if source is None:
@@ -30,4 +30,5 @@ def status(
     else:
         typed = typed_of(source, project=project, workspace=workspace)
         found = status_of(typed, place, project=project, environ=dict(os.environ), offline=offline)
-    return answer("status", found, as_json=as_json or output is Form.JSON, show=show_sources)
+    code = ExitCode.LOCAL if found.unread else ExitCode.DONE
+    return answer("status", found, as_json=as_json or output is Form.JSON, show=show_sources, code=code)

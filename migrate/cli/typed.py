@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from migrate.migration.options import Typed
+from migrate.migration.run.options import Typed
 
 
 def typed_of(source: str, *, project: str | None, workspace: Path | None) -> Typed:

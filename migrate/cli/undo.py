@@ -16,8 +16,8 @@ def undo(
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """Delete the apps, tokens, registrations and local images that were made for SOURCE; pushed images stay."""
-    from migrate.cli.leaving import leave  # noqa: PLC0415 - imports the rest of the tool
     from migrate.cli.typed import typed_of  # noqa: PLC0415
+    from migrate.commands.undo import leave  # noqa: PLC0415 - imports the rest of the tool
 
     return leave(
         typed_of(source, project=project, workspace=workspace),

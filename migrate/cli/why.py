@@ -18,11 +18,11 @@ def why(
     output: Output = Form.TEXT,
 ) -> ExitCode:
     """What happened to MODEL, the evidence, and what to do next; asks nobody."""
-    from migrate.cli.answer import answer  # noqa: PLC0415 - with it comes the rest of the tool
     from migrate.cli.typed import typed_of  # noqa: PLC0415
+    from migrate.commands.output import answer  # noqa: PLC0415 - with it comes the rest of the tool
     from migrate.console.state import show_story  # noqa: PLC0415
-    from migrate.migration.why import why as story_of  # noqa: PLC0415
-    from migrate.migration.workspace import open_workspace  # noqa: PLC0415
+    from migrate.migration.run.workspace import open_workspace  # noqa: PLC0415
+    from migrate.migration.telling.why import why as story_of  # noqa: PLC0415
 
     typed = typed_of(source, project=project, workspace=workspace)
     story = story_of(typed, model, open_workspace(workspace), project=project, environ=dict(os.environ))

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 def show_sources(console: "Console", sources: Sources) -> None:
     """Each source with its models and apps."""
-    if not sources.sources:
+    if not sources.sources and not sources.unread:
         console.print("Nothing was run here yet. Type: migrate list")
     for number, state in enumerate(sources.sources):
         if number:
             console.print()
         _show_source(console, state)
+    for unread in sources.unread:
+        if sources.sources:
+            console.print()
+        console.print(Text(safe(unread.what, 1000), style="red"), soft_wrap=True)
+        console.print(Text.assemble(("Next  ", "bold"), safe(unread.next_step, 1000)), soft_wrap=True)
 
 
 def _show_source(console: "Console", state: SourceState) -> None:

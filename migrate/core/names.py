@@ -23,7 +23,7 @@ def slug(text: str) -> str:
 
 
 def mls_key(project: str, source: str, model_id: str) -> str:
-    """The label value by which an app is found again: 40 hex digits of SHA-256 (field notes, 5).
+    """The label value by which an app is found again: 40 hex digits of SHA-256 (decisions: Labels).
 
     Args:
         project: The Public Cloud project's id.

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 
 class OldFlavor(Struct, frozen=True, kw_only=True):
-    """A flavor of ML Serving (contract: ``cpuCore``, ``ramMB``)."""
+    """A flavor of ML Serving (``cpuCore``, ``ramMB``)."""
 
     id: str
     cpu_cores: float | None = None
@@ -119,7 +119,6 @@ class Artifact(Struct, frozen=True, kw_only=True):
 # what the files are
 
 Verdict = Literal["ready", "needs-attention", "quarantined", "unsupported", "unreadable"]
-TensorType = Literal["string", "integer", "long", "float", "double", "boolean", "date"]
 
 
 class Hazard(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""From an artifact to its inspection: which of its files is the model, and what it is (contract, 6.0)."""
+"""From an artifact to its inspection: which of its files is the model, and what it is (contract: Old discovery)."""
 
 from collections.abc import Collection
 from typing import Final
@@ -6,17 +6,17 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.core.errors import NeedsYouError
 from migrate.core.values import Artifact, Hazard, Inspection
-from migrate.formats.bare import READERS, without_parts, word_of
-from migrate.formats.case import PROGRAM, Case, Found
-from migrate.formats.errors import FormatError, quoted
-from migrate.formats.evaluators import read_evaluator
-from migrate.formats.files import check_links
-from migrate.formats.manifest import MAXIMUM_SIZE, read_type
-from migrate.formats.manifest_fields import FieldReader, invalid
-from migrate.formats.others import other_format
+from migrate.formats.manifest.fields import FieldReader, invalid
+from migrate.formats.manifest.structure import MAXIMUM_SIZE, read_type
+from migrate.formats.not_served import other_format
+from migrate.formats.readers import READERS, read_evaluator, without_parts, word_of
+from migrate.formats.reading.case import PROGRAM, Case, Found
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.files import check_links
 from migrate.formats.recognise import recognise
-from migrate.formats.saved_model import GRAPH
+from migrate.formats.tensorflow.model import GRAPH
 
 _LARGE: Final = 1024 * 1024  # a JSON file above it is read only when its ends look like a manifest's
 
@@ -63,6 +63,31 @@ def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collecti
         if candidate.problem:
             return _refused(candidate, candidate.problem, notes[1:])
     return _nothing(artifact, roots, framework, allow_unsafe)
+
+
+def demand_ready(inspection: Inspection, command: str = "") -> str:
+    """The runtime of a model that can go on.
+
+    Args:
+        inspection: The model's.
+        command: What to type next where its files are quarantined, with the options that allow them.
+
+    Raises:
+        NeedsYouError: The verdict is another one; the inspection's reason, text and task.
+    """
+    if inspection.verdict == "ready" and inspection.runtime is not None:
+        return inspection.runtime
+    quarantined = inspection.verdict == "quarantined" and command
+    raise NeedsYouError(
+        inspection.text or f"The files are {inspection.verdict}.",
+        code=inspection.reason or inspection.verdict,
+        next_step=f"{inspection.task} Type: {command}" if quarantined else inspection.task,
+    )
+
+
+def said(inspection: Inspection) -> list[str]:
+    """Everything that a person should know of a model's files, a sentence a line."""
+    return [*inspection.notes, *(f"{hazard.code}: {hazard.text}" for hazard in inspection.hazards)]
 
 
 def _answer(candidate: _Candidate, notes: tuple[str, ...], allow_unsafe: Collection[str]) -> Inspection:

@@ -3,24 +3,13 @@
 import re
 from typing import Final
 
-from migrate.formats.hdf5_blocks import MAGIC as HDF5
-from migrate.formats.recognise_onnx import HEAD, is_onnx
-from migrate.formats.torch_file import MAGIC as TORCH
-from migrate.formats.torch_file import ZIP
-from migrate.formats.wire import Read
+from migrate.formats.archive.structure import ZIP
+from migrate.formats.keras.hdf5_blocks import MAGIC as HDF5
+from migrate.formats.manifest.structure import MANIFEST_TYPES
+from migrate.formats.onnx.recognise import HEAD, is_onnx
+from migrate.formats.reading.wire import Read
+from migrate.formats.torch.structure import MAGIC as TORCH
 
-# The types of manifest that the old runtime (contract, 6.0) and the service around it knew.
-MANIFEST_TYPES: Final = (
-    "onnx",
-    "tensorflow",
-    "torch_script",
-    "huggingface_tokenizer",
-    "huggingface_pipeline",
-    "standard_scaler",
-    "pi",
-    "datetime_encoder",
-    "flow",
-)
 _MANIFEST_TYPE: Final = re.compile(r'"type"\s*:\s*"(?:' + "|".join(MANIFEST_TYPES) + r')"')
 _PIPELINE: Final = re.compile(r'"(?:architectures|model_type|transformers_version)"\s*:')
 _TOKENIZER: Final = re.compile(r'"(?:added_tokens|truncation|pre_tokenizer|normalizer)"\s*:')

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Final
 
-from migrate.parity.references.java_dates import SECOND, DateError, written
+from migrate.parity.oracles.java_dates import SECOND, DateError, written
 
 _FIRST: Final = 946_684_800  # 2000-01-01, in seconds since 1970
 _MINUTES: Final = 25 * 365 * 24 * 60

@@ -13,6 +13,9 @@ from migrate.parity.dates import date_number, date_text
 
 Field = Mapping[str, Any]
 
+SEED: Final = 20221201
+"""Of a run's sample requests: fixed, so that a second run asks the same questions."""
+
 _MAXIMUM_VALUES: Final = 200_000  # numbers in one request: some megabytes of JSON
 _WORDS: Final = ("a", "b", "c", "yes", "no", "1", "2", "other")
 _EDGE_WORDS: Final = ("", "é", "a longer text, with a comma", "0")

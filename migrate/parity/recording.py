@@ -8,16 +8,17 @@ import msgspec
 
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
 from migrate.core.text import printable
-from migrate.core.values import Recording, Sample
+from migrate.core.values import ProofLevel, Recording, Sample
 from migrate.parity.answer import Answer, Call
 from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
-from migrate.parity.references.start import ENGINES
+from migrate.parity.oracles.start import ENGINES
 
 __all__ = [
     "REFERENCE_PROGRAM",
     "Answer",
     "Call",
+    "at_least",
     "describe_at",
     "has_reference",
     "http_caller",
@@ -27,7 +28,7 @@ __all__ = [
     "record_self",
 ]
 
-_START: Final = Path(__file__).parent / "references" / "start.py"
+_START: Final = Path(__file__).parent / "oracles" / "start.py"
 
 REFERENCE_PROGRAM: Final = (_START, *sorted({*_START.parent.glob("*.py")} - {_START}))
 """The program that answers samples with a model's engine alone: what is run, and the modules beside it.
@@ -35,8 +36,15 @@ REFERENCE_PROGRAM: Final = (_START, *sorted({*_START.parent.glob("*.py")} - {_ST
 The docstring of the first says which lines it reads.
 """
 
+_RANK: Final[Mapping[ProofLevel, int]] = {"self": 0, "cross-checked": 1, "recorded": 2, "live": 3}
+
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 """Asks the running reference program: a line in, its answer out."""
+
+
+def at_least(level: ProofLevel, minimum: ProofLevel) -> bool:
+    """Whether a level of proof says as much as another."""
+    return _RANK[level] >= _RANK[minimum]
 
 
 def record_live(

@@ -6,7 +6,7 @@ from typing import Any, Final
 from migrate.core.text import printable
 from migrate.core.values import Mismatch, Parity, Recording, Sample, Tolerance
 from migrate.parity.answer import Answer, Call
-from migrate.parity.compare import DEFAULT_TOLERANCES, compare_answers, output_types
+from migrate.parity.comparison import DEFAULT_TOLERANCES, compare_answers, output_types
 from migrate.parity.tensors import read_tensor
 
 _MAXIMUM_MISMATCHES: Final = 100
@@ -71,6 +71,22 @@ def replay(
         mismatches=tuple(found[:_MAXIMUM_MISMATCHES]),
         tolerances=dict(tolerances),
     )
+
+
+def mismatch_text(mismatch: Mismatch) -> str:
+    """One difference: the tensor, where in it, of which sample, and what was said of it."""
+    if not mismatch.tensor or mismatch.text.startswith("/describe"):
+        return f"sample {printable(mismatch.sample)}: {mismatch.text}"
+    index = f" at {list(mismatch.index)}" if mismatch.index else ""
+    return f"tensor {printable(mismatch.tensor)!r}{index} of sample {printable(mismatch.sample)}: {mismatch.text}"
+
+
+def first_mismatch(parity: Parity) -> str:
+    """What differs first, and how much else does."""
+    if not parity.mismatches:
+        return "no sample could be compared"
+    more = len(parity.mismatches) - 1
+    return mismatch_text(parity.mismatches[0]) + (f"; {more} more" if more else "")
 
 
 def well_formed(sample: Sample, answer: Answer, settings: Mapping[str, object]) -> tuple[Mismatch, ...]:

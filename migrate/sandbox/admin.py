@@ -12,20 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from migrate.sandbox.errors import SandboxError
-from migrate.sandbox.faults import read_fault
-from migrate.sandbox.settings import ADMIN_HEADER
-from migrate.sandbox.world import World
-
-
-class Parts(Struct, kw_only=True):
-    """What of the sandbox really runs: "running", or why not; ``phase`` is what is being done before it is ready."""
-
-    ready: bool = False
-    phase: str = "starting"
-    apps: str = ""
-    registry: str = ""
-    legacy: str = ""
+from migrate.sandbox.base.errors import SandboxError
+from migrate.sandbox.base.faults import read_fault
+from migrate.sandbox.base.settings import ADMIN_HEADER
+from migrate.sandbox.world.world import Parts, World
 
 
 class NewObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,7 +57,6 @@ class Admin:
             self._route("/sandbox/faults", "DELETE", self._lift),
             self._route("/sandbox/reset", "POST", self._reset),
             self._route("/sandbox/objects", "POST", self._put),
-            self._route("/sandbox/registry", "GET", self._registry),
         ]
 
     def _route(self, path: str, method: str, handler: Callable[[bytes, Request], object]) -> Route:
@@ -121,11 +110,6 @@ class Admin:
             self._world.objects.changed = False
         self._world.log.clear()
         return {}
-
-    def _registry(self, _body: bytes, _request: Request) -> object:
-        if self._world.registry is None:
-            return {"accesses": []}
-        return {"accesses": msgspec.to_builtins(self._world.registry.accesses())}
 
     def _put(self, body: bytes, _request: Request) -> object:
         try:

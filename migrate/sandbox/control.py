@@ -20,9 +20,9 @@ import msgspec
 import requests
 from msgspec import Struct
 
-from migrate.sandbox.errors import SandboxError
-from migrate.sandbox.requestlog import Line, read_log
-from migrate.sandbox.settings import ADMIN_HEADER, FAILED, Folder, Options, Settings, make_identity
+from migrate.sandbox.base.errors import SandboxError
+from migrate.sandbox.base.requestlog import Line, read_log
+from migrate.sandbox.base.settings import ADMIN_HEADER, FAILED, Folder, Options, Settings, make_identity
 
 _START_SECONDS: Final = 600.0  # the first start may fetch the old endpoints' environment
 _STOP_SECONDS: Final = 90.0
@@ -117,7 +117,7 @@ def stop(folder: Path) -> bool:
 def _remove_left(folder: Path) -> None:
     """Remove the containers of a sandbox that was killed."""
     if folder.is_dir():
-        from migrate.sandbox.containers import remove_left  # noqa: PLC0415 - the docker package is slow to load
+        from migrate.sandbox.running.containers import remove_left  # noqa: PLC0415 - the docker package is slow to load
 
         remove_left(folder)
 
@@ -227,17 +227,6 @@ def put_object(folder: Path, container: str, name: str, file: Path, **details: o
 def requests_made(folder: Path) -> list[Line]:
     """The request log so far."""
     return read_log(Folder(folder).request_log)
-
-
-def registry_requests(folder: Path) -> list[Line]:
-    """What the registry's own log says so far: method, path, status and the bytes of the answer's body.
-
-    Raises:
-        SandboxError: No sandbox is running.
-    """
-    found = _call(Folder(folder), "GET", "/sandbox/registry")["accesses"]
-    lines = msgspec.convert(found, type=list[dict[str, str | int]])
-    return [msgspec.convert({"time": "", "service": "registry", **line}, type=Line) for line in lines]
 
 
 def running(place: Folder) -> bool:

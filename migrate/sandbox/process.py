@@ -23,14 +23,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from migrate.sandbox.admin import Admin, Parts
-from migrate.sandbox.errors import SandboxError
-from migrate.sandbox.gateway import Gateway
-from migrate.sandbox.login_pages import login_routes
-from migrate.sandbox.runtime import Runtime
-from migrate.sandbox.settings import Folder
-from migrate.sandbox.swift import Swift
-from migrate.sandbox.world import World
+from migrate.sandbox.admin import Admin
+from migrate.sandbox.api.gateway import Gateway
+from migrate.sandbox.api.login_pages import login_routes
+from migrate.sandbox.base.errors import SandboxError
+from migrate.sandbox.base.settings import Folder
+from migrate.sandbox.running.runtime import Runtime
+from migrate.sandbox.storage.swift import Swift
+from migrate.sandbox.world.world import Parts, World
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from migrate.images.serve import ensure_environment
+from migrate.images.model.local_server import ensure_environment
 
 Doubles = NDArray[np.float64]
 

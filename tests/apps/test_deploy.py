@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from migrate.apps import deploy
-from migrate.apps.polling import poll_seconds
-from migrate.apps.registries import authorize
 from migrate.apps.watching import Watcher, ended
 from migrate.contract import Contract, contract
 from migrate.core.errors import Interrupted, NeedsYouError, RemoteError
 from migrate.core.values import AppPlan, AutomaticScaling, FixedScaling, PushedImage
+from migrate.machine.patience import poll_seconds
 from migrate.ovhcloud import apps
+from migrate.ovhcloud.authorization import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import calls, open_cloud

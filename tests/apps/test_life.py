@@ -14,11 +14,11 @@ import requests
 
 from migrate.apps import deploy, registries, tokens
 from migrate.core.values import AppPlan, FixedScaling, PushedImage
-from migrate.images.base import ensure_base
-from migrate.images.engine import connect
+from migrate.images.base.image import ensure_base
+from migrate.images.engine.connection import connect
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
-from migrate.sandbox.settings import Options
+from migrate.sandbox.base.settings import Options
 from tests.clouds import open_cloud
 
 pytestmark = pytest.mark.engine

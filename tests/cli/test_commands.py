@@ -12,7 +12,7 @@ from typing import IO, Any
 import pytest
 
 from migrate.sandbox import control
-from migrate.sandbox.samples import read_index
+from migrate.sandbox.world.samples import read_index
 from tests.waiting import wait_until
 
 MIGRATE = str(Path(sys.executable).with_name("migrate"))

@@ -13,7 +13,7 @@ from migrate.cli.errors import tell, wants_json
 from migrate.cli.main import run
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
-from migrate.migration import looking
+from migrate.migration.telling import places
 
 MIGRATE = str(Path(sys.executable).with_name("migrate"))
 
@@ -86,6 +86,22 @@ def test_what_was_never_run_is_said(words: list[str], capsys: pytest.CaptureFixt
     assert "migrate run ns" in capsys.readouterr().err
 
 
+def test_a_bug_has_its_result_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> Path:
+        raise ZeroDivisionError
+
+    monkeypatch.delenv("MIGRATE_WORKSPACE", raising=False)
+    monkeypatch.setattr("platformdirs.user_state_path", fail)
+    with pytest.raises(ZeroDivisionError):
+        run(["status", "--json"])
+    found = last(capsys.readouterr().out)
+    assert (found["event"], found["command"], found["exit_code"]) == ("result", "status", 1)
+    assert found["error"]["code"] == "bug"
+    with pytest.raises(ZeroDivisionError):
+        run(["status"])
+    assert capsys.readouterr().out == ""
+
+
 def test_status_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["status"]) == 0
     assert "Nothing was run here yet" in capsys.readouterr().out
@@ -144,7 +160,7 @@ def test_a_programming_error_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(looking, "list_places", broken)
+    monkeypatch.setattr(places, "list_places", broken)
     with pytest.raises(ZeroDivisionError):
         run(["list"])
 

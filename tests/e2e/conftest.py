@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrate.sandbox import control
-from migrate.sandbox.settings import Options
+from migrate.sandbox.base.settings import Options
 from tests.e2e.harness import ROOT, Sandbox, Tool
 
 IRIS = ROOT / "examples" / "models" / "iris"

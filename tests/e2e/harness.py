@@ -14,7 +14,7 @@ from typing import Any
 import ovh
 
 from migrate.sandbox import control
-from migrate.sandbox.requestlog import Line
+from migrate.sandbox.base.requestlog import Line
 
 ROOT = Path(__file__).parents[2]
 GOOD = ("digits", "housing", "iris", "titanic")

@@ -9,7 +9,7 @@ import pytest
 from migrate.sandbox import control
 from tests.e2e.harness import GOOD, NAMESPACE, ROOT, Tool, ending
 
-HOSTILE = '../../x"\nRUN id'
+HOSTILE = '../../x"\nRUN nowhere'
 
 
 def _one_sentence(text: str) -> None:
@@ -146,7 +146,9 @@ def test_an_app_that_fails_shows_why(tool: Tool) -> None:
     assert len(tool.sandbox.left()["apps"]) == 1
 
 
-@pytest.mark.parametrize("mode", ["scale", "swap", "nan"])
+@pytest.mark.parametrize(
+    "mode", [pytest.param("scale", marks=pytest.mark.slow), "swap", pytest.param("nan", marks=pytest.mark.slow)]
+)
 def test_drift_needs_you_and_is_named(tool: Tool, mode: str) -> None:
     control.fail(tool.sandbox.folder, "drift", mode=mode)
     ended = tool.run()

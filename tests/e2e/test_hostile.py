@@ -1,4 +1,4 @@
-"""A model that hangs or does not load: a verdict on that model alone, also in one app, and Ctrl-C is heard."""
+"""A model that takes long or does not load: a verdict on that model alone, also in one app, and Ctrl-C is heard."""
 
 import json
 import platform
@@ -15,8 +15,8 @@ from tests.e2e.harness import ROOT, Tool, ending
 from tests.waiting import wait_until
 
 
-def write_endless(path: Path) -> None:
-    """A model whose loop never ends; it has the input and the output of a good one."""
+def write_slow(path: Path) -> None:
+    """A model whose loop takes some minutes for a row; it has the input and the output of a good one."""
     shape = ["N", 1]
     body = helper.make_graph(
         [helper.make_node("Identity", ["go"], ["goes"]), helper.make_node("Neg", ["v"], ["w"])],
@@ -32,12 +32,12 @@ def write_endless(path: Path) -> None:
         ],
     )
     constants = [
-        numpy_helper.from_array(np.array(2**62, np.int64), "most"),
+        numpy_helper.from_array(np.array(200_000_000, np.int64), "most"),
         numpy_helper.from_array(np.array(True), "yes"),
     ]
     graph = helper.make_graph(
         [helper.make_node("Loop", ["most", "yes", "x"], ["y"], body=body)],
-        "endless",
+        "slow",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
         constants,
@@ -83,8 +83,8 @@ def test_a_model_that_does_not_load_is_no_other_models_failure(tool: Tool, tmp_p
     assert "listening" in story.out
 
 
-def test_a_run_that_waits_for_a_model_that_hangs_is_stopped_at_once(tool: Tool, tmp_path: Path) -> None:
-    write_endless(tmp_path / "mixed/endless/model.onnx")
+def test_a_run_that_waits_for_a_slow_model_is_stopped_at_once(tool: Tool, tmp_path: Path) -> None:
+    write_slow(tmp_path / "mixed/slow/model.onnx")
     process = tool.start("run", str(tmp_path / "mixed"), "--yes", "--authorize", "--json")
     with ending(process):
         assert process.stdout is not None

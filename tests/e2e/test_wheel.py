@@ -25,7 +25,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = Path(sys.executable).with_name("uv")
     environment = {**os.environ, "VIRTUAL_ENV": str(venv)}
     subprocess.run(
-        [uv, "pip", "install", "--quiet", str(wheel), "--constraint", lock],
+        [uv, "pip", "install", "--quiet", f"{wheel}[sandbox]", "--constraint", lock],
         check=True,
         capture_output=True,
         env=environment,
@@ -87,6 +87,7 @@ def _base() -> str:
     return max(known)
 
 
+@pytest.mark.slow
 def test_the_wheel_runs_the_demo(installed: Path, tmp_path: Path) -> None:
     ended = subprocess.run(
         [installed, "demo", "--quick"],

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from migrate.sandbox.samples import lay_object, read_index, samples_folder
+from migrate.sandbox.world.samples import lay_object, read_index, samples_folder
 from tests.server.format_models import close
 
 ROOT = Path(__file__).parents[2]

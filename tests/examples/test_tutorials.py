@@ -22,6 +22,8 @@ from tests.server.format_models import close
 from tests.server.process import listening
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.runtimes
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "examples" / "tutorials").glob("*.md"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

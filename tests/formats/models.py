@@ -1,4 +1,4 @@
-"""Models for the tests: real ones made with the ``onnx`` package, and hostile bytes made by hand."""
+"""Models for the tests: real ones made with the ``onnx`` package, and bytes made by hand."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

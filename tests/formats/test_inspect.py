@@ -128,13 +128,13 @@ def test_files_that_vanished_are_an_error_of_this_machine(tmp_path: Path) -> Non
 
 
 def test_links_and_pipes_are_never_opened(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_bytes(MODEL)
+    (tmp_path / "kept.onnx").write_bytes(MODEL)
     folder = tmp_path / "m"
     folder.mkdir()
     made = Artifact(
         folder=str(folder), files=(ArtifactFile(path="m.onnx", size=9, digest=""),), size=9, digest="sha256:0"
     )
-    (folder / "m.onnx").symlink_to(tmp_path / "secret")
+    (folder / "m.onnx").symlink_to(tmp_path / "kept.onnx")
     with pytest.raises(LocalError, match="symbolic link"):
         inspect(made, framework=None)
     (folder / "m.onnx").unlink()

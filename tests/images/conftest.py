@@ -12,12 +12,12 @@ import pytest
 
 from migrate import formats
 from migrate.core.values import Artifact, ArtifactFile, Image, ModelRecord, RuntimeImage
-from migrate.images.build import build_image
-from migrate.images.containers import LABEL, PROCESS_LABEL
-from migrate.images.engine import Engine, connect
-from migrate.images.render import ModelToRender
-from migrate.images.runtime import ensure_runtime
-from migrate.images.tarstream import content, folder
+from migrate.images.engine.build import build_image
+from migrate.images.engine.connection import Engine, connect
+from migrate.images.engine.containers import LABEL, PROCESS_LABEL
+from migrate.images.engine.tarstream import content, folder
+from migrate.images.model.context import ModelToRender
+from migrate.images.runtime.image import ensure_runtime
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/models"
 IRIS = EXAMPLES / "iris/iris.onnx"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.migration.journal import Journal
+from migrate.migration.journal.journal import Journal
 from tests.clouds import cloud, sandbox, started
 
 __all__ = ["cloud", "sandbox", "started"]

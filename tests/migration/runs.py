@@ -7,13 +7,13 @@ from pathlib import Path
 from migrate.core.events import Event
 from migrate.core.plan import Plan
 from migrate.core.values import App, Artifact, Listing, ModelRecord, PushedImage
-from migrate.migration.context import Run
-from migrate.migration.journal import Journal
-from migrate.migration.options import RunOptions, Typed
-from migrate.migration.subjects import Unit
-from migrate.migration.workspace import SourceFolder, Workspace
+from migrate.migration.journal.journal import Journal
+from migrate.migration.run.options import RunOptions, Typed
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.units import Unit
+from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.session import Cloud
-from migrate.sandbox.samples import read_index
+from migrate.sandbox.world.samples import read_index
 
 NAMESPACE = read_index().namespace.id
 NO_ENGINE = {"DOCKER_HOST": "tcp://127.0.0.1:1"}

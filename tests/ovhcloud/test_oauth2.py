@@ -21,7 +21,7 @@ from migrate.ovhcloud import projects
 from migrate.ovhcloud.config import read_credentials
 from migrate.ovhcloud.session import Cloud, open_session
 from migrate.sandbox import control
-from migrate.sandbox.settings import Folder
+from migrate.sandbox.base.settings import Folder
 from tests.clouds import QUICK, calls
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from migrate.core.values import Recording
 from migrate.formats import inspect
-from migrate.parity.compare import recorded_json
+from migrate.parity.comparison import recorded_json
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.recording import record_live, record_reference
 from migrate.parity.replay import replay
 from tests.formats.models import EXAMPLES, GOLDEN, artifact
-from tests.parity.reference import reference
+from tests.parity.oracle import reference
 from tests.server.process import running
 
 _SOURCES = [EXAMPLES / name for name in ("iris", "titanic", "digits", "housing")] + sorted(

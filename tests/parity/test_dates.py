@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from migrate.parity.dates import date_number, date_text
 from migrate.parity.generate import generate
-from migrate.parity.references.java_dates import DateError, read, written
+from migrate.parity.oracles.java_dates import DateError, read, written
 from migrate.server.engines.datetime_pattern import Pattern, TextError, moment_at
 
 PATTERNS = [

@@ -13,22 +13,22 @@ from msgspec import Struct
 
 from migrate.core.values import Recording
 from migrate.formats import inspect
-from migrate.images import server_code
+from migrate.images.runtime import server_code
 from migrate.parity.answer import Answer, Call
-from migrate.parity.compare import compare_answers, recorded_json
+from migrate.parity.comparison import compare_answers, recorded_json
 from migrate.parity.http import http_caller
 from migrate.parity.recording import record_customer, record_reference
 from migrate.parity.replay import replay
 from migrate.parity.samples import read_samples
 from tests.formats.models import artifact
-from tests.parity.reference import reference
+from tests.parity.oracle import reference
 from tests.server.format_models import CHAIN, EXAMPLES, WEEKS, field, python_of, serving
 from tests.server.pmml_models import TRICKY, TRICKY_SETTINGS, with_engine
 from tests.server.process import Server, start
 from tests.server.test_torch_formats import KINDS
 
 # Some engines take long to import, and one test waits for all models of its runtime.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.runtimes]
 
 FORMATS = EXAMPLES / "formats"
 SAMPLES = EXAMPLES / "format-samples"
@@ -93,7 +93,13 @@ def _made(model_id: str, files: Path, pipelines: Path) -> dict[str, Any]:
     return inspection.settings
 
 
-@pytest.fixture(scope="module", params=list(RUNTIMES))
+# Their libraries take long to install and to load.
+HEAVY = ("fastai", "keras", "tensorflow", "tokenizers+torch", "transformers")
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in RUNTIMES]
+)
 def proven(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proven]:
     runtime: str = request.param
     python = python_of(runtime)

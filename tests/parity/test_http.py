@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from migrate.core.errors import RemoteError
 from migrate.core.secret import Secret
 from migrate.core.values import Sample
-from migrate.parity.http import describe_at, http_caller
+from migrate.parity.http import caller_through, describe_at, describe_through, http_caller
 from tests.parity.endpoint import Reply, as_json, endpoint
 
 SAMPLE = Sample(name="one", request={"x": [1.0, 2], "s": "é"})
@@ -53,7 +54,7 @@ def test_redirections_are_not_followed() -> None:
         assert (answer.status, answer.body, len(asked)) == (302, None, 1)
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[1]", b"\xff", b"[" * 50_000, b"", b'{"y": NaN}'])
+@pytest.mark.parametrize("body", [b"<html>", b"[1]", b"\xff", b"[" * 2000, b"", b'{"y": NaN}'])
 def test_bodies_that_are_no_object(body: bytes) -> None:
     with endpoint(lambda _: (200, body)) as (url, _):
         assert http_caller(url, None, timeout=60)(SAMPLE).body is None
@@ -78,3 +79,23 @@ def test_describe() -> None:
             pytest.raises(RemoteError, match="no description"),
         ):
             describe_at(url, None, timeout=60)
+
+
+def test_a_model_of_a_server_is_asked_under_its_id() -> None:
+    sent: list[tuple[str, str, bytes]] = []
+
+    def send(method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        assert method == "GET" or headers["Content-Type"] == "application/json"
+        sent.append((method, path, body))
+        return 200, {}, b'{"y": 1}'
+
+    answer = caller_through(send, "a/b c")(SAMPLE)
+    assert (answer.status, answer.body) == (200, {"y": 1})
+    assert describe_through(send, "a/b c") == {"y": 1}
+    assert [(method, path) for method, path, _ in sent] == [("POST", "/a%2Fb%20c/eval"), ("GET", "/a%2Fb%20c/describe")]
+    assert json.loads(sent[0][2]) == SAMPLE.request
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (200, b"[1]"), (503, b'{"y": 1}')])
+def test_what_is_no_description_is_an_empty_one(status: int, body: bytes) -> None:
+    assert describe_through(lambda *_: (status, {}, body), "iris") == {}

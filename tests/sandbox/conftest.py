@@ -10,7 +10,7 @@ import requests
 from ovh import client as ovh_client
 
 from migrate.sandbox import control
-from migrate.sandbox.settings import Options
+from migrate.sandbox.base.settings import Options
 
 UNSEEN = 3600.0  # seconds: no state of an app passes unseen, however slow the machine is
 

@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from migrate.sandbox import control
-from migrate.sandbox.errors import SandboxError
-from migrate.sandbox.settings import Folder, Options
+from migrate.sandbox.base.errors import SandboxError
+from migrate.sandbox.base.settings import Folder, Options
 from tests.waiting import wait_until
 
 API = Options(runtime=False, samples=False, rate_limit=0)

@@ -37,7 +37,7 @@ def test_an_unknown_option_is_told_the_known_ones() -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A checkout of its own, whose lock has one small package and uv."""
-    for name in ("scripts/setup", "migrate/images/uv_settings.py"):
+    for name in ("scripts/setup", "migrate/images/runtime/uv_settings.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / name, tmp_path / name)
     blocks = (CHECKOUT / "requirements.lock").read_text().replace("\\\n", "\\").splitlines(keepends=True)
@@ -57,9 +57,9 @@ def test_the_environment_is_made_once_and_again_when_the_lock_changes(copy: Path
     assert first.returncode == 0, first.stderr
     assert first.stderr.startswith("setup: installing the Python packages")
     python = copy / ".venv/bin/python"
-    code = "import migrate.images.uv_settings as m; print(m.__file__)"
+    code = "import migrate.images.runtime.uv_settings as m; print(m.__file__)"
     there = subprocess.run([str(python), "-c", code], cwd="/", check=True, capture_output=True, text=True)
-    assert there.stdout.strip() == str(copy / "migrate/images/uv_settings.py")
+    assert there.stdout.strip() == str(copy / "migrate/images/runtime/uv_settings.py")
 
     again = setup("--environment-only", checkout=copy)
     assert (again.returncode, again.stderr) == (0, "")

@@ -11,8 +11,8 @@ from typing import Any
 
 import platformdirs
 
-from migrate.images import server_code
-from migrate.images.serve import ensure_environment
+from migrate.images.model.local_server import ensure_environment
+from migrate.images.runtime import server_code
 from tests.server.process import Answer, Server, running, start
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -22,7 +22,8 @@ LOADER = """
 import os
 import sys
 from pathlib import Path
-from migrate.server.engines import ContradictionError, load
+from migrate.server.engines import load
+from migrate.server.model_engine import ContradictionError
 from migrate.server.model import read_models
 for model in read_models(Path(sys.argv[1])):
     try:

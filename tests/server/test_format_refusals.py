@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.saved_model import unpacked
+from migrate.server.model_engine import ContradictionError
 from tests.server import format_models as samples
 from tests.server.format_models import CHAIN, WEEKS, field, plain, scale, write
 from tests.server.process import start
@@ -72,7 +72,7 @@ def test_settings_that_contradict_themselves_end_the_process(
     assert said in log, log
 
 
-def hostile_zip(path: Path, *names: str) -> None:
+def zip_of(path: Path, *names: str) -> None:
     """A zip with entries of these names."""
     with zipfile.ZipFile(path, "w") as packed:
         for name in names:
@@ -94,7 +94,7 @@ def hostile_zip(path: Path, *names: str) -> None:
 def test_a_zip_that_is_not_one_saved_model_is_refused(tmp_path: Path, names: list[str], root: str, said: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # two entries of one name
-        hostile_zip(tmp_path / "model.zip", *names)
+        zip_of(tmp_path / "model.zip", *names)
     with pytest.raises(ContradictionError, match=re.escape(said)), unpacked(tmp_path / "model.zip", root):
         pass
     assert not (tmp_path.parent / "outside").exists()
@@ -102,7 +102,7 @@ def test_a_zip_that_is_not_one_saved_model_is_refused(tmp_path: Path, names: lis
 
 
 def test_a_zip_is_unpacked_for_as_long_as_it_is_read(tmp_path: Path) -> None:
-    hostile_zip(tmp_path / "model.zip", "model/", "model/saved_model.pb", "model/variables/variables.index")
+    zip_of(tmp_path / "model.zip", "model/", "model/saved_model.pb", "model/variables/variables.index")
     with unpacked(tmp_path / "model.zip", "model") as folder:
         assert {path.name for path in folder.rglob("*")} == {"saved_model.pb", "variables", "variables.index"}
     assert not folder.exists()

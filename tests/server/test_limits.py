@@ -93,9 +93,9 @@ def test_large_bodies(tight: Server) -> None:
 
 
 def test_compressed_bodies_that_grow(tight: Server) -> None:
-    bomb = gzip.compress(b" " * 1_000_000)
-    assert len(bomb) < 2000
-    assert tight.eval(bomb, "/gray/eval", Content_Encoding="gzip").status == 413
+    packed = gzip.compress(b" " * 3000)
+    assert len(packed) < 2000
+    assert tight.eval(packed, "/gray/eval", Content_Encoding="gzip").status == 413
 
 
 def test_large_headers(tight: Server) -> None:

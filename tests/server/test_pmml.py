@@ -23,7 +23,7 @@ from tests.server.pmml_models import (
 from tests.server.process import Server
 
 # The first time, the packages of a runtime are fetched and installed.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.runtimes, pytest.mark.timeout(900)]
 
 ENGINES = ("pmml", "jpmml")
 NAMED = TRICKY.replace("<Header/>", "<Header description='&e;'/>")
@@ -104,7 +104,7 @@ def test_a_model_without_a_target_has_one_unnamed_result(server: Server) -> None
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
-    ({}, f"<!DOCTYPE PMML [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>{NAMED}", "declares a document type"),
+    ({}, f"<!DOCTYPE PMML>{NAMED}", "declares a document type"),
     ({}, f"<!DOCTYPE PMML [<!ENTITY e 'text'>]>{NAMED}", "declares a document type"),
     ({"inputs": [field("z", "double", -1)]}, TRICKY, "no active fields ['z'], it has ['x', 'n', 'c']"),
     ({"outputs": [field("z", "double", -1)]}, TRICKY, "z"),

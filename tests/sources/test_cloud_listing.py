@@ -9,7 +9,7 @@ from migrate.core.values import ContainerLocation, FolderLocation
 from migrate.ovhcloud import serving
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
-from migrate.sandbox.settings import Options
+from migrate.sandbox.base.settings import Options
 from migrate.sources.listing import list_models, needs_cloud
 from migrate.sources.reference import parse_source
 from tests.clouds import calls, logged, open_cloud

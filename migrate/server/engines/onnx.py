@@ -6,10 +6,10 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.zeros import zeros
 from migrate.server.errors import bad_request
 from migrate.server.model import Field, Model, with_output_shape
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array, type_of
 
 # The package does not declare what it exports.

@@ -1,0 +1,1 @@
+"""What each command does; the command line parses and calls."""

@@ -1,0 +1,194 @@
+"""Runs the demo: a sandbox, the journeys of its sample namespaces, and the way back."""
+
+import hashlib
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from migrate.commands.run import carry_out
+from migrate.commands.sandbox import check_installed, default_folder, in_words, say
+from migrate.commands.undo import take_away
+from migrate.console.final import show_final
+from migrate.console.jsonlines import JsonLines
+from migrate.console.outlet import screen
+from migrate.console.words import count, tally
+from migrate.core.errors import ExitCode, UsageError
+from migrate.core.events import Result
+from migrate.core.secret import Secret
+from migrate.migration.run.options import RunOptions, Typed
+from migrate.migration.undo.undo import Undone
+from migrate.sandbox import control
+from migrate.sandbox.base.seam import SampleIndex
+from migrate.sandbox.world.samples import FORMATS, ONNX, read_index, requests_folder, samples_folder
+
+EXPECTED: Final = ExitCode.NEEDS_YOU  # each namespace has a model that needs a person, to show what that looks like
+
+_POLL_SECONDS: Final = "1"  # quicker polls would use up the rate that the API allows
+_PATIENCE: Final = 900.0  # seconds; several large engines start side by side, perhaps on a busy laptop
+
+
+class Act(Struct, frozen=True, kw_only=True):
+    """A sample namespace, and how it is moved; ``said`` is told a person before."""
+
+    index: SampleIndex
+    options: RunOptions
+    said: str = ""
+
+
+def demonstrate(folder: Path | None, *, keep: bool, quick: bool, as_json: bool) -> ExitCode:
+    """Moves the sample models: those of ONNX, then (not if ``quick``) one of each other format.
+
+    Returns:
+        DONE when each run ended as it should: all moved but the models that were meant to need a person. Anything
+        else is passed on.
+
+    Raises:
+        MigrateError: The sandbox cannot start, or the run cannot begin.
+    """
+    check_installed()
+    place = folder or default_folder().with_name("demo")
+    with in_words():
+        control.start(place, progress=say)
+        variables = control.env(place)
+    environ = {**os.environ, **variables, "MIGRATE_POLL_SECONDS": _POLL_SECONDS}
+    os.environ.update(variables, MIGRATE_POLL_SECONDS=_POLL_SECONDS)
+    workspace = place / "workspace"
+    acts = _acts(workspace, Secret(variables["MIGRATE_OLD_TOKEN"]))[: 1 if quick else None]
+    results: list[Result] = []
+    undone: list[Undone] = []
+    try:
+        for act in acts:
+            if act.said and not as_json:
+                _say(act.said)
+            result = carry_out(
+                act.options,
+                project=None,
+                workspace=workspace,
+                as_json=as_json,
+                yes=True,
+                authorize=True,
+                environ=environ,
+            )
+            results.append(result)
+            if not as_json:
+                _say(tally(result.models))
+            if not _as_expected(act, result):
+                break
+    finally:
+        if not keep:
+            undone = _take_down(place, acts, workspace, environ, as_json=as_json)
+    code = _code(acts, results, undone)
+    if as_json:
+        JsonLines(sys.stdout)(_joined(acts, results, undone, code))
+        return code
+    show_final(screen(), *results)
+    if keep:
+        _say_kept(place)
+    else:
+        sys.stdout.write(f"\n{_taken_down(undone)}\n")
+    return code
+
+
+def _acts(workspace: Path, old_token: Secret) -> tuple[Act, Act]:
+    def options(index: SampleIndex) -> RunOptions:
+        return RunOptions(typed=Typed(index.namespace.id, ("--workspace", str(workspace))), old_token=old_token)
+
+    onnx, formats = read_index(ONNX), read_index(FORMATS)
+    allowed = [_digest(samples_folder(FORMATS) / name) for name in formats.pickles]
+    names = " and ".join(formats.pickles)
+    second = msgspec.structs.replace(
+        options(formats), samples=requests_folder(FORMATS), allow_unsafe=tuple(allowed), rehearsal_timeout=_PATIENCE
+    )
+    said = (
+        "now a model of each other format. Their answers are held against those of the training code "
+        "(--samples), and where the old endpoint still answers, against that.\n"
+        f"{names} are pickles, which are programs. Scripts of this project made them, so the demo allows these very "
+        f"files:\n{''.join(f'  --allow-unsafe {digest}{chr(10)}' for digest in allowed)}"
+    )
+    return Act(index=onnx, options=options(onnx)), Act(index=formats, options=second, said=said)
+
+
+def _digest(file: Path) -> str:
+    return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
+def _as_expected(act: Act, result: Result) -> bool:
+    """Whether just those models need a person that ML Serving could not build either, or that have no files."""
+    meant = {
+        str(model["id"])
+        for model in act.index.models
+        if model["versionStatus"] == "build-error" or model["workflowTemplate"] == "preset-image"
+    }
+    stopped = {outcome.model for outcome in result.models if outcome.outcome != "done"}
+    return result.exit_code == EXPECTED and stopped == meant
+
+
+def _code(acts: Sequence[Act], results: Sequence[Result], undone: Sequence[Undone]) -> ExitCode:
+    for act, result in zip(acts, results, strict=False):
+        if not _as_expected(act, result):
+            # A model that was meant to need a person and did not is a bug, whatever the run's own code.
+            return ExitCode(result.exit_code) or ExitCode.BUG
+    return ExitCode.REMOTE if any(undo.failed for undo in undone) else ExitCode.DONE
+
+
+def _joined(acts: Sequence[Act], results: Sequence[Result], undone: Sequence[Undone], code: ExitCode) -> Result:
+    data = [
+        {"namespace": act.index.namespace.id, "exit_code": result.exit_code, **result.data}
+        for act, result in zip(acts, results, strict=False)
+    ]
+    return Result(
+        command="demo",
+        exit_code=int(code),
+        models=tuple(outcome for result in results for outcome in result.models),
+        data={"acts": data, "undone": msgspec.to_builtins(undone)},
+    )
+
+
+def _say_kept(place: Path) -> None:
+    option = shlex.join(["--folder", str(place)])
+    sys.stderr.write(
+        f'\nThe sandbox and its apps run on. Before the commands above: eval "$(migrate sandbox env {option})"\n'
+        f"End it: migrate sandbox stop {option}\n"
+    )
+
+
+def _say(text: str) -> None:
+    sys.stderr.write("".join(f"demo: {line}\n" for line in text.splitlines()))
+    sys.stderr.flush()
+
+
+def _taken_down(undone: Sequence[Undone]) -> str:
+    """What is left of the demo: nothing that is billed, if all went well."""
+    failed = [text for one in undone for text in one.failed]
+    if failed:
+        return "\n".join(["Not taken down:", *(f"  {text}" for text in failed)])
+    deleted = count(sum(len(one.deleted) for one in undone), "thing")
+    return f"All of that was on this machine; {deleted} deleted again, nothing runs on (with --keep it would)."
+
+
+def _take_down(
+    place: Path, acts: Sequence[Act], workspace: Path, environ: dict[str, str], *, as_json: bool
+) -> list[Undone]:
+    if not as_json:
+        _say("taking all of it down again; --keep leaves it running")
+    done: list[Undone] = []
+    try:
+        for act in acts:
+            typed = act.options.typed
+            try:
+                undone = take_away(
+                    typed, models=(), yes=True, project=None, workspace=workspace, as_json=as_json, environ=environ
+                )
+            except UsageError:
+                continue  # the run never came to a journal; what stopped it is being told
+            done.append(undone)
+    finally:
+        with in_words():
+            control.stop(place)
+    return done

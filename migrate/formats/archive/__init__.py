@@ -1,0 +1,1 @@
+"""ZIP archives, read by an allow-list."""

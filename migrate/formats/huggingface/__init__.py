@@ -1,0 +1,1 @@
+"""HuggingFace: tokenizers, pipelines, safetensors."""

@@ -1,0 +1,1 @@
+"""Manifests: JSON files that name a model and describe its tensors."""

@@ -1,0 +1,1 @@
+"""ONNX: structure, weights, and what the server needs to know."""

@@ -1,0 +1,1 @@
+"""Pickles, followed to their end and never carried out."""

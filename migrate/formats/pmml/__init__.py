@@ -1,0 +1,1 @@
+"""PMML: the fields that a document declares."""

@@ -1,0 +1,170 @@
+"""PMML: the active fields of the model are its inputs, its target and output fields the outputs.
+
+How ML Serving answered for PMML was not documented; this is the mapping of the standard's own words.
+"""
+
+import math
+import re
+from typing import Final
+
+from migrate.formats.pmml.structure import DataField, Document, Model, PmmlError, read_document
+from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.fields import DYNAMIC
+
+RUNTIME: Final = "pmml"
+
+_VERSION: Final = re.compile(r"(?:3\.[0-2]|4\.[0-4])(?:\.\d+)?")
+_NAMESPACE: Final = re.compile(r"http://www\.dmg\.org/PMML-[34]_\d(?:_\d)?")
+_MAXIMUM_OUTPUTS: Final = 10_000
+_TARGETS: Final = frozenset({"target", "predicted"})
+_NOT_SCORED: Final = frozenset(
+    {"BayesianNetworkModel", "BaselineModel", "GaussianProcessModel", "SequenceModel", "TextModel", "TimeSeriesModel"}
+)
+_WORDS: Final = {"integer": "long", "float": "float", "double": "double", "boolean": "boolean"}
+_NUMBERS: Final = frozenset(
+    {
+        *("probability", "residual", "standardError", "standardDeviation", "clusterAffinity", "affinity", "confidence"),
+        *("entityAffinity", "support", "lift", "leverage"),
+    }
+)
+
+
+def read_pmml(case: Case, path: str) -> Found:
+    """The model in a PMML file.
+
+    Raises:
+        FormatError: It cannot be served.
+    """
+    with case.open(path) as (read, size):
+        if size == 0:
+            raise FormatError("empty", f"The file {quoted(path)} is empty.", "Upload the complete file in its place.")
+        try:
+            document = read_document(read, size)
+        except PmmlError as error:
+            raise _refused(path, error) from None
+    if document.foreign:
+        case.danger(
+            path,
+            "pmml-function",
+            f"The PMML {quoted(path)} calls {quoted(document.foreign[0])}, a class of the evaluator.",
+        )
+    model = _model(case, path, document)
+    declared = {field.name: field for field in document.fields}
+    inputs = [_input(path, name, declared) for name, usage in model.mining if usage == "active"]
+    if not inputs:
+        raise _unsupported(path, "it has no active fields: every request would get the same answer")
+    outputs = _outputs(path, model, declared)
+    names = ", ".join(quoted(str(field["name"])) for field in outputs[:6])
+    case.notes.append(
+        f"ML Serving did not document how it served PMML: here the {len(inputs)} active fields of {quoted(path)} are "
+        f"its inputs, and its target and output fields ({names}) its outputs"
+    )
+    return Found("pmml", RUNTIME, {**settings("pmml", path, inputs, outputs), "pmml": {"sanitised": True}})
+
+
+def _model(case: Case, path: str, document: Document) -> Model:
+    if document.root != "PMML" or (document.namespace and not _NAMESPACE.fullmatch(document.namespace)):
+        raise FormatError(
+            "not-pmml",
+            f"The file {quoted(path)} is XML, and no PMML.",
+            "Check that the right file was uploaded, and put the model in its place.",
+        )
+    if not _VERSION.fullmatch(document.version):
+        raise _unsupported(path, f"it has the version {quoted(document.version)}, and 3.0 to 4.4 are read")
+    if not document.models:
+        raise _unsupported(path, "it holds no model")
+    model = document.models[0]
+    if len(document.models) > 1:
+        case.notes.append(f"{quoted(path)} holds {len(document.models)} models; the first one is served")
+    if model.element in _NOT_SCORED or not model.scorable:
+        raise _unsupported(path, f"its {model.element} is of a kind that is not scored")
+    return model
+
+
+def _input(path: str, name: str, declared: dict[str, DataField]) -> dict[str, object]:
+    data = declared.get(name)
+    if data is None:
+        raise FormatError(
+            "corrupt",
+            f"The PMML {quoted(path)} is broken: its model uses the field {quoted(name)}, which it does not declare.",
+            "Export the model again and put the new file in its place.",
+        )
+    field: dict[str, object] = {"name": name, "type": _WORDS.get(data.data_type, "string")}
+    if data.values:
+        field["values"] = list(dict.fromkeys(data.values))
+    bounds = [{"lowerBound": _bound(low), "upperBound": _bound(high)} for low, high in data.intervals]
+    if bounds:
+        field["continuous_domain"] = bounds
+    return {**field, "shape": [DYNAMIC]}
+
+
+def _bound(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _outputs(path: str, model: Model, declared: dict[str, DataField]) -> list[dict[str, object]]:
+    targets = [name for name, usage in model.mining if usage in _TARGETS]
+    predicted = _target_word(model, targets, declared)
+    found: dict[str, str] = dict.fromkeys(targets, predicted)
+    for output in model.outputs:
+        name = output.get("name", "")
+        if name and output.get("isFinalResult", "true") != "false" and name not in found:
+            found[name] = _output_word(output, predicted)
+    if not found:
+        found["predictedValue"] = predicted
+    if len(found) > _MAXIMUM_OUTPUTS:
+        raise _unsupported(path, f"it has {len(found)} outputs")
+    return [{"name": name, "type": word, "shape": [DYNAMIC]} for name, word in found.items()]
+
+
+def _target_word(model: Model, targets: list[str], declared: dict[str, DataField]) -> str:
+    if targets and targets[0] in declared:
+        word = _WORDS.get(declared[targets[0]].data_type, "string")
+        # what a regression says of a whole number need not be one
+        return "double" if model.function == "regression" and word == "long" else word
+    return "double" if model.function == "regression" else "string"
+
+
+def _output_word(output: dict[str, str], predicted: str) -> str:
+    feature = output.get("feature", "predictedValue")
+    if "dataType" in output:
+        return _WORDS.get(output["dataType"], "string")
+    if feature in _NUMBERS:
+        return "double"
+    return predicted if feature == "predictedValue" else "string"
+
+
+def _refused(path: str, error: PmmlError) -> FormatError:
+    name = quoted(path)
+    if error.code == "entities":
+        return FormatError(
+            "pmml-entities",
+            f"The PMML {name} is not opened: {error.text}.",
+            "Remove the line from the file; no PMML needs it. It makes programs read other files and ask other hosts.",
+            verdict="quarantined",
+        )
+    if error.code == "truncated":
+        text = f"The PMML {name} is incomplete: {error.text}."
+        return FormatError("truncated", text, "Upload the complete file in its place.")
+    if error.code in ("encoding", "too-complex"):
+        return FormatError(
+            f"pmml-{error.code}",
+            f"The PMML {name} is not read: {error.text}.",
+            "Save it as UTF-8.",
+            verdict="unsupported",
+        )
+    return FormatError("corrupt", f"The PMML {name} is broken: {error.text}.", "Export the model again.")
+
+
+def _unsupported(path: str, why: str) -> FormatError:
+    return FormatError(
+        "unsupported-pmml",
+        f"The PMML {quoted(path)} cannot be served: {why}.",
+        "Export the model again, as one model of PMML 4.4 or lower.",
+        verdict="unsupported",
+    )

@@ -1,0 +1,208 @@
+"""A PMML file's fields, read by an XML parser that knows no entities, no network and no other files.
+
+Entities and inclusions are files and hosts that whoever wrote the document chose, so a document type, which only
+entities need, is refused, and so is an encoding that another parser may read as something else.
+"""
+
+from collections.abc import Callable
+from typing import Final
+from xml.parsers import expat
+
+from msgspec import Struct
+
+from migrate.formats.reading.wire import Read
+
+MAXIMUM_DEPTH: Final = 1000
+MAXIMUM_ELEMENTS: Final = 20_000_000
+_CHUNK: Final = 256 * 1024
+_MAXIMUM_TEXT: Final = 4096
+_MAXIMUM_VALUES: Final = 10_000
+_MAXIMUM_FIELDS: Final = 100_000
+_MAXIMUM_TAG: Final = 8 * 1024 * 1024
+_XINCLUDE: Final = "http://www.w3.org/2001/XInclude"
+_ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "latin-1"})
+_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00", b"+/v")
+
+MODELS: Final = frozenset(
+    {
+        *("AnomalyDetectionModel", "AssociationModel", "BayesianNetworkModel", "BaselineModel", "ClusteringModel"),
+        *("GaussianProcessModel", "GeneralRegressionModel", "MiningModel", "NaiveBayesModel", "NearestNeighborModel"),
+        *(
+            "NeuralNetwork",
+            "RegressionModel",
+            "RuleSetModel",
+            "Scorecard",
+            "SequenceModel",
+            "SupportVectorMachineModel",
+        ),
+        *("TextModel", "TimeSeriesModel", "TreeModel"),
+    }
+)
+
+
+class PmmlError(Exception):
+    """The document is not read.
+
+    Attributes:
+        code: ``corrupt``, ``truncated``, ``entities``, ``encoding`` or ``too-complex``.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code = code
+        self.text = text
+        super().__init__(text)
+
+
+class DataField(Struct):
+    """A field of the data dictionary. ``intervals`` are pairs of margins; ``values`` are the valid ones."""
+
+    name: str
+    data_type: str
+    values: list[str]
+    intervals: list[tuple[str, str]]
+
+
+class Model(Struct):
+    """A model element: its name, function, mining fields (name and usage) and output fields (their attributes)."""
+
+    element: str
+    function: str
+    scorable: bool
+    mining: list[tuple[str, str]]
+    outputs: list[dict[str, str]]
+
+
+class Document(Struct):
+    """What a PMML document declares."""
+
+    root: str = ""
+    namespace: str = ""
+    version: str = ""
+    fields: list[DataField] = []
+    models: list[Model] = []
+    foreign: list[str] = []
+
+
+def read_document(read: Read, size: int) -> Document:
+    """Read a PMML document.
+
+    Raises:
+        PmmlError: It is not well-formed, or has what a model needs not.
+    """
+    head = read(0, 4)
+    if head.startswith(_MARKS):
+        raise PmmlError("encoding", "it is not in UTF-8")
+    reader = _Reader()
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.XmlDeclHandler = reader.declaration
+    parser.StartDoctypeDeclHandler = _refuse("entities", "it declares a document type, which only entities need")
+    parser.ProcessingInstructionHandler = _refuse("entities", "it has an instruction for other programs")
+    parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+    at = 0
+    try:
+        while at < size:
+            data = read(at, _CHUNK)
+            if not data:
+                break
+            parser.Parse(data, False)
+            at += len(data)
+            if at - parser.CurrentByteIndex > _MAXIMUM_TAG:
+                raise PmmlError("too-complex", f"it has a tag of more than {_MAXIMUM_TAG} bytes")
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        text = f"{expat.ErrorString(error.code)} in line {error.lineno}"
+        is_cut = error.code in (_NO_ELEMENTS, _UNCLOSED) or (reader.depth > 0 and at >= size)
+        raise PmmlError("truncated" if is_cut else "corrupt", text) from None
+    # to an evaluator a name with dots that is no function of the document is a class of Java
+    reader.document.foreign = sorted(name for name in reader.called - reader.defined if "." in name)
+    return reader.document
+
+
+_NO_ELEMENTS: Final = expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]
+_UNCLOSED: Final = expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN]
+
+
+def _refuse(code: str, text: str) -> Callable[..., None]:
+    def refuse(*_: object) -> None:
+        raise PmmlError(code, text)
+
+    return refuse
+
+
+class _Reader:
+    """Follows the elements of a document; only the first levels matter."""
+
+    def __init__(self) -> None:
+        self.document = Document()
+        self.depth = 0
+        self._elements = 0
+        self._held = 0
+        self.called: set[str] = set()
+        self.defined: set[str] = set()
+        self._path: list[str] = []
+
+    def declaration(self, _: str, encoding: str | None, __: int) -> None:
+        if encoding is not None and encoding.lower() not in _ENCODINGS:
+            raise PmmlError("encoding", f"it says that it is in {encoding[:40]!r}")
+
+    def start(self, qualified: str, attributes: dict[str, str]) -> None:
+        self.depth += 1
+        self._elements += 1
+        if self.depth > MAXIMUM_DEPTH or self._elements > MAXIMUM_ELEMENTS:
+            raise PmmlError("too-complex", "it has more elements, or deeper ones, than any model")
+        namespace, _, name = qualified.rpartition(" ")
+        if namespace == _XINCLUDE:
+            raise PmmlError("entities", "it takes in another file (XInclude)")
+        if name == "Apply":
+            self.called.add(_short(attributes.get("function", "")))
+        elif name == "DefineFunction":
+            self.defined.add(_short(attributes.get("name", "")))
+        if self.depth > 4:
+            return
+        del self._path[self.depth - 1 :]
+        self._path.append(name)
+        if self.depth == 1:
+            self.document.root, self.document.namespace = name, namespace
+            self.document.version = attributes.get("version", "")
+        elif self._held > _MAXIMUM_FIELDS:
+            raise PmmlError("too-complex", f"it declares more than {_MAXIMUM_FIELDS} fields and values")
+        elif self.depth == 2 and name in MODELS:
+            self._held += 1
+            scorable = attributes.get("isScorable", "true") != "false"
+            self.document.models.append(Model(name, attributes.get("functionName", ""), scorable, [], []))
+        elif self._path[1] == "DataDictionary":
+            self._data(name, attributes)
+        elif self.depth == 4 and self._path[1] in MODELS:
+            self._model(name, attributes)
+
+    def end(self, _: str) -> None:
+        self.depth -= 1
+
+    def _data(self, name: str, attributes: dict[str, str]) -> None:
+        self._held += 1
+        fields = self.document.fields
+        if self.depth == 3 and name == "DataField":
+            fields.append(DataField(_short(attributes.get("name", "")), attributes.get("dataType", ""), [], []))
+        elif self.depth == 4 and self._path[2] == "DataField" and fields:
+            if name == "Value" and attributes.get("property", "valid") == "valid":
+                if len(fields[-1].values) < _MAXIMUM_VALUES:
+                    fields[-1].values.append(_short(attributes.get("value", "")))
+            elif name == "Interval":
+                margins = (_short(attributes.get("leftMargin", "")), _short(attributes.get("rightMargin", "")))
+                fields[-1].intervals.append(margins)
+
+    def _model(self, name: str, attributes: dict[str, str]) -> None:
+        self._held += 1
+        model = self.document.models[-1]
+        if self._path[2] == "MiningSchema" and name == "MiningField":
+            model.mining.append((_short(attributes.get("name", "")), attributes.get("usageType", "active")))
+        elif self._path[2] == "Output" and name == "OutputField":
+            model.outputs.append({key: _short(value) for key, value in attributes.items()})
+
+
+def _short(text: str) -> str:
+    if len(text) > _MAXIMUM_TEXT:
+        raise PmmlError("too-complex", f"a name or value of {len(text)} characters")
+    return text

@@ -1,0 +1,1 @@
+"""Processors and flows: manifests without a model file."""

@@ -1,0 +1,150 @@
+"""One artifact under inspection: its files, and what was found in them that could do harm."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Final
+
+from msgspec import Struct
+
+from migrate.core.values import Artifact, Hazard, UnsafeFile
+from migrate.formats.reading.errors import FormatError, quoted
+from migrate.formats.reading.files import is_plain, open_file
+from migrate.formats.reading.wire import Read
+
+SCHEMA: Final = 1
+PROGRAM: Final = "pickled-code"
+"""The danger of a pickle that imports its framework's own classes, as it must."""
+
+
+class Found(Struct, frozen=True):
+    """A model that can be served: the word for its format, what serves it, and what the server reads."""
+
+    format: str
+    runtime: str
+    settings: dict[str, object]
+
+
+class Case:
+    """The files of one artifact, and the findings of one reading of them.
+
+    Attributes:
+        artifact: The artifact.
+        sizes: Sizes in bytes by path.
+        dangers: What needs the user's word for that very file before it is loaded.
+        hazards: What was looked at, is allowed, and is told.
+        notes: Sentences for the plan.
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+        self.sizes = {file.path: file.size for file in artifact.files}
+        self._digests = {file.path: file.digest for file in artifact.files}
+        self.dangers: list[Hazard] = []
+        self.hazards: list[Hazard] = []
+        self.notes: list[str] = []
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[tuple[Read, int]]:
+        """A file, as a reader of ranges and its size; links are not followed.
+
+        Raises:
+            LocalError: It cannot be read.
+        """
+        with open_file(self.artifact, path) as opened:
+            yield opened
+
+    def content(self, path: str, most: int) -> bytes:
+        """A small file.
+
+        Raises:
+            FormatError: It is larger than ``most`` bytes.
+        """
+        with self.open(path) as (read, size):
+            if size > most:
+                raise FormatError(
+                    "too-large",
+                    f"The file {quoted(path)} has {size} bytes, more than the {most} that are read of such a file.",
+                    "Check that the right file was uploaded.",
+                    verdict="unsupported",
+                )
+            return read(0, size)
+
+    def is_plain(self, path: str) -> bool:
+        """Whether the file is a regular one that no other name leads to."""
+        return is_plain(self.artifact, path)
+
+    def below(self, folder: str) -> dict[str, int]:
+        """Sizes of the files in a folder of the artifact (empty: all), by their paths from there."""
+        prefix = "" if folder in ("", ".") else f"{folder}/"
+        return {path[len(prefix) :]: size for path, size in self.sizes.items() if path.startswith(prefix)}
+
+    def beside(self, path: str) -> dict[str, int]:
+        """Sizes of the files in the folder of a file, by their paths from there."""
+        return self.below(str(PurePosixPath(path).parent))
+
+    def danger(self, path: str, code: str, text: str) -> None:
+        """Something that runs as code, or reaches outside the model, when this file is loaded."""
+        hazard = Hazard(code=code, text=text, path=path)
+        if hazard not in self.dangers:
+            self.dangers.append(hazard)
+            # the worst is what is told: that a pickled model is a program is known to whoever made it
+            self.dangers.sort(key=lambda known: known.code == PROGRAM)
+
+    def hazard(self, path: str, code: str, text: str) -> None:
+        """Something that could have been dangerous, and that was read to its end and found to be in order."""
+        hazard = Hazard(code=code, text=text, path=path)
+        if hazard not in self.hazards:
+            self.hazards.append(hazard)
+
+    def all_hazards(self) -> tuple[Hazard, ...]:
+        """Everything that was found, dangers first."""
+        return (*self.dangers, *self.hazards)
+
+    def blocked(self, allow_unsafe: Collection[str]) -> tuple[Hazard, ...]:
+        """The dangers in files for which the user has not given their word."""
+        return tuple(hazard for hazard in self.dangers if self._digests.get(hazard.path, "") not in allow_unsafe)
+
+    def unsafe(self, allow_unsafe: Collection[str]) -> tuple[UnsafeFile, ...]:
+        """The files of the dangers, each once."""
+        paths = dict.fromkeys(hazard.path for hazard in self.dangers)
+        digests = {path: self._digests.get(path, "") for path in paths}
+        return tuple(UnsafeFile(path=p, digest=d, allowed=d in allow_unsafe) for p, d in digests.items())
+
+    def words(self, hazards: Collection[Hazard]) -> str:
+        """The options with which a user allows exactly the files of these hazards."""
+        digests = dict.fromkeys(self._digests.get(hazard.path, "") for hazard in hazards)
+        return " ".join(f"--allow-unsafe {digest}" for digest in digests)
+
+    def missing(self, manifest: str, entry: str) -> FormatError:
+        """The problem of a manifest whose model is not there."""
+        return FormatError(
+            "model-missing",
+            f"The manifest {quoted(manifest)} names the model {quoted(entry)}, which is not there.",
+            f"Put {quoted(entry)} beside the manifest and run again.",
+        )
+
+
+def settings(
+    engine: str, entry: str, inputs: object, outputs: object, *, manifest: bool = False, window: int = 1
+) -> dict[str, object]:
+    """The keys of ``model.json`` that every engine has, without its own object.
+
+    Args:
+        engine: The engine's name.
+        entry: The path of its file in the artifact; empty where it has none.
+        inputs: FIELDs.
+        outputs: FIELDs.
+        manifest: Whether the FIELDs come from a manifest.
+        window: ``rolling_windows_size``.
+    """
+    return {
+        "schema": SCHEMA,
+        "engine": engine,
+        "files": "files",
+        "entry": entry,
+        "manifest": manifest,
+        "inputs": inputs,
+        "outputs": outputs,
+        "rolling_windows_size": window,
+    }

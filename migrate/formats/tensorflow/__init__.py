@@ -1,0 +1,1 @@
+"""TensorFlow: SavedModels and their operators."""

@@ -1,0 +1,1 @@
+"""PyTorch: TorchScript, pickled modules, and the learners of fastai."""

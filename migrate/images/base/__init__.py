@@ -1,0 +1,1 @@
+"""The base image of every runtime."""

@@ -1,0 +1,220 @@
+"""A base image made from Debian's packages, for machines that reach a package mirror and no container registry.
+
+The mirror, its proxy and its keys are the ones that this machine's apt uses. The image has a name of its own: under
+the official image's name it would shadow that one on a developer's machine (decisions: The base's name).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import platformdirs
+from msgspec.structs import replace
+
+from migrate.core.errors import LocalError
+from migrate.core.names import digest_of
+from migrate.images.engine import tarstream
+from migrate.images.engine.connection import PLATFORM, Engine, translated
+from migrate.machine.locks import exclusive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REPOSITORY: Final = "migrate-base"
+
+_PACKAGES: Final = ("ca-certificates", "netbase", "python3", "tzdata")
+_PYTHONS: Final = {"bookworm": "py311", "trixie": "py313"}  # Debian's release -> the Python in it
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CHANGES: Final = (
+    f"ENV PATH={_PATH}",
+    "ENV LANG=C.UTF-8",
+    'CMD ["python3"]',
+    "LABEL mlserving-migrate.kind=base",
+)
+_RECIPE: Final = digest_of("2", *_PACKAGES, *_CHANGES)[:12]  # the first part is the version of what this file does
+# What an image does not need. Copyright files stay, as the licences ask.
+_DROPPED: Final = re.compile(
+    r"(dev|proc|sys|run|tmp|boot|media|mnt|opt|srv|debootstrap|var/(cache|tmp|log|lib/apt/lists)"
+    r"|usr/share/(man|info|locale|lintian|bash-completion))/.+"
+    r"|usr/share/doc/(.+/)?(?!copyright$)[^/]+"
+    r"|(.+/)?__pycache__/(?!.*\.cpython-\d+\.pyc$).*"
+    r"|etc/(machine-id|hostname|resolv\.conf|apt/sources\.list|apt/apt\.conf\.d/99migrate.*)|var/lib/dpkg/.+-old|var/lib/systemd/.+"
+)
+_STAGES: Final = re.compile(r"I: (Retrieving|Validating|Extracting|Unpacking|Configuring)\b")
+_NEXT_STEP: Final = (
+    "Name a base image that this engine can pull with --base-image, or (Debian, as root) install debootstrap."
+)
+
+
+def existing(engine: Engine) -> str | None:
+    """The reference of a base image that was bootstrapped by this version of the recipe, if the engine has one."""
+    with translated():
+        images: list[dict[str, Any]] = engine.client.api.images(name=REPOSITORY)
+    tags = [tag for image in images for tag in image.get("RepoTags") or [] if tag.endswith(f"-{_RECIPE}")]
+    return min(tags, default=None)
+
+
+def bootstrap(engine: Engine, progress_text: Callable[[str], None]) -> str:
+    """Make the base image from Debian's packages and return its reference. Takes about a minute.
+
+    Raises:
+        LocalError: This machine cannot (code ``base-unusable``); the sentence says what is missing.
+    """
+    release, sources = _apt()
+    mirror = next((uri for uri, suite, _ in sources if suite == release), None)
+    if shutil.which("debootstrap") is None or os.geteuid() != 0 or mirror is None or release not in _PYTHONS:
+        raise LocalError(
+            "There is no base image: none can be pulled, and bootstrapping one needs Debian 12 or 13, root and "
+            "debootstrap.",
+            code="base-unusable",
+            next_step=_NEXT_STEP,
+        )
+    with exclusive(platformdirs.user_state_path("mlserving-migrate") / "bootstrap.lock"):
+        made = existing(engine)
+        if made is not None:
+            return made
+        progress_text(f"bootstrapping a base image from Debian {release}'s packages (about a minute)")
+        with tempfile.TemporaryDirectory(prefix="migrate-base-", dir="/var/tmp") as folder:
+            root = Path(folder) / "root"
+            _debootstrap(root, release, mirror, progress_text)
+            _upgrade(root, sources, progress_text)
+            _compile(root)
+            progress_text("importing the base image")
+            return _import(engine, root, f"{release}-{_PYTHONS[release]}-{_RECIPE}")
+
+
+def _apt() -> tuple[str, tuple[tuple[str, str, str], ...]]:
+    """This machine's Debian release, and the (URI, suite, component) triples that its apt is configured with."""
+    try:
+        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+        release = next(
+            (line.partition("=")[2].strip('"') for line in lines if line.startswith("VERSION_CODENAME=")), ""
+        )
+        targets = _output(
+            "apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "", ()
+    triples = [tuple(line.split()) for line in dict.fromkeys(targets.splitlines())]
+    wanted = (release, f"{release}-updates", f"{release}-security")
+    return release, tuple((t[0], t[1], t[2]) for t in triples if len(t) == 3 and t[1] in wanted and t[2] == "main")
+
+
+def _debootstrap(root: Path, release: str, mirror: str, progress_text: Callable[[str], None]) -> None:
+    command = ["debootstrap", "--variant=minbase", f"--arch={PLATFORM.partition('/')[2]}"]
+    command += [f"--include={','.join(_PACKAGES)}", release, str(root), mirror]
+    environment = {**os.environ, **_proxies()}
+    last: list[str] = []
+    stages: set[str] = set()
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        for line in process.stdout or ():
+            last = [*last[-4:], line.strip()]
+            found = _STAGES.match(line)
+            if found and found[1] not in stages:
+                stages.add(found[1])
+                progress_text(f"bootstrapping the base image: {found[1].lower()} packages")
+    if process.returncode:
+        raise LocalError(
+            f"debootstrap failed: {' / '.join(last)}", code="base-unusable", next_step="See that apt-get update works."
+        )
+
+
+def _proxies() -> dict[str, str]:
+    """The proxies of apt as the variables that debootstrap's downloader reads."""
+    found: dict[str, str] = {}
+    for scheme in ("http", "https"):
+        value = re.search(r'"(.+)"', _output("apt-config", "dump", f"Acquire::{scheme}::Proxy"))
+        if value and value[1] != "DIRECT":
+            found[f"{scheme}_proxy"] = value[1]
+    return found
+
+
+def _upgrade(root: Path, sources: tuple[tuple[str, str, str], ...], progress_text: Callable[[str], None]) -> None:
+    """Install the updates of the release (security fixes): debootstrap knows the release itself only."""
+    others = [source for source in sources if not _is_release(root, source[1])]
+    if not others:
+        return
+    progress_text("bootstrapping the base image: installing security updates")
+    listing = root / "etc/apt/sources.list"
+    trusted = root / "etc/apt/99migrate-ca.crt"
+    extra = root / "etc/apt/apt.conf.d/99migrate"
+    try:
+        listing.write_text("".join(f"deb {uri} {suite} {part}\n" for uri, suite, part in sources), encoding="utf-8")
+        bundle = os.environ.get("SSL_CERT_FILE") or "/etc/ssl/certs/ca-certificates.crt"
+        if Path(bundle).is_file():
+            shutil.copyfile(bundle, trusted)
+            extra.write_text('Acquire::https::CAInfo "/etc/apt/99migrate-ca.crt";\n', encoding="utf-8")
+        for name in ("etc/resolv.conf", "etc/hosts"):
+            if Path("/", name).is_file():
+                shutil.copyfile(Path("/", name), root / name)
+        environment = {"PATH": _PATH, "DEBIAN_FRONTEND": "noninteractive", **_proxies()}
+        for arguments in (["update"], ["-y", "--no-install-recommends", "dist-upgrade"]):
+            subprocess.run(
+                ["chroot", str(root), "apt-get", "-q", *arguments],
+                env=environment, check=True, capture_output=True, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()[-1:]
+        progress_text(f"the updates could not be installed, the base image stays at the release itself ({last})")
+    finally:
+        listing.unlink(missing_ok=True)
+        trusted.unlink(missing_ok=True)
+        extra.unlink(missing_ok=True)
+
+
+def _is_release(root: Path, suite: str) -> bool:
+    lines = (root / "etc/os-release").read_text(encoding="utf-8").splitlines()
+    return f"VERSION_CODENAME={suite}" in lines
+
+
+def _compile(root: Path) -> None:
+    """Byte-code that does not depend on the sources' times, which the image normalises: imports stay quick."""
+    for cache in root.glob("usr/lib/python3*/**/__pycache__"):
+        shutil.rmtree(cache)
+    folders = [f"/{path.relative_to(root)}" for path in sorted(root.glob("usr/lib/python3*"))]
+    compile_all = ["python3", "-m", "compileall", "-q", "-f", "--invalidation-mode=unchecked-hash", *folders]
+    subprocess.run(
+        ["chroot", str(root), *compile_all], env={"PATH": _PATH, "PYTHONHASHSEED": "0"}, check=True, capture_output=True
+    )
+
+
+def _import(engine: Engine, root: Path, tag: str) -> str:
+    data = tarstream.archive(_entries(root))
+    with translated():
+        engine.client.api.import_image_from_data(data, repository=REPOSITORY, tag=tag, changes=list(_CHANGES))
+    return f"{REPOSITORY}:{tag}"
+
+
+def _entries(root: Path) -> Iterator[tarstream.Entry]:
+    """The file system as it is, less what an image does not need; owners and modes kept, times fixed."""
+    first_of: dict[tuple[int, int], str] = {}
+    for path in sorted(root.rglob("*"), key=lambda found: found.relative_to(root).parts):
+        name = path.relative_to(root).as_posix()
+        if _DROPPED.fullmatch(name):
+            continue
+        state = path.lstat()
+        entry = tarstream.Entry(name=name, mode=stat.S_IMODE(state.st_mode), uid=state.st_uid, gid=state.st_gid)
+        if stat.S_ISDIR(state.st_mode):
+            yield replace(entry, kind=tarfile.DIRTYPE)
+        elif stat.S_ISLNK(state.st_mode):
+            yield replace(entry, kind=tarfile.SYMTYPE, link=str(path.readlink()))
+        elif stat.S_ISREG(state.st_mode):
+            first = first_of.setdefault((state.st_dev, state.st_ino), name)
+            if first == name:
+                yield replace(entry, source=path, size=state.st_size)
+            else:
+                yield replace(entry, kind=tarfile.LNKTYPE, link=first)
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

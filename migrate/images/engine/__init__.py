@@ -1,0 +1,1 @@
+"""A container engine: connected to, built with, its containers and streams."""

@@ -1,0 +1,30 @@
+"""Image references: what may be named to an engine or in a Dockerfile."""
+
+import re
+from typing import Final
+
+from migrate.core.errors import UsageError
+from migrate.core.text import printable
+
+# [registry[:port]/]path[:tag][@digest], as the distribution project defines references.
+_REFERENCE: Final = re.compile(
+    r"(?=.{1,512}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?/)?"
+    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
+    r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?\Z",
+    re.ASCII,
+)
+
+
+def check_reference(reference: str) -> str:
+    """The reference itself, if it is one: nothing else may reach a Dockerfile or an engine.
+
+    Raises:
+        UsageError: It is not an image reference (code ``bad-reference``).
+    """
+    if not _REFERENCE.match(reference):
+        raise UsageError(
+            f'"{printable(reference, 300)}" is not an image reference.',
+            code="bad-reference",
+            next_step="Write it as registry/name:tag, in lower case, for example registry.example.com/team/model:1.",
+        )
+    return reference

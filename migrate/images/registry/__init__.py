@@ -1,0 +1,1 @@
+"""Registries: credentials, pushes, and what a registry then has."""

@@ -1,0 +1,143 @@
+"""An image reaches a registry, and what the registry then has is read back and compared with what was built."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from migrate.core.errors import LocalError
+from migrate.core.text import printable
+from migrate.core.values import Image, PushedImage
+from migrate.images.engine.connection import Engine, engine_error, last_error, translated
+from migrate.images.engine.references import check_reference
+from migrate.images.registry.client import RegistryClient, RemoteImage, login_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from migrate.images.registry.credentials import RegistryCredentials
+
+    Progress = Callable[[int, int | None], None]
+
+# The numbers as words of their own: ports and digests have the same digits.
+_REFUSED: Final = re.compile(
+    r"unauthorized|\b40[13]\b|denied|no basic auth credentials|authentication required", re.IGNORECASE
+)
+
+
+def immutable_tag(image: Image) -> str:
+    """The tag that an image is deployed by: 12 hex digits of its own digest, so that it never names anything else."""
+    return image.image_id.removeprefix("sha256:")[:12]
+
+
+def push(
+    engine: Engine,
+    image: Image,
+    *,
+    registry: str,
+    repository: str,
+    tag: str,
+    credentials: RegistryCredentials | None,
+    progress: Progress,
+) -> PushedImage:
+    """Push an image and check it at the registry; one that is there already is not sent again.
+
+    Args:
+        engine: Where the image is.
+        image: What was built.
+        registry: ``host[:port]``.
+        repository: The path in the registry.
+        tag: The tag; see ``immutable_tag``.
+        credentials: The login, or None.
+        progress: Bytes sent, of how many.
+
+    Raises:
+        UsageError: The parts make no image reference.
+        LocalError: ``registry-login``, ``registry-unreachable``, ``registry-failed``, ``push-failed``, ``disk-full``.
+    """
+    reference = check_reference(f"{registry}/{repository}:{tag}")
+    client = RegistryClient(registry, repository, credentials)
+    there: RemoteImage | None = None
+    with contextlib.suppress(LocalError):  # whether it may be read does not say whether it may be written
+        there = client.image(tag)
+    if there is None or not _same(there, image):
+        _send(engine, image, f"{registry}/{repository}", tag, credentials, progress)
+        there = client.image(tag)
+    if there is None or not _same(there, image):
+        raise LocalError(
+            f"The registry {registry} does not have the image that was pushed as {repository}:{tag}.",
+            code="push-failed",
+            next_step="Run the command again; if it stays so, ask who runs the registry.",
+        )
+    return PushedImage(reference=reference, digest=there.digest, registry=registry, size=there.size)
+
+
+def pushed_exists(pushed: PushedImage, credentials: RegistryCredentials | None) -> bool:
+    """Whether the registry still has this very image under its tag (one request, two where it asks for a login)."""
+    name, _, tag = pushed.reference.rpartition(":")
+    client = RegistryClient(pushed.registry, name.removeprefix(f"{pushed.registry}/"), credentials)
+    return client.digest(tag) == pushed.digest
+
+
+def _same(there: RemoteImage, image: Image) -> bool:
+    """Whether both are one: the layers, and the id, which is the configuration's digest or, on engines that keep
+    images as containerd does, the manifest's or the index's (decisions: Digest at the registry).
+    """  # noqa: D205
+    layers = tuple(layer.digest for layer in image.layers)
+    return there.layers == layers and image.image_id in (there.config, there.manifest, there.digest)
+
+
+def _send(
+    engine: Engine,
+    image: Image,
+    name: str,
+    tag: str,
+    credentials: RegistryCredentials | None,
+    progress: Progress,
+) -> None:
+    login: dict[str, str] = {}
+    if credentials is not None and credentials.is_token:
+        login = {"identitytoken": credentials.password.reveal()}
+    elif credentials is not None:
+        login = {"username": credentials.username, "password": credentials.password.reveal()}
+    registry = name.partition("/")[0]
+    tagged_before = engine.image(f"{name}:{tag}") is not None
+    moved: dict[str, tuple[int, int]] = {}
+
+    def heard(message: dict[str, Any]) -> None:
+        detail = message.get("progressDetail") or {}
+        if message.get("status") == "Pushing" and detail.get("current"):
+            layer = str(message.get("id"))
+            total = int(detail.get("total") or detail["current"])
+            moved[layer] = (min(int(detail["current"]), total), total)
+            progress(sum(done for done, _ in moved.values()), sum(size for _, size in moved.values()))
+
+    try:
+        with translated():
+            engine.client.api.tag(image.image_id, name, tag=tag)
+            stream = engine.client.api.push(name, tag=tag, stream=True, decode=True, auth_config=login)
+            failure = last_error(stream, heard)
+    except LocalError as error:
+        if error.code == "engine-failed":
+            raise _push_error(registry, error.what) from error
+        raise
+    finally:
+        if not tagged_before:
+            with contextlib.suppress(LocalError), translated():
+                engine.client.api.remove_image(f"{name}:{tag}", noprune=True)
+    if failure is not None:
+        raise _push_error(registry, failure)
+
+
+def _push_error(registry: str, text: str) -> LocalError:
+    if _REFUSED.search(text):
+        return login_error(registry, printable(text, 300))
+    error = engine_error(text)
+    if error.code == "disk-full":
+        return error
+    return LocalError(
+        f"The push to {registry} failed: {printable(text, 300)}.",
+        code="push-failed",
+        next_step="Run the command again; layers that arrived are not sent twice.",
+    )

@@ -1,0 +1,1 @@
+"""What the models of one runtime share: wheels, byte-code, the server, the Dockerfile."""

@@ -1,0 +1,253 @@
+"""An image run on this machine as AI Deploy will run it, and called: before anything is pushed or billed."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from migrate.core.errors import LocalError, MigrateError, NeedsYouError
+from migrate.core.names import slug
+from migrate.core.text import printable
+from migrate.images.engine import containers
+from migrate.images.engine.connection import translated
+from migrate.images.engine.exchange import Exchange, ExchangeEndedError
+from migrate.images.model.context import IMAGE_PATH
+from migrate.images.trial import endings, rehearsal_client
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Mapping
+
+    from migrate.core.values import Image
+    from migrate.images.engine.connection import Engine
+
+READY_PATH: Final = "/health/ready"
+SERVER: Final = ("python3", "-m", "migrate.server")
+
+_ASKING: Final = "65534:65534"  # another user than the server's: what a model loads can neither end nor write for it
+_DOING: Final = "while it was rehearsed"
+_LINES: Final = 40  # of the log, as evidence
+_SLACK: Final = 5  # seconds that an answer may come late, after which the server answers without end
+
+
+class RunningRehearsal:
+    """A rehearsed image that is ready; ``cold_start`` is seconds from the container's start to ready."""
+
+    def __init__(self, container: _Container, exchange: Exchange, cold_start: float) -> None:
+        self._container = container
+        self._exchange = exchange
+        self.cold_start = cold_start
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        timeout: float = 60,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send one request to the server and return status, headers (names in lower case) and body.
+
+        Raises:
+            NeedsYouError: The server ended (``out-of-memory``, ``rehearsal-failed``), started too many processes
+                (``too-many-processes``) or did not answer in time (``rehearsal-timeout``).
+            LocalError: The engine failed, or the processor cannot run the packages (``cpu-unsupported``).
+            Interrupted: The rehearsal was asked to stop.
+        """
+        question = {
+            "do": "call",
+            "method": method,
+            "path": path,
+            "headers": dict(headers or {}),
+            "body": base64.b64encode(body).decode(),
+            "timeout": timeout,
+        }
+        answer = self._ask(question, timeout)
+        if "error" in answer:
+            raise self._container.problem() or self._unanswered(f"{method} {path}", answer["error"])
+        found = {str(name).lower(): str(value) for name, value in answer["headers"]}
+        return int(answer["status"]), found, base64.b64decode(answer["body"])
+
+    def memory(self) -> int | None:
+        """The most memory that the server's process has held so far, in bytes, where the kernel tells."""
+        peak = self._ask({"do": "peak"}, 30)["bytes"]
+        return int(peak) if peak is not None else None
+
+    def logs(self) -> str:
+        """What the container has written so far."""
+        return self._container.logs()
+
+    def _ask(self, question: dict[str, object], timeout: float) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = self._exchange.ask(question, timeout=timeout + _SLACK)
+        except TimeoutError:
+            what = f"{question.get('method', '')} {question.get('path', '')}".strip() or "a question"
+            raise self._container.problem() or self._unanswered(what, "timed out") from None
+        except ExchangeEndedError as error:
+            raise self._container.broken(self._exchange, error) from error
+        return answer
+
+    def _unanswered(self, what: str, error: str) -> NeedsYouError:
+        slow = "timed out" in error.lower()
+        return NeedsYouError(
+            f"The rehearsed image did not answer {printable(what, 300)}: {printable(error, 300)}.",
+            code="rehearsal-timeout" if slow else "rehearsal-failed",
+            next_step="The model takes too long for one request of a single row or few; see what is in its files."
+            if slow
+            else "Export the model again with a current version of its framework.",
+            evidence=self._container.evidence(),
+        )
+
+
+@contextlib.contextmanager
+def rehearse(
+    engine: Engine,
+    image: Image,
+    *,
+    memory: int,
+    timeout: float,
+    only: str | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[RunningRehearsal]:
+    """Run an image as AI Deploy will: its user, a read-only root, no way out, a memory limit; wait until it is ready.
+
+    Args:
+        engine: Where the image is.
+        image: A model's image.
+        memory: The limit in bytes, of the flavor it is meant for.
+        timeout: Seconds until it must be ready.
+        only: The id of the one model of the image that is to be loaded; all where None.
+        stop: Set to end early.
+
+    Raises:
+        NeedsYouError: The server ended before it was ready (``rehearsal-failed``, ``out-of-memory``), started too many
+            processes (``too-many-processes``) or was not ready in time (``not-ready``): what is said is its own last
+            words.
+        LocalError: The engine failed, or the processor cannot run the packages (``cpu-unsupported``).
+        Interrupted: ``stop`` was set.
+    """
+    client = Path(rehearsal_client.__file__).read_text(encoding="utf-8")
+    command = (*SERVER, f"{IMAGE_PATH}/{slug(only)}" if only is not None else IMAGE_PATH)
+    settings = containers.confined(memory)
+    with containers.container(engine, image.image_id, command, purpose="rehearsal", **settings) as identity:
+        container = _Container(engine, image.image_id, identity)
+        started = time.monotonic()
+        with translated():
+            engine.client.api.start(identity)
+        with contextlib.ExitStack() as stack:
+            try:
+                exchange = stack.enter_context(
+                    Exchange(engine, identity, [client], inline=True, user=_ASKING, stop=stop)
+                )
+            except (ExchangeEndedError, TimeoutError, LocalError) as error:
+                # A container that has ended, or has no process left to start, refuses one.
+                raise container.problem() or _unspoken(error) from error
+            container.wait(exchange, timeout)
+            yield RunningRehearsal(container, exchange, time.monotonic() - started)
+
+
+class _Container:
+    """The container of a rehearsal, and what is wrong with it."""
+
+    def __init__(self, engine: Engine, image_id: str, identity: str) -> None:
+        self._engine = engine
+        self._image_id = image_id
+        self._identity = identity
+
+    def wait(self, exchange: Exchange, timeout: float) -> None:
+        """Return when the server is ready; the errors are those of ``rehearse``."""
+        try:
+            answer = exchange.ask({"do": "wait", "path": READY_PATH, "seconds": timeout}, timeout=timeout + _SLACK)
+        except ExchangeEndedError as error:
+            raise self.broken(exchange, error) from error
+        except TimeoutError as error:
+            raise self.problem() or self._not_ready(timeout, {}) from error
+        if answer["status"] != 200:
+            raise self.problem() or self._not_ready(timeout, answer)
+
+    def problem(self) -> MigrateError | None:
+        """Why nothing can be asked of the server any more, or None while it lives and leaves room for others."""
+        return self._ended() or endings.crowded(self._engine, self._identity, doing=_DOING, evidence=self.evidence())
+
+    def broken(self, exchange: Exchange, error: ExchangeEndedError) -> MigrateError:
+        """Why what asks the server has ended: with it, or for want of memory, or else by the engine's fault."""
+        code = exchange.exit_code()
+        problem = self.problem()
+        if problem is None and code == endings.KILLED:
+            return endings.ended(
+                self._engine, self._image_id, code, memory=True, doing=_DOING, said="", evidence=self.evidence()
+            )
+        return problem or _unspoken(error)
+
+    def logs(self) -> str:
+        """The last lines that the server has written."""
+        with translated():
+            output: bytes = self._engine.client.api.logs(self._identity, tail=200)
+        return output.decode("utf-8", "replace")
+
+    def evidence(self) -> tuple[str, ...]:
+        """The same, fit for a journal."""
+        lines = [line.strip() for line in self.logs().splitlines() if line.strip()]
+        return tuple(printable(line, 600) for line in lines[-_LINES:])
+
+    def _ended(self) -> MigrateError | None:
+        """Why the container is no longer running, or None while it is. The kernel's verdict may come a moment later."""
+        for _ in range(20):
+            with translated():
+                state: dict[str, Any] = self._engine.client.api.inspect_container(self._identity)["State"]
+            if not state["Running"]:
+                break
+            time.sleep(0.05)
+        else:
+            return None
+        evidence = self.evidence()
+        return endings.ended(
+            self._engine,
+            self._image_id,
+            state.get("ExitCode"),
+            memory=bool(state.get("OOMKilled")),
+            doing=_DOING,
+            said=_last_words(evidence),
+            evidence=evidence,
+        )
+
+    def _not_ready(self, timeout: float, answer: Mapping[str, Any]) -> NeedsYouError:
+        said = printable(base64.b64decode(answer.get("body") or "").decode("utf-8", "replace"), 200)
+        evidence = self.evidence()
+        words = said or _last_words(evidence) or "it wrote nothing"
+        return NeedsYouError(
+            f"The server was not ready after {timeout:.0f} seconds of rehearsal: {words}",
+            code="not-ready",
+            next_step="Give it more time with --rehearsal-timeout, if its model is a large one.",
+            evidence=evidence,
+        )
+
+
+def _unspoken(error: Exception) -> LocalError:
+    """The engine's failure to run a program in a container that is in order."""
+    if isinstance(error, LocalError):
+        return error
+    said = printable(error.errors, 600) if isinstance(error, ExchangeEndedError) else "it did not answer"
+    return LocalError(
+        f"The container engine could not run a command in the rehearsed container: {said or 'the connection broke'}",
+        code="engine-failed",
+        next_step="See that `docker exec` works with this engine, then run the command again.",
+    )
+
+
+def _last_words(evidence: tuple[str, ...]) -> str:
+    """The reason that the server gave, else the last lines of whatever wrote them."""
+    for line in reversed(evidence):
+        try:
+            told = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        if isinstance(told, dict) and told.get("level") == "error" and isinstance(told.get("reason"), str):
+            return str(told["reason"])[:600]
+    return " ".join(evidence[-3:])[-600:]

@@ -1,0 +1,1 @@
+"""This machine: its disk in words, locks, private files, waiting with patience."""

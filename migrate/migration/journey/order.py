@@ -1,0 +1,195 @@
+"""The journey of the models: from a record to what its image needs, and from there to a proven app."""
+
+from msgspec import Struct
+
+from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError
+from migrate.core.values import App, Image, ModelRecord, Parity, ProofLevel, Rehearsal
+from migrate.formats.inspect import demand_ready
+from migrate.migration.journal.journal import Stored
+from migrate.migration.journey.models import Inspected, Prepared
+from migrate.migration.journey.steps import deploy
+from migrate.migration.journey.steps.convert import convert
+from migrate.migration.journey.steps.files import fetch, inspect
+from migrate.migration.journey.steps.image import build, render
+from migrate.migration.journey.steps.prove import prove
+from migrate.migration.journey.steps.push import push
+from migrate.migration.journey.steps.record import record_answers
+from migrate.migration.journey.steps.rehearse import rehearse
+from migrate.migration.journey.steps.runtime import runtime
+from migrate.migration.journey.steps.tokens import hand_over
+from migrate.migration.run.run_context import Run, RunContext
+from migrate.migration.run.step_engine import Recaller, Steps, Unsettled
+from migrate.migration.run.units import Unit
+from migrate.parity.recording import at_least
+from migrate.parity.replay import first_mismatch
+
+
+class Moved(Struct, frozen=True):
+    """A unit on AI Deploy: its app, and the proof of each model or what stands against it.
+
+    ``slim`` says what became of the wish for ONNX, by model.
+    """
+
+    app: App
+    rehearsal: Rehearsal
+    proofs: dict[str, Parity]
+    errors: dict[str, MigrateError]
+    slim: dict[str, str]
+
+
+class Tried(Struct, frozen=True):
+    """A unit's image on this machine, and how it did there."""
+
+    image: Stored[Image]
+    rehearsal: Stored[Rehearsal]
+
+
+def read(run: RunContext, steps: Steps, record: ModelRecord) -> Inspected:
+    """The model's files, and what they are.
+
+    Raises:
+        MigrateError: What a step raised.
+        Unsettled: From the recaller.
+    """
+    artifact = fetch(run, steps, record)
+    return Inspected(record, artifact, inspect(run, steps, record, artifact))
+
+
+def ask(run: RunContext, steps: Steps, model: Inspected, name: str) -> Prepared:
+    """The model with the image of its runtime, and the answers to hold its own image against.
+
+    Raises:
+        MigrateError: What a step raised.
+        Unsettled: From the recaller.
+    """
+    image = runtime(run, steps, name)
+    recording = record_answers(run, steps, model, image)
+    return Prepared(model.record, model.artifact, model.inspection, image, recording)
+
+
+def try_out(run: RunContext, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Tried:
+    """Builds the image of a unit and rehearses it.
+
+    Raises:
+        BlamedError: Some of several models keep the image from being used.
+        MigrateError: What a step raised.
+        Unsettled: From the recaller.
+    """
+    context = render(run, steps, unit, models)
+    image = build(run, steps, unit, context, models[0].runtime)
+    return Tried(image, rehearse(run, steps, unit, image, models))
+
+
+def prepare(run: Run, steps: Steps, record: ModelRecord) -> Prepared:
+    """Everything about one model that its image needs; nothing of the model is built yet.
+
+    Raises:
+        NeedsYouError: The files cannot be served as they are; what a person must do.
+        MigrateError: What a step raised.
+        Unsettled: From the recaller.
+    """
+    model = read(run, steps, record)
+    found = model.inspection.value
+    prepared = ask(run, steps, model, demand_ready(found, run.options.allowing(found).again(record.id)))
+    return convert(run, steps, prepared) if run.options.slim else prepared
+
+
+def move(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Moved:
+    """Builds, rehearses, pushes, deploys and proves a unit; a change of image that fails is taken back.
+
+    Raises:
+        MigrateError: What a step raised before there was an app to prove.
+    """
+    try:
+        moved = _walk(run, steps, unit, models)
+    except NeedsYouError as error:
+        raise _taken_back(run, unit, error) from error
+    if not moved.errors:
+        deploy.settle(run, unit)
+    elif deploy.roll_back(run, unit):
+        run.journal.forget(unit.subject, "deploy")
+        back: dict[str, MigrateError] = {name: _dragged_back(moved.errors) for name in moved.proofs}
+        back |= {name: _with_former_image(run, name, error) for name, error in moved.errors.items()}
+        return Moved(moved.app, moved.rehearsal, {}, back, {})
+    if moved.proofs:
+        hand_over(run, unit, moved.app)
+    return moved
+
+
+def recall(run: Run, steps: Recaller, unit: Unit, models: tuple[Prepared, ...]) -> Moved:
+    """The unit as the journal has it, if nothing of it is left to do.
+
+    Raises:
+        Unsettled: Something is.
+    """
+    moved = _walk(run, steps, unit, models)
+    effects = run.journal.effects
+    app, token = effects.find("app", unit.subject), effects.find("token", unit.subject)
+    if app is None or app.text("former_image") or token is None or not token.intent.get("handed_over"):
+        raise Unsettled
+    return moved
+
+
+def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Moved:
+    tried = try_out(run, steps, unit, models)
+    pushed = push(run, steps, unit, tried.image)
+    app = deploy.deploy(run, steps, unit, models, pushed)
+    proofs: dict[str, Parity] = {}
+    errors: dict[str, MigrateError] = {}
+    for model in models:
+        name = model.record.id
+        parity = prove(run, steps, unit, model, app, pushed.value.digest).value
+        if parity.passed and at_least(parity.level, run.options.proof):
+            proofs[name] = parity
+        else:
+            errors[name] = _unproven(run, name, parity)
+    return Moved(app.value, tried.rehearsal.value, proofs, errors, {model.record.id: model.slim for model in models})
+
+
+def _unproven(run: Run, model: str, parity: Parity) -> NeedsYouError:
+    look = run.options.typed.command("why", model)
+    if not parity.passed:
+        return NeedsYouError(
+            f"The app answers differently: {first_mismatch(parity)}.",
+            code="answers-differ",
+            next_step=f"Do not move clients to it. See every difference: {look} - and delete the app, which is billed "
+            f"until then: {run.options.typed.command('undo', '--model', model)}",
+        )
+    wanted: ProofLevel = run.options.proof
+    return NeedsYouError(
+        f"The app answers, but only with the proof {parity.level!r}, and {wanted!r} was asked for.",
+        code="proof-too-weak",
+        next_step="Give the customer's own requests and answers with --samples, or ask for less with --proof.",
+    )
+
+
+def _taken_back(run: Run, unit: Unit, error: NeedsYouError) -> MigrateError:
+    try:
+        if not deploy.roll_back(run, unit):
+            return error
+    except (NeedsYouError, ConfigurationError) as second:
+        return NeedsYouError(
+            f"{error.what} The former image does not come up either: {second.what}",
+            code=error.code,
+            next_step=error.next_step,
+            query_id=error.query_id or second.query_id,
+        )
+    run.journal.forget(unit.subject, "deploy")
+    return _with_former_image(run, unit.models[0], error)
+
+
+def _with_former_image(run: Run, model: str, error: MigrateError) -> NeedsYouError:
+    return NeedsYouError(
+        f"{error.what} The app has its former image back.",
+        code=error.code,
+        next_step=f"Clients are served as before. See what happened: {run.options.typed.command('why', model)}",
+        query_id=error.query_id,
+    )
+
+
+def _dragged_back(errors: dict[str, MigrateError]) -> NeedsYouError:
+    return NeedsYouError(
+        f"It shares its app with {', '.join(errors)}, so the app has its former image back.",
+        code="shares-app",
+        next_step="Correct the others, then run again.",
+    )

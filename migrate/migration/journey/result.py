@@ -1,0 +1,104 @@
+"""The result of a run as a value: everything that its last screen, or the last JSON line, says."""
+
+import shlex
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from migrate.core.errors import ExitCode
+from migrate.core.events import Result
+from migrate.core.text import printable
+from migrate.core.values import App, Outcome, Recording
+from migrate.migration.journal.subjects import model_subject
+from migrate.migration.run import permissions
+from migrate.migration.run.run_context import Run
+
+_INLINE: Final = 300  # characters of a sample request that fit into a line to copy
+_SMALL: Final = 2_000_000  # bytes of a recording that is read to find a sample
+
+
+def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
+    """The result of ``run``."""
+    typed, effects = run.options.typed, run.journal.effects
+    apps = [app for effect in effects.existing("app") if (app := _app(run, effect.units)) is not None]
+    files = {effect.name: effect.text("file") for effect in effects.existing("token") if effect.text("file")}
+    data: dict[str, object] = {
+        "source": run.listing.source,
+        "project": run.cloud.project,
+        "run": run.journal.id,
+        "journal": str(run.folder.journal),
+        "apps": [{"id": app.id, "url": app.url, "cpu": app.cpu, "replicas": app.replicas} for app in apps],
+        "tokens": files,
+        "status": typed.command("status"),
+    }
+    if allowed := [fact for outcome in found for fact in _allowed(run, outcome.model)]:
+        data["allowed_unsafe"] = allowed
+        names = (
+            f"{printable(fact['path'], 80)} of {printable(fact['model'], 60)} ({fact['option']})" for fact in allowed
+        )
+        data["allowed_text"] = f"to run code when they are loaded: {', '.join(names)}"
+    if files:
+        data["tokens_text"] = f"{run.folder.tokens}/  one file an app, which only you can read"
+    if apps:
+        cpus = sum(app.cpu * max(1, app.replicas) for app in apps)
+        data["billed_text"] = (
+            f"{len(apps)} app{'s' if len(apps) > 1 else ''} with {cpus} CPU{'s' if cpus > 1 else ''} in all, "
+            "by the minute, also without calls, until undone"
+        )
+    if effects.existing():
+        data["undo"] = typed.command("undo")
+    if code is not ExitCode.DONE:
+        data["again"] = run.options.again()
+        bad = next((outcome.model for outcome in found if outcome.outcome not in {"done", "skipped"}), None)
+        if bad is not None:
+            data["why"] = typed.command("why", bad)
+    if (curl := _curl(run, found, files)) is not None:
+        data["curl"] = curl
+    return Result(command="run", exit_code=int(code), models=found, data=data)
+
+
+def _allowed(run: Run, model: str) -> list[dict[str, str]]:
+    return permissions.facts(model, run.found[model]) if model in run.found else []
+
+
+def _app(run: Run, units: tuple[str, ...]) -> App | None:
+    stored = run.journal.usable(units[0], "deploy", App) if units else None
+    return stored.value if stored is not None else None
+
+
+def _curl(run: Run, found: tuple[Outcome, ...], files: dict[str, str]) -> str | None:
+    """A call that answers, for the model whose recorded sample is the shortest."""
+    best: tuple[str, Outcome] | None = None
+    for outcome in found:
+        if outcome.outcome != "done":
+            continue
+        stored = run.journal.usable(model_subject(outcome.model), "record", Recording)
+        if stored is None or len(stored.json) > _SMALL:
+            continue
+        for sample in stored.value.samples:
+            if sample.generated and sample.status == 200:
+                text = msgspec.json.encode(sample.request).decode()
+                if best is None or len(text) < len(best[0]):
+                    best = text, outcome
+    if best is None:
+        return None
+    text, outcome = best
+    token = next((file for unit, file in files.items() if _serves(run, unit, outcome.model)), None)
+    if token is None:
+        return None
+    body = text
+    if len(text) > _INLINE:
+        path = Path(run.folder.path) / "sample.json"
+        path.write_text(text, encoding="utf-8")
+        body = f"@{path}"
+    words = ["curl", "-H", f"@{token}", "-H", "Content-Type: application/json", "-d", body, f"{outcome.new_url}/eval"]
+    return shlex.join(words)
+
+
+def _serves(run: Run, unit: str, model: str) -> bool:
+    if unit == f"unit:{model}":
+        return True
+    effect = run.journal.effects.find("app", unit)
+    served = effect.intent.get("models") if effect is not None else None
+    return isinstance(served, list) and unit.startswith("packed:") and model in served

@@ -1,0 +1,72 @@
+"""What lies at a model's place now, as one short text: a file that was uploaded again is fetched again."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from migrate.core.errors import MigrateError
+from migrate.core.names import digest_of
+from migrate.core.values import ContainerLocation, FolderLocation, ModelRecord
+from migrate.ovhcloud import storage
+from migrate.ovhcloud.objects import StoredObject, object_store
+from migrate.ovhcloud.session import Cloud
+from migrate.sources.containers import find_container
+from migrate.sources.folders import files_of
+
+UNKNOWN: Final = ""
+
+_WHOLE: Final = 1000  # objects: a listing that is shorter is surely complete (contract: Object Storage)
+_SECONDS: Final = len("2021-03-02T08:12:41")  # the API and Swift write times with different ends
+
+_Object = storage.ContainerObject | StoredObject
+
+
+def revisions(cloud: Cloud, records: tuple[ModelRecord, ...], *, jobs: int) -> dict[str, str]:
+    """The revision of each model, by id; ``UNKNOWN`` where it cannot be seen now, which fetching will explain.
+
+    Models of one container are read off one listing of it, where that fits into one answer.
+    """
+    places = {record.location.container_id for record in records if isinstance(record.location, ContainerLocation)}
+    listed = {place: objects for place in places if place and (objects := _whole(cloud, place)) is not None}
+    with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="look") as pool:
+        found = pool.map(lambda record: _revision(cloud, record, listed), records)
+        return dict(zip((record.id for record in records), found, strict=True))
+
+
+def _whole(cloud: Cloud, container_id: str) -> tuple[_Object, ...] | None:
+    try:
+        objects = storage.objects(cloud, container_id, "")
+    except MigrateError:
+        return None
+    return objects if len(objects) < _WHOLE else None
+
+
+def _revision(cloud: Cloud, record: ModelRecord, listed: dict[str, tuple[_Object, ...]]) -> str:
+    try:
+        match record.location:
+            case ContainerLocation() as place:
+                facts = _of_objects(listed.get(place.container_id) or _below(cloud, place), place.path.strip("/"))
+            case FolderLocation() as place:
+                files = files_of(Path(place.path))
+                facts = [(name, str(size), str(real.stat().st_mtime_ns)) for name, real, size in files]
+            case _:
+                return UNKNOWN
+    except (MigrateError, OSError):
+        return UNKNOWN
+    return digest_of(*(part for fact in sorted(facts) for part in fact))
+
+
+def _below(cloud: Cloud, place: ContainerLocation) -> tuple[_Object, ...]:
+    container_id = place.container_id or find_container(cloud, place.container, place.region).id
+    store = object_store(cloud, container_id=container_id, container=place.container, region=place.region)
+    return store.list(place.path.strip("/"))
+
+
+def _of_objects(objects: Iterable[_Object], path: str) -> list[tuple[str, str, str]]:
+    """Names, sizes and times of what the path may mean: the object of that name, and what lies under it."""
+    return [
+        (item.name, str(item.size), item.last_modified[:_SECONDS])
+        for item in objects
+        if not path or item.name == path or item.name.startswith(f"{path}/")
+    ]

@@ -1,0 +1,235 @@
+"""Deploy: one app a unit; its id is journalled before the wait (decisions: Effects; Labels; New artifact)."""
+
+import time
+from typing import Final
+
+from msgspec.structs import replace
+
+from migrate.apps import deploy as platform
+from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
+from migrate.core.events import StepStarted
+from migrate.core.names import digest_of
+from migrate.core.values import App, PushedImage, to_json
+from migrate.machine.patience import poll_seconds
+from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.ledger import Effect
+from migrate.migration.journey.models import Prepared
+from migrate.migration.journey.steps.registry import register, target
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Steps, Task
+from migrate.migration.run.units import Unit
+from migrate.ovhcloud.apps import set_label, stop
+
+VERSION: Final = 1
+
+ANSWERING: Final = frozenset({"RUNNING", "SCALING", "STANDBY"})
+RESTARTED: Final = frozenset({"FAILED", "ERROR", "STOPPED", "STOPPING"})
+
+_ENDED: Final = frozenset({"STOPPED", "FAILED", "ERROR"})
+_STOP_SECONDS: Final = 300.0
+_LOOKS: Final = 3  # at the listing, for an app that a broken request may have made
+_BETWEEN_LOOKS: Final = 2.0
+
+
+def deploy(
+    run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...], pushed: Stored[PushedImage]
+) -> Stored[App]:
+    """The running app of a unit; it stands while AI Deploy lists it as answering with that image."""
+
+    def stands(app: App) -> bool:
+        now = run.apps().get(app.id)
+        return now is not None and now.image == pushed.value.reference and now.state in ANSWERING
+
+    return steps.do(
+        Task(
+            step="deploy",
+            version=VERSION,
+            subject=unit.subject,
+            models=unit.models,
+            inputs=(pushed.value.reference, pushed.value.digest),
+            options={
+                "region": run.region,
+                "resources": [
+                    digest_of(to_json((model.record.flavor, model.record.autoscaling)).decode()) for model in models
+                ],
+            },
+        ),
+        App,
+        lambda _: _deploy(run, unit, models, pushed.value),
+        stands=stands,
+        outside=True,
+        say=lambda app: app.url,
+    )
+
+
+def _deploy(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedImage) -> App:
+    if run.options.registry is not None:
+        register(run, unit, target(run, unit))
+    effects = run.journal.effects
+    app, effect = _find(run, unit)
+    if app is None:
+        app, effect = _create(run, unit, models, pushed)
+    elif effect is not None and (app.image != pushed.reference or app.state in RESTARTED):
+        _keep_models(unit, effect, models)
+        former = effect.text("former_image") or app.image
+        effects.learn(effect, former_image=former if former != pushed.reference else "", image=pushed.reference)
+        _change_image(run, unit, app, pushed)
+    running = wait(run, unit, app.id, pushed.reference)
+    if effect is not None:
+        effects.learn(effect, url=running.url, models=[model.record.id for model in models])
+    return running
+
+
+def wait(run: Run, unit: Unit, app_id: str, image: str) -> App:
+    """The app when it answers with an image; its states are shown as they change."""
+
+    def on_state(state: str) -> None:
+        for model in unit.models:
+            run.emit(StepStarted(step="deploy", model=model, detail=state))
+
+    return run.watcher().wait_running(
+        app_id, timeout=run.options.ready_timeout, on_state=on_state, stop=run.stop, image=image
+    )
+
+
+def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:
+    """Stops the app, gives it the image and starts it.
+
+    One guide says that a running app takes a new image by itself, another that it does not: only after a
+    restart is it certain which image answers (contract: AI Deploy updates).
+    """
+    if app.state not in _ENDED:
+        run.notice(f"The app {app.id} is stopped and started again with the new image.", model=unit.models[0])
+        if app.state != "STOPPING":
+            stop(run.cloud, app.id)
+        since = time.monotonic()
+        deadline = since + _STOP_SECONDS
+        while (state := run.state(app.id, since)) not in _ENDED:
+            since = time.monotonic()
+            if since > deadline:
+                raise RemoteError(
+                    f"The app {app.id} does not stop; it is {state}.",
+                    code="app-timeout",
+                    next_step="Type the same command again.",
+                )
+            run.cloud.session.pause(poll_seconds())
+    platform.replace_image(run.cloud, replace(app, state="STOPPED"), image)
+
+
+def _keep_models(unit: Unit, effect: Effect, models: tuple[Prepared, ...]) -> None:
+    served = effect.intent.get("models")
+    lost = sorted(set(served if isinstance(served, list) else ()) - {model.record.id for model in models})
+    if unit.packed and lost:
+        raise NeedsYouError(
+            f"The app serves {', '.join(lost)} now, and the new image would not.",
+            code="would-drop-models",
+            next_step="Repair those models first, or undo the app and run again.",
+        )
+
+
+def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
+    """The unit's app, if there is one that this journal may touch.
+
+    Raises:
+        NeedsYouError: Another run's app serves the same model, and it was not to be adopted.
+    """
+    effects, key = run.journal.effects, unit.key(run.cloud.project)
+    effect = effects.find("app", unit.subject)
+    if effect is not None and effect.external_id is not None:
+        app = run.apps().get(effect.external_id)
+        if app is not None:
+            return app, effect
+        effects.gone(effect)  # deleted by somebody, not by us
+        effect = None
+    # After an intent without an id the listing of the run's beginning may be too old.
+    listed = platform.find(run.cloud, key) if effect is not None else run.apps().values()
+    with_key = [app for app in listed if app.labels.get("mls-key") == key]
+    ours = [app for app in with_key if app.labels.get("mls-run") == run.journal.id]
+    if ours:
+        effect = effect or effects.intend("app", unit.subject, _intent(unit, key), unit=unit.subject)
+        return ours[0], effects.done(effect, ours[0].id, url=ours[0].url)
+    if effect is not None:
+        effects.gone(effect)  # the request never arrived
+    return _others(run, unit, with_key)
+
+
+def _others(run: Run, unit: Unit, apps: list[App]) -> tuple[App | None, Effect | None]:
+    if not apps:
+        return None, None
+    app = apps[0]
+    if not run.options.adopt:
+        raise NeedsYouError(
+            f"The app {app.id} ({app.state}, {app.url}) of another run of this tool serves this model.",
+            code="app-of-another-run",
+            next_step="Take it over with --adopt, or undo it where it was made, then run again.",
+        )
+    effects = run.journal.effects
+    effect = effects.intend(
+        "app", unit.subject, _intent(unit, unit.key(run.cloud.project)) | {"adopted": True}, unit=unit.subject
+    )
+    set_label(run.cloud, app.id, "mls-run", run.journal.id)
+    run.notice(f"The app {app.id} of another run was taken over.", model=unit.models[0], warning=True)
+    return app, effects.done(effect, app.id, url=app.url)
+
+
+def _intent(unit: Unit, key: str) -> dict[str, object]:
+    return {"key": key, "name": unit.name}
+
+
+def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedImage) -> tuple[App, Effect]:
+    effects, key = run.journal.effects, unit.key(run.cloud.project)
+    digest = (
+        digest_of(*(model.artifact.value.digest for model in models))
+        if unit.packed
+        else models[0].artifact.value.digest
+    )
+    plan = run.plan(unit, digest)
+    effect = effects.intend("app", unit.subject, _intent(unit, key), unit=unit.subject)
+    try:
+        app = platform.create(run.cloud, plan, pushed)
+    except RemoteError as error:
+        found = _look(run, key) if error.code == "maybe-done" else None
+        if found is None:
+            raise
+        app = found
+    except MigrateError:
+        effects.gone(effect)  # refused: nothing was made
+        raise
+    return app, effects.done(effect, app.id, url=app.url, image=pushed.reference, cpu=plan.cpu, region=plan.region)
+
+
+def _look(run: Run, key: str) -> App | None:
+    for _ in range(_LOOKS):
+        for app in platform.find(run.cloud, key):
+            if app.labels.get("mls-run") == run.journal.id:
+                return app
+        if run.stop.wait(_BETWEEN_LOOKS):
+            break
+    return None
+
+
+def settle(run: Run, unit: Unit) -> None:
+    """Writes that the app's image is proven: there is nothing to go back to any more."""
+    effect = run.journal.effects.find("app", unit.subject)
+    if effect is not None and effect.text("former_image"):
+        run.journal.effects.learn(effect, former_image="")
+
+
+def roll_back(run: Run, unit: Unit) -> bool:
+    """Gives an app its former image back after a failed change; answers whether there was one.
+
+    Raises:
+        MigrateError: The former image does not come up either.
+    """
+    effects = run.journal.effects
+    effect = effects.find("app", unit.subject)
+    if effect is None or effect.external_id is None or not effect.text("former_image"):
+        return False
+    former = effect.text("former_image")
+    for app in platform.listing(run.cloud):
+        if app.id == effect.external_id:
+            _change_image(run, unit, app, PushedImage(reference=former, digest="", registry=""))
+            wait(run, unit, app.id, former)
+            effects.learn(effect, former_image="", image=former)
+            return True
+    return False

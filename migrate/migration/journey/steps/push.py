@@ -1,0 +1,66 @@
+"""Push: the image in the registry, under a tag that never moves."""
+
+from typing import Final
+
+from migrate.core.errors import MigrateError
+from migrate.core.values import Image, PushedImage
+from migrate.images.registry.push import immutable_tag, pushed_exists
+from migrate.images.registry.push import push as push_image
+from migrate.migration.journal.journal import Stored
+from migrate.migration.journey.steps.registry import target
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Progress, Steps, Task
+from migrate.migration.run.units import Unit
+
+VERSION: Final = 1
+SHARED: Final = "shared"
+
+
+def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[PushedImage]:
+    """The pushed image of a unit; it stands while the registry has it."""
+
+    def make(progress: Progress) -> PushedImage:
+        where = target(run, unit)
+        tag = immutable_tag(image.value)
+        name = where.repository(unit.repository)
+        effects = run.journal.effects
+        reference = f"{where.host}/{name}:{tag}"
+        effect = effects.find("pushed-image", reference) or effects.intend(
+            "pushed-image", reference, {}, unit=unit.subject
+        )
+        try:
+            # The layers of the runtime travel once: the engine mounts them for whoever pushes after the first.
+            with run.first_push.enter():
+                pushed = push_image(
+                    run.engine(),
+                    image.value,
+                    registry=where.host,
+                    repository=name,
+                    tag=tag,
+                    credentials=where.credentials,
+                    progress=progress,
+                )
+        except MigrateError:
+            if effect.external_id is None:
+                effects.gone(effect)  # a tag comes last: without it there is no image
+            raise
+        effects.done(effect, pushed.digest)
+        return pushed
+
+    def stands(pushed: PushedImage) -> bool:
+        return pushed_exists(pushed, target(run, unit).credentials)
+
+    return steps.do(
+        Task(
+            step="push",
+            version=VERSION,
+            subject=unit.subject,
+            models=unit.models,
+            inputs=(image.value.image_id,),
+            options={"registry": run.options.registry or SHARED, "region": run.region},
+        ),
+        PushedImage,
+        make,
+        stands=stands,
+        say=lambda pushed: pushed.reference,
+    )

@@ -1,0 +1,116 @@
+"""The registry that images are pushed to, and how this run and AI Deploy log in to it."""
+
+from typing import Final
+
+from migrate.apps import registries
+from migrate.core.errors import ConfigurationError, RemoteError
+from migrate.images.registry.credentials import RegistryCredentials, credentials_for
+from migrate.migration.journal.ledger import Effect, Effects
+from migrate.migration.run.run_context import Run, Target
+from migrate.migration.run.units import Unit
+from migrate.ovhcloud.session import Cloud
+
+SHARED_NOTE: Final = (
+    "Images go to the platform's shared registry: it is for tests and may be purged. "
+    "For production name a private one with --registry."
+)
+
+
+def split(address: str) -> tuple[str, str]:
+    """Host and path of a registry's address, with or without a scheme."""
+    bare = address.removeprefix("https://").removeprefix("http://").strip("/")
+    host, _, prefix = bare.partition("/")
+    return host, prefix
+
+
+def target(run: Run, unit: Unit) -> Target:
+    """Where a unit's image goes; the login is found, or made, when the first unit needs it."""
+    found = run.target.get(lambda: _find(run, unit))
+    if found.shared and (user := run.journal.effects.find("user", _user_name(run))) is not None:
+        run.journal.effects.use(user, unit.subject)
+    return found
+
+
+def _find(run: Run, unit: Unit) -> Target:
+    if run.options.registry is not None:
+        host, prefix = split(run.options.registry)
+        credentials = credentials_for(host, run.options.registry_user, run.environ)
+        return Target(host, prefix, shared=False, credentials=credentials)
+    run.notice(SHARED_NOTE, warning=True)
+    host, prefix = split(registries.shared_registry(run.cloud, run.region))
+    return Target(host, prefix, shared=True, credentials=_login(run, unit))
+
+
+def _user_name(run: Run) -> str:
+    return f"migrate-registry-{run.journal.id}"
+
+
+def _login(run: Run, unit: Unit) -> RegistryCredentials:
+    """A new AI user: the password of an old one cannot be read back, and is kept nowhere."""
+    effects, name = run.journal.effects, _user_name(run)
+    units = {unit.subject}
+    while (old := effects.find("user", name)) is not None:
+        units.update(old.units)
+        delete_registry_user(run.cloud, effects, old)
+    effect = effects.intend("user", name, {}, unit=unit.subject)
+    for user in units:
+        effects.use(effect, user)
+
+    def write_down(user_id: str) -> None:
+        effects.done(effect, user_id)
+
+    user_id, username, password = registries.create_ai_user(run.cloud, name, on_created=write_down)
+    effects.done(effect, user_id, username=username)
+    return RegistryCredentials(username=username, password=password)
+
+
+def delete_registry_user(cloud: Cloud, effects: Effects, effect: Effect) -> None:
+    """Deletes the user of a registry by its recorded id, or, where a kill came first, by its unique description."""
+    user_id = effect.external_id or registries.find_user(cloud, effect.name)
+    if user_id is not None:
+        registries.delete_user(cloud, user_id)
+    effects.gone(effect)
+
+
+def register(run: Run, unit: Unit, found: Target) -> None:
+    """Lets AI Deploy pull from a private registry: registered once in a region, and counted.
+
+    A registration that was there before is used and never owned. Public registries need none.
+    """
+    if found.shared or found.credentials is None:
+        return
+    effects, name = run.journal.effects, f"{run.region} {found.host}"
+    run.registration.get(lambda: _register(run, unit, found, name))
+    if (effect := effects.find("registration", name)) is not None:
+        effects.use(effect, unit.subject)
+
+
+def _register(run: Run, unit: Unit, found: Target, name: str) -> None:
+    effects, credentials = run.journal.effects, found.credentials
+    if credentials is None:
+        return
+    if credentials.is_token:
+        raise ConfigurationError(
+            f"Docker's login for {found.host} is a token, and AI Deploy needs a name and a password to pull.",
+            code="registry-token",
+            next_step="Give --registry-user and MIGRATE_REGISTRY_PASSWORD, then run again.",
+        )
+    existing = registries.find_registration(run.cloud, run.region, found.host)
+    effect = effects.find("registration", name)
+    if existing is not None:
+        if effect is not None and effect.external_id is None:
+            effects.done(effect, existing)  # ours: made by a run that was killed before it could say so
+        return
+    if effect is not None:
+        effects.gone(effect)
+    effect = effects.intend("registration", name, {"region": run.region, "url": found.host}, unit=unit.subject)
+    try:
+        made = registries.register(run.cloud, run.region, found.host, credentials.username, credentials.password)
+    except RemoteError as error:
+        made_after_all = None
+        if error.code == "maybe-done":
+            made_after_all = registries.find_registration(run.cloud, run.region, found.host)
+        if made_after_all is None:
+            raise
+        made = made_after_all
+    effects.done(effect, made)

@@ -1,0 +1,124 @@
+"""Rehearse: the image runs here as AI Deploy will run it, before anything is pushed or billed."""
+
+from typing import TYPE_CHECKING, Final
+
+from migrate.core.errors import MigrateError, NeedsYouError
+from migrate.core.values import Image, Parity, Rehearsal
+from migrate.images.trial.rehearsal import RunningRehearsal
+from migrate.images.trial.rehearsal import rehearse as start_rehearsal
+from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.subjects import model_subject
+from migrate.migration.journey.models import Prepared
+from migrate.migration.run.licences import naming_the_other
+from migrate.migration.run.run_context import RunContext
+from migrate.migration.run.step_engine import Progress, Steps, Task
+from migrate.migration.run.units import BlamedError, Unit
+from migrate.parity.http import caller_through
+from migrate.parity.replay import first_mismatch, replay
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+VERSION: Final = 1
+
+
+def rehearse(
+    run: RunContext, steps: Steps, unit: Unit, image: Stored[Image], models: tuple[Prepared, ...]
+) -> Stored[Rehearsal]:
+    """The rehearsal of an image.
+
+    Raises:
+        NeedsYouError: The image does not come up, or an answer differs from its reference here already.
+        BlamedError: The same, of a unit of several models, where it is known by which.
+    """
+    return steps.do(
+        Task(
+            step="rehearse",
+            version=VERSION,
+            subject=unit.subject,
+            models=unit.models,
+            inputs=(image.value.image_id, *(model.recording.digest for model in models)),
+        ),
+        Rehearsal,
+        lambda progress: _rehearse(run, unit, image.value, models, progress),
+        stands=lambda _: True,
+        say=lambda rehearsal: f"ready after {rehearsal.cold_start:.1f} s, {rehearsal.calls} calls",
+    )
+
+
+def _rehearse(run: RunContext, unit: Unit, image: Image, models: tuple[Prepared, ...], progress: Progress) -> Rehearsal:
+    memory = run.memory_of(unit)
+    try:
+        with naming_the_other(models[0].runtime.value.runtime), _start(run, image, memory) as running:
+            errors, parities = _ask(run, image, running, models, progress)
+            if not errors:
+                return Rehearsal(
+                    image_id=image.image_id,
+                    cold_start=running.cold_start,
+                    calls=sum(parity.calls for parity in parities),
+                    worst_difference=max((parity.worst_difference or 0.0 for parity in parities), default=0.0),
+                    memory=running.memory(),
+                )
+    except NeedsYouError:
+        errors = _culprits(run, image, memory, models, progress) if len(models) > 1 else {}
+        if not errors:
+            raise
+    raise BlamedError(errors) if len(models) > 1 else errors[models[0].record.id]
+
+
+def _ask(
+    run: RunContext, image: Image, running: RunningRehearsal, models: tuple[Prepared, ...], progress: Progress
+) -> tuple[dict[str, MigrateError], list[Parity]]:
+    """What is wrong with each model, by id, and the proofs of those that answered."""
+    errors: dict[str, MigrateError] = {}
+    parities: list[Parity] = []
+    for done, model in enumerate(models):
+        progress(done, len(models))
+        try:
+            parity = _replay(run, image, running, model)
+        except NeedsYouError as error:
+            errors[model.record.id] = error
+            break  # the server may be of no more use: the others are asked in the next image
+        parities.append(parity)
+        if not parity.passed:
+            errors[model.record.id] = _differs(run, model, parity)
+    return errors, parities
+
+
+def _start(
+    run: RunContext, image: Image, memory: int, only: str | None = None
+) -> "AbstractContextManager[RunningRehearsal]":
+    timeout = run.options.rehearsal_timeout
+    return start_rehearsal(run.engine(), image, memory=memory, timeout=timeout, only=only, stop=run.stop)
+
+
+def _replay(run: RunContext, image: Image, running: RunningRehearsal, model: Prepared) -> Parity:
+    call = caller_through(running.call, model.record.id)
+    parity = replay(model.recording.value, model.inspection.value.settings, call)
+    run.journal.put(model_subject(model.record.id), "rehearsal-proof", image.image_id, parity)
+    return parity
+
+
+def _differs(run: RunContext, model: Prepared, parity: Parity) -> NeedsYouError:
+    look = run.look(model.record.id)
+    kept = f"Nothing was pushed or deployed. See every difference with `{look}` and report it."
+    return NeedsYouError(
+        f"The new image answers differently in its rehearsal: {first_mismatch(parity)}.",
+        code="rehearsal-differs",
+        next_step=kept if look else "Do not use the image; report it with the model's signature.",
+    )
+
+
+def _culprits(
+    run: RunContext, image: Image, memory: int, models: tuple[Prepared, ...], progress: Progress
+) -> dict[str, MigrateError]:
+    """Those of an image's models that a server cannot be started with, each tried by itself."""
+    errors: dict[str, MigrateError] = {}
+    for done, model in enumerate(models):
+        progress(done, len(models))
+        try:
+            with _start(run, image, memory, only=model.record.id):
+                pass
+        except NeedsYouError as error:
+            errors[model.record.id] = error
+    return errors

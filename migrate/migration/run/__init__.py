@@ -1,0 +1,1 @@
+"""What a run holds: options, services, workspace, the engine of steps, permissions."""

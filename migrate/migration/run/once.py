@@ -1,0 +1,78 @@
+"""What several threads need and one of them does."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from migrate.core.errors import Interrupted
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """Makes a value once; the others wait for it, and a failure is everybody's."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._value: T | None = None
+        self._error: Exception | None = None
+        self._made = False
+
+    def get(self, make: Callable[[], T]) -> T:
+        """The value, made by the first who asks.
+
+        Raises:
+            Exception: What ``make`` raised, to each who asks. An interruption is not kept.
+        """
+        with self._turn:
+            if self._error is not None:
+                raise self._error
+            if not self._made:
+                try:
+                    self._value = make()
+                except Interrupted:
+                    raise
+                except Exception as error:
+                    self._error = error
+                    raise
+                self._made = True
+            value: T = self._value  # type: ignore[assignment]
+            return value
+
+
+class OnceEach(Generic[K, T]):
+    """Makes a value once for each key."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._values: dict[K, Once[T]] = {}
+
+    def get(self, key: K, make: Callable[[], T]) -> T:
+        """The value of a key, made by the first who asks for it; see ``Once.get``."""
+        with self._turn:
+            value = self._values.setdefault(key, Once())
+        return value.get(make)
+
+
+class FirstAlone:
+    """Lets the first through alone, and everybody else once it has succeeded."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._open = False
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Waits while the first is inside; when it fails, the next is the first."""
+        self._turn.acquire()
+        if self._open:
+            self._turn.release()
+            yield
+            return
+        try:
+            yield
+            self._open = True
+        finally:
+            self._turn.release()

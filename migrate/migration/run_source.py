@@ -1,0 +1,242 @@
+"""One run, from the listing to its result."""
+
+import difflib
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
+from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFinished, StepStarted
+from migrate.core.plan import Plan
+from migrate.core.text import printable
+from migrate.core.values import Artifact, Listing, ModelRecord, Outcome
+from migrate.formats.recognise import recognise
+from migrate.migration.journal.journal import Journal
+from migrate.migration.journal.lock import WriterLock
+from migrate.migration.journal.subjects import model_subject
+from migrate.migration.journey import outcomes
+from migrate.migration.journey.models import Group, group
+from migrate.migration.journey.planner import make_plan
+from migrate.migration.journey.result import make_result
+from migrate.migration.journey.revisions import revisions
+from migrate.migration.journey.steps.tokens import delete_proof_tokens
+from migrate.migration.parallel import Runner
+from migrate.migration.run import permissions
+from migrate.migration.run.opening import source_folder
+from migrate.migration.run.options import RunOptions
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.workspace import SourceFolder, Workspace
+from migrate.ovhcloud.authorization import authorize
+from migrate.ovhcloud.session import Cloud
+from migrate.sources.listing import list_models
+from migrate.sources.reference import SourceRef, parse_source
+
+Confirm = Callable[[Plan], None]
+"""Shows a plan and asks, apart for the authorization; returns when the person agrees, and raises otherwise."""
+
+
+class Ended(Exception):  # noqa: N818 - carries a result past the terminal's cleaning up
+    """A run that met programming errors of this tool; ``bugs`` are they."""
+
+    def __init__(self, result: Result, bugs: list[BaseException]) -> None:
+        super().__init__("this tool failed")
+        self.result = result
+        self.bugs = bugs
+
+
+def run_source(
+    options: RunOptions,
+    *,
+    cloud: Cloud,
+    workspace: Workspace,
+    environ: Mapping[str, str],
+    emit: Emit,
+    confirm: Confirm,
+) -> Result:
+    """Moves the models of a source, or what is left of that.
+
+    Args:
+        options: What the person chose.
+        cloud: OVHcloud's API and the project; its session's ``stop`` ends the run.
+        workspace: Where the journal and the downloads are.
+        environ: The environment, for the engine and the registry.
+        emit: Shows events.
+        confirm: Asks before anything is made.
+
+    Raises:
+        MigrateError: Nothing could be begun. What happens to single models is in the result.
+        Interrupted: The run was stopped before any model had begun.
+        Ended: As above, with programming errors.
+    """
+    ref = parse_source(options.typed.source)
+    folder = source_folder(workspace, endpoint=cloud.session.endpoint_name, project=cloud.project, ref=ref)
+    with (
+        WriterLock(folder.lock, doing=f"run {options.typed.source}"),
+        closing(_journal(folder.journal, ref, cloud)) as journal,
+    ):
+        journal.begin("run")
+        listing = _list(ref, cloud, emit)
+        journal.list_models(listing.models)
+        run = _run(options, journal, workspace, folder, cloud, listing, emit, environ)
+        try:
+            result, bugs = _walk(run, confirm)
+        except MigrateError as error:
+            journal.end(error.exit_code)
+            raise
+        except Interrupted:
+            journal.end(ExitCode.INTERRUPTED)
+            raise
+        journal.end(result.exit_code)
+    if bugs:
+        raise Ended(result, bugs)
+    return result
+
+
+def plan_source(
+    options: RunOptions, *, cloud: Cloud, workspace: Workspace, environ: Mapping[str, str], emit: Emit
+) -> Plan:
+    """What a run would do; changes nothing, on this machine neither.
+
+    Raises:
+        MigrateError: The source cannot be listed, or OVHcloud's answer to another question.
+    """
+    ref = parse_source(options.typed.source)
+    folder = workspace.source(cloud.session.endpoint_name, cloud.project, ref.canonical)
+    with tempfile.TemporaryDirectory(prefix="migrate-plan-") as scratch:
+        known = Journal.read(folder.journal)
+        with closing(known or _journal(Path(scratch) / "journal.sqlite", ref, cloud)) as journal:
+            run = _run(options, journal, workspace, folder, cloud, _list(ref, cloud, emit), emit, environ)
+            settled, groups = _sort(run, Runner(run))
+            return make_plan(run, groups, settled)
+
+
+def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
+    return Journal.create(path, source=ref.canonical, endpoint=cloud.session.endpoint_name, project=cloud.project)
+
+
+def _list(ref: SourceRef, cloud: Cloud, emit: Emit) -> Listing:
+    emit(StepStarted(step="list", detail=f"reading {printable(ref.canonical)}"))
+    listing = list_models(ref, cloud, recognise)
+    emit(StepFinished(step="list", seconds=0.0, detail=f"{len(listing.models)} models"))
+    return listing
+
+
+def _run(
+    options: RunOptions,
+    journal: Journal,
+    workspace: Workspace,
+    folder: SourceFolder,
+    cloud: Cloud,
+    listing: Listing,
+    emit: Emit,
+    environ: Mapping[str, str],
+) -> Run:
+    chosen = select(listing, options)
+    return Run(
+        options=options,
+        journal=journal,
+        workspace=workspace,
+        folder=folder,
+        cloud=cloud,
+        listing=Listing(source=listing.source, models=chosen, ignored=listing.ignored, region=listing.region),
+        emit=emit,
+        stop=cloud.session.stop,
+        environ=environ,
+        revisions=revisions(cloud, chosen, jobs=options.jobs),
+    )
+
+
+def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
+    """The models that were asked for; all without ``--model``.
+
+    Raises:
+        UsageError: One of them is not in the source, or there is none at all.
+    """
+    known = {record.id: record for record in listing.models}
+    for name in options.models:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise UsageError(
+                f"The source {printable(listing.source)} has no model {printable(name)!r}.",
+                code="unknown-model",
+                next_step=f"Did you mean {printable(near[0])!r}?" if near else f"Type: {options.typed.command('list')}",
+            )
+    if not known:
+        raise UsageError(
+            f"No model was found in {printable(listing.source)}.",
+            code="no-models",
+            next_step=f"See what lies there: {options.typed.command('list')}",
+        )
+    return tuple(record for record in listing.models if not options.models or record.id in options.models)
+
+
+def _sort(run: Run, runner: Runner) -> tuple[tuple[Outcome, ...], tuple[Group, ...]]:
+    """The outcomes of the models that are settled, and the groups that are not.
+
+    A model that has no files is settled by that, and shares nothing with others.
+    """
+    settled: list[Outcome] = []
+    rest: list[Group] = []
+    placed = tuple(record for record in run.listing.models if record.location is not None)
+    nowhere = tuple(record for record in run.listing.models if record.location is None)
+    for item in (*group(placed, run.options.layout, run.options.models), *group(nowhere, "separate", ())):
+        found = runner.recall(item)
+        if found is None:
+            rest.append(item)
+        else:
+            settled += found
+    return tuple(settled), tuple(rest)
+
+
+def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
+    runner = Runner(run)
+    settled, groups = _sort(run, runner)
+    if groups:
+        plan = make_plan(run, groups, settled)
+        confirm(plan)
+        if not plan.authorized:
+            _authorize(run)
+    run.emit(RunStarted(source=run.listing.source, models=tuple(record.id for record in run.listing.models)))
+    delete_proof_tokens(run.cloud, run.journal.effects)  # of runs that were killed
+    for outcome in settled:
+        run.journal.finish(outcome)
+        run.emit(ModelFinished(outcome=outcome))
+    found = {outcome.model: outcome for outcome in settled}
+    try:
+        found |= runner.execute(groups)
+    finally:
+        interrupted = run.stop.is_set()
+        run.stop.clear()
+        _clean(run)
+    _tell_unmatched(run)
+    ordered = tuple(found[record.id] for record in run.listing.models if record.id in found)
+    code = outcomes.exit_code(ordered, interrupted=interrupted)
+    return make_result(run, ordered, code), runner.bugs
+
+
+def _tell_unmatched(run: Run) -> None:
+    """A word that was given for no file may be a mistake of typing."""
+    stored = [run.journal.usable(model_subject(record.id), "fetch", Artifact) for record in run.listing.models]
+    artifacts = [one.value for one in stored if one is not None]
+    for digest in permissions.unmatched(run.options.allow_unsafe, artifacts):
+        text = permissions.unmatched_text(digest, all_read=len(artifacts) == len(stored))
+        run.notice(text, warning=True)
+
+
+def _authorize(run: Run) -> None:
+    """Lets AI Deploy into the project; journalled, though OVHcloud has no call that takes it back."""
+    effects = run.journal.effects
+    known = effects.find("authorization", run.cloud.project)
+    effect = known or effects.intend("authorization", run.cloud.project, {}, unit=run.cloud.project)
+    authorize(run.cloud)
+    effects.done(effect, run.cloud.project)
+
+
+def _clean(run: Run) -> None:
+    try:
+        delete_proof_tokens(run.cloud, run.journal.effects)
+    except MigrateError as error:
+        run.notice(f"The token of the proof is still there, and the next run deletes it: {error.what}", warning=True)
+    except Interrupted:
+        run.notice("The token of the proof is still there, and the next run deletes it.", warning=True)

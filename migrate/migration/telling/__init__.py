@@ -1,0 +1,1 @@
+"""What is told of a source: its places, its status, the story of one model."""

@@ -1,0 +1,59 @@
+"""Looking at a project and its sources."""
+
+from collections.abc import Mapping
+
+from migrate.core.errors import ConfigurationError
+from migrate.core.looking import Place, Places
+from migrate.core.values import Listing
+from migrate.formats.recognise import recognise
+from migrate.migration.run.opening import open_cloud
+from migrate.migration.run.workspace import Workspace
+from migrate.ovhcloud import serving, storage
+from migrate.sources.listing import list_models, needs_cloud
+from migrate.sources.reference import parse_source
+
+
+def list_places(workspace: Workspace, *, project: str | None, environ: Mapping[str, str]) -> Places:
+    """The namespaces of ML Serving, while it is there, and the containers of object storage.
+
+    Raises:
+        MigrateError: What the session raises.
+    """
+    with open_cloud(workspace, project=project, environ=environ) as cloud:
+        gone = ""
+        places: list[Place] = []
+        try:
+            places += [
+                Place(
+                    kind="namespace", source=found.id, text=f"{found.container}@{found.region}, {found.url or 'no URL'}"
+                )
+                for found in serving.namespaces(cloud)
+            ]
+        except ConfigurationError as error:
+            if error.code != "ml-serving-gone":
+                raise
+            gone = error.what
+        places += [
+            Place(
+                kind="container",
+                source=f"{found.name}@{found.region}",
+                objects=found.stored_objects,
+                size=found.stored_bytes,
+                text="cold archive" if found.archive else "",
+            )
+            for found in storage.containers(cloud)
+        ]
+        return Places(project=cloud.project, places=tuple(places), serving=gone)
+
+
+def list_source(text: str, workspace: Workspace, *, project: str | None, environ: Mapping[str, str]) -> Listing:
+    """The models of a source.
+
+    Raises:
+        MigrateError: The source cannot be read.
+    """
+    ref = parse_source(text)
+    if not needs_cloud(ref):
+        return list_models(ref, None, recognise)
+    with open_cloud(workspace, project=project, environ=environ) as cloud:
+        return list_models(ref, cloud, recognise)

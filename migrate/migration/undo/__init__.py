@@ -1,0 +1,1 @@
+"""Undo: what this tool made is deleted, by its recorded ids."""

@@ -1,0 +1,256 @@
+"""Undo: deletes what the journal says this tool made, by the recorded ids, and nothing else."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from migrate.apps import deploy
+from migrate.apps.registries import find_registration, unregister
+from migrate.core.errors import ExitCode, Interrupted, LocalError, MigrateError, RemoteError, UsageError
+from migrate.core.events import Emit, StepFinished, StepStarted
+from migrate.core.text import printable
+from migrate.core.values import App, Outcome
+from migrate.images.engine.connection import connect
+from migrate.migration.journal.journal import Journal, ModelState
+from migrate.migration.journal.ledger import Effect, Kind
+from migrate.migration.journal.schemas import UnreadableError
+from migrate.migration.journey.steps.registry import delete_registry_user
+from migrate.migration.journey.steps.tokens import delete_token
+from migrate.migration.run.once import Once
+from migrate.migration.run.options import Typed
+from migrate.ovhcloud.session import Cloud
+
+# What others lean on comes last.
+ORDER: Final[tuple[Kind, ...]] = ("proof-token", "token", "app", "registration", "user", "image", "runtime-image")
+
+_WORDS: Final = {
+    "proof-token": "token of a proof",
+    "token": "access token",
+    "app": "app",
+    "registration": "registration of a registry",
+    "user": "registry user",
+    "image": "local image",
+    "runtime-image": "local runtime image",
+    "pushed-image": "pushed image",
+    "authorization": "authorization",
+}
+STAYS: Final[frozenset[Kind]] = frozenset({"pushed-image", "authorization"})
+
+RemoveImage = Callable[[str], bool]
+"""Removes a local image by its reference; False when something else uses it."""
+
+
+class Undoing(Struct, frozen=True):
+    """What an undo would do: ``delete`` in order, ``release`` only counted down, ``stay`` what is left on purpose."""
+
+    units: tuple[str, ...]
+    delete: tuple[Effect, ...]
+    release: tuple[Effect, ...]
+    stay: tuple[Effect, ...]
+
+
+class Undone(Struct, frozen=True, kw_only=True):
+    """What an undo did, in words; ``exit_code`` is that of what failed, 5 where several differ."""
+
+    deleted: tuple[str, ...]
+    stay: tuple[str, ...]
+    failed: tuple[str, ...]
+    exit_code: int = 0
+
+
+def name_of(effect: Effect) -> str:
+    """An effect in words: images by the names that people know, everything else by its id."""
+    named = effect.kind.endswith("image") or effect.external_id is None
+    return f"{_WORDS.get(effect.kind, printable(effect.kind))} {effect.name if named else effect.external_id}"
+
+
+def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoing:
+    """What undoing these models (all, where none is named) means.
+
+    Raises:
+        UsageError: The journal does not know a model, or one shares its app with another that is not named.
+        LocalError: Some models were named, and which ones an app serves cannot be read.
+    """
+    known = journal.models()
+    for name in models:
+        if name not in known:
+            raise UsageError(
+                f"The journal of {typed.source} has no model {name!r}.",
+                code="unknown-model",
+                next_step=f"Type: {typed.command('status')}",
+            )
+    existing = journal.effects.existing()
+    every = {unit for effect in existing for unit in effect.units}
+    units = _units(existing, models, typed) if models else every
+    delete: list[Effect] = []
+    release: list[Effect] = []
+    for effect in existing:
+        if effect.kind in STAYS:
+            continue
+        left = set(effect.units) - units
+        if not left or effect.kind == "proof-token":
+            if not models or effect.units or effect.kind == "proof-token":
+                delete.append(effect)
+        elif left != set(effect.units):
+            release.append(effect)
+    delete.sort(key=lambda effect: ORDER.index(effect.kind) if effect.kind in ORDER else len(ORDER))
+    stay = tuple(effect for effect in existing if effect.kind in STAYS and (not models or set(effect.units) & units))
+    return Undoing(tuple(sorted(units)), tuple(delete), tuple(release), stay)
+
+
+def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) -> set[str]:
+    units = {f"unit:{name}" for name in models}
+    for effect in existing:
+        packed = any(unit.startswith("packed:") for unit in effect.units)
+        if effect.kind == "app" and packed and effect.lost is not None:
+            raise LocalError(
+                f"Which models the app {effect.external_id or effect.name} serves cannot be read: {effect.lost.what}",
+                code=effect.lost.code,
+                next_step=f"Undo all of the source: {typed.command('undo')}",
+            )
+        served = effect.intent.get("models")
+        if effect.kind != "app" or not isinstance(served, list) or not set(map(str, served)) & set(models):
+            continue
+        others = sorted(set(map(str, served)) - set(models))
+        if others and packed:
+            raise UsageError(
+                f"The app {effect.external_id} also serves {', '.join(others)}.",
+                code="shares-app",
+                next_step=f"Name them too, or type: {typed.command('undo')}",
+            )
+        units |= set(effect.units)
+    return units
+
+
+def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: RemoveImage, emit: Emit) -> Undone:
+    """Deletes in order; what fails is told and left in the journal for the next undo.
+
+    Raises:
+        Interrupted: Stopped between two deletions.
+    """
+    deleted: list[str] = []
+    failed: list[str] = []
+    codes: set[ExitCode] = set()
+    for effect in undoing.delete:
+        if cloud.session.stop.is_set():
+            raise Interrupted
+        emit(StepStarted(step="undo", detail=name_of(effect)))
+        began = time.monotonic()
+        try:
+            gone = _delete(journal, effect, cloud, remove_image)
+        except MigrateError as error:
+            failed.append(f"{name_of(effect)}: {error.what}")
+            codes.add(error.exit_code)
+            continue
+        if gone:
+            deleted.append(name_of(effect))
+            emit(StepFinished(step="undo", seconds=time.monotonic() - began, detail=f"{name_of(effect)} deleted"))
+    for effect in undoing.release:
+        for unit in set(effect.units) & set(undoing.units):
+            journal.effects.release(effect, unit)
+    if not failed:
+        _forget(journal, undoing.units)
+    return Undone(
+        deleted=tuple(deleted),
+        stay=tuple(name_of(effect) for effect in undoing.stay),
+        failed=tuple(failed),
+        exit_code=int(codes.pop() if len(codes) == 1 else ExitCode.REMOTE) if codes else 0,
+    )
+
+
+def remove_images(environ: Mapping[str, str]) -> RemoveImage:
+    """A function that removes a local image by its reference.
+
+    It answers False when another image or a container uses it, or when no engine runs: what is left then costs
+    nothing but disk, and must not keep anybody from deleting what is billed.
+    """
+    engine = Once[object]()
+
+    def remove(reference: str) -> bool:
+        import docker.errors  # noqa: PLC0415 - costs 150 ms
+        import requests  # noqa: PLC0415
+
+        try:
+            api = engine.get(lambda: connect(environ).client.api)
+            api.remove_image(reference)  # type: ignore[attr-defined]
+        except docker.errors.ImageNotFound:
+            return True
+        except (LocalError, docker.errors.APIError, requests.RequestException):
+            return False
+        return True
+
+    return remove
+
+
+def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: RemoveImage) -> bool:
+    effects = journal.effects
+    match effect.kind:
+        case "token" | "proof-token":
+            delete_token(cloud, effects, effect)
+        case "app":
+            return _delete_app(journal, effect, cloud)
+        case "registration":
+            found = effect.external_id or find_registration(cloud, effect.text("region"), effect.text("url"))
+            if found is not None:
+                unregister(cloud, found)
+            effects.gone(effect)
+        case "user":
+            delete_registry_user(cloud, effects, effect)
+        case "image" | "runtime-image":
+            if not remove_image(effect.name):
+                return False
+            effects.gone(effect)
+        case _:
+            raise LocalError(
+                "A newer release of migrate made it, and this one does not know what it is.",
+                code="journal-format",
+                next_step="Undo it with that release.",
+            )
+    return True
+
+
+def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
+    app_id = effect.external_id
+    if app_id is None:  # killed between the request and its answer: only an app with this run's label is ours
+        for app in deploy.listing(cloud):
+            if app.labels.get("mls-run") == journal.id and _is_of(effect, app):
+                app_id = journal.effects.done(effect, app.id).external_id
+    if app_id is not None and not deploy.delete(cloud, app_id):
+        raise RemoteError(
+            f"The app {app_id} is still being deleted.", code="app-timeout", next_step="Type the same command again."
+        )
+    journal.effects.gone(effect)
+    return True
+
+
+def _is_of(effect: Effect, app: App) -> bool:
+    """Whether an app of this journal is the one that an intent is about."""
+    if key := effect.text("key"):
+        return app.labels.get(deploy.KEY_LABEL) == key
+    return app.labels.get("mls-model") == effect.text("name")  # of an intent that cannot be read
+
+
+def _forget(journal: Journal, units: tuple[str, ...]) -> None:
+    for name, state in journal.models().items():
+        served = f"unit:{name}" in units or any(unit.startswith("packed:") for unit in units)
+        if served and _had_app(state):
+            text = "What was made for it was deleted."
+            journal.finish(Outcome(model=name, outcome="skipped", reason="undone", text=text, old_url=_old_url(state)))
+    for unit in units:
+        journal.forget(unit, "deploy")
+
+
+def _had_app(state: ModelState) -> bool:
+    try:
+        return state.outcome is not None and state.outcome.app_id is not None
+    except UnreadableError:
+        return True  # and has none any more
+
+
+def _old_url(state: ModelState) -> str | None:
+    try:
+        return state.record.old_url
+    except UnreadableError:
+        return None

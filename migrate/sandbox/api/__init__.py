@@ -1,0 +1,1 @@
+"""OVHcloud's API: the gateway and the calls behind it."""

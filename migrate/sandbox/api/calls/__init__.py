@@ -1,0 +1,32 @@
+"""The calls of the API that the sandbox carries out: one file for each service."""
+
+from collections.abc import Callable
+
+from migrate.sandbox.api.calls import (
+    app_changes,
+    apps,
+    capabilities,
+    login,
+    project,
+    registries,
+    serving,
+    storage,
+    tokens,
+    users,
+)
+from migrate.sandbox.world.world import Call, World
+
+Handler = Callable[[World, Call], object]
+
+HANDLERS: dict[tuple[str, str], Handler] = {
+    **app_changes.HANDLERS,
+    **apps.HANDLERS,
+    **capabilities.HANDLERS,
+    **login.HANDLERS,
+    **project.HANDLERS,
+    **registries.HANDLERS,
+    **serving.HANDLERS,
+    **storage.HANDLERS,
+    **tokens.HANDLERS,
+    **users.HANDLERS,
+}

@@ -1,0 +1,60 @@
+"""What lies beside the API for logging in: the page that approves a consumer key, and OAuth2's token endpoint."""
+
+import base64
+import binascii
+import secrets
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from migrate.sandbox.world.auth import TOKEN_LIFE
+from migrate.sandbox.world.world import World
+
+
+def login_routes(world: World) -> list[Route]:
+    """``/auth/?credentialToken=...`` and ``/auth/oauth2/token``."""
+
+    async def approve(request: Request) -> Response:
+        credential = world.keyring.pending.pop(request.query_params.get("credentialToken", ""), None)
+        if credential is None:
+            return PlainTextResponse("This link is not valid\n", 404)
+        credential.state = "validated"
+        if credential.redirection:
+            return RedirectResponse(credential.redirection)
+        return PlainTextResponse("The application may now use your account\n")
+
+    async def token(request: Request) -> Response:
+        fields = dict(parse_qsl((await request.body()).decode(errors="replace")))
+        user, password = _basic(request.headers.get("authorization", ""))
+        user = user or fields.get("client_id", "")
+        password = password or fields.get("client_secret", "")
+        identity = world.identity
+        right = secrets.compare_digest(
+            f"{user}:{password}".encode(), f"{identity.client_id}:{identity.client_secret}".encode()
+        )
+        if not right:
+            return JSONResponse({"error": "invalid_client"}, 401)
+        if fields.get("grant_type") != "client_credentials":
+            return JSONResponse({"error": "unsupported_grant_type"}, 400)
+        answer = {
+            "access_token": world.keyring.bearer(),
+            "token_type": "Bearer",
+            "expires_in": TOKEN_LIFE,
+            "scope": "all",
+        }
+        return JSONResponse(answer)
+
+    return [Route("/auth/", approve, methods=["GET"]), Route("/auth/oauth2/token", token, methods=["POST"])]
+
+
+def _basic(header: str) -> tuple[str, str]:
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return user, password

@@ -1,0 +1,1 @@
+"""What really runs: the registry, the containers of apps, the old endpoints."""

@@ -1,0 +1,1 @@
+"""Object Storage as OpenStack Swift answers."""

@@ -1,0 +1,123 @@
+"""Sending an object's bytes: whole, a range of them, or as the faults have it."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from migrate.sandbox.base.faults import FaultBook, Hold, Slow, TruncatedDownload, on
+from migrate.sandbox.base.points import hold
+from migrate.sandbox.base.requestlog import Line
+from migrate.sandbox.world.objects import StoredObject
+
+_CHUNK: Final = 256 << 10
+_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class Span(Struct, frozen=True):
+    """A stretch of an object's bytes."""
+
+    start: int
+    length: int
+
+
+class Download:
+    """The answer with an object's bytes, which the faults can slow down, cut short or hold."""
+
+    def __init__(
+        self,
+        faults: FaultBook,
+        request: Request,
+        item: StoredObject,
+        span: Span,
+        status: int,
+        headers: dict[str, str],
+        line: Line,
+    ) -> None:
+        self.headers = MutableHeaders(headers)
+        self._faults = faults
+        self._request = request
+        self._item = item
+        self._span = span
+        self._status = status
+        self._line = line
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send the head, and for GET the bytes."""
+        path = self._request.scope["raw_path"].decode("ascii")
+        selects = on("storage", self._request.method, path)
+        whole = end = self._span.length
+        if self._request.method == "GET" and (cut := self._faults.strike(TruncatedDownload, selects)):
+            self._line.fault = "truncated-download"
+            end = min(end, cut[0].after_bytes)
+            whole = end if cut[0].silent else whole
+        self.headers["Content-Length"] = str(whole)
+        slow = self._faults.strike(Slow, selects)
+        if slow:
+            self._line.fault = "slow"
+            await asyncio.sleep(slow[0].seconds)
+        await send({"type": "http.response.start", "status": self._status, "headers": self.headers.raw})
+        if self._request.method == "HEAD" or whole == 0:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        speed = slow[0].bytes_per_second if slow else 0
+        await self._send_bytes(send, path, Span(self._span.start, end), whole, speed)
+
+    async def _send_bytes(self, send: Send, path: str, span: Span, whole: int, speed: int) -> None:
+        """Send the span; when it is shorter than the whole that was announced, the server closes the connection."""
+        selects = on("storage", "GET", path)
+        holds = self._faults.on_now(Hold, lambda fault: fault.point == "during" and selects(fault))
+        size = min(_CHUNK, max(1, speed // 10)) if speed else _CHUNK
+        stop = holds[0].after_bytes if holds else 0
+        sent = 0
+        for chunk in _chunks(self._item, span, stop or size, size):
+            if stop and sent:
+                self._line.fault = "hold" if await self._held(path, sent) else self._line.fault
+                stop = 0
+            if await self._request.is_disconnected():
+                self._line.fault = self._line.fault or "gone"
+                return
+            sent += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": sent < whole})
+            if speed:
+                await asyncio.sleep(len(chunk) / speed)
+
+    async def _held(self, path: str, sent: int) -> bool:
+        return await hold(
+            self._faults,
+            "during",
+            service="storage",
+            method="GET",
+            path=path,
+            sent=sent,
+            disconnected=self._request.is_disconnected,
+        )
+
+
+def _chunks(item: StoredObject, span: Span, first: int, size: int) -> Iterator[bytes]:
+    left, wanted = span.length, first
+    with item.file.open("rb") as stream:
+        stream.seek(span.start)
+        while left > 0:
+            chunk = stream.read(min(wanted, left))
+            left -= len(chunk)
+            wanted = size
+            yield chunk
+
+
+def find_span(text: str, size: int) -> Span | None:
+    """The bytes that a Range header asks for; all without one, or with one that is not understood."""
+    found = _RANGE.fullmatch(text.strip())
+    if found is None or found.groups() == ("", ""):
+        return Span(0, size)
+    first, last = found.groups()
+    if first == "":
+        length = min(int(last), size)
+        return Span(size - length, length) if length else None
+    start, end = int(first), min(int(last) if last else size - 1, size - 1)
+    return Span(start, end - start + 1) if start <= end else None

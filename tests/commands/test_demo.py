@@ -1,0 +1,80 @@
+"""What the demo passes on, and when it counts as a success."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from migrate.commands.demo import Act, _acts, _code, _joined, _taken_down
+from migrate.core.errors import ExitCode
+from migrate.core.events import Result
+from migrate.core.secret import Secret
+from migrate.core.values import Outcome
+from migrate.migration.undo.undo import Undone
+from migrate.sandbox.world.samples import FORMATS, read_index, samples_folder
+
+MEANT = {0: "broken", 1: "sentiment-preset"}
+
+
+@pytest.fixture
+def acts(tmp_path: Path) -> tuple[Act, Act]:
+    return _acts(tmp_path, Secret("token-of-the-sandbox"))
+
+
+def ended(act: Act, *stopped: str, code: int = 4) -> Result:
+    models = tuple(
+        Outcome(model=str(model["id"]), outcome="needs-you" if model["id"] in stopped else "done")
+        for model in act.index.models
+    )
+    return Result(command="run", exit_code=code, models=models, data={"again": "migrate run"})
+
+
+def test_just_the_pickles_among_the_samples_are_allowed_and_named(acts: tuple[Act, Act]) -> None:
+    first, second = acts
+    folder = samples_folder(FORMATS)
+    digests = [
+        f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+        for file in sorted(folder.rglob("*"))
+        if file.suffix in {".pkl", ".pt"}
+    ]
+    assert first.options.allow_unsafe == ()
+    assert list(second.options.allow_unsafe) == digests
+    assert all(f"--allow-unsafe {digest}" in second.said for digest in digests)
+
+
+def test_every_model_that_moves_has_requests_with_answers(acts: tuple[Act, Act]) -> None:
+    samples = acts[1].options.samples
+    assert samples is not None
+    models = {str(model["id"]) for model in read_index(FORMATS).models} - {MEANT[1]}
+    assert {folder.name for folder in samples.iterdir() if any(folder.glob("*.json"))} == models
+
+
+def test_it_succeeds_when_just_the_models_that_are_meant_to_need_a_person(acts: tuple[Act, Act]) -> None:
+    results = [ended(act, MEANT[place]) for place, act in enumerate(acts)]
+    assert _code(acts, results, []) == ExitCode.DONE
+    assert _code(acts[:1], results[:1], []) == ExitCode.DONE
+    joined = _joined(acts, results, [], ExitCode.DONE)
+    assert len(joined.models) == len(acts[0].index.models) + len(acts[1].index.models)
+    assert [act["namespace"] for act in joined.data["acts"]] == [  # type: ignore[attr-defined]
+        act.index.namespace.id for act in acts
+    ]
+
+
+def test_anything_else_is_no_success(acts: tuple[Act, Act]) -> None:
+    good = ended(acts[0], MEANT[0])
+    assert _code(acts, [ended(acts[0], MEANT[0], "iris")], []) == ExitCode.NEEDS_YOU
+    assert _code(acts, [ended(acts[0], code=0)], []) == ExitCode.BUG
+    assert _code(acts, [good, ended(acts[1], MEANT[1], "dates", code=5)], []) == ExitCode.REMOTE
+    assert (
+        _code(acts, [good, ended(acts[1], MEANT[1])], [Undone(deleted=(), stay=(), failed=("an app",))])
+        == ExitCode.REMOTE
+    )
+
+
+def test_the_last_line_says_what_is_left_of_it() -> None:
+    assert "3 things deleted again" in _taken_down([Undone(deleted=("a", "b"), stay=(), failed=()),
+                                                    Undone(deleted=("c",), stay=(), failed=())])  # fmt: skip
+    assert _taken_down([Undone(deleted=("a",), stay=("b",), failed=("app 1: no answer",))]).splitlines() == [
+        "Not taken down:",
+        "  app 1: no answer",
+    ]

@@ -1,0 +1,146 @@
+"""PyTorch: modules, scripts and learners, by their structure."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from migrate.core.values import Inspection
+from migrate.formats import inspect
+from migrate.formats.pickle.imports import group_of
+from tests.formats.hostile.base import changed, example
+from tests.formats.hostile.opcodes import HARMLESS, NOWHERE, call, name, pickle, text
+from tests.formats.hostile.torches import LEGACY, archived
+from tests.formats.models import artifact, write
+
+_LAYERS = [
+    ("torch.nn.modules.linear.Linear", "in_features", [-1, 7], "float"),
+    ("torch.nn.modules.conv.Conv2d", "in_channels", [-1, 7, -1, -1], "float"),
+    ("torch.nn.modules.rnn.LSTM", "input_size", [-1, -1, 7], "float"),
+    ("torch.nn.modules.sparse.Embedding", "num_embeddings", [-1, -1], "long"),
+    ("torch.nn.modules.activation.ReLU", "none", [-1, -1], "float"),
+]
+
+
+def look(tmp_path: Path, files: dict[str, bytes], *, trusted: bool = False) -> Inspection:
+    made = write(tmp_path, files)
+    return inspect(made, framework="torch", allow_unsafe=[file.digest for file in made.files] if trusted else [])
+
+
+def module(full: str, key: str, size: int) -> bytes:
+    package, _, word = full.rpartition(".")
+    return name(package, word) + b")\x81}" + text(key) + b"K" + bytes([size]) + b"sb"
+
+
+@pytest.mark.parametrize(("full", "key", "shape", "word"), _LAYERS)
+def test_a_modules_input(tmp_path: Path, full: str, key: str, shape: list[int], word: str) -> None:
+    found = look(tmp_path, {"m.pt": archived(pickle(module(full, key, 7)))}, trusted=True)
+    assert found.verdict == "ready"
+    assert found.settings["inputs"] == [{"name": "input_0", "type": word, "shape": shape}]
+    assert "did not document" in found.notes[0]
+
+
+def test_the_oldest_form(tmp_path: Path) -> None:
+    body = pickle(module(*_LAYERS[0][:2], 3))
+    content = LEGACY + b"\x80\x02M\xe9\x03." + pickle(b"}") + body + pickle(b"]")
+    assert look(tmp_path, {"m.pt": content}).reason == "pickled-code"
+    assert look(tmp_path, {"m.pt": content}, trusted=True).verdict == "ready"
+    assert look(tmp_path, {"m.pt": content[:-5]}).reason == "truncated"
+
+
+def _made(package: str, word: str) -> bytes:
+    return archived(pickle(call(name(package, word))))
+
+
+def test_a_class_that_is_nowhere_is_told(tmp_path: Path) -> None:
+    found = look(tmp_path, {"m.pt": archived(pickle(module("acme.Net", "x", 1)))}, trusted=True)
+    assert 'the class "acme.Net" is not in "m.pt"' in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "verdict", "reason"),
+    [
+        ({"m.pt": archived(HARMLESS)}, "unsupported", "weights-only"),
+        ({"m.pt": b"plain words"}, "unreadable", "not-torch"),
+        ({"m.pt": archived(HARMLESS)[:-30]}, "unreadable", "truncated"),
+        ({"species.ts": example("species-torchscript")["species.ts"]}, "needs-attention", "manifest-missing"),
+        ({"m.pkl": _made("fastai.basic_train", "Learner")}, "unsupported", "older-than-supported"),
+        ({"m.pkl": _made("fastai.vision.learner", "Learner")}, "unsupported", "vision-learner"),
+        ({"m.pkl": _made("fastai.text.learner", "LMLearner")}, "unsupported", "unsupported-learner"),
+        ({"m.pkl": _made("fastai.learner", "Learner")}, "unsupported", "unsupported-learner"),
+        ({"m.pkl": HARMLESS}, "unreadable", "not-a-model"),
+    ],
+)  # fmt: skip
+def test_refusals(tmp_path: Path, files: dict[str, bytes], verdict: str, reason: str) -> None:
+    found = look(tmp_path, files)
+    assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def test_a_learner_of_texts(tmp_path: Path) -> None:
+    learner = pickle(name("fastai.text.learner", "TextLearner") + b")\x81}b")
+    found = look(tmp_path, {"m.pkl": archived(learner)}, trusted=True)
+    assert (found.runtime, found.settings["inputs"]) == ("fastai", [{"name": "text", "type": "string", "shape": [-1]}])
+
+
+def test_manifests(tmp_path: Path) -> None:
+    files = changed("species-torchscript", "manifest.json", lambda c: {**c, "saved_model_uri": "models/species.ts"})
+    assert look(tmp_path / "1", files).settings["entry"] == "species.ts"
+    files = changed("species-torchscript", "manifest.json", lambda c: {**c, "saved_model_uri": "gone.ts"})
+    assert look(tmp_path / "2", files).reason == "model-missing"
+    files = changed("species-torchscript", "manifest.json", lambda c: {**c, "outputs": []})
+    assert look(tmp_path / "3", files).reason == "invalid-manifest"
+    words = [{"name": "x", "type": "string", "shape": [-1]}]
+    files = changed("species-torchscript", "manifest.json", lambda c: {**c, "inputs": words})
+    assert look(tmp_path / "4", files).reason == "invalid-manifest"
+
+
+def test_a_manifest_of_a_pickled_module(tmp_path: Path) -> None:
+    manifest = {
+        "type": "torch_script",
+        "saved_model_uri": "species.pt",
+        "inputs": [{"name": "x", "type": "float", "shape": [-1, 4]}],
+        "outputs": [{"name": "y", "type": "float", "shape": [-1, 3]}],
+    }
+    files = {**example("species-module"), "manifest.json": json.dumps(manifest).encode()}
+    assert look(tmp_path / "1", files).reason == "pickled-code"
+    found = look(tmp_path / "1", files, trusted=True)
+    assert (found.format, found.settings["engine"], found.settings["manifest"]) == (
+        "torch_pickle",
+        "torch_pickle",
+        True,
+    )
+    learner = {"manifest.json": files["manifest.json"], "species.pt": example("species-learner")["species.pkl"]}
+    assert look(tmp_path / "2", learner, trusted=True).notes
+    assert artifact(tmp_path / "2").files
+
+
+@pytest.mark.parametrize(
+    ("module", "word", "group"),
+    [
+        ("collections", "OrderedDict", "data"),
+        ("torch._utils", "_rebuild_tensor_v2", "data"),
+        ("builtins", "dict", "data"),
+        ("builtins", NOWHERE, "dangerous"),
+        ("__builtin__", NOWHERE, "dangerous"),
+        *(
+            (module, NOWHERE, "dangerous")
+            for module in ("os", "posix", "operator", "importlib", "asyncio.events", "pip")
+        ),
+        *((f"torch.{part}", NOWHERE, "dangerous") for part in ("hub", "utils", "ops", "_ops", "jit", "fx", "package")),
+        *((f"numpy.{part}", NOWHERE, "dangerous") for part in ("f2py", "testing", "testing.x", "lib.x", "distutils")),
+        *((f"pandas.{part}", NOWHERE, "dangerous") for part in ("io", "testing", "core.computation.x")),
+        ("pandas", "read_pickle", "dangerous"),
+        ("numpy", "memmap", "dangerous"),
+        ("functools", "partial", "dangerous"),
+        ("torch.storage", "_load_from_bytes", "dangerous"),
+        ("torch.nn", f"Linear.__{NOWHERE}__", "dangerous"),
+        ("torch.utils.hooks", NOWHERE, "framework"),
+        ("torch.utils.data.dataset", NOWHERE, "framework"),
+        ("torch.nn.modules.linear", "Linear", "framework"),
+        ("inspect", "Signature", "framework"),
+        ("inspect", NOWHERE, "dangerous"),
+        (NOWHERE, "thing", "unknown"),
+    ],
+)
+def test_how_far_an_import_is_trusted(module: str, word: str, group: str) -> None:
+    assert group_of(module, word) == group

@@ -1,0 +1,143 @@
+"""Apps on the sandbox's API: one for each unit, found again after every kind of loss, another run's left alone."""
+
+from pathlib import Path
+
+import pytest
+
+from migrate.apps import deploy as platform
+from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
+from migrate.core.values import Artifact, Inspection, Recording, RuntimeImage
+from migrate.migration.journey.models import Prepared
+from migrate.migration.journey.steps import deploy
+from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Performer
+from migrate.ovhcloud.authorization import authorize
+from migrate.ovhcloud.session import Cloud
+from migrate.sandbox import control
+from tests.clouds import logged
+from tests.migration.runs import IMAGE, record, run_of, unit
+
+
+@pytest.fixture(autouse=True)
+def authorized(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIGRATE_POLL_SECONDS", "0.2")
+    authorize(cloud)
+
+
+def deployed(run: Run) -> str:
+    """Deploys and gives up waiting at once: without a runtime no app gets to RUNNING."""
+    journal = run.journal
+    models = (
+        Prepared(
+            record(),
+            journal.put("model:iris", "fetch", "k", Artifact(folder="/", files=(), size=0, digest="sha256:0")),
+            journal.put("model:iris", "inspect", "k", Inspection(format="onnx", runtime="onnx", verdict="ready")),
+            journal.put(
+                "runtime:onnx",
+                "runtime",
+                "k",
+                RuntimeImage(runtime="onnx", reference="r", image_id="i", key="k", size=0, base="b"),
+            ),
+            journal.put("model:iris", "record", "k", Recording(level="self", origin="", samples=())),
+        ),
+    )
+    pushed = journal.put(unit().subject, "push", "k", IMAGE)
+    with pytest.raises(MigrateError) as caught:
+        deploy.deploy(run, Performer(journal, run.emit, run.stop), unit(), models, pushed)
+    return caught.value.code
+
+
+def test_the_id_is_journalled_before_the_app_is_waited_for(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        deployed(run)
+        (app,) = platform.listing(cloud)
+        effect = run.journal.effects.find("app", unit().subject)
+        assert effect is not None
+        assert effect.external_id == app.id
+        assert app.labels["mls-run"] == run.journal.id
+        assert app.labels["mls-key"] == unit().key(cloud.project)
+        assert len(app.labels["mls-artifact"]) <= 40
+        assert app.image == IMAGE.reference
+
+
+@pytest.mark.parametrize("lost", ["the id", "the intent"])
+def test_a_lost_app_is_found_by_its_label(cloud: Cloud, tmp_path: Path, lost: str) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        plan = run.plan(unit(), "sha256:0")
+        app = platform.create(cloud, plan, IMAGE)
+        if lost == "the id":
+            run.journal.effects.intend("app", unit().subject, {"key": "k"}, unit=unit().subject)
+    with run_of(cloud, tmp_path) as (run, _):
+        deployed(run)
+        assert [found.id for found in platform.listing(cloud)] == [app.id]
+        effect = run.journal.effects.find("app", unit().subject)
+        assert effect is not None
+        assert effect.external_id == app.id
+
+
+def test_an_intent_whose_request_never_arrived_makes_one_app(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        run.journal.effects.intend("app", unit().subject, {"key": "k"}, unit=unit().subject)
+        deployed(run)
+        assert len(platform.listing(cloud)) == 1
+
+
+def test_an_app_that_may_have_been_made_is_looked_for(sandbox: Path, cloud: Cloud, tmp_path: Path) -> None:
+    control.fail(sandbox, "5xx", method="POST", path_regex="/ai/app$", done=True, times=1)
+    with run_of(cloud, tmp_path) as (run, _):
+        deployed(run)
+        (app,) = platform.listing(cloud)
+        effect = run.journal.effects.find("app", unit().subject)
+        assert effect is not None
+        assert effect.external_id == app.id
+    posts = [line for line in logged(sandbox) if line.method == "POST" and line.path.endswith("/ai/app")]
+    assert len(posts) == 1
+
+
+def test_an_app_that_the_platform_refused_leaves_no_effect(sandbox: Path, cloud: Cloud, tmp_path: Path) -> None:
+    control.fail(sandbox, "not-granted", method="POST", path_regex="/ai/app$")
+    with run_of(cloud, tmp_path) as (run, _):
+        assert deployed(run) == "not-granted"
+        assert run.journal.effects.existing("app") == ()
+
+
+def test_an_app_that_somebody_deleted_is_made_again(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        deployed(run)
+        (first,) = platform.listing(cloud)
+        assert platform.delete(cloud, first.id)
+    with run_of(cloud, tmp_path) as (run, _):
+        deployed(run)
+        (second,) = platform.listing(cloud)
+        assert second.id != first.id
+
+
+def test_an_app_of_another_run_is_left(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path, journal_name="other.sqlite") as (run, _):
+        theirs = platform.create(cloud, run.plan(unit(), "sha256:0"), IMAGE)
+    with run_of(cloud, tmp_path) as (run, _):
+        assert deployed(run) == "app-of-another-run"
+        assert run.journal.effects.existing("app") == ()
+        (app,) = platform.listing(cloud)
+        assert app == theirs or app.labels["mls-run"] != run.journal.id
+
+
+def test_an_app_of_another_run_is_taken_over_with_adopt(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path, journal_name="other.sqlite") as (run, _):
+        theirs = platform.create(cloud, run.plan(unit(), "sha256:0"), IMAGE)
+    with run_of(cloud, tmp_path, adopt=True) as (run, _):
+        deployed(run)
+        (app,) = platform.listing(cloud)
+        assert app.id == theirs.id
+        assert app.labels["mls-run"] == run.journal.id
+        effect = run.journal.effects.find("app", unit().subject)
+        assert effect is not None
+        assert effect.external_id == theirs.id
+
+
+def test_errors_of_waiting_are_of_their_kind(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        plan = run.plan(unit(), "sha256:0")
+        app = platform.create(cloud, plan, IMAGE)
+        with pytest.raises((RemoteError, NeedsYouError)):
+            deploy.wait(run, unit(), app.id, IMAGE.reference)
