@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 GOLDEN ?= ../shared/golden
 
-.PHONY: help setup demo test test-fast test-pythons test-all check format wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
+.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -36,11 +36,15 @@ check: .venv  ## format, lint, types and import rules
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
-	@.venv/bin/lint-imports --no-cache | tail -n 12
+	@.venv/bin/lint-imports --no-cache
 
 format: .venv  ## write the format
 	@$(PYTHON) -m ruff format .
 	@$(PYTHON) -m ruff check --fix .
+
+docs: .venv  ## docs/codes.md and docs/options.md from their declarations
+	@$(PYTHON) scripts/document_codes.py
+	@$(PYTHON) scripts/document_options.py
 
 wheel: .venv  ## the wheel, in dist/
 	@$(PYTHON) -m build --wheel --no-isolation

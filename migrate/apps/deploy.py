@@ -5,6 +5,7 @@ from typing import Final
 
 from migrate.apps.conversion import to_app
 from migrate.apps.watching import Watcher, wait_running
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, MigrateError, RemoteError
 from migrate.core.values import App, AppPlan, AutomaticScaling, PushedImage
 from migrate.machine.patience import poll_seconds
@@ -121,7 +122,7 @@ def _wait_rest(cloud: Cloud, app_id: str) -> None:
             raise RemoteError(
                 f"The app {app_id} was told to stop and is {state} after {_STOP_TIMEOUT:.0f} s.",
                 code="app-timeout",
-                next_step="Run the command again.",
+                next_step=type_again(),
             )
         cloud.session.pause(pause)
         pause = min(pause * 2, poll_seconds())

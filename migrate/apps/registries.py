@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError
 from migrate.core.secret import Secret
 from migrate.core.text import printable
@@ -99,7 +100,7 @@ def create_ai_user(
             raise RemoteError(
                 f"The user {printable(made.username)} made for the registry is {printable(status)} and not ok.",
                 code="user-not-ready",
-                next_step="Run the command again.",
+                next_step=type_again(),
             )
         cloud.session.pause(pause)
         pause = min(pause * 1.6, 10.0)

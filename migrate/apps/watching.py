@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from migrate.apps.conversion import to_app
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, NeedsYouError, RemoteError
 from migrate.core.text import printable
 from migrate.core.values import App
@@ -65,7 +66,7 @@ class Watcher:
                 raise RemoteError(
                     f"The app {app_id} is not running after {timeout:.0f} s; it is {seen}{_info(app)}.",
                     code="app-timeout",
-                    next_step="Run the command again: it goes on waiting for the same app.",
+                    next_step=type_again(note="it goes on waiting for the same app"),
                 )
             if stop.wait(self._interval):
                 raise Interrupted
@@ -88,7 +89,7 @@ class Watcher:
             raise RemoteError(
                 f"The app {app_id} is gone: somebody deleted it.",
                 code="app-gone",
-                next_step="Run the command again; it makes another.",
+                next_step=type_again(note="it makes another"),
                 query_id=error.query_id,
             ) from error
 
@@ -108,24 +109,25 @@ def ended(cloud: Cloud, app: apps.App) -> MigrateError:
         return NeedsYouError(
             text,
             code="quota-exceeded",
-            next_step="Ask for more in the control panel (Project Management > Quotas), or use fewer apps with "
-            "`--layout packed`; then run the command again.",
+            next_step=type_again(
+                "Ask for more in the control panel (Project Management > Quotas), or use fewer apps (--layout packed)"
+            ),
         )
     if app.state == "FAILED":
         return NeedsYouError(
             text,
             code="app-failed",
             next_step="Read the reason and the log above: the image could not be pulled or run as it is. "
-            "Correct it and run the command again.",
+            + type_again("Correct it"),
         )
     if app.state == "ERROR":
-        return RemoteError(
-            text, code="app-error", next_step="This is on the platform's side: run the command again later."
-        )
+        return RemoteError(text, code="app-error", next_step=type_again("Wait a while: this is on the platform's side"))
     return NeedsYouError(
         text,
         code="app-stopped",
-        next_step="Somebody or something stopped it: start it in the control panel, or `migrate undo` and run again.",
+        next_step=type_again(
+            "Somebody or something stopped it: start it in the control panel or delete it with `migrate undo`"
+        ),
     )
 
 

@@ -2,35 +2,33 @@
 
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 
 from migrate.commands.output import answer_facts
 from migrate.commands.signals import stopping
 from migrate.console.outlet import open_outlet
 from migrate.console.words import difference, size
 from migrate.core.errors import ExitCode
+from migrate.core.options.folders import BuildOptions
 from migrate.migration.run.licences import served_by
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.run_folder import Built, FolderOptions, allowed, build_folder, folder_run, read_folder, slimmed
+from migrate.migration.run_folder import Built, allowed, build_folder, folder_run, read_folder, slimmed
 
 
-def make_image(
-    options: FolderOptions, *, workspace: Path | None, as_json: bool, environ: Mapping[str, str]
-) -> ExitCode:
+def build(options: BuildOptions, environ: Mapping[str, str]) -> ExitCode:
     """Builds and rehearses a local image.
 
     Raises:
         MigrateError: It cannot be built, or answers differently from the reference.
     """
-    place, stop = open_workspace(workspace), threading.Event()
+    place, stop = open_workspace(options.workspace), threading.Event()
     with (
         stopping(stop),
-        open_outlet(as_json=as_json) as outlet,
+        open_outlet(as_json=options.json) as outlet,
         folder_run(options, workspace=place, emit=outlet, stop=stop, environ=environ) as run,
     ):
         models = read_folder(run, loading="in a container without network")
         built = build_folder(run, models)
-    return answer_facts("build", _facts(options.tag, built), allowed(models), as_json=as_json)
+    return answer_facts("build", _facts(options.tag, built), allowed(models), as_json=options.json)
 
 
 def _facts(tag: str, built: Built) -> dict[str, str]:

@@ -2,32 +2,30 @@
 
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 
 from migrate.commands.output import answer_facts
 from migrate.commands.signals import stopping
 from migrate.console.outlet import open_outlet
 from migrate.console.words import size
 from migrate.core.errors import ExitCode
+from migrate.core.options.folders import ExportOptions
 from migrate.images.base.image import ensure_base
 from migrate.images.model.export import export
 from migrate.migration.run.licences import served_by
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.run_folder import FolderOptions, allowed, export_models, folder_run, read_folder
+from migrate.migration.run_folder import allowed, export_models, folder_run, read_folder
 
 
-def export_folder(
-    options: FolderOptions, *, out: Path, workspace: Path | None, as_json: bool, environ: Mapping[str, str]
-) -> ExitCode:
+def export_folder(options: ExportOptions, environ: Mapping[str, str]) -> ExitCode:
     """Writes a build context that stands alone.
 
     Raises:
         MigrateError: It cannot be written.
     """
-    place, stop = open_workspace(workspace), threading.Event()
+    place, stop = open_workspace(options.workspace), threading.Event()
     with (
         stopping(stop),
-        open_outlet(as_json=as_json) as outlet,
+        open_outlet(as_json=options.json) as outlet,
         folder_run(options, workspace=place, emit=outlet, stop=stop, environ=environ) as run,
     ):
         models = read_folder(run, loading="where the image is run, and not here")
@@ -37,7 +35,7 @@ def export_folder(
         rendered, slimmed = export_models(run, models)
         context = export(
             rendered,
-            out.expanduser().absolute(),
+            options.out,
             store=place.store,
             progress_text=run.say,
             engine=engine,
@@ -51,4 +49,4 @@ def export_folder(
         "build it": f"docker build --platform linux/amd64 -t my-model {context.folder}",
         "slim": ", ".join(f"{name} {text}" for name, text in slimmed.items()),
     }
-    return answer_facts("export", facts, allowed(models), as_json=as_json)
+    return answer_facts("export", facts, allowed(models), as_json=options.json)

@@ -5,7 +5,6 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Final, TextIO
 
 from migrate.commands.signals import stopping
@@ -15,12 +14,12 @@ from migrate.console.plain import PlainLines
 from migrate.console.words import difference
 from migrate.core.errors import ExitCode, Interrupted
 from migrate.core.events import Notice, Result, StepStarted
+from migrate.core.options.folders import ServeOptions
 from migrate.images.model.local_server import serve
 from migrate.machine.ports import port_to_open
 from migrate.migration.run.licences import other_engine
 from migrate.migration.run.workspace import open_workspace
 from migrate.migration.run_folder import (
-    FolderOptions,
     allowed,
     folder_run,
     hold_against,
@@ -31,24 +30,16 @@ from migrate.migration.run_folder import (
 _HERE: Final = "on this machine, by a process with your own rights; `migrate build` loads it in a container instead"
 
 
-def serve_folder(
-    options: FolderOptions,
-    *,
-    host: str,
-    port: int,
-    workspace: Path | None,
-    as_json: bool,
-    environ: Mapping[str, str],
-) -> ExitCode:
+def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
     """Serves models until Ctrl-C. With JSON the server's own lines go to standard error.
 
     Raises:
         MigrateError: They cannot be served.
     """
-    place, stop = open_workspace(workspace), threading.Event()
+    place, stop = open_workspace(options.workspace), threading.Event()
     with (
         stopping(stop),
-        open_outlet(as_json=as_json) as outlet,
+        open_outlet(as_json=options.json) as outlet,
         folder_run(options, workspace=place, emit=outlet, stop=stop, environ=environ) as run,
     ):
         models = read_folder(run, loading=_HERE)
@@ -64,8 +55,8 @@ def serve_folder(
             level="warning" if facts else "info",
         )
     )
-    with port_to_open(host, port) as opened:
-        url = f"http://{host}:{opened}"
+    with port_to_open(options.host, options.port) as port:
+        url = f"http://{options.host}:{port}"
         lines(Notice(text=f"serving {', '.join(model.record.id for model in models)} at {url}; Ctrl-C ends it"))
         proofs: dict[str, str] = {}
 
@@ -74,11 +65,11 @@ def serve_folder(
                 proofs[name] = f"{parity.level}, worst difference {difference(parity.worst_difference or 0.0)}"
                 lines(Notice(text=f"answers as recorded: {proofs[name]}", model=name))
 
-        with _aside(sys.stdout) if as_json else nullcontext():
+        with _aside(sys.stdout) if options.json else nullcontext():
             code = serve(
                 [model.to_render(None) for model in models],
-                host=host,
-                port=opened,
+                host=options.host,
+                port=port,
                 store=place.store,
                 environ=environ,
                 progress_text=lambda text: lines(StepStarted(step="runtime", detail=text)),
@@ -88,7 +79,7 @@ def serve_folder(
         ended = ExitCode.DONE if code in {0, 130} else ExitCode.LOCAL
         if ended is not ExitCode.DONE and (advice := other_engine(models[0].inspection.value.runtime)):
             lines(Notice(text=advice, level="warning"))
-        if as_json:
+        if options.json:
             data: dict[str, object] = {"url": url, "models": [model.record.id for model in models], "server": code}
             data |= {"proof": proofs} if proofs else {}
             data |= {"allowed_unsafe": facts} if facts else {}

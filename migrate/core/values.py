@@ -9,6 +9,9 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from migrate.core.options.declaration import written
+from migrate.core.options.shared import ALLOW_UNSAFE
+
 # what ML Serving knew
 
 
@@ -139,7 +142,7 @@ class UnsafeFile(Struct, frozen=True, kw_only=True):
     @property
     def option(self) -> str:
         """What allows it."""
-        return f"--allow-unsafe {self.digest}"
+        return " ".join(written(ALLOW_UNSAFE, self.digest))
 
 
 class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,6 +6,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.core.again import type_again
+from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Artifact, Hazard, Inspection
 from migrate.formats.manifest.fields import FieldReader, invalid
@@ -80,7 +82,7 @@ def demand_ready(inspection: Inspection, command: str = "") -> str:
     quarantined = inspection.verdict == "quarantined" and command
     raise NeedsYouError(
         inspection.text or f"The files are {inspection.verdict}.",
-        code=inspection.reason or inspection.verdict,
+        code=stored_code(inspection.reason),
         next_step=f"{inspection.task} Type: {command}" if quarantined else inspection.task,
     )
 
@@ -121,7 +123,7 @@ def _refused(candidate: _Candidate, problem: FormatError, notes: tuple[str, ...]
     if case.dangers and case.dangers[0].code != PROGRAM and problem.verdict != "quarantined":
         worst = case.dangers[0]
         problem = FormatError(
-            worst.code,
+            stored_code(worst.code),
             worst.text,
             "Do not load this file. Export the model again from where it was trained.",
             verdict="quarantined",
@@ -138,8 +140,11 @@ def _quarantined(
         verdict="quarantined",
         reason=blocked[0].code,
         text=blocked[0].text,
-        task=f"Only if you trust whoever made it, run again with {case.words(blocked)}; "
-        "it is then loaded in a container without network first.",
+        task=type_again(
+            "Make sure that you trust whoever made it",
+            adding=case.words(blocked),
+            note="it is then loaded in a container without network first",
+        ),
         hazards=hazards,
         notes=notes,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -28,7 +29,7 @@ def disk_errors() -> Iterator[None]:
         raise LocalError(
             f"The disk of this machine refuses{where}: {error.strerror or error}.",
             code="disk",
-            next_step="See to the folder's permissions, or choose another with --workspace, and run again.",
+            next_step=type_again("See to the folder's permissions, or choose another with --workspace"),
         ) from error
 
 
@@ -45,9 +46,7 @@ def alive(process: int) -> bool:
 
 def disk_full() -> LocalError:
     """No space is left on this machine."""
-    return LocalError(
-        "The disk of this machine is full.", code="disk-full", next_step="Free some space and run the command again."
-    )
+    return LocalError("The disk of this machine is full.", code="disk-full", next_step=type_again("Free some space"))
 
 
 @contextlib.contextmanager

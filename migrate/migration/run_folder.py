@@ -3,7 +3,6 @@
 The steps are those of a run over a source. Their journal is in memory, because one command does all that is to be done.
 """
 
-import shlex
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -14,8 +13,12 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.core.again import type_again
+from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, UsageError
 from migrate.core.events import Emit
+from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
+from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable
 from migrate.core.values import Image, Parity, Recording, Rehearsal
 from migrate.formats.inspect import demand_ready
@@ -29,7 +32,6 @@ from migrate.migration.journey.models import Inspected, Prepared
 from migrate.migration.journey.steps.convert import convert
 from migrate.migration.journey.steps.record import record_given
 from migrate.migration.run import permissions
-from migrate.migration.run.options import REHEARSAL_TIMEOUT
 from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Performer
 from migrate.migration.run.units import BlamedError, Unit, packed_id, unit_of
@@ -42,23 +44,9 @@ from migrate.sources.reference import FolderRef
 _MEMORY: Final = 4 << 30  # one unit of ai1-1-cpu (contract: AI Deploy images)
 _CALL_SECONDS: Final = 60.0
 _NAMED: Final = 3  # models in one sentence
+FolderOptions = BuildOptions | ExportOptions | ServeOptions
+
 _SHARED: Final = "refused: another model of the same image cannot be converted"
-
-
-class FolderOptions(Struct, frozen=True, kw_only=True):
-    """What a person chose for the models of a folder; see ``StepOptions``.
-
-    ``tag`` names the image where one is built. ``slim`` asks for ONNX where that changes no answer.
-    """
-
-    folder: Path
-    tag: str = ""
-    base_image: str | None = None
-    samples: Path | None = None
-    slim: bool = False
-    rehearsal_timeout: float = REHEARSAL_TIMEOUT
-    allow_unsafe: tuple[str, ...] = ()
-    accept_agpl: bool = False
 
 
 class Built(Struct, frozen=True):
@@ -100,7 +88,7 @@ class FolderRun(RunContext):
 
     def image_tag(self, unit: Unit, digest: str) -> str:  # noqa: ARG002 - the person chose it
         """The name that was asked for."""
-        return self.options.tag
+        return self.options.tag if isinstance(self.options, BuildOptions) else ""
 
     def look(self, model_id: str) -> str:  # noqa: ARG002 - nothing is kept
         """No command: the journal ends with the process."""
@@ -158,7 +146,7 @@ def read_folder(run: FolderRun, *, loading: str) -> tuple[Inspected, ...]:
         raise UsageError(
             f"No model was found in {printable(str(options.folder), 300)}.",
             code="no-models",
-            next_step=f"See what lies there: {shlex.join(['migrate', 'list', str(options.folder)])}",
+            next_step=f"See what lies there: {ListOptions(source=str(options.folder)).command()}",
         )
     models = tuple(order.read(run, run.steps, record) for record in listing.models)
     for digest in permissions.unmatched(options.allow_unsafe, [model.artifact.value for model in models]):
@@ -184,9 +172,12 @@ def _refuse_quarantined(models: tuple[Inspected, ...], digests: tuple[str, ...],
         digests = permissions.needed(digests, inspection)
     raise RefusedError(
         " ".join(inspection.text for inspection in quarantined[:_NAMED]),
-        code=quarantined[0].reason,
-        next_step="Only if you trust whoever made it, type the same command again with "
-        f"{' '.join(permissions.words(digests))}; it is then loaded {loading}.",
+        code=stored_code(quarantined[0].reason),
+        next_step=type_again(
+            "Make sure that you trust whoever made it",
+            adding=" ".join(permissions.words(digests)),
+            note=f"it is then loaded {loading}",
+        ),
     )
 
 

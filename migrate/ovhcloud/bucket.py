@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 
@@ -83,5 +84,5 @@ def _disk_errors(path: Path) -> Iterator[None]:
         raise LocalError(
             f"{printable(str(path), 300)} cannot be written: {error.strerror or error}.",
             code="disk-full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "disk",
-            next_step="Make room, or check the permissions of the folder (--workspace gives another), then run again.",
+            next_step=type_again("Make room, or check the permissions of the folder (--workspace gives another)"),
         ) from error

@@ -11,6 +11,7 @@ import requests
 import tenacity
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, RemoteError
 from migrate.core.text import printable
 from migrate.ovhcloud import storage
@@ -239,7 +240,7 @@ def unavailable(name: str, error: Exception) -> RemoteError:
     return RemoteError(
         f"The object storage does not give {printable(name)!r}: {why}.",
         code="storage-unavailable",
-        next_step="Run the command again later; it goes on where it stopped.",
+        next_step=type_again("Wait a while", note="it goes on where it stopped"),
     )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 import tenacity
 
+from migrate.core.again import type_again
 from migrate.core.errors import RemoteError
 from migrate.core.secret import Secret
 from migrate.core.values import Sample
@@ -133,7 +134,7 @@ def _ask(url: str, send: Callable[[], "requests.Response"]) -> Answer:
         raise RemoteError(
             f"{url} does not answer: {type(error).__name__}.",
             code="network",
-            next_step="Check the network and that the endpoint runs, then run again.",
+            next_step=type_again("Check the network and that the endpoint runs"),
         ) from error
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
 from migrate.core.text import printable
 from migrate.core.values import ProofLevel, Recording, Sample
@@ -85,7 +86,7 @@ def _check_access(answer: Answer, origin: str) -> None:
         raise ConfigurationError(
             f"{origin} refuses the token (HTTP {answer.status}).",
             code="old-endpoint-token",
-            next_step="Give a token of the namespace that may evaluate this model, then run again.",
+            next_step=type_again("Give a token of the namespace that may evaluate this model"),
         )
     if answer.status in (404, 405, 415):
         raise RemoteError(

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 
@@ -24,7 +25,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
         raise LocalError(
             f"{where} cannot be written: {error.strerror}.",
             code="disk",
-            next_step="Check the permissions of the folder (or give another with --workspace), then run again.",
+            next_step=type_again("Check the permissions of the folder (or give another with --workspace)"),
         ) from error
 
 
@@ -43,5 +44,5 @@ def _full(folder: Path, why: str) -> LocalError:
     return LocalError(
         f"The disk of {printable(str(folder), 300)} is full: {why}.",
         code="disk-full",
-        next_step="Make room (or give another folder with --workspace), then run again; it goes on where it stopped.",
+        next_step=type_again("Make room (or give another folder with --workspace)", note="it goes on where it stopped"),
     )

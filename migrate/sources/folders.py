@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError, RefusedError, UsageError
 from migrate.core.text import printable
 from migrate.core.values import FolderLocation, Ignored, Listing, ModelRecord
@@ -110,5 +111,5 @@ def unreadable(path: Path, error: OSError) -> LocalError:
     return LocalError(
         f"{printable(str(error.filename or path), 300)} cannot be read: {error.strerror or error}.",
         code="disk",
-        next_step="Check its permissions, then run the command again.",
+        next_step=type_again("Check its permissions"),
     )

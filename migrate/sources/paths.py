@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError, RefusedError
 from migrate.core.text import printable
 
@@ -53,7 +54,7 @@ def inside(folder: Path, name: str) -> Path:
         raise LocalError(
             f"The file name {printable(name)!r} cannot be written here: the locale's encoding is {error.encoding}.",
             code="locale",
-            next_step="Set a locale of UTF-8, for example with export LC_ALL=C.UTF-8, and run the command again.",
+            next_step=type_again("Set a locale of UTF-8, for example with export LC_ALL=C.UTF-8"),
         ) from None
     return folder.joinpath(*name.split("/"))
 
@@ -91,5 +92,5 @@ def _refused(name: str, reason: str) -> RefusedError:
     return RefusedError(
         f"The file name {printable(name)!r} is refused: {reason}.",
         code="hostile-path",
-        next_step="Rename it where the model's files lie, then run the command again.",
+        next_step=type_again("Rename it where the model's files lie"),
     )

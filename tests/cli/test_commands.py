@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -102,6 +103,24 @@ def test_a_run_without_an_engine_tells_each_model_and_status_and_why_know_it(too
     assert code == 0
     assert "There was nothing to delete." in out
     assert "authorization" in out
+
+
+def test_the_command_that_goes_on_proves_as_much_and_tells_no_secret(tool: Tool, tmp_path: Path) -> None:
+    file = tmp_path / "old token"
+    token = "a-token-of-the-old-endpoints"
+    file.write_text(token)
+    words = ("run", NAMESPACE, "--model", "iris", "--proof", "live", "--old-token-file", str(file))
+    code, out, err = tool(*words, "--yes", "--authorize", "--json")
+    assert code == 7  # there is no engine
+    again = json.loads(out.splitlines()[-1])["data"]["again"]
+    assert shlex.split(again)[1:] == [
+        "run", NAMESPACE, "--model", "iris", "--old-token-file", str(file), "--proof", "live",
+        "--workspace", tool.environment["MIGRATE_WORKSPACE"],
+    ]  # fmt: skip
+    assert token not in out + err
+    file.unlink()
+    code, events = tool.json(*shlex.split(again)[1:], "--yes")
+    assert (code, events[-1]["error"]["code"]) == (3, "no-old-token")
 
 
 def test_json_has_standard_output_to_itself(tool: Tool) -> None:

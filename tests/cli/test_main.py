@@ -11,6 +11,7 @@ import pytest
 from migrate import __version__
 from migrate.cli.errors import tell, wants_json
 from migrate.cli.main import run
+from migrate.core.codes.catalogue import CODES
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
 from migrate.migration.telling import places
@@ -154,6 +155,13 @@ def test_an_error_shows_no_secret_and_the_query_id(capsys: pytest.CaptureFixture
     assert last(capsys.readouterr().out)["error"] == {
         "code": "x", "what": "It said ***.", "next_step": "Do this.", "query_id": "EU.1",
     }  # fmt: skip
+
+
+def test_an_error_without_a_next_step_has_the_one_of_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(LocalError("The engine refused.", code="engine-failed"), ["run"]) == 7
+    assert f"Next:  {CODES['engine-failed'].next_step}\n" in capsys.readouterr().err
+    tell(LocalError("The engine refused.", code="engine-failed"), ["run", "--json"])
+    assert last(capsys.readouterr().out)["error"]["next_step"] == CODES["engine-failed"].next_step
 
 
 def test_a_programming_error_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from migrate.core.events import Event
+from migrate.core.options.folders import BuildOptions
 from migrate.migration.journey.models import Inspected
 from migrate.migration.run.workspace import Workspace
-from migrate.migration.run_folder import FolderOptions, FolderRun, folder_run, read_folder
+from migrate.migration.run_folder import FolderRun, folder_run, read_folder
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def run_of_folder(folder: Path, workspace: Path, **options: Any) -> Iterator[tup
     """A run over a folder, and what it shows."""
     events: list[Event] = []
     with folder_run(
-        FolderOptions(folder=folder, **options),
+        BuildOptions(folder=folder, tag="models:test", **options),
         workspace=Workspace(workspace),
         emit=events.append,
         stop=threading.Event(),

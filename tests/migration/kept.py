@@ -13,9 +13,9 @@ from typing import Any
 from migrate.apps import deploy
 from migrate.apps.registries import create_ai_user, register
 from migrate.apps.tokens import create_token, list_tokens
+from migrate.core.options.sources import Typed
 from migrate.core.secret import Secret
 from migrate.migration.journal.journal import Journal
-from migrate.migration.run.options import Typed
 from migrate.migration.run.workspace import Workspace
 from migrate.migration.undo.undo import Undone, plan_undo, undo
 from migrate.ovhcloud import apps, authorization, registries

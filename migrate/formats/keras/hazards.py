@@ -7,10 +7,11 @@ names, and reads files of words.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from migrate.core.codes.hazards import HazardCode
 from migrate.formats.keras.classes import CLASSES, LOOKUPS, is_activation, is_known_function, is_known_module
 from migrate.formats.reading.errors import quoted
 
-Danger = tuple[str, str]
+Danger = tuple[HazardCode, str]
 _MAXIMUM: Final = 5_000_000
 _MAXIMUM_DEPTH: Final = 200
 

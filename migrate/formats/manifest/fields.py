@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NoReturn
 
+from migrate.core.again import type_again
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import inside
 
@@ -23,7 +24,7 @@ def invalid(name: str, why: str) -> FormatError:
     return FormatError(
         "invalid-manifest",
         f"The manifest {quoted(name)} is not valid: {why}.",
-        f"Correct {quoted(name)} and run again.",
+        type_again(f"Correct {quoted(name)}"),
     )
 
 

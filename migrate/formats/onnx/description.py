@@ -1,7 +1,7 @@
 """An ONNX model's description for the server, or the reason why it cannot be served."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -250,9 +250,9 @@ def dtype_name(element: int) -> str:
     return _DTYPE_NAMES[element] if element < len(_DTYPE_NAMES) else f"number {element}"
 
 
-def _unsupported(role: str, value: Value, what: str) -> FormatError:
+def _unsupported(role: Literal["input", "output"], value: Value, what: str) -> FormatError:
     return FormatError(
-        f"unsupported-{role}",
+        "unsupported-input" if role == "input" else "unsupported-output",
         f"The {role} {quoted(value.name)} {what}, which the service cannot take in or give out.",
         "Export the model with float, double, int32, int64, string or bool tensors.",
         verdict="unsupported",

@@ -7,6 +7,7 @@ loads the file.
 from collections.abc import Mapping
 from typing import Final
 
+from migrate.core.again import type_again
 from migrate.formats.onnx.proto import TensorProto
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import inside
@@ -118,7 +119,7 @@ class TensorCheck:
             raise FormatError(
                 "external-data-missing",
                 f"The tensor {quoted(name)} lies in the file {quoted(location)}, which is not there.",
-                f"Put {quoted(location)} beside the model's file, then run again.",
+                type_again(f"Put {quoted(location)} beside the model's file"),
             )
         offset, length = _number(external.get("offset", "0")), _number(external.get("length", ""))
         length = expected if length is None and "length" not in external else length
@@ -128,7 +129,7 @@ class TensorCheck:
             raise FormatError(
                 "external-data-truncated",
                 f"The tensor {quoted(name)} ends at byte {offset + length} of {quoted(path)}, which has {size} bytes.",
-                f"Put a complete {quoted(location)} beside the model's file, then run again.",
+                type_again(f"Put a complete {quoted(location)} beside the model's file"),
             )
         self.used.add(path)
 

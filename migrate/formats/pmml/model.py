@@ -151,13 +151,13 @@ def _refused(path: str, error: PmmlError) -> FormatError:
     if error.code == "truncated":
         text = f"The PMML {name} is incomplete: {error.text}."
         return FormatError("truncated", text, "Upload the complete file in its place.")
-    if error.code in ("encoding", "too-complex"):
-        return FormatError(
-            f"pmml-{error.code}",
-            f"The PMML {name} is not read: {error.text}.",
-            "Save it as UTF-8.",
-            verdict="unsupported",
-        )
+    if error.code == "encoding":
+        text = f"The PMML {name} is not read: {error.text}."
+        return FormatError("pmml-encoding", text, "Save it as UTF-8.", verdict="unsupported")
+    if error.code == "too-complex":
+        text = f"The PMML {name} is not read: {error.text}."
+        task = "Check with its author that this is the model."
+        return FormatError("pmml-too-complex", text, task, verdict="unsupported")
     return FormatError("corrupt", f"The PMML {name} is broken: {error.text}.", "Export the model again.")
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import Artifact
@@ -86,7 +87,7 @@ def _unreadable(artifact: Artifact, why: str) -> LocalError:
     return LocalError(
         f"The model's files in {artifact.folder} cannot be read: {why}.",
         code="artifact-unreadable",
-        next_step="Check the disk and the rights of that folder, then run again; missing files are fetched anew.",
+        next_step=type_again("Check the disk and the rights of that folder", note="missing files are fetched anew"),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import BuildContext, Image, Layer, RuntimeImage
@@ -130,7 +131,7 @@ def _missing(reference: str) -> LocalError:
     return LocalError(
         f"The image {reference} is not on this engine (any more).",
         code="image-missing",
-        next_step="Run the command again: it is built anew.",
+        next_step=type_again(note="it is built anew"),
     )
 
 

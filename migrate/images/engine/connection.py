@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 
@@ -26,7 +27,7 @@ PLATFORM: Final = "linux/amd64"  # AI Deploy runs nothing else (contract: AI Dep
 
 _PING_TIMEOUT: Final = 15  # seconds; also what a remote host over ssh may take
 _CALL_TIMEOUT: Final = 900  # seconds without a byte: storing a layer of many GB prints nothing meanwhile
-_NEXT_STEP: Final = "Start Docker (or Podman), or point DOCKER_HOST at an engine, and run the command again."
+_NEXT_STEP: Final = type_again("Start Docker (or Podman), or point DOCKER_HOST at an engine")
 
 
 class Engine:
@@ -106,7 +107,7 @@ def connect(environ: Mapping[str, str]) -> Engine:
         raise LocalError(
             f"A container engine runs{where} but this user may not use it.",
             code="engine-not-running",
-            next_step="Add yourself to its group (sudo usermod -aG docker $USER), log in again, and run the command.",
+            next_step=type_again("Add yourself to its group (sudo usermod -aG docker $USER), log in anew"),
         )
     raise LocalError(f"No container engine answers{where}.", code="engine-not-running", next_step=_NEXT_STEP)
 
@@ -173,7 +174,7 @@ def engine_error(text: str) -> LocalError:
         return LocalError(
             "The disk of the container engine is full.",
             code="disk-full",
-            next_step="Free space where the engine keeps images (docker image prune shows what may go), and run again.",
+            next_step=type_again("Free space where the engine keeps images (docker image prune shows what may go)"),
         )
     return LocalError(f"The container engine refused: {printable(text.strip(), 600)}", code="engine-failed")
 

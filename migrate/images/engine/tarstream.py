@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 
@@ -125,5 +126,5 @@ def _changed(path: Path, why: str) -> LocalError:
     return LocalError(
         f"The file {printable(str(path), 300)} changed while it was read: {why}.",
         code="file-changed",
-        next_step="Run the command again; what is missing is fetched or made anew.",
+        next_step=type_again(note="what is missing is fetched or made anew"),
     )

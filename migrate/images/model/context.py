@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 import migrate
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError, RefusedError
 from migrate.core.names import digest_of, slug
 from migrate.core.text import printable
@@ -145,7 +146,7 @@ def _place(source_folder: Path, file: ArtifactFile, target_folder: Path, *, link
         raise LocalError(
             f"The file {printable(str(source), 300)} is not the one that was fetched.",
             code="file-changed",
-            next_step="Run the command again: it is fetched anew.",
+            next_step=type_again(note="it is fetched anew"),
         )
 
 
@@ -172,7 +173,7 @@ def safe_path(path: str) -> PurePosixPath:
         raise RefusedError(
             f"The file name {printable(path, 300)} cannot be put into an image.",
             code="unsafe-file-name",
-            next_step="Rename the file in the model's storage and run again.",
+            next_step=type_again("Rename the file in the model's storage"),
         )
     return PurePosixPath(*parts)
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.names import digest_of
 from migrate.images.model.context import IMAGE_PATH, ModelToRender, write_models
@@ -108,7 +109,7 @@ def ensure_environment(runtime: str, *, store: Path, progress_text: Callable[[st
             raise LocalError(
                 f"The runtime's environment could not be made: {done.stderr.strip()[-300:]}",
                 code="wheels-failed",
-                next_step="Run the command again.",
+                next_step=type_again(),
             )
         uv_install(locks, ["--python", str(making / "bin/python")])
         made.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import tarfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.images.engine import containers, tarstream
 from migrate.images.engine.connection import translated
@@ -60,7 +61,7 @@ def compile_folder(folder: Path, image_path: str, *, python: str, engine: Engine
         raise LocalError(
             f"Compiling for the image needs CPython {python} or a container engine, and neither is here.",
             code="no-python",
-            next_step=f"Start Docker, or install Python {python}, and run the command again.",
+            next_step=type_again(f"Start Docker, or install Python {python}"),
         )
 
 

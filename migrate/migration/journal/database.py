@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 
@@ -195,7 +196,7 @@ class Database:
         return LocalError(
             f"The journal {self.path} cannot be written or read: {why}.",
             code="journal-unusable",
-            next_step="Check the free space and the rights of that folder, then type the command again.",
+            next_step=type_again("Check the free space and the rights of that folder"),
         )
 
     def damaged(self, why: str) -> LocalError:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 
 
@@ -35,7 +36,7 @@ class WriterLock:
             raise LocalError(
                 f"Another run works on this source: {holder}.",
                 code="journal-locked",
-                next_step="Wait until it has ended, or stop it with Ctrl-C, then type the command again.",
+                next_step=type_again("Wait until it has ended, or stop it with Ctrl-C"),
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"migrate {self._doing}, process {os.getpid()}".encode(), 0)

@@ -2,10 +2,10 @@
 
 from msgspec import Struct
 
+from migrate.core.options.sources import Layout
 from migrate.core.values import Artifact, Inspection, ModelRecord, Recording, RuntimeImage
 from migrate.images.model.context import ModelToRender
 from migrate.migration.journal.journal import Stored
-from migrate.migration.run.options import Layout
 from migrate.migration.run.units import Unit, packed_id
 from migrate.parity.comparison import recorded_json
 

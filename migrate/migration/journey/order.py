@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError
 from migrate.core.values import App, Image, ModelRecord, Parity, ProofLevel, Rehearsal
 from migrate.formats.inspect import demand_ready
@@ -17,6 +18,7 @@ from migrate.migration.journey.steps.record import record_answers
 from migrate.migration.journey.steps.rehearse import rehearse
 from migrate.migration.journey.steps.runtime import runtime
 from migrate.migration.journey.steps.tokens import hand_over
+from migrate.migration.run import permissions
 from migrate.migration.run.run_context import Run, RunContext
 from migrate.migration.run.step_engine import Recaller, Steps, Unsettled
 from migrate.migration.run.units import Unit
@@ -90,7 +92,7 @@ def prepare(run: Run, steps: Steps, record: ModelRecord) -> Prepared:
     """
     model = read(run, steps, record)
     found = model.inspection.value
-    prepared = ask(run, steps, model, demand_ready(found, run.options.allowing(found).again(record.id)))
+    prepared = ask(run, steps, model, demand_ready(found, permissions.allowing(run.options, found).again(record.id)))
     return convert(run, steps, prepared) if run.options.slim else prepared
 
 
@@ -147,13 +149,13 @@ def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> M
 
 
 def _unproven(run: Run, model: str, parity: Parity) -> NeedsYouError:
-    look = run.options.typed.command("why", model)
+    look = run.options.typed.why(model)
     if not parity.passed:
         return NeedsYouError(
             f"The app answers differently: {first_mismatch(parity)}.",
             code="answers-differ",
             next_step=f"Do not move clients to it. See every difference: {look} - and delete the app, which is billed "
-            f"until then: {run.options.typed.command('undo', '--model', model)}",
+            f"until then: {run.options.typed.undo(model)}",
         )
     wanted: ProofLevel = run.options.proof
     return NeedsYouError(
@@ -182,7 +184,7 @@ def _with_former_image(run: Run, model: str, error: MigrateError) -> NeedsYouErr
     return NeedsYouError(
         f"{error.what} The app has its former image back.",
         code=error.code,
-        next_step=f"Clients are served as before. See what happened: {run.options.typed.command('why', model)}",
+        next_step=f"Clients are served as before. See what happened: {run.options.typed.why(model)}",
         query_id=error.query_id,
     )
 
@@ -191,5 +193,5 @@ def _dragged_back(errors: dict[str, MigrateError]) -> NeedsYouError:
     return NeedsYouError(
         f"It shares its app with {', '.join(errors)}, so the app has its former image back.",
         code="shares-app",
-        next_step="Correct the others, then run again.",
+        next_step=type_again("Correct the others"),
     )

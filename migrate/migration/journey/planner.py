@@ -75,7 +75,7 @@ def _of_models(run: Run, unit: Unit) -> tuple[str, ...]:
     notes = []
     for record in unit.records:
         found = _of_files(run, record)
-        more = [f"and {len(found) - _NOTES} more: {run.options.typed.command('why', record.id)}"]
+        more = [f"and {len(found) - _NOTES} more: {run.options.typed.why(record.id)}"]
         lines = found[:_NOTES] + (more if len(found) > _NOTES else [])
         if record.backend == "bentoml":
             lines.append(
@@ -101,7 +101,7 @@ def _twice(run: Run, unit: Unit) -> tuple[str, ...]:
     own = [name for name in unit.models if run.journal.effects.find("app", f"unit:{name}")] if unit.packed else []
     if not own:
         return ()
-    undo = run.options.typed.command("undo", *(word for name in own for word in ("--model", name)))
+    undo = run.options.typed.undo(*own)
     return (f"{', '.join(own)} have apps of their own, which stay and are billed; delete them before with: {undo}",)
 
 

@@ -30,7 +30,7 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
         "journal": str(run.folder.journal),
         "apps": [{"id": app.id, "url": app.url, "cpu": app.cpu, "replicas": app.replicas} for app in apps],
         "tokens": files,
-        "status": typed.command("status"),
+        "status": typed.status(),
     }
     if allowed := [fact for outcome in found for fact in _allowed(run, outcome.model)]:
         data["allowed_unsafe"] = allowed
@@ -47,12 +47,12 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
             "by the minute, also without calls, until undone"
         )
     if effects.existing():
-        data["undo"] = typed.command("undo")
+        data["undo"] = typed.undo()
     if code is not ExitCode.DONE:
         data["again"] = run.options.again()
         bad = next((outcome.model for outcome in found if outcome.outcome not in {"done", "skipped"}), None)
         if bad is not None:
-            data["why"] = typed.command("why", bad)
+            data["why"] = typed.why(bad)
     if (curl := _curl(run, found, files)) is not None:
         data["curl"] = curl
     return Result(command="run", exit_code=int(code), models=found, data=data)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from migrate.core.errors import UsageError
+from migrate.core.errors import ConfigurationError, UsageError
 from migrate.core.names import slug
+from migrate.core.options.sources import Typed
+from migrate.core.secret import Secret
 from migrate.migration.journal.journal import Journal
-from migrate.migration.run.options import Typed
 from migrate.migration.run.workspace import SourceFolder, Workspace, make_private
 from migrate.ovhcloud.config import read_credentials, read_project
 from migrate.ovhcloud.projects import choose_project
@@ -42,14 +43,14 @@ def source_folder(workspace: Workspace, *, endpoint: str, project: str, ref: Sou
     return folder
 
 
-def find_journal(workspace: Workspace, typed: Typed, *, project: str | None, environ: Mapping[str, str]) -> Opened:
+def find_journal(workspace: Workspace, typed: Typed, *, environ: Mapping[str, str]) -> Opened:
     """The journal of a source without asking anybody: that of the project, or the one that was written last.
 
     Raises:
         UsageError: There is none.
     """
     ref = parse_source(typed.source)
-    wanted = project or environ.get("OVH_CLOUD_PROJECT_SERVICE") or environ.get("MIGRATE_PROJECT")
+    wanted = read_project(typed.project, environ)
     folders = [folder for folder in workspace.sources() if folder.path.name == slug(ref.canonical)]
     ours = [folder for folder in folders if wanted and folder.path.parent.name == slug(wanted)]
     for folder in sorted(ours or folders, key=_written, reverse=True):
@@ -59,8 +60,32 @@ def find_journal(workspace: Workspace, typed: Typed, *, project: str | None, env
     raise UsageError(
         f"Nothing is known of the source {typed.source} in {workspace.root}.",
         code="no-journal",
-        next_step=f"Type: {typed.command('run')}, or name the --workspace of the run.",
+        next_step=f"Type: {typed.run()}, or name the --workspace of the run.",
     )
+
+
+def read_old_token(file: Path | None, environ: Mapping[str, str]) -> Secret | None:
+    """The token of the old endpoints, if there is one; on a command line it would be in the list of processes.
+
+    Args:
+        file: ``--old-token-file``.
+        environ: Without a file, ``MIGRATE_OLD_TOKEN`` holds it.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
+    if file is None:
+        text = environ.get("MIGRATE_OLD_TOKEN", "")
+    else:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"The token in {file} cannot be read: {error}.",
+                code="no-old-token",
+                next_step="Correct --old-token-file, or put the token into MIGRATE_OLD_TOKEN.",
+            ) from error
+    return Secret(text.strip()) if text.strip() else None
 
 
 def _written(folder: SourceFolder) -> float:

@@ -5,7 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -15,18 +15,20 @@ from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, Step, StepFinished, StepProgress, StepStarted
 from migrate.core.names import slug
+from migrate.core.options.sources import RunOptions
 from migrate.core.secret import Secret
 from migrate.core.values import App, AppPlan, Inspection, Listing, RuntimeImage
 from migrate.images.engine.connection import Engine, connect
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.migration.journal.journal import Journal, Stored
 from migrate.migration.run.once import FirstAlone, Once, OnceEach
-from migrate.migration.run.options import DEFAULT_REGION, RunOptions
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.session import Cloud
+
+READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract: AI Deploy images)
 
 
 class Target(Struct, frozen=True):
@@ -165,6 +167,7 @@ class Run(RunContext):
         folder: The source's folder.
         cloud: OVHcloud's API and the project.
         listing: The models of the source.
+        ready_timeout: How long an app may take to come up, in seconds.
         first_push: Entered by every push.
         target: The registry that images are pushed to.
         registration: That AI Deploy may pull from it, made once.
@@ -187,11 +190,14 @@ class Run(RunContext):
         stop: threading.Event,
         environ: Mapping[str, str],
         revisions: Mapping[str, str],
+        old_token: Secret | None = None,
+        ready_timeout: float = READY_TIMEOUT,
     ) -> None:
         super().__init__(
             journal=journal, workspace=workspace, contexts=folder.contexts, emit=emit, stop=stop, environ=environ
         )
         self.options = options
+        self.ready_timeout = ready_timeout
         self.folder = folder
         self.cloud = cloud
         self.listing = listing
@@ -201,6 +207,7 @@ class Run(RunContext):
         self.proof_tokens = OnceEach[str, Secret]()
         self.known_tokens = Once[frozenset[str]]()
         self._revisions = revisions
+        self._old_token = old_token
         self._apps: Once[dict[str, App]] = Once()
         self._flavors: Once[tuple[capabilities.Flavor, ...]] = Once()
         self._watcher: Once[Watcher] = Once()
@@ -215,7 +222,7 @@ class Run(RunContext):
     @property
     def old_token(self) -> Secret | None:
         """What opens the models' old endpoints, if the person has it."""
-        return self.options.old_token
+        return self._old_token
 
     def revision(self, model_id: str) -> str:
         """What lay at the model's place when the run began; see ``revisions``."""
@@ -227,12 +234,12 @@ class Run(RunContext):
 
     def look(self, model_id: str) -> str:
         """``migrate why`` for a model."""
-        return self.options.typed.command("why", model_id)
+        return self.options.typed.why(model_id)
 
     @property
     def region(self) -> str:
-        """The AI Deploy region: the one asked for, or GRA, where ML Serving was."""
-        return self.options.region or DEFAULT_REGION
+        """The AI Deploy region."""
+        return self.options.region
 
     def apps(self) -> dict[str, App]:
         """The apps of this tool in the project by id, as one listing at the run's beginning saw them."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import Interrupted, LocalError
 from migrate.core.events import Emit, Step, StepFinished, StepProgress, StepStarted
 from migrate.core.names import digest_of
@@ -186,5 +187,5 @@ def disk_in_words() -> "Iterator[None]":
         raise LocalError(
             f"{error.filename or 'The disk of this machine'}: {error.strerror}.",
             code="disk-full" if error.errno in _FULL else "disk",
-            next_step="Free space or correct the rights there, then type the same command again.",
+            next_step=type_again("Free space or correct the rights there"),
         ) from error

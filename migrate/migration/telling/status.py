@@ -7,11 +7,11 @@ from typing import Final
 from migrate.apps import deploy
 from migrate.core.errors import LocalError, MigrateError
 from migrate.core.looking import AppState, Sources, SourceState, UnreadSource
+from migrate.core.options.sources import Typed
 from migrate.core.values import App
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.ledger import Effect, readable
 from migrate.migration.run.opening import Opened, find_journal, open_cloud
-from migrate.migration.run.options import Typed
 from migrate.migration.run.workspace import Workspace
 
 _NAMES: Final = {
@@ -22,16 +22,14 @@ _NAMES: Final = {
 }
 
 
-def status_of(
-    typed: Typed, workspace: Workspace, *, project: str | None, environ: Mapping[str, str], offline: bool
-) -> Sources:
+def status_of(typed: Typed, workspace: Workspace, *, environ: Mapping[str, str], offline: bool) -> Sources:
     """The state of one source.
 
     Raises:
         UsageError: Nothing is known of it.
         LocalError: Its journal, or something in it, cannot be read.
     """
-    opened = find_journal(workspace, typed, project=project, environ=environ)
+    opened = find_journal(workspace, typed, environ=environ)
     try:
         apps, problem = (None, "") if offline else _ask(workspace, opened.journal, environ)
         return Sources(sources=(_state(opened, apps, problem),))

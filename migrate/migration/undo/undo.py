@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from migrate.apps import deploy
 from migrate.apps.registries import find_registration, unregister
+from migrate.core.again import type_again
 from migrate.core.errors import ExitCode, Interrupted, LocalError, MigrateError, RemoteError, UsageError
 from migrate.core.events import Emit, StepFinished, StepStarted
+from migrate.core.options.sources import Typed
 from migrate.core.text import printable
 from migrate.core.values import App, Outcome
 from migrate.images.engine.connection import connect
@@ -19,7 +21,6 @@ from migrate.migration.journal.schemas import UnreadableError
 from migrate.migration.journey.steps.registry import delete_registry_user
 from migrate.migration.journey.steps.tokens import delete_token
 from migrate.migration.run.once import Once
-from migrate.migration.run.options import Typed
 from migrate.ovhcloud.session import Cloud
 
 # What others lean on comes last.
@@ -79,7 +80,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
             raise UsageError(
                 f"The journal of {typed.source} has no model {name!r}.",
                 code="unknown-model",
-                next_step=f"Type: {typed.command('status')}",
+                next_step=f"Type: {typed.status()}",
             )
     existing = journal.effects.existing()
     every = {unit for effect in existing for unit in effect.units}
@@ -108,7 +109,7 @@ def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) 
             raise LocalError(
                 f"Which models the app {effect.external_id or effect.name} serves cannot be read: {effect.lost.what}",
                 code=effect.lost.code,
-                next_step=f"Undo all of the source: {typed.command('undo')}",
+                next_step=f"Undo all of the source: {typed.undo()}",
             )
         served = effect.intent.get("models")
         if effect.kind != "app" or not isinstance(served, list) or not set(map(str, served)) & set(models):
@@ -118,7 +119,7 @@ def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) 
             raise UsageError(
                 f"The app {effect.external_id} also serves {', '.join(others)}.",
                 code="shares-app",
-                next_step=f"Name them too, or type: {typed.command('undo')}",
+                next_step=f"Name them too, or type: {typed.undo()}",
             )
         units |= set(effect.units)
     return units
@@ -218,9 +219,7 @@ def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
             if app.labels.get("mls-run") == journal.id and _is_of(effect, app):
                 app_id = journal.effects.done(effect, app.id).external_id
     if app_id is not None and not deploy.delete(cloud, app_id):
-        raise RemoteError(
-            f"The app {app_id} is still being deleted.", code="app-timeout", next_step="Type the same command again."
-        )
+        raise RemoteError(f"The app {app_id} is still being deleted.", code="app-timeout", next_step=type_again())
     journal.effects.gone(effect)
     return True
 

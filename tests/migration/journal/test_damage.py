@@ -10,9 +10,9 @@ import pytest
 
 from migrate.cli.main import run
 from migrate.core.errors import MigrateError
+from migrate.core.options.sources import Typed
 from migrate.migration.journal.database import FORMAT
 from migrate.migration.journal.journal import Journal
-from migrate.migration.run.options import Typed
 from migrate.migration.run.workspace import Workspace
 from migrate.migration.telling.status import status_of
 from migrate.migration.telling.why import why
@@ -140,8 +140,8 @@ def test_bytes_that_changed_anywhere_are_never_a_bug(tmp_path: Path, name: str, 
             content[chance.randrange(len(content))] = chance.randrange(256)
         journal.path.write_bytes(content)
         for look in (
-            lambda: status_of(typed, Workspace(tmp_path), project=None, environ={}, offline=True),
-            lambda: [why(typed, model, Workspace(tmp_path), project=None, environ={}) for model in models],
+            lambda: status_of(typed, Workspace(tmp_path), environ={}, offline=True),
+            lambda: [why(typed, model, Workspace(tmp_path), environ={}) for model in models],
             lambda: _planned(journal.path, typed),
         ):
             try:

@@ -7,10 +7,10 @@ import pytest
 
 from migrate.apps.registries import find_user
 from migrate.core.looking import SourceState
+from migrate.core.options.sources import RunOptions, Typed
 from migrate.migration.journal.database import FORMAT
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.ledger import KINDS
-from migrate.migration.run.options import RunOptions, Typed
 from migrate.migration.run.workspace import Workspace
 from migrate.migration.run_source import plan_source, run_source
 from migrate.migration.telling.status import status_of, status_of_all
@@ -49,7 +49,7 @@ def test_there_are_journals_of_this_tools_first_release() -> None:
 def test_status_says_what_is_written(kept: Path, workspace: Workspace) -> None:
     journal = Kept(kept, workspace, endpoint="e", project="p")
     before = journal.path.read_bytes()
-    found = status_of(Typed(journal.source), workspace, project="p", environ={}, offline=True)
+    found = status_of(Typed(journal.source, project="p"), workspace, environ={}, offline=True)
     (state,) = found.sources
     assert found == status_of_all(workspace)
     _as_written(state, journal)
@@ -79,7 +79,7 @@ def test_status_asks_for_the_apps(kept: Path, workspace: Workspace, sandbox: Pat
     journal = moved(kept, workspace, cloud)
     journal.revive(cloud)
     environ = {"HOME": "/nonexistent", **control.env(sandbox)}
-    (state,) = status_of(Typed(journal.source), workspace, project=None, environ=environ, offline=False).sources
+    (state,) = status_of(Typed(journal.source), workspace, environ=environ, offline=False).sources
     assert (state.asked, state.problem) == (True, "")
     known = [app.state for app in state.apps if app.id != "unknown"]
     assert all(state not in {None, "gone"} for state in known)
@@ -90,7 +90,7 @@ def test_why_tells_the_story_of_each_model(kept: Path, workspace: Workspace) -> 
     journal = Kept(kept, workspace, endpoint="e", project="p")
     steps = {(subject, step) for subject, step in journal.sql("SELECT subject, step FROM value")}
     for name, outcome in journal.outcomes().items():
-        story = why(Typed(journal.source), name, workspace, project=None, environ={})
+        story = why(Typed(journal.source), name, workspace, environ={})
         assert (story.outcome.outcome if story.outcome else None) == (outcome["outcome"] if outcome else None)
         assert {step.step for step in story.steps} >= {
             step for subject, step in steps if subject == f"model:{name}" and step in ("fetch", "inspect", "record")
@@ -134,7 +134,7 @@ def test_a_run_goes_on_with_it(kept: Path, workspace: Workspace, cloud: Cloud) -
     old = journal.sql("SELECT subject, step, key, digest, json, run FROM value ORDER BY subject, step")
     outcomes = journal.outcomes()
     model = next((name for name, outcome in outcomes.items() if outcome is not None), "iris")
-    options = RunOptions(typed=Typed(journal.source), models=(model,))
+    options = RunOptions(source=journal.source, models=(model,))
 
     plan_source(options, cloud=cloud, workspace=workspace, environ=NO_ENGINE, emit=lambda _: None)
     assert journal.sql("PRAGMA user_version") == [(1,)], "a dry run writes nothing"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from migrate.core.errors import NeedsYouError
+from migrate.core.options.sources import RunOptions
 from migrate.formats.inspect import inspect
 from migrate.images.runtime.templates import runtimes, template_of
 from migrate.migration.run.licences import naming_the_other, planned, served_by, under_licences
-from migrate.migration.run.options import RunOptions, Typed
 from tests.formats.models import artifact
 from tests.migration.folders import read
 
@@ -49,9 +49,8 @@ def test_a_folder_is_read_under_the_licence_that_was_accepted(tmp_path: Path) ->
 
 
 def test_the_command_that_goes_on_accepts_it_again() -> None:
-    typed = Typed(source="models@GRA")
-    assert "--accept-agpl" not in RunOptions(typed=typed).again()
-    assert RunOptions(typed=typed, accept_agpl=True, adopt=True).again().endswith("--adopt --accept-agpl")
+    assert "--accept-agpl" not in RunOptions(source="models@GRA").again()
+    assert RunOptions(source="models@GRA", accept_agpl=True, adopt=True).again().endswith("--accept-agpl --adopt")
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from migrate.apps import deploy as platform
 from migrate.apps import tokens as api
 from migrate.apps.registries import create_ai_user, find_registration, find_user, register
 from migrate.core.errors import Interrupted, UsageError
+from migrate.core.options.sources import Typed
 from migrate.core.secret import Secret
 from migrate.core.values import ModelRecord
 from migrate.migration.journey.steps.tokens import hand_over
-from migrate.migration.run.options import Typed
 from migrate.migration.run.run_context import Run
 from migrate.migration.undo.undo import Undone, plan_undo, undo
 from migrate.ovhcloud.authorization import authorize

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from migrate.apps import deploy as platform
+from migrate.core.again import type_again
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
 from migrate.core.names import digest_of
@@ -87,9 +88,7 @@ def wait(run: Run, unit: Unit, app_id: str, image: str) -> App:
         for model in unit.models:
             run.emit(StepStarted(step="deploy", model=model, detail=state))
 
-    return run.watcher().wait_running(
-        app_id, timeout=run.options.ready_timeout, on_state=on_state, stop=run.stop, image=image
-    )
+    return run.watcher().wait_running(app_id, timeout=run.ready_timeout, on_state=on_state, stop=run.stop, image=image)
 
 
 def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:
@@ -110,7 +109,7 @@ def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:
                 raise RemoteError(
                     f"The app {app.id} does not stop; it is {state}.",
                     code="app-timeout",
-                    next_step="Type the same command again.",
+                    next_step=type_again(),
                 )
             run.cloud.session.pause(poll_seconds())
     platform.replace_image(run.cloud, replace(app, state="STOPPED"), image)
@@ -123,7 +122,7 @@ def _keep_models(unit: Unit, effect: Effect, models: tuple[Prepared, ...]) -> No
         raise NeedsYouError(
             f"The app serves {', '.join(lost)} now, and the new image would not.",
             code="would-drop-models",
-            next_step="Repair those models first, or undo the app and run again.",
+            next_step=type_again("Repair those models first, or undo the app"),
         )
 
 
@@ -161,7 +160,7 @@ def _others(run: Run, unit: Unit, apps: list[App]) -> tuple[App | None, Effect |
         raise NeedsYouError(
             f"The app {app.id} ({app.state}, {app.url}) of another run of this tool serves this model.",
             code="app-of-another-run",
-            next_step="Take it over with --adopt, or undo it where it was made, then run again.",
+            next_step=type_again("Take it over with --adopt, or undo it where it was made"),
         )
     effects = run.journal.effects
     effect = effects.intend(

@@ -3,6 +3,7 @@
 from typing import Final
 
 from migrate.apps import registries
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, RemoteError
 from migrate.images.registry.credentials import RegistryCredentials, credentials_for
 from migrate.migration.journal.ledger import Effect, Effects
@@ -93,7 +94,7 @@ def _register(run: Run, unit: Unit, found: Target, name: str) -> None:
         raise ConfigurationError(
             f"Docker's login for {found.host} is a token, and AI Deploy needs a name and a password to pull.",
             code="registry-token",
-            next_step="Give --registry-user and MIGRATE_REGISTRY_PASSWORD, then run again.",
+            next_step=type_again("Give --registry-user and MIGRATE_REGISTRY_PASSWORD"),
         )
     existing = registries.find_registration(run.cloud, run.region, found.host)
     effect = effects.find("registration", name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from migrate.apps import tokens as api
+from migrate.core.again import type_again
 from migrate.core.errors import MigrateError, RemoteError
 from migrate.core.secret import Secret
 from migrate.core.values import App
@@ -101,7 +102,7 @@ def _make(run: Run, kind: Kind, name: str, selector: str, *, unit: str) -> tuple
     raise RemoteError(
         f"OVHcloud did not answer the value of the token {name}.",
         code="no-token",
-        next_step="Type the same command again.",
+        next_step=type_again(),
     )
 
 
