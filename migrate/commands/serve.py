@@ -12,10 +12,11 @@ from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.plain import PlainLines
 from migrate.console.words import difference
-from migrate.core.errors import ExitCode, Interrupted, UsageError
+from migrate.core.errors import ExitCode, Interrupted
 from migrate.core.events import Notice, Result, StepStarted
 from migrate.core.options.folders import ServeOptions
 from migrate.images.model.local_server import serve
+from migrate.machine.ports import port_to_open
 from migrate.migration.run.licences import other_engine
 from migrate.migration.run.workspace import open_workspace
 from migrate.migration.run_folder import (
@@ -35,12 +36,6 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
     Raises:
         MigrateError: They cannot be served.
     """
-    if not options.port and options.samples is not None:
-        raise UsageError(
-            "A server at any free port cannot be asked for the samples.",
-            code="usage",
-            next_step="Name a port with --port, or leave --samples out.",
-        )
     place, stop = open_workspace(options.workspace), threading.Event()
     with (
         stopping(stop),
@@ -52,8 +47,6 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
     if stop.is_set():
         raise Interrupted
     lines = PlainLines(sys.stderr)
-    url = f"http://{options.host}:{options.port}" if options.port else ""
-    where = url or f'{options.host}, at the port that the line "listening" names'
     facts = allowed(models)
     runs_code = f", and runs the code in {len(facts)} of its files" if facts else ""
     lines(
@@ -62,34 +55,36 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
             level="warning" if facts else "info",
         )
     )
-    lines(Notice(text=f"serving {', '.join(model.record.id for model in models)} at {where}; Ctrl-C ends it"))
-    proofs: dict[str, str] = {}
+    with port_to_open(options.host, options.port) as port:
+        url = f"http://{options.host}:{port}"
+        lines(Notice(text=f"serving {', '.join(model.record.id for model in models)} at {url}; Ctrl-C ends it"))
+        proofs: dict[str, str] = {}
 
-    def prove(base: str) -> None:
-        for name, parity in hold_against(models, recordings, base).items():
-            proofs[name] = f"{parity.level}, worst difference {difference(parity.worst_difference or 0.0)}"
-            lines(Notice(text=f"answers as recorded: {proofs[name]}", model=name))
+        def prove(base: str) -> None:
+            for name, parity in hold_against(models, recordings, base).items():
+                proofs[name] = f"{parity.level}, worst difference {difference(parity.worst_difference or 0.0)}"
+                lines(Notice(text=f"answers as recorded: {proofs[name]}", model=name))
 
-    with _aside(sys.stdout) if options.json else nullcontext():
-        code = serve(
-            [model.to_render(None) for model in models],
-            host=options.host,
-            port=options.port,
-            store=place.store,
-            environ=environ,
-            progress_text=lambda text: lines(StepStarted(step="runtime", detail=text)),
-            timeout=options.rehearsal_timeout,
-            on_ready=prove,
-        )
-    ended = ExitCode.DONE if code in {0, 130} else ExitCode.LOCAL
-    if ended is not ExitCode.DONE and (advice := other_engine(models[0].inspection.value.runtime)):
-        lines(Notice(text=advice, level="warning"))
-    if options.json:
-        data: dict[str, object] = {"url": url, "models": [model.record.id for model in models], "server": code}
-        data |= {"proof": proofs} if proofs else {}
-        data |= {"allowed_unsafe": facts} if facts else {}
-        JsonLines(sys.stdout)(Result(command="serve", exit_code=int(ended), data=data))
-    return ended
+        with _aside(sys.stdout) if options.json else nullcontext():
+            code = serve(
+                [model.to_render(None) for model in models],
+                host=options.host,
+                port=port,
+                store=place.store,
+                environ=environ,
+                progress_text=lambda text: lines(StepStarted(step="runtime", detail=text)),
+                timeout=options.rehearsal_timeout,
+                on_ready=prove,
+            )
+        ended = ExitCode.DONE if code in {0, 130} else ExitCode.LOCAL
+        if ended is not ExitCode.DONE and (advice := other_engine(models[0].inspection.value.runtime)):
+            lines(Notice(text=advice, level="warning"))
+        if options.json:
+            data: dict[str, object] = {"url": url, "models": [model.record.id for model in models], "server": code}
+            data |= {"proof": proofs} if proofs else {}
+            data |= {"allowed_unsafe": facts} if facts else {}
+            JsonLines(sys.stdout)(Result(command="serve", exit_code=int(ended), data=data))
+        return ended
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def serve(
     Args:
         models: All of one runtime, with different ids.
         host: Where to listen, for example ``127.0.0.1``.
-        port: The same; 0 takes any free one, which the server's line ``listening`` names. It is then not waited for.
+        port: The same.
         store: The content store (environments).
         environ: The environment of the process, of which the server gets what is not a credential.
         progress_text: Told what is done when it takes long.
@@ -79,8 +79,7 @@ def serve(
             "PYTHONUNBUFFERED": "1",
             "ORT_DISABLE_TELEMETRY": "1",
         }
-        # Which port a server takes is known to itself alone where it chooses.
-        server = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=5) if port else None
+        server = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=5)
         return _run(command, environment, server, timeout, on_ready)
 
 
@@ -133,7 +132,7 @@ def _merged(folder: Path) -> Path:
 def _run(
     command: Sequence[str],
     environment: Mapping[str, str],
-    server: http.client.HTTPConnection | None,
+    server: http.client.HTTPConnection,
     timeout: float,
     on_ready: Callable[[str], None],
 ) -> int:
@@ -149,7 +148,7 @@ def _run(
     with subprocess.Popen(command, env=dict(environment), cwd="/", process_group=0) as child:
         former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
-            if server is not None and _becomes_ready(child, server, timeout):
+            if _becomes_ready(child, server, timeout):
                 on_ready(f"http://{server.host}:{server.port}")
             return child.wait()
         except MigrateError:

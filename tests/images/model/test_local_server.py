@@ -4,10 +4,8 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ import requests
 from migrate.core.errors import LocalError, NeedsYouError
 from migrate.images.model import local_server as serve_module
 from migrate.images.model.local_server import ensure_environment
+from migrate.machine.ports import port_to_open
 from tests.images.conftest import IRIS, model_of, silent
 from tests.server.process import listening
 from tests.waiting import wait_until
@@ -25,11 +24,13 @@ PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from migrate.images.model.local_server import serve
+from migrate.machine.ports import port_to_open
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this with the signal ignored
 from tests.images.conftest import IRIS, model_of
-sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=0, store=Path(sys.argv[1]),
-               environ=os.environ, progress_text=lambda text: print(text, flush=True),
-               timeout=float(sys.argv[2])))
+with port_to_open("127.0.0.1", 0) as port:
+    sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=port, store=Path(sys.argv[1]),
+                   environ=os.environ, progress_text=lambda text: print(text, flush=True),
+                   timeout=float(sys.argv[2])))
 """
 
 
@@ -44,19 +45,6 @@ def get(url: str) -> bytes:
     return answers[-1].content
 
 
-@pytest.fixture
-def nowhere() -> Iterator[http.client.HTTPConnection]:
-    """A port that is taken, and at which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield http.client.HTTPConnection("127.0.0.1", taken.getsockname()[1], timeout=5)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Signals) -> None:
     log = tmp_path.with_suffix(".log")
@@ -65,7 +53,7 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(store), "600"],
+            [sys.executable, "-c", PROGRAM, str(store), "200"],
             cwd=Path(__file__).parents[3],
             env=environ,
             stdout=output,
@@ -100,8 +88,7 @@ def test_what_is_found_when_it_is_ready_may_end_it(store: Path, tmp_path: Path) 
         assert json.loads(get(f"{url}/describe"))["inputs"]
         raise NeedsYouError("It answers differently.", code="answers-differ")
 
-    port = free_port()
-    with pytest.raises(NeedsYouError) as error:
+    with port_to_open("0.0.0.0", 0) as port, pytest.raises(NeedsYouError) as error:
         serve_module.serve(
             [model_of(IRIS, "iris")],
             host="0.0.0.0",
@@ -109,21 +96,21 @@ def test_what_is_found_when_it_is_ready_may_end_it(store: Path, tmp_path: Path) 
             store=store,
             environ={**os.environ, "TMPDIR": str(tmp_path)},
             progress_text=silent,
-            timeout=60,
+            timeout=200,
             on_ready=on_ready,
         )
     assert error.value.code == "answers-differ"
     assert asked == [f"http://127.0.0.1:{port}"]
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"http://127.0.0.1:{port}/health/live", timeout=5)
+        requests.get(f"http://127.0.0.1:{port}/health/live", timeout=60)
 
 
-def test_a_server_that_is_never_ready_is_ended(nowhere: http.client.HTTPConnection) -> None:
-    with pytest.raises(NeedsYouError) as error:
+def test_a_server_that_is_never_ready_is_ended() -> None:
+    with port_to_open("127.0.0.1", 0) as nowhere, pytest.raises(NeedsYouError) as error:
         serve_module._run(
             [sys.executable, "-c", "import time; time.sleep(600)"],
             os.environ,
-            nowhere,
+            http.client.HTTPConnection("127.0.0.1", nowhere, timeout=5),
             1.0,
             lambda _: pytest.fail("it was not ready"),
         )
@@ -131,9 +118,11 @@ def test_a_server_that_is_never_ready_is_ended(nowhere: http.client.HTTPConnecti
     assert "--rehearsal-timeout" in error.value.next_step
 
 
-def test_a_server_that_ends_by_itself_is_not_waited_for(nowhere: http.client.HTTPConnection) -> None:
+def test_a_server_that_ends_by_itself_is_not_waited_for() -> None:
     command = [sys.executable, "-c", "import sys; sys.exit(5)"]
-    assert serve_module._run(command, os.environ, nowhere, 600.0, lambda _: pytest.fail("it was not ready")) == 5
+    with port_to_open("127.0.0.1", 0) as port:
+        nowhere = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        assert serve_module._run(command, os.environ, nowhere, 600.0, lambda _: pytest.fail("it was not ready")) == 5
 
 
 def test_the_environment_is_made_once_and_apart_from_this_one(store: Path) -> None:
