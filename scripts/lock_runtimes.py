@@ -4,7 +4,8 @@
 
 For each folder of ``dockerfile_templates`` (or those named) ``requirements.lock`` is resolved anew from
 ``requirements.in``, held to ``constraints.txt``. A line ``# without NAME: why`` in ``requirements.in`` leaves out a
-package that others ask for. What the lock has already stays at its version while that fits.
+package that others ask for, and ``# instead NAME: why`` lets the file's own lines of a package count instead of what
+others ask of it. What the lock has already stays at its version while that fits.
 """
 
 import argparse
@@ -20,15 +21,19 @@ from migrate.images.runtime.uv_settings import uv_environment
 
 TEMPLATES = Path(__file__).parent.parent / "dockerfile_templates"
 WITHOUT = re.compile(r"^# without ([a-z0-9-]+):", re.MULTILINE)
+INSTEAD = re.compile(r"^# instead ([a-z0-9-]+):", re.MULTILINE)
 OPTIONS = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--quiet")
 
 
 def write_lock(runtime: str) -> None:
     """Resolve one runtime's lock for every platform and Python from 3.11."""
     folder = TEMPLATES / runtime
-    unwanted = WITHOUT.findall((folder / "requirements.in").read_text(encoding="utf-8"))
+    text = (folder / "requirements.in").read_text(encoding="utf-8")
+    lines = [f"{name} ; python_full_version < '3'" for name in WITHOUT.findall(text)]
+    for name in INSTEAD.findall(text):
+        lines += re.findall(rf"^{name}[^a-z0-9-].*", text, re.MULTILINE)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as overrides:
-        overrides.write("".join(f"{name} ; python_full_version < '3'\n" for name in unwanted))
+        overrides.write("".join(f"{line}\n" for line in lines))
         overrides.flush()
         command = [uv.find_uv_bin(), "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes"]
         command += [*OPTIONS, "--constraint", str(TEMPLATES / "constraints.txt"), "--override", overrides.name]

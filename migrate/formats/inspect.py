@@ -120,7 +120,7 @@ def _answer(candidate: _Candidate, notes: tuple[str, ...], allow_unsafe: Collect
 def _refused(candidate: _Candidate, problem: FormatError, notes: tuple[str, ...]) -> Inspection:
     """The inspection of a model that cannot be served; nobody is told to repair one that does harm."""
     case = candidate.case
-    if case.dangers and case.dangers[0].code != PROGRAM and problem.verdict != "quarantined":
+    if case.dangers and case.dangers[0].code != PROGRAM and problem.verdict != "quarantined" and not problem.stands:
         worst = case.dangers[0]
         problem = FormatError(
             stored_code(worst.code),

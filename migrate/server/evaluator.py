@@ -48,6 +48,10 @@ class Evaluator(Protocol):
         """
 
 
+class MissingTaker:
+    """What an evaluator is that knows missing values: a column may hold nothing but nulls."""
+
+
 class TensorEvaluator:
     """A model that takes declared tensors, as a step of a flow."""
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from migrate.server.errors import bad_request
-from migrate.server.evaluator import Evaluated, Evaluator
+from migrate.server.evaluator import Evaluated, Evaluator, MissingTaker
 from migrate.server.inputs import feeds_of
 from migrate.server.layouts import declared_layout
 from migrate.server.limits import Settings
@@ -87,7 +87,8 @@ class Served:
         """The tensors of a request as they came."""
         name = call.content_type.name
         if name == "application/json":
-            return parse_tensors(call.body, depth_limit=self._settings.max_json_depth)
+            missing = isinstance(self.engine, MissingTaker)
+            return parse_tensors(call.body, depth_limit=self._settings.max_json_depth, missing=missing)
         return self._image(call.body) if name.startswith("image/") else self._multipart(call)
 
     def quick_answer(self, body: bytes) -> tuple[bytes, int] | None:

@@ -72,6 +72,7 @@ _LIBRARIES: Final = (
     "sklearn",
     "scipy",
     "spacy",
+    "preshed",
     "pathlib",
     "collections",
     "functools",
@@ -122,7 +123,7 @@ def group_of(module: str, name: str) -> Group:
     if name in _DATA.get(module, ()):
         return "data"
     top = module.partition(".")[0]
-    if name in _INSPECT and module == "inspect":
+    if (name in _INSPECT and module == "inspect") or (module, name) == ("re", "_compile"):
         return "framework"
     full = f"{module}.{name}"
     if top in _NEVER or (_NEVER_WITHIN.fullmatch(full) and not _EXPECTED.fullmatch(full)):

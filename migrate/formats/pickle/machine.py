@@ -108,8 +108,8 @@ class _Machine:
         self._at = 0
         self._steps = {
             "NONE": lambda: self._push(None),
-            "NEWTRUE": lambda: self._push(1),
-            "NEWFALSE": lambda: self._push(0),
+            "NEWTRUE": lambda: self._push(True),
+            "NEWFALSE": lambda: self._push(False),
             "EMPTY_LIST": lambda: self._push([]),
             "EMPTY_SET": lambda: self._push([]),
             "EMPTY_TUPLE": lambda: self._push(()),

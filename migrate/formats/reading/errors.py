@@ -13,6 +13,7 @@ class FormatError(Exception):
         text: One sentence: what is wrong and where.
         task: What a person does about it.
         verdict: ``unreadable`` for broken files, ``unsupported`` for sound ones that cannot be served.
+        stands: Whether it is told beside dangers of the same file too, which else are all that is told.
     """
 
     def __init__(self, reason: Code, text: str, task: str, *, verdict: Verdict = "unreadable") -> None:
@@ -20,6 +21,7 @@ class FormatError(Exception):
         self.text = text
         self.task = task
         self.verdict: Verdict = verdict
+        self.stands = False
         super().__init__(text)
 
     def inspection(

@@ -6,7 +6,8 @@ for classes, their probabilities.
 
 from typing import Final
 
-from migrate.formats.pickle.machine import Reading, Value
+from migrate.formats.pickle.imports import group_of
+from migrate.formats.pickle.machine import Made, Reading, Value
 from migrate.formats.pickle.values import class_of, listed, made_things, state_of
 from migrate.formats.reading.case import Case, Found, settings
 from migrate.formats.reading.errors import FormatError, quoted
@@ -14,18 +15,29 @@ from migrate.formats.reading.fields import DYNAMIC
 from migrate.formats.torch.structure import TorchFile
 
 RUNTIME: Final = "fastai"
+RUNTIME_2_7: Final = "fastai27"
 
 _MAXIMUM_WORDS: Final = 32
 _VERSION_1: Final = frozenset(
     {"fastai.basic_train", "fastai.basic_data", "fastai.data_block", "fastai.tabular.transform", "fastai.vision.image"}
 )
+# fastai 2.8 took its transforms from a package of their own, and refuses pickles that name the old ones.
+_BEFORE_2_8: Final = frozenset({"fastcore.transform", "fastcore.dispatch"})
 _TABLE: Final = "fastai.tabular.core.TabularPandas"
 _CATEGORIES: Final = "fastai.tabular.core.Categorify"
 _LABELS: Final = "fastai.data.transforms.Categorize"
 _LANGUAGE: Final = "fastai.text.learner.LMLearner"
 _TEXT: Final = "fastai.text.learner.TextLearner"
+_FILL: Final = "fastai.tabular.core.FillMissing"
+_SCALARS: Final = frozenset({"numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"})
+# What exports of any kind import beyond plain classes: a word about them says nothing of this file.
+_USUAL: Final = frozenset(
+    {(module, name) for module in ("__builtin__", "builtins") for name in ("getattr", "print")}
+    | {("functools", "partial")}
+)
 
 Words = dict[str, list[Value]]
+Fields = list[dict[str, object]]
 
 
 def is_learner(file: TorchFile) -> bool:
@@ -40,23 +52,12 @@ def read_learner(case: Case, path: str, file: TorchFile) -> Found:
         FormatError: It is one of a kind that cannot be served.
     """
     reading = file.reading
-    _check_kind(path, reading)
-    labels = _labels(reading)
-    if class_of(reading.root) == _TEXT:
-        inputs: list[dict[str, object]] = [{"name": "text", "type": "string", "shape": [DYNAMIC]}]
-        words: Words = {}
-        targets: list[Value] = []
-    else:
-        table = next((made for made in made_things(reading.root) if class_of(made) == _TABLE), None)
-        if table is None:
-            raise _unsupported(path, "it is a learner of neither tables nor texts")
-        state = state_of(table)
-        words = _categories(reading)
-        inputs = _columns(listed(state.get("cat_names")), listed(state.get("cont_names")), words)
-        targets = listed(state.get("y_names"))
-    if not inputs:
-        raise _unsupported(path, "it names no columns")
-    outputs = _outputs(targets, labels)
+    try:
+        inputs, outputs, words = _tensors(path, reading)
+    except FormatError as error:
+        # No export of this kind is ever loaded here, so that what every one of them imports is no reason to warn.
+        error.stands = _is_usual(reading)
+        raise
     case.notes.append(
         f"ML Serving did not document how it served exports of fastai: here {quoted(path)} takes the columns of its "
         f"training ({', '.join(quoted(str(field['name'])) for field in inputs[:6])}), "
@@ -64,7 +65,38 @@ def read_learner(case: Case, path: str, file: TorchFile) -> Found:
     )
     samples = {name: [word for word in known if isinstance(word, str)] for name, known in words.items()}
     options: dict[str, object] = {"words": {name: known for name, known in samples.items() if known}}
-    return Found("fastai", RUNTIME, {**settings("fastai", path, inputs, outputs), "fastai": options})
+    old = any(module in _BEFORE_2_8 for module, _ in reading.imports)
+    runtime = RUNTIME_2_7 if old else RUNTIME
+    return Found("fastai", runtime, {**settings("fastai", path, inputs, outputs), "fastai": options})
+
+
+def _tensors(path: str, reading: Reading) -> tuple[Fields, Fields, Words]:
+    """The inputs and outputs of a learner, and the known words of its columns.
+
+    Raises:
+        FormatError: It is of a kind that is not served.
+    """
+    _check_kind(path, reading)
+    labels = _labels(reading)
+    if class_of(reading.root) == _TEXT:
+        return [{"name": "text", "type": "string", "shape": [DYNAMIC]}], _outputs([], labels), {}
+    table = next((made for made in made_things(reading.root) if class_of(made) == _TABLE), None)
+    if table is None:
+        raise _unsupported(path, "it is a learner of neither tables nor texts")
+    state = state_of(table)
+    words = _categories(reading)
+    made = _made_columns(reading)
+    categories = [name for name in listed(state.get("cat_names")) if name not in made]
+    inputs = _columns(categories, listed(state.get("cont_names")), words)
+    if not inputs:
+        raise _unsupported(path, "it names no columns")
+    return inputs, _outputs(listed(state.get("y_names")), labels), words
+
+
+def _is_usual(reading: Reading) -> bool:
+    """Whether a pickle runs no other code than exports of fastai do."""
+    dangerous = {one for one in reading.imports if group_of(*one) == "dangerous"}
+    return not reading.problems and dangerous <= _USUAL
 
 
 def _check_kind(path: str, reading: Reading) -> None:
@@ -104,19 +136,39 @@ def _categories(reading: Reading) -> Words:
     return {}
 
 
-def _columns(categories: list[Value], numbers: list[Value], words: Words) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = []
-    for name in categories:
-        # columns of this ending are made of the others where values are missing
-        if isinstance(name, str) and not name.endswith("_na"):
-            known = words.get(name, [])
-            is_number = bool(known) and all(isinstance(word, int) for word in known)
-            found.append({"name": name, "type": "double" if is_number else "string", "shape": [DYNAMIC]})
+def _made_columns(reading: Reading) -> frozenset[Value]:
+    """The columns that a learner makes itself: whether a number is missing, of each that was in training."""
+    filled = next((made for made in made_things(reading.root) if class_of(made) == _FILL), None)
+    return frozenset(f"{name}_na" for name in state_of(state_of(filled).get("na_dict")))
+
+
+def _columns(categories: list[Value], numbers: list[Value], words: Words) -> Fields:
+    found: Fields = [
+        {"name": name, "type": _type_of(words.get(name, [])), "shape": [DYNAMIC]}
+        for name in categories
+        if isinstance(name, str)
+    ]
     found += [{"name": name, "type": "double", "shape": [DYNAMIC]} for name in numbers if isinstance(name, str)]
     return found
 
 
-def _outputs(targets: list[Value], labels: list[Value] | None) -> list[dict[str, object]]:
+def _type_of(words: list[Value]) -> str:
+    """The type of a column by the words that it had in training."""
+    kinds = {_kind_of(word) for word in words}
+    return kinds.pop() if len(kinds) == 1 else "string"
+
+
+def _kind_of(word: Value) -> str:
+    if class_of(word) in _SCALARS and isinstance(word, Made) and isinstance(word.arguments, tuple):
+        dtype = word.arguments[0] if word.arguments else None
+        name = dtype.arguments[0] if isinstance(dtype, Made) and isinstance(dtype.arguments, tuple) else ""
+        return {"b": "boolean", "i": "double", "u": "double", "f": "double"}.get(str(name)[:1], "string")
+    if isinstance(word, bool):
+        return "boolean"
+    return "double" if isinstance(word, int) else "string"
+
+
+def _outputs(targets: list[Value], labels: list[Value] | None) -> Fields:
     name = targets[0] if len(targets) == 1 and isinstance(targets[0], str) else "prediction"
     if labels is None:
         return [{"name": name, "type": "float", "shape": [DYNAMIC, max(1, len(targets))]}]

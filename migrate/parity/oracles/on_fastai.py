@@ -10,14 +10,17 @@ import pandas as pd
 from fastai.learner import load_learner
 from fastai.text.all import TextLearner
 
+from . import old_exports
 from .rules import Loaded, RefusedError, Request, table
 
 
 def load(settings: Mapping[str, Any], root: Path) -> Loaded:
     """An export; its columns, their categories and its target are what it was trained on."""
     warnings.simplefilter("ignore")
-    learner: Any = load_learner(root / settings["entry"], cpu=True)
+    learner: Any = load_learner(root / settings["entry"], cpu=True, pickle_module=old_exports)
     is_text = isinstance(learner, TextLearner)
+    for step in (step for each in getattr(learner.dls, "tls", ()) for step in each.tfms.fs):
+        old_exports.mend(getattr(step, "tok", None))
     categories = {} if is_text else categories_of(learner)
     inputs = [text_field()] if is_text else columns_of(learner, categories)
     labels = labels_of(learner, is_text=is_text)
@@ -31,7 +34,7 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
         if labels is None:
             return {target: [np.atleast_1d(values).tolist() for values in found]}
         return {
-            target: [labels[int(values.argmax())] for values in found],
+            target: [None if np.isnan(values).any() else labels[int(values.argmax())] for values in found],
             "probabilities": [values.tolist() for values in found],
         }
 
@@ -61,14 +64,18 @@ def text_field() -> dict[str, Any]:
 def categories_of(learner: Any) -> dict[str, list[Any]]:
     """What is known of each column of categories, without the word for a missing value."""
     known = getattr(getattr(learner.dls, "categorify", None), "classes", {})
+    own = [f"{name}_na" for name in getattr(getattr(learner.dls, "fill_missing", None), "na_dict", {})]
     return {str(name): [word.item() if isinstance(word, np.generic) else word for word in known.get(name, [])][1:]
-            for name in learner.dls.cat_names if not str(name).endswith("_na")}  # fmt: skip
+            for name in learner.dls.cat_names if str(name) not in own}  # fmt: skip
 
 
 def columns_of(learner: Any, categories: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     """The columns that a row needs: categories, which may be numbers, then numbers."""
     found: list[dict[str, Any]] = []
     for name, words in categories.items():
+        if words and all(isinstance(word, bool) for word in words):
+            found.append({"name": name, "type": "boolean", "shape": [-1]})
+            continue
         is_number = bool(words) and all(isinstance(word, int | float) for word in words)
         found.append({"name": name, "type": "double" if is_number else "string", "shape": [-1]})
         if is_number:

@@ -36,7 +36,7 @@ def row_count(columns: Mapping[str, Array]) -> int:
 
 def _column(field: Field, tensor: Tensor) -> Array:
     if tensor.type == TYPELESS:
-        return np.ma.MaskedArray(np.zeros(1, DTYPES[field.type]), [True])
+        return np.ma.MaskedArray(np.zeros(tensor.data.size, DTYPES[field.type]), mask=True)
     check_type(tensor.type, field.type)
     shape = resolve_shape(tensor.data.shape, field.shape) if field.shape is not None else tensor.data.shape
     data = convert(tensor.data, field.type).reshape(shape)

@@ -17,17 +17,18 @@ from fastai.text.all import LMLearner, TextLearner
 from pandas import DataFrame
 
 from migrate.server.engines.columns import columns_of, row_count
+from migrate.server.engines.fastai_pickles import PICKLE
 from migrate.server.engines.torch_calls import failed, prepare, to_numpy
-from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, Stop
+from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, MissingTaker, Stop
 from migrate.server.model import Field, Model
 from migrate.server.model_engine import ContradictionError
-from migrate.server.tensors import Array, Tensor, convert
+from migrate.server.tensors import DTYPES, Array, Tensor, convert
 
 _TEXT: Final = "text"
 _PROBABILITIES: Final = "probabilities"
 
 
-class FastaiEngine:
+class FastaiEngine(MissingTaker):
     """A learner on the CPU; calls take turns."""
 
     def __init__(self, model: Model, *, threads: int) -> None:
@@ -44,7 +45,7 @@ class FastaiEngine:
     @property
     def inputs(self) -> Mapping[str, str]:
         """Numpy's word for the dtype of each column."""
-        return {field.name: "object" if field.type == "string" else "float64" for field in self._fields}
+        return {field.name: str(np.dtype(DTYPES[field.type])) for field in self._fields}
 
     @property
     def outputs(self) -> Mapping[str, str]:
@@ -83,14 +84,17 @@ class FastaiEngine:
             with self._turn, self._learner.no_bar(), self._learner.no_logging():
                 batches = self._learner.dls.test_dl(items, num_workers=0)
                 # Text loaders sort by length and give the answers back in the order of the request.
-                found, *_ = self._learner.get_preds(dl=batches, reorder=True)
+                predicted, *_ = self._learner.get_preds(dl=batches, reorder=True)
         except Exception as error:
             raise failed(str(error) or type(error).__name__) from error
-        values = convert(to_numpy(found), "float")
+        values = convert(to_numpy(predicted), "float")
         if self._labels is None:
             return {self._target: values.reshape(rows, -1)}
+        # No class is the likeliest where the learner computes no numbers: a value is missing that training always had.
+        unknown = np.isnan(values).any(axis=1)
         labels = np.array([self._labels[place] for place in values.argmax(axis=1)], np.object_)
-        return {self._target: labels, _PROBABILITIES: values}
+        found = np.ma.MaskedArray(labels, unknown) if unknown.any() else labels
+        return {self._target: found, _PROBABILITIES: values}
 
     def _items(self, columns: Mapping[str, Array], rows: int) -> Any:
         if self._is_text:
@@ -103,7 +107,7 @@ class FastaiEngine:
         for field in self._fields:
             column = columns.get(field.name)
             values: list[Any] = [None] * rows if column is None else column.tolist()
-            table[field.name] = values if field.type == "string" else [np.nan if v is None else v for v in values]
+            table[field.name] = [np.nan if v is None else v for v in values] if field.type == "double" else values
         return DataFrame(table)
 
     def _answers(self) -> tuple[Field, ...]:
@@ -118,7 +122,7 @@ class FastaiEngine:
 
 def _load(model: Model) -> Any:
     try:
-        learner = load_learner(model.entry_path, cpu=True)
+        learner = load_learner(model.entry_path, cpu=True, pickle_module=PICKLE)
     except (AttributeError, ImportError) as error:
         # A pickle names classes and holds none.
         raise ContradictionError(
@@ -151,8 +155,14 @@ def _table(learner: Any) -> tuple[Field, ...]:
     classes = getattr(getattr(learner.dls, "procs", None), "categorify", None)
     fields = [Field(str(name), _category_type(classes, name), (-1,)) for name in learner.dls.cat_names]
     fields += [Field(str(name), "double", (-1,)) for name in learner.dls.cont_names]
-    # Columns of FillMissing are made of the others.
-    return tuple(field for field in fields if not field.name.endswith("_na"))
+    made = _made_columns(learner)
+    return tuple(field for field in fields if field.name not in made)
+
+
+def _made_columns(learner: Any) -> frozenset[str]:
+    """The columns that the learner makes itself: whether a number is missing, of each that was in training."""
+    fill = getattr(getattr(learner.dls, "procs", None), "fill_missing", None)
+    return frozenset(f"{name}_na" for name in getattr(fill, "na_dict", None) or ())
 
 
 def _category_type(classes: Any, name: str) -> str:
@@ -160,6 +170,8 @@ def _category_type(classes: Any, name: str) -> str:
         words: Sequence[object] = list(classes.classes[name])[1:]
     except (AttributeError, KeyError, TypeError):
         return "string"
+    if words and all(isinstance(word, bool | np.bool_) for word in words):
+        return "boolean"
     return "double" if words and all(isinstance(word, int | float | np.number) for word in words) else "string"
 
 

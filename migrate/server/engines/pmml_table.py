@@ -9,13 +9,13 @@ import numpy as np
 
 from migrate.server.engines.columns import columns_of, row_count
 from migrate.server.errors import bad_request
-from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, Stop
+from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, MissingTaker, Stop
 from migrate.server.model import Field, Model
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array, Tensor, convert
 
 
-class PmmlTable(ABC):
+class PmmlTable(MissingTaker, ABC):
     """Active fields in, target and output fields out; safe to run from several threads at once."""
 
     def __init__(self, model: Model, names: Sequence[str]) -> None:

@@ -33,8 +33,13 @@ class BuildError(Exception):
         super().__init__(f"Impossible to convert object into tensor : {text}")
 
 
-def parse_tensors(body: bytes, *, depth_limit: int) -> dict[str, Tensor]:
+def parse_tensors(body: bytes, *, depth_limit: int, missing: bool = False) -> dict[str, Tensor]:
     """Every tensor of a JSON body, by name.
+
+    Args:
+        body: The request's.
+        depth_limit: How many lists may lie in one another.
+        missing: Whether a list of nothing but nulls is a tensor, as a bare null is.
 
     Raises:
         HttpError: 400 with the one text of the old runtime; the detail names the cause.
@@ -45,7 +50,7 @@ def parse_tensors(body: bytes, *, depth_limit: int) -> dict[str, Tensor]:
     tensors = {}
     for name, value in root.items():
         try:
-            tensors[name] = build_tensor(value, depth_limit=depth_limit)
+            tensors[name] = build_tensor(value, depth_limit=depth_limit, missing=missing)
         except BuildError as error:
             raise bad_request(PARSE_FAILURE, f"{name}: {error}") from error
     return tensors
@@ -105,11 +110,12 @@ def _guess(start: bytes) -> str:
     return "utf-8"
 
 
-def build_tensor(value: object, *, depth_limit: int = NUMPY_RANK_LIMIT) -> Tensor:
+def build_tensor(value: object, *, depth_limit: int = NUMPY_RANK_LIMIT, missing: bool = False) -> Tensor:
     """A tensor of a decoded JSON value.
 
     The shape follows the first elements; every other branch must match it. Several numeric types become the widest.
-    A bare null or empty list has no type: harmless while no field asks for it.
+    A bare null or empty list has no type: harmless while no field asks for it. Nor has a list of nulls, which only
+    ``missing`` lets pass.
 
     Raises:
         BuildError: When the value is ragged, mixes types, holds an object or an integer beyond 64 bits, or has no type.
@@ -126,6 +132,8 @@ def build_tensor(value: object, *, depth_limit: int = NUMPY_RANK_LIMIT) -> Tenso
             _refuse_ragged(value, tuple(_first_sizes(value)))
         shape.append(size)
         level = list(chain.from_iterable(level))  # type: ignore[arg-type]
+    if missing and all(leaf is None for leaf in level):
+        return Tensor(TYPELESS, np.zeros(shape, np.object_))
     return _of_leaves(level, tuple(shape))
 
 
