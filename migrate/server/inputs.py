@@ -28,7 +28,8 @@ def _feed(field: Field, tensors: Mapping[str, Tensor], window: int, strict_nulls
         raise bad_request(f"Tensor {field.name} holds a null", f"{tensor.type} values have no default here")
     if window > 1 and tensor.type != TYPELESS:
         tensor = Tensor(tensor.type, roll(tensor.data, window))
-    return shaped(tensor, field.type, field.shape)
+    is_whole = field.guessed and tensor.data.ndim >= len(field.shape or ())
+    return shaped(tensor, field.type, None if is_whole else field.shape)
 
 
 def _assembled(field: Field, tensors: Mapping[str, Tensor]) -> Tensor:

@@ -33,7 +33,8 @@ class ImageTransformer(Struct, frozen=True):
 class Field(Struct, frozen=True):
     """An input or output tensor. ``shape`` has -1 for an unknown dimension and is None for a plain field.
 
-    ``format`` is how a date-time encoder reads or writes it.
+    ``format`` is how a date-time encoder reads or writes it. Where the file says no shape and it is ``guessed``, tensors
+    go as they are; one of fewer dimensions still gets those that are missing.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Field(Struct, frozen=True):
     fields: tuple[Index, ...] = ()
     image_transformer: ImageTransformer | None = None
     format: str | None = None
+    guessed: bool = False
 
 
 class Labels(Struct, frozen=True):

@@ -43,7 +43,7 @@ def raw_answer(tensors: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _declared(field: Field, data: Array) -> Array:
-    shape = field.shape
+    shape = None if field.guessed else field.shape
     if shape is None or fits(data.shape, shape):
         if data.dtype == DTYPES[field.type]:
             return data

@@ -16,6 +16,7 @@ from migrate.formats.pickle.machine import Global, Reading, Value, module_class
 from migrate.formats.reading.case import Case
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.wire import Read
+from migrate.formats.torch.operators import PYTORCH, missing_operators
 
 MAGIC_NUMBER: Final = 0x1950A86A20F9469CFC6C
 MAGIC: Final = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
@@ -79,6 +80,13 @@ def _archive(case: Case, path: str, archive: Archive) -> TorchFile:
     tops = {name.partition("/")[0] for name in names}
     prefix = f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in names) else ""
     if f"{prefix}data.pkl" not in names:
+        if f"{prefix}model.json" in names:
+            raise FormatError(
+                "older-than-supported",
+                f"The archive {quoted(path)} is a TorchScript module of PyTorch 1.0 to 1.2, which today's cannot load.",
+                "Load it with PyTorch 1.3 to 1.13 (torch.jit.load) and save it again (torch.jit.save).",
+                verdict="unsupported",
+            )
         raise FormatError(
             "not-torch",
             f"The archive {quoted(path)} is no model of PyTorch: it has no data.pkl in its one folder.",
@@ -137,9 +145,9 @@ def storages_of(path: str, reading: Reading) -> dict[str, int]:
 
 def _storage(identifier: Value) -> tuple[str | None, int]:
     """``("storage", type, key, location, count)``, and in older files a view of it as a sixth."""
-    if not isinstance(identifier, tuple) or not 5 <= len(identifier) <= 6 or identifier[0] != "storage":
+    if not isinstance(identifier, tuple) or not 5 <= len(identifier) <= 6 or _word(identifier[0]) != "storage":
         return None, 0
-    kind, key, count = identifier[1], identifier[2], identifier[4]
+    kind, key, count = identifier[1], _word(identifier[2]), identifier[4]
     if not isinstance(kind, Global) or not isinstance(key, str) or not isinstance(count, int):
         return None, 0
     if not 0 <= count <= _MAXIMUM_ELEMENTS:
@@ -147,6 +155,11 @@ def _storage(identifier: Value) -> tuple[str | None, int]:
     if (kind.module, kind.name) == ("torch.storage", "UntypedStorage"):
         return key, count
     return (key, count * STORAGES[kind.name]) if kind.module == "torch" and kind.name in STORAGES else (None, 0)
+
+
+def _word(value: Value) -> Value:
+    """A text; Python 2 wrote them as bytes, which loaders of Python 3 read as ASCII."""
+    return value.decode("ascii") if isinstance(value, bytes) and value.isascii() else value
 
 
 def _script(case: Case, path: str, prefix: str, archive: Archive) -> set[str]:
@@ -182,6 +195,14 @@ def _check_code(case: Case, path: str, name: str, data: bytes) -> None:
             "custom-operators",
             f"The model uses operators that PyTorch does not have: those of {', '.join(map(quoted, custom[:8]))}.",
             "Export the model with PyTorch's own operators only.",
+            verdict="unsupported",
+        )
+    if missing := missing_operators(code):
+        raise FormatError(
+            "older-than-supported",
+            f"The model uses operators that PyTorch {PYTORCH} does not have any more: "
+            f"{', '.join(map(quoted, missing[:8]))}.",
+            "Replace them in the model's code (torch.fft and torch.linalg have what follows them), and export it again.",
             verdict="unsupported",
         )
 

@@ -7,21 +7,31 @@ from typing import Any
 import numpy as np
 import torch
 
-from .rules import DTYPES, Array, Loaded, Request, answered, declared_array, feed
-
-# What these classes read today and modules pickled before had not: a class's attribute stands in for an instance's.
-_LATER: tuple[tuple[str, str, object], ...] = (
-    ("GELU", "approximate", "none"),
-    ("Upsample", "recompute_scale_factor", None),
-    ("MultiheadAttention", "batch_first", False),
-    ("TransformerEncoderLayer", "norm_first", False),
-    ("TransformerDecoderLayer", "norm_first", False),
+from . import old_torch
+from .rules import (
+    DTYPES,
+    Array,
+    Loaded,
+    Request,
+    answered,
+    converted,
+    declared_array,
+    feed,
+    named_or_columns,
+    typed,
+    wanted_shape,
 )
+
+# Sizes that a module without a manifest may want where its structure leaves them open: a few, then those of pictures.
+SIZES = (1, 2, 8, 32, 28, 64, 16, 4, 224, 96, 128, 48, 24, 14, 7, 5, 3, 6, 10, 12, 20, 40, 50, 56, 60, 80, 84, 100, 112,
+         150, 160, 192, 200, 227, 240, 256, 299, 300, 320, 384, 512)  # fmt: skip
+SAMPLED = (4, 8)
+"""Sizes that samples have in dimensions that are open."""
 
 
 def load_script(settings: Mapping[str, Any], root: Path) -> Loaded:
     """A TorchScript module: the k-th element of its answer is the k-th declared output."""
-    module: Any = torch.jit.load(str(root / settings["entry"]), map_location="cpu")
+    module: Any = old_torch.script(root / settings["entry"])
     fields: Sequence[Mapping[str, Any]] = settings["outputs"]
 
     def answer(request: Request) -> dict[str, Any]:
@@ -36,49 +46,81 @@ def load_script(settings: Mapping[str, Any], root: Path) -> Loaded:
 
 
 def load_module(settings: Mapping[str, Any], root: Path) -> Loaded:
-    """A pickled module in evaluation mode; without a manifest, it has the outputs that a call on zeros has."""
-    for name, attribute, value in _LATER:
-        setattr(getattr(torch.nn, name), attribute, value)
-    module: Any = torch.load(root / settings["entry"], map_location="cpu", weights_only=False).eval()
-    fields: Sequence[Mapping[str, Any]] = settings["outputs"]
+    """A pickled module in evaluation mode; without a manifest it has the outputs that a call on zeros has."""
+    module: Any = old_torch.module(root / settings["entry"])
+    inputs: Sequence[Mapping[str, Any]] = settings["inputs"]
     if not settings.get("manifest"):
-        try:
-            fields = [{"name": name} for name in parts(called(module, zeros(settings["inputs"])))]
-        except Exception:  # noqa: BLE001 - whatever it is: zeros are no input for this module
-            fields = settings["outputs"]
+        numbers_of = [each.dtype for each in (*module.parameters(), *module.buffers()) if each.dtype.is_floating_point]
+        return bare_module(module, inputs, numbers_of[0] if numbers_of else None, settings)
+    fields: Sequence[Mapping[str, Any]] = settings["outputs"]
 
     def answer(request: Request) -> dict[str, Any]:
         found = parts(called(module, feed(settings, request)))
         if not all(one["name"] in found for one in fields):
             found = dict(zip([one["name"] for one in fields], found.values(), strict=False))
-        tensors = {one["name"]: numbers(found[one["name"]]) for one in fields}
-        if settings.get("manifest"):
-            tensors |= {one["name"]: declared_array(one, tensors[one["name"]]) for one in fields}
-        return answered(fields, tensors)
+        return answered(fields, {one["name"]: declared_array(one, numbers(found[one["name"]])) for one in fields})
 
     return Loaded(answer)
 
 
-def called(module: Any, feeds: Mapping[str, Array]) -> Any:
-    """What a module answers to its inputs by position."""
+def bare_module(
+    module: Any, inputs: Sequence[Mapping[str, Any]], kind: torch.dtype | None, settings: Mapping[str, Any]
+) -> Loaded:
+    """A module that no manifest describes: tensors go in and come out as they are, in the module's own precision."""
+    fitting = {size: list(parts(found)) for size in {*SIZES, *SAMPLED} if (found := tried(module, inputs, size, kind))}
+    size = next((size for size in SIZES if size in fitting), None)
+    names = fitting[size] if size is not None else [one["name"] for one in settings["outputs"][:1]]
+
+    def answer(request: Request) -> dict[str, Any]:
+        feeds = {}
+        for one in inputs:
+            array = typed(one["name"], one["type"], named_or_columns(one, request))
+            shape = array.shape if array.ndim >= len(one["shape"]) else wanted_shape(array.shape, one["shape"])
+            feeds[one["name"]] = converted(array, one["type"]).reshape(shape)
+        found = list(parts(called(module, feeds, kind)).items())
+        tensors = dict(found) if all(name in dict(found) for name in names) else dict(zip(names, [v for _, v in found]))
+        return {name: numbers(tensors[name]).tolist() for name in names}
+
+    if size is None or any(other in fitting for other in SAMPLED):
+        return Loaded(answer)
+    # What is asked has a size that the module takes.
+    sized = [{**one, "shape": [one["shape"][0], *(size if n == -1 else n for n in one["shape"][1:])]} for one in inputs]
+    return Loaded(answer, {"inputs": sized})
+
+
+def tried(module: Any, inputs: Sequence[Mapping[str, Any]], size: int, kind: torch.dtype | None) -> Any:
+    """What a module answers to zeros of one row; None where it refuses them, or they are very many."""
+    shapes = {one["name"]: [1, *(size if n == -1 else n for n in one["shape"][1:])] for one in inputs}
+    if any(np.prod(shape) > 1 << 20 for shape in shapes.values()):
+        return None
+    try:
+        return called(module, {one["name"]: np.zeros(shapes[one["name"]], DTYPES[one["type"]]) for one in inputs}, kind)
+    except Exception:  # noqa: BLE001 - whatever it is: no input for this module
+        return None
+
+
+def called(module: Any, feeds: Mapping[str, Array], kind: torch.dtype | None = None) -> Any:
+    """What a module answers to its inputs by position, those of fractions in the module's precision."""
+    tensors = [torch.tensor(array) for array in feeds.values()]
     with torch.inference_mode():
-        return module(*[torch.tensor(array) for array in feeds.values()])
+        return module(*[each.to(kind) if kind and each.dtype.is_floating_point else each for each in tensors])
 
 
 def parts(found: Any) -> dict[str, Any]:
-    """The tensors of an answer by name: a dictionary's own, else by place."""
+    """The tensors of an answer by name: a dictionary's own, else by place; tuples in tuples are laid out in a row."""
     if isinstance(found, Mapping):
-        return {str(name): value for name, value in found.items()}
-    elements = found if isinstance(found, tuple | list) else (found,)
-    return {f"output_{place}": value for place, value in enumerate(elements)}
+        rows = {str(name): flat(value) for name, value in found.items()}
+        named = {
+            (name if len(row) == 1 else f"{name}_{place}"): leaf for name, row in rows.items() for place, leaf in enumerate(row)
+        }
+    else:
+        named = {f"output_{place}": leaf for place, leaf in enumerate(flat(found))}
+    return {name: leaf for name, leaf in named.items() if torch.is_tensor(leaf)}
 
 
-def zeros(fields: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-    """The smallest tensors of the declared shapes."""
-    return {
-        one["name"]: np.zeros([1 if size == -1 else size for size in one["shape"]], DTYPES[one["type"]])
-        for one in fields
-    }
+def flat(value: Any) -> list[Any]:
+    """What is in lists and tuples, however deep, in its order."""
+    return [leaf for one in value for leaf in flat(one)] if isinstance(value, (list, tuple)) else [value]
 
 
 def numbers(tensor: Any) -> Array:

@@ -3,27 +3,23 @@
 Unpickling runs what the file says. It happens here, in the image, and nowhere else.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 import torch
 
+from migrate.server.engines import torch_period
 from migrate.server.engines.torch_calls import check_fields, dtypes_of, failed, prepare, to_numpy, to_torch
-from migrate.server.engines.zeros import zeros
-from migrate.server.errors import HttpError
+from migrate.server.engines.torch_trials import as_guessed, trial_outputs
+from migrate.server.logs import log
 from migrate.server.model import Field, Model
 from migrate.server.model_engine import ContradictionError
-from migrate.server.tensors import Array, Shape, type_of
+from migrate.server.tensors import Array
 
-# Attributes that modules of PyTorch 1.6 were pickled without, and that their classes read today: name, value.
-_LATER: Final[dict[str, tuple[tuple[str, object], ...]]] = {
-    "GELU": (("approximate", "none"),),
-    "Upsample": (("recompute_scale_factor", None),),
-    "MultiheadAttention": (("batch_first", False),),
-    "TransformerEncoderLayer": (("norm_first", False),),
-    "TransformerDecoderLayer": (("norm_first", False),),
-}
+_NO_ATTRIBUTE: Final = re.compile(r"Can't get attribute '([^']*)' on <module '([^']*)'")
 
 
 class TorchPickleEngine:
@@ -35,6 +31,8 @@ class TorchPickleEngine:
         self._module = _load(model)
         self._inputs = model.inputs
         self._outputs = model.outputs
+        # Who wrote a manifest knew the types; whoever did not sends JSON's numbers.
+        self._precision = None if model.manifest else _precision(self._module)
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -48,76 +46,96 @@ class TorchPickleEngine:
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Compute every output: by name where the module answers with a dict that has it, by place otherwise."""
-        values = self._call(feeds)
-        if isinstance(values, Mapping):
-            values = _by_name(values, self._outputs)
-        if len(values) < len(self._outputs):
-            raise failed(f"the model answers with {len(values)} tensors where {len(self._outputs)} are declared")
-        return {field.name: _array(field.name, value) for field, value in zip(self._outputs, values, strict=False)}
+        found = self._call(feeds)
+        if not all(field.name in found for field in self._outputs):
+            if len(found) < len(self._outputs):
+                raise failed(f"the model answers with {len(found)} tensors where {len(self._outputs)} are declared")
+            found = dict(zip([field.name for field in self._outputs], found.values(), strict=False))
+        return {field.name: to_numpy(found[field.name]) for field in self._outputs}
 
     def complete(self, model: Model) -> Model:
-        """Outputs that no manifest declares, from one call on zeros with every unknown dimension 1."""
+        """Inputs and outputs that no manifest declares: those of trial calls, and tensors as they come and go."""
         if model.manifest:
             return model
-        try:
-            values = self._call({field.name: zeros(field) for field in model.inputs})
-        except HttpError:
-            return model  # zeros of the smallest shape are no input for every model
-        named = values if isinstance(values, Mapping) else {f"output_{k}": value for k, value in enumerate(values)}
-        dynamic = any(field.shape and field.shape[0] == -1 for field in model.inputs)
-        found = [_field(str(name), value, dynamic) for name, value in named.items() if isinstance(value, torch.Tensor)]
-        if not found:
-            return model
-        self._outputs = tuple(found)
-        raw = tuple({"name": f.name, "type": f.type, "shape": list(f.shape or ())} for f in found)
-        return msgspec.structs.replace(model, outputs=self._outputs, raw_outputs=raw)
+        self._inputs = as_guessed(model.inputs)
+        self._outputs = trial_outputs(self._call, self._inputs)
+        if not self._outputs:
+            log(logging.WARNING, "the model takes no trial input, its first output is answered", model=model.id)
+            self._outputs = as_guessed(model.outputs[:1])
+        raw = tuple(_printed(field) for field in self._outputs)
+        return msgspec.structs.replace(model, inputs=self._inputs, outputs=self._outputs, raw_outputs=raw)
 
-    def _call(self, feeds: Mapping[str, Array]) -> Sequence[Any] | Mapping[Any, Any]:
+    def _call(self, feeds: Mapping[str, Array]) -> dict[str, Any]:
+        """The tensors of the module's answer, by name."""
         arguments = [to_torch(feeds[field.name]) for field in self._inputs]
+        if self._precision is not None:
+            arguments = [each.to(self._precision) if each.is_floating_point() else each for each in arguments]
         try:
             with torch.no_grad():
                 result = self._module(*arguments)
         except Exception as error:
-            raise failed(str(error)) from error
-        if isinstance(result, tuple | list | Mapping):
-            return result
-        return (result,)
+            raise failed(str(error) or type(error).__name__) from error
+        return tensors_of(result)
+
+
+def tensors_of(result: Any) -> dict[str, Any]:
+    """The tensors in an answer: under a dict's own names, else by their place, those of inner tuples in their order."""
+    if isinstance(result, Mapping):
+        found: dict[str, Any] = {}
+        for name, value in result.items():
+            leaves = list(_leaves(value))
+            names = [str(name)] if len(leaves) == 1 else [f"{name}_{place}" for place in range(len(leaves))]
+            found |= dict(zip(names, leaves, strict=True))
+    else:
+        found = {f"output_{place}": leaf for place, leaf in enumerate(_leaves(result))}
+    return {name: leaf for name, leaf in found.items() if isinstance(leaf, torch.Tensor)}
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _precision(module: Any) -> Any:
+    """The type of floating numbers that a module computes with; None where it has none of its own."""
+    weights = (*module.parameters(), *module.buffers())
+    return next((tensor.dtype for tensor in weights if tensor.is_floating_point()), None)
 
 
 def _load(model: Model) -> Any:
     try:
-        module = torch.load(model.entry_path, map_location="cpu", weights_only=False)
+        loaded = torch_period.load(model.entry_path)
     except (AttributeError, ImportError) as error:
         # A pickle names classes and holds none.
-        raise ContradictionError(f"{model.entry} needs a class that is not in this image: {error}") from error
+        raise ContradictionError(f"{model.entry} needs code that is not in this image: {_missing(error)}") from error
     except Exception as error:
         raise ContradictionError(f"PyTorch cannot load {model.entry}: {error}") from error
-    if isinstance(module, Mapping):
-        raise ContradictionError(f"{model.entry} holds the weights of a model and not the model: its code is missing")
-    if not isinstance(module, torch.nn.Module):
-        raise ContradictionError(f"{model.entry} holds a {type(module).__name__} and no PyTorch module")
-    for part in module.modules():
-        for name, value in _LATER.get(type(part).__name__, ()):
-            if name not in part.__dict__:
-                part.__dict__[name] = value
-    return module.eval()
+    if isinstance(loaded, Mapping):
+        # Checkpoints keep the model beside the number of the epoch, the optimizer and the like.
+        modules = {name: value for name, value in loaded.items() if isinstance(value, torch.nn.Module)}
+        if not modules:
+            raise ContradictionError(f"{model.entry} holds the weights of a model and not the model: its code is missing")
+        if len(modules) > 1:
+            names = ", ".join(map(str, modules))
+            raise ContradictionError(f"{model.entry} holds {len(modules)} modules ({names}): which is the model?")
+        (loaded,) = modules.values()
+    if not isinstance(loaded, torch.nn.Module):
+        raise ContradictionError(f"{model.entry} holds a {type(loaded).__name__} and no PyTorch module")
+    return torch_period.completed(loaded)
 
 
-def _by_name(values: Mapping[Any, Any], outputs: Sequence[Field]) -> list[Any]:
-    if all(field.name in values for field in outputs):
-        return [values[field.name] for field in outputs]
-    return list(values.values())
+def _missing(error: Exception) -> str:
+    """The class or module that was not found, without the names of this program and its files."""
+    found = _NO_ATTRIBUTE.match(str(error))
+    if found is None:
+        return str(error)
+    where = f" of {found[2]}" if found[2] != "__main__" and not found[2].startswith("migrate.") else ""
+    return f"the class {found[1]}{where}, which the file names and does not hold"
 
 
-def _array(name: str, value: Any) -> Array:
-    if not isinstance(value, torch.Tensor):
-        raise failed(f"output {name} is a {type(value).__name__} and no tensor")
-    return to_numpy(value)
-
-
-def _field(name: str, value: Any, dynamic: bool) -> Field:
-    data = to_numpy(value)
-    shape: Shape = tuple(data.shape)
-    if dynamic and shape[:1] == (1,):
-        shape = (-1, *shape[1:])
-    return Field(name, type_of(data), shape)
+def _printed(field: Field) -> dict[str, object]:
+    shape = {} if field.shape is None else {"shape": list(field.shape)}
+    return {"name": field.name, "type": field.type, **shape}

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from migrate.server.engines import torch_script_period
 from migrate.server.engines.torch_calls import check_fields, dtypes_of, failed, prepare, to_numpy, to_torch
 from migrate.server.model import Model
 from migrate.server.model_engine import ContradictionError
@@ -19,7 +20,7 @@ class TorchScriptEngine:
         check_fields((*model.inputs, *model.outputs))
         try:
             # As saved: a module that was exported in training mode answered in training mode.
-            self._module: Any = torch.jit.load(str(model.entry_path), map_location="cpu")
+            self._module: Any = torch_script_period.load(model.entry_path)
         except Exception as error:
             raise ContradictionError(f"PyTorch cannot load {model.entry}: {error}") from error
         self._inputs = model.inputs

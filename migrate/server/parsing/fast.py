@@ -56,7 +56,7 @@ class FastDecoder:
         """Whether the model is a plain one: no rolling windows, types that JSON has, and columns that fit."""
         leaves: dict[str, Any] = {}
         for field in model.inputs:
-            if field.type not in _LEAVES or field.shape is None:
+            if field.type not in _LEAVES or field.shape is None or field.guessed:
                 return False
             places = sorted(_places(field))
             if places != list(range(len(places))):
