@@ -96,7 +96,7 @@ class Meant(ast.NodeTransformer):
 
     def code(self, text: str) -> str:
         """A file of code, as it was meant."""
-        return ast.unparse(self.visit(ast.parse(text)))
+        return ast.unparse(self.visit(ast.parse(text))) + "\n"
 
     def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 - the name that ast calls
         """One call, what is in it first."""

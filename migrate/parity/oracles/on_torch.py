@@ -67,9 +67,8 @@ def bare_module(
     module: Any, inputs: Sequence[Mapping[str, Any]], kind: torch.dtype | None, settings: Mapping[str, Any]
 ) -> Loaded:
     """A module that no manifest describes: tensors go in and come out as they are, in the module's own precision."""
-    fitting = {size: list(parts(found)) for size in {*SIZES, *SAMPLED} if (found := tried(module, inputs, size, kind))}
-    size = next((size for size in SIZES if size in fitting), None)
-    names = fitting[size] if size is not None else [one["name"] for one in settings["outputs"][:1]]
+    size = next((size for size in SIZES if tried(module, inputs, size, kind)), None)
+    names = [one["name"] for one in settings["outputs"][:1]] if size is None else tried(module, inputs, size, kind)
 
     def answer(request: Request) -> dict[str, Any]:
         feeds = {}
@@ -81,22 +80,23 @@ def bare_module(
         tensors = dict(found) if all(name in dict(found) for name in names) else dict(zip(names, [v for _, v in found]))
         return {name: numbers(tensors[name]).tolist() for name in names}
 
-    if size is None or any(other in fitting for other in SAMPLED):
+    if size is None or any(tried(module, inputs, other, kind) for other in SAMPLED):
         return Loaded(answer)
     # What is asked has a size that the module takes.
     sized = [{**one, "shape": [one["shape"][0], *(size if n == -1 else n for n in one["shape"][1:])]} for one in inputs]
     return Loaded(answer, {"inputs": sized})
 
 
-def tried(module: Any, inputs: Sequence[Mapping[str, Any]], size: int, kind: torch.dtype | None) -> Any:
-    """What a module answers to zeros of one row; None where it refuses them, or they are very many."""
+def tried(module: Any, inputs: Sequence[Mapping[str, Any]], size: int, kind: torch.dtype | None) -> list[str]:
+    """The names of what a module answers to zeros of one row; none where it refuses them, or they are very many."""
     shapes = {one["name"]: [1, *(size if n == -1 else n for n in one["shape"][1:])] for one in inputs}
     if any(np.prod(shape) > 1 << 20 for shape in shapes.values()):
-        return None
+        return []
+    feeds = {one["name"]: np.zeros(shapes[one["name"]], DTYPES[one["type"]]) for one in inputs}
     try:
-        return called(module, {one["name"]: np.zeros(shapes[one["name"]], DTYPES[one["type"]]) for one in inputs}, kind)
+        return list(parts(called(module, feeds, kind)))
     except Exception:  # noqa: BLE001 - whatever it is: no input for this module
-        return None
+        return []
 
 
 def called(module: Any, feeds: Mapping[str, Array], kind: torch.dtype | None = None) -> Any:
