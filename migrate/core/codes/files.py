@@ -43,6 +43,7 @@ FileCode = Literal[
     "older-than-supported",
     "custom-operators",
     "weights-only",
+    "class-missing",
     "too-complex",
     "too-large",
     "unsupported-format",
@@ -242,6 +243,12 @@ FILES: Final[Mapping[FileCode, Meaning]] = {
         "file",
         "The file holds weights, and not the model that computes with them.",
         "Save the whole model, as the message says.",
+        ("unsupported",),
+    ),
+    "class-missing": Meaning(
+        "file",
+        "The pickle names a class whose code is neither in it nor in the image, so that nobody can load it.",
+        "Export the model as TorchScript or ONNX where its code is.",
         ("unsupported",),
     ),
     "too-complex": Meaning(

@@ -1,10 +1,13 @@
 """Models of PyTorch: TorchScript with a manifest (contract: Old TorchScript), and pickled modules."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping as AnyMapping
 from typing import Any, Final
 
 from migrate.formats.manifest.fields import NUMERIC, FieldReader
 from migrate.formats.pickle.imports import group_of
+from migrate.formats.pickle.machine import Made, Mapping, Value
+from migrate.formats.pickle.values import state_of
 from migrate.formats.reading.case import Case, Found, settings
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.torch.fastai import is_learner, read_learner
@@ -13,10 +16,12 @@ from migrate.formats.torch.structure import TorchFile, read_torch
 
 RUNTIME: Final = "torch"
 
+# The packages of the runtime whose classes modules are made of, and the names that Python 2 had for its own.
+_IN_THE_IMAGE: Final = frozenset({"torch", "numpy", "__builtin__", "copy_reg", *sys.stdlib_module_names})
 _OUTPUT: Final = {"name": "output_0", "type": "float"}
 
 
-def read_torch_manifest(case: Case, reader: FieldReader, content: Mapping[str, Any]) -> Found:
+def read_torch_manifest(case: Case, reader: FieldReader, content: AnyMapping[str, Any]) -> Found:
     """``torch_script``: names the module's file; its inputs are given in the manifest's order.
 
     Raises:
@@ -78,16 +83,32 @@ def _check_module(case: Case, path: str, file: TorchFile) -> None:
             verdict="unsupported",
         )
     imports = [one for one in file.reading.imports if group_of(*one) != "data"]
-    if not imports:
+    modules = _modules(file.reading.root)
+    if not imports or modules == []:
         raise FormatError(
             "weights-only",
             f"The file {quoted(path)} holds weights, and no module that computes with them.",
             "Load the weights into the model's class and export that: torch.jit.script(model).save('model.ts').",
             verdict="unsupported",
         )
-    own = [f"{module}.{name}" for module, name in imports if group_of(module, name) == "unknown"]
-    if own:
-        case.notes.append(
-            f"the class {quoted(own[0])} is not in {quoted(path)}: without its code the module cannot be loaded, "
-            "allowed or not; torch.jit.script(model).save(...) puts the code into the file"
+    missing = [f"{module}.{name}" for module, name in imports if module.partition(".")[0] not in _IN_THE_IMAGE]
+    if missing:
+        error = FormatError(
+            "class-missing",
+            f"The file {quoted(path)} names the class {quoted(missing[0])}, and its code is neither in the file nor in "
+            "the image: a pickle holds names of classes only.",
+            "Export the model where its code is: torch.jit.script(model).save('model.ts'), with a manifest.",
+            verdict="unsupported",
         )
+        # What is never loaded does no harm by what it imports; where it would do more than that, it is told.
+        error.stands = all(group_of(*one) != "dangerous" for one in imports) and not file.reading.problems
+        raise error
+    if modules:
+        case.notes.append(f"{quoted(path)} is a dictionary: the model in it is {quoted(modules[0])}")
+
+
+def _modules(root: Value) -> list[str] | None:
+    """The keys of the modules in a dictionary, as checkpoints are; None for what is no dictionary."""
+    if not isinstance(root, Mapping):
+        return None
+    return [str(key) for key, value in root.items if isinstance(value, Made) and "_modules" in state_of(value)]
