@@ -1,7 +1,8 @@
 """Finding models by content among files that nobody described: in a container or a folder.
 
 A model is a file at the root, or a folder at the root with everything below it. Where the root itself holds a
-manifest or a SavedModel, the whole source is one model. Everything else is listed as ignored, with the reason.
+manifest, a SavedModel or the configuration of a pipeline, the whole source is one model. Everything else is listed as
+ignored, with the reason.
 """
 
 from collections import Counter, OrderedDict, defaultdict
@@ -19,6 +20,8 @@ Recognise = Callable[[str, int, Callable[[int, int], bytes]], str | None]
 Read = Callable[[str, int, int], bytes]
 
 MANIFEST: Final = "manifest"
+_PIPELINE: Final = "pipeline"
+_WHOLE: Final = (MANIFEST, _PIPELINE)
 _SAVED_MODEL: Final = "saved_model.pb"  # the file that TensorFlow looks for; its variables lie in a folder beside it
 _MOST_FILES_READ: Final = 40
 _BLOCK: Final = 16 * 1024
@@ -66,7 +69,7 @@ def find_models(
         else:
             ignored.append(Ignored(path=entry.path, size=entry.size, reason=reason or "no model by its content"))
     for model in sorted(found, key=lambda model: model.format != MANIFEST):
-        if model.format == MANIFEST or model.path == _SAVED_MODEL:
+        if model.format in _WHOLE or model.path == _SAVED_MODEL:
             return (Found("", model.format, is_file=False),), ()
     taken = {entry.path for entry in roots}
     for name, files in folders.items():

@@ -25,6 +25,8 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
     pipeline = getattr(library, own["pipeline_class"])(model=model, tokenizer=tokenizer, device=-1)
     if hasattr(pipeline, "generation_config"):
         pipeline.generation_config = model.generation_config  # as the files say, and not as pipelines do today
+        if own["pipeline_class"] == "SummarizationPipeline" and getattr(model.config, "task_specific_params", None):
+            pipeline.generation_config.update(**model.config.task_specific_params.get("summarization", {}))
     names = [one["name"] for one in settings["inputs"]]
     # What is drawn by chance depends on what was drawn before in the same request, the start of a list included.
     writes = any(one["name"].endswith("_text") for one in settings["outputs"])
@@ -33,7 +35,7 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
         rows = texts(names, request)
         library.set_seed(0)
         if writes:
-            found = pipeline([text for (text,) in rows])
+            found = [written(pipeline, text, settings["outputs"][0]["name"]) for (text,) in rows]
         else:
             found = [
                 pipeline(*row) if len(row) == 1 else pipeline(**dict(zip(names, row, strict=True))) for row in rows
@@ -41,6 +43,16 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
         return {one["name"]: output(one["name"], found) for one in settings["outputs"]}
 
     return Loaded(answer)
+
+
+def written(pipeline: Any, text: str, key: str) -> Any:
+    """What a pipeline writes: so many tokens in all as its configuration says, or so many new ones."""
+    config = pipeline.generation_config
+    if config.max_new_tokens:
+        return pipeline(text)
+    if not pipeline.model.config.is_encoder_decoder and len(pipeline.tokenizer.encode(text)) >= config.max_length:
+        return [{key: text}]  # there is no room for more
+    return pipeline(text, max_length=config.max_length)
 
 
 def texts(names: Sequence[str], request: Request) -> list[tuple[str, ...]]:

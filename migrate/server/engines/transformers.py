@@ -90,11 +90,20 @@ def _load(model: Model, kind: str) -> Any:
     except ContradictionError:
         raise
     except Exception as error:
-        raise ContradictionError(f"the pipeline cannot be loaded: {str(error).strip()[:400]}") from error
+        raise ContradictionError(f"the pipeline cannot be loaded: {_cause(error)[:400]}") from error
     if hasattr(pipeline, "generation_config"):
         # How much and how it writes is as the model's files say; today's pipelines have defaults of their own.
         pipeline.generation_config = network.generation_config
+        special = getattr(network.config, "task_specific_params", None) or {}
+        pipeline.generation_config.update(**special.get(_TASKS.get(kind), {}))
     return pipeline
+
+
+def _cause(error: BaseException) -> str:
+    """What went wrong first: transformers wraps the failures of a tokenizer into advice."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error).strip() or type(error).__name__
 
 
 def _named(name: object, default: str, method: str) -> Any:
@@ -147,16 +156,37 @@ def _masks(pipeline: Any, texts: list[list[str]]) -> dict[str, Array]:
 
 def _texts(key: str) -> Callable[[Any, list[list[str]]], dict[str, Array]]:
     def answers(pipeline: Any, texts: list[list[str]]) -> dict[str, Array]:
-        found = [each[0] if isinstance(each, list) else each for each in pipeline(texts[0])]
-        return _columns(found, {key: object})
+        length = _length(pipeline)
+        found = [
+            {key: text} if _is_whole(pipeline, text, length) else pipeline(text, **length) for text in texts[0]
+        ]
+        return _columns([each[0] if isinstance(each, list) else each for each in found], {key: object})
 
     return answers
+
+
+def _length(pipeline: Any) -> dict[str, int]:
+    """How many tokens an answer has, the prompt or the token it starts with among them.
+
+    Until version 4.38 the default of 20 counted like any other; now it counts new tokens, unless it is given in the call.
+    """
+    config = pipeline.generation_config
+    return {} if config.max_new_tokens is not None else {"max_length": config.max_length}
+
+
+def _is_whole(pipeline: Any, text: str, length: Mapping[str, int]) -> bool:
+    """Whether a prompt has the length of the answer already: nothing was added to it then, and now it is refused."""
+    if not length or pipeline.model.config.is_encoder_decoder:
+        return False
+    return len(pipeline.tokenizer(text)["input_ids"]) >= length["max_length"]
 
 
 def _columns(found: Items, dtypes: Mapping[str, Any]) -> dict[str, Array]:
     return {name: np.array([each[name] for each in found], dtype) for name, dtype in dtypes.items()}
 
 
+# What a pipeline of this class called its task, for which a configuration may have parameters of its own.
+_TASKS: Final = {"SummarizationPipeline": "summarization"}
 _ONE: Final = ("inputs",)
 _PIPELINES: Final[dict[str, tuple[tuple[str, ...], Callable[[Any, list[list[str]]], dict[str, Array]]]]] = {
     "FeatureExtractionPipeline": (_ONE, _features),
