@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from tokenizers import Tokenizer
 
+from migrate.server.engines import tokenizers_period as old_files
 from migrate.server.errors import HttpError, bad_request
 from migrate.server.evaluator import Evaluated, Stop
 from migrate.server.model import Model
@@ -24,10 +25,12 @@ class TokenizersEngine:
     def __init__(self, model: Model, *, threads: int) -> None:
         del threads  # a request is one text
         try:
-            self._tokenizer: Any = Tokenizer.from_file(str(model.entry_path))
+            text = old_files.readable(model.entry_path.read_text(encoding="utf-8"))
+            self._tokenizer: Any = Tokenizer.from_str(text)
         except Exception as error:
             raise ContradictionError(f"tokenizers cannot load {model.entry}: {error}") from error
         self._special = model.options.get("add_special_tokens") is True
+        self._as_then = old_files.AsThen(self._tokenizer, special=self._special)
         names = {field.name for field in model.inputs}
         if _FIRST not in names or not names <= {_FIRST, _SECOND}:
             raise ContradictionError(
@@ -67,9 +70,9 @@ class TokenizersEngine:
         except Exception as error:
             raise HttpError(500, "Internal error", f"the tokenizer refuses: {error}") from error
         found = {
-            "tokens": np.array(encoding.tokens, np.object_),
+            "tokens": np.array(self._as_then.tokens(encoding, first, second, words=words), np.object_),
             "ids": np.array(encoding.ids, np.int32),
-            "typeIds": np.array(encoding.type_ids, np.int32),
+            "typeIds": np.array(self._as_then.type_ids(encoding), np.int32),
             "specialTokensMask": np.array(encoding.special_tokens_mask, np.int32),
             "attentionMask": np.array(encoding.attention_mask, np.int32),
         }
