@@ -79,11 +79,12 @@ def demand_ready(inspection: Inspection, command: str = "") -> str:
     """
     if inspection.verdict == "ready" and inspection.runtime is not None:
         return inspection.runtime
-    quarantined = inspection.verdict == "quarantined" and command
+    # Some files are never loaded, whatever is allowed: there is nothing to type then.
+    allowable = any(not file.allowed for file in inspection.unsafe) and command
     raise NeedsYouError(
         inspection.text or f"The files are {inspection.verdict}.",
         code=stored_code(inspection.reason),
-        next_step=f"{inspection.task} Type: {command}" if quarantined else inspection.task,
+        next_step=f"{inspection.task} Type: {command}" if allowable else inspection.task,
     )
 
 

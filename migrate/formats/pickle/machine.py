@@ -57,9 +57,14 @@ _MARK: Final = _Mark()
 _Stack = list[Value | _Mark]
 
 
+def word_of(value: Value) -> Value:
+    """A text; Python 2 wrote its own as bytes, which loaders of Python 3 read as ASCII."""
+    return value.decode("ascii") if isinstance(value, bytes) and value.isascii() else value
+
+
 def module_class(identifier: Value) -> Global | None:
     """The class in ``("module", class, file, source)``, as PyTorch before 1.6 kept the classes of modules."""
-    if isinstance(identifier, tuple) and len(identifier) == 4 and identifier[0] == "module":
+    if isinstance(identifier, tuple) and len(identifier) == 4 and word_of(identifier[0]) == "module":
         return identifier[1] if isinstance(identifier[1], Global) else None
     return None
 

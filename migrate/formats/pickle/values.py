@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from migrate.formats.pickle.machine import Global, Made, Mapping, Value
+from migrate.formats.pickle.machine import Global, Made, Mapping, Value, word_of
 
 _MAXIMUM_LOOKED_AT: Final = 500_000
 _MAXIMUM_WRAPPED: Final = 8
@@ -40,7 +40,8 @@ def state_of(value: Value) -> dict[str, Value]:
     if isinstance(held, tuple):  # attributes, and those of slots
         held = held[0] if held else None
     items = held.items if isinstance(held, Mapping) else []
-    return {key: item for key, item in items if isinstance(key, str)}
+    found = ((word_of(key), item) for key, item in items)
+    return {key: item for key, item in found if isinstance(key, str)}
 
 
 def listed(value: Value) -> list[Value]:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from migrate.formats.manifest.fields import NUMERIC, FieldReader
 from migrate.formats.pickle.imports import group_of
-from migrate.formats.pickle.machine import Made, Mapping, Value
-from migrate.formats.pickle.values import state_of
+from migrate.formats.pickle.machine import Made, Mapping, Value, word_of
+from migrate.formats.pickle.values import class_of, made_things, state_of
 from migrate.formats.reading.case import Case, Found, settings
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.torch.fastai import is_learner, read_learner
@@ -100,8 +100,10 @@ def _check_module(case: Case, path: str, file: TorchFile) -> None:
             "Export the model where its code is: torch.jit.script(model).save('model.ts'), with a manifest.",
             verdict="unsupported",
         )
-        # What is never loaded does no harm by what it imports; where it would do more than that, it is told.
-        error.stands = all(group_of(*one) != "dangerous" for one in imports) and not file.reading.problems
+        # Classes of modules are what a notebook leaves behind; anything else that is called is told as what it is.
+        own = {class_of(made) for made in made_things(file.reading.root) if "_modules" in state_of(made)}
+        foreign = {f"{module}.{name}" for module, name in imports if group_of(module, name) != "framework"}
+        error.stands = foreign <= own and not file.reading.problems
         raise error
     if modules:
         case.notes.append(f"{quoted(path)} is a dictionary: the model in it is {quoted(modules[0])}")
@@ -111,4 +113,4 @@ def _modules(root: Value) -> list[str] | None:
     """The keys of the modules in a dictionary, as checkpoints are; None for what is no dictionary."""
     if not isinstance(root, Mapping):
         return None
-    return [str(key) for key, value in root.items if isinstance(value, Made) and "_modules" in state_of(value)]
+    return [str(word_of(key)) for key, value in root.items if isinstance(value, Made) and "_modules" in state_of(value)]

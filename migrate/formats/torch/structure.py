@@ -12,7 +12,7 @@ from migrate.formats.archive.structure import ZIP, Archive
 from migrate.formats.pickle.hazards import IsData, is_data, read_data
 from migrate.formats.pickle.imports import STORAGES, is_script_data
 from migrate.formats.pickle.in_archives import check_members
-from migrate.formats.pickle.machine import Global, Reading, Value, module_class
+from migrate.formats.pickle.machine import Global, Reading, Value, module_class, word_of
 from migrate.formats.reading.case import Case
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.wire import Read
@@ -145,9 +145,9 @@ def storages_of(path: str, reading: Reading) -> dict[str, int]:
 
 def _storage(identifier: Value) -> tuple[str | None, int]:
     """``("storage", type, key, location, count)``, and in older files a view of it as a sixth."""
-    if not isinstance(identifier, tuple) or not 5 <= len(identifier) <= 6 or _word(identifier[0]) != "storage":
+    if not isinstance(identifier, tuple) or not 5 <= len(identifier) <= 6 or word_of(identifier[0]) != "storage":
         return None, 0
-    kind, key, count = identifier[1], _word(identifier[2]), identifier[4]
+    kind, key, count = identifier[1], word_of(identifier[2]), identifier[4]
     if not isinstance(kind, Global) or not isinstance(key, str) or not isinstance(count, int):
         return None, 0
     if not 0 <= count <= _MAXIMUM_ELEMENTS:
@@ -155,11 +155,6 @@ def _storage(identifier: Value) -> tuple[str | None, int]:
     if (kind.module, kind.name) == ("torch.storage", "UntypedStorage"):
         return key, count
     return (key, count * STORAGES[kind.name]) if kind.module == "torch" and kind.name in STORAGES else (None, 0)
-
-
-def _word(value: Value) -> Value:
-    """A text; Python 2 wrote them as bytes, which loaders of Python 3 read as ASCII."""
-    return value.decode("ascii") if isinstance(value, bytes) and value.isascii() else value
 
 
 def _script(case: Case, path: str, prefix: str, archive: Archive) -> set[str]:
@@ -220,10 +215,11 @@ def _legacy(case: Case, path: str, read: Read, size: int) -> TorchFile:
             raise _not_plain(path, "its header is not that of PyTorch")
     reading, keys = readings[3], readings[4].root
     lengths = storages_of(path, reading)
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(lengths):
+    names = [str(word_of(key)) for key in keys] if isinstance(keys, list) else None
+    if names is None or sorted(names) != sorted(lengths):
         raise _not_plain(path, "its list of tensors is not that of its pickle")
-    for key in keys:
-        length = lengths[str(key)]
+    for name in names:
+        length = lengths[name]
         at += 8 + length  # the count of elements, and they
     if at != size:
         if at > size:

@@ -53,7 +53,7 @@ def _made(package: str, word: str) -> bytes:
 
 
 def test_a_class_that_is_nowhere_is_told_before_anything_is_built(tmp_path: Path) -> None:
-    found = look(tmp_path, {"m.pt": archived(pickle(module("acme.Net", "x", 1)))}, trusted=True)
+    found = look(tmp_path, {"m.pt": archived(pickle(module("acme.Net", "_modules", 1)))}, trusted=True)
     assert (found.verdict, found.reason) == ("unsupported", "class-missing")
     assert '"acme.Net"' in (found.text or "")
 
