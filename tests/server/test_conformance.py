@@ -24,7 +24,8 @@ def conformance(golden: Path) -> tuple[int, dict[str, str], str]:
         timeout=280,
     )
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith("  ")]
-    return done.returncode, {line[1]: line[0] for line in lines if line[0] in {"pass", "fail", "missing"}}, done.stdout
+    outcomes = {line[1]: line[0] for line in lines if line[0] in {"pass", "fail", "missing"}}
+    return done.returncode, outcomes, done.stdout + done.stderr
 
 
 def golden_of(folder: Path, *cases: dict[str, Any]) -> Path:
@@ -47,7 +48,7 @@ def golden_of(folder: Path, *cases: dict[str, Any]) -> Path:
 def test_every_golden_case_passes() -> None:
     code, outcomes, text = conformance(GOLDEN)
     cases = {case["case"] for case in json.loads((GOLDEN / "index.json").read_text())}
-    assert cases <= outcomes.keys()
+    assert cases <= outcomes.keys(), text
     assert set(outcomes.values()) == {"pass"}, text
     assert code == 0
 
