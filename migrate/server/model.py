@@ -1,5 +1,6 @@
 """``model.json``: all that the server knows of a model before it loads it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ _KEYS = (
     "name", "type", "values", "continuous_domain", "continuousDomain", "format", "shape", "index", "key", "fields",
     "image_transformer", "image_shape", "property_chanel",
 )  # fmt: skip
+_CHANNELS = {1: ("GRAY_SCALE",), 3: ("RED", "GREEN", "BLUE")}
 
 
 class Index(Struct, frozen=True):
@@ -190,3 +192,33 @@ def with_output_shape(model: Model, name: str, shape: tuple[int, ...]) -> Model:
     )
     raw = tuple({**field, "shape": list(shape)} if field["name"] == name else field for field in model.raw_outputs)
     return msgspec.structs.replace(model, outputs=outputs, raw_outputs=raw)
+
+
+def with_output(model: Model, name: str, word: str, shape: Sequence[int] | None) -> Model:
+    """The model with the type and shape that an output has once it is loaded, and its layout where it is an image.
+
+    Args:
+        model: The model.
+        name: The output's name.
+        word: Its type, in the word of ``/describe``.
+        shape: Its sizes, -1 where one is free; None where its rank is unknown, and what was declared stays.
+    """
+    field = next(field for field in model.raw_outputs if field["name"] == name)
+    field = {**field, "type": word}
+    if shape is not None:
+        field = {key: value for key, value in field.items() if key != "image_transformer"} | {"shape": list(shape)}
+        layout = _image_layout(shape)
+        if layout is not None and word not in ("string", "boolean"):
+            field["image_transformer"] = layout
+    raw = tuple(_in_order(field) if one["name"] == name else one for one in model.raw_outputs)
+    return msgspec.structs.replace(model, outputs=msgspec.convert(raw, tuple[Field, ...]), raw_outputs=raw)
+
+
+def _image_layout(shape: Sequence[int]) -> dict[str, object] | None:
+    """How an image lies in a tensor of this shape; None where the old runtime saw none (contract: Old fields)."""
+    channel = max((index for index, size in enumerate(shape) if size in _CHANNELS), default=None)
+    if channel is None or len(shape) not in (3, 4):
+        return None
+    words = ["HEIGHT", "WIDTH"] if len(shape) == 3 else ["BATCH_SIZE", "HEIGHT", "WIDTH"]
+    words.insert(channel, "CHANEL")
+    return {"image_shape": words, "property_chanel": list(_CHANNELS[shape[channel]])}
