@@ -36,7 +36,9 @@ class Proof(StrEnum):
 
     LIVE = "live"
     RECORDED = "recorded"
+    VERIFIED = "verified"
     CROSS_CHECKED = "cross-checked"
+    ENGINE = "engine"
     SELF = "self"
 
 
@@ -66,8 +68,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
     ] = None,
     proof: Annotated[
         Proof,
-        typer.Option(metavar="LEVEL", help="The least proof that counts: live, recorded, cross-checked or self."),
-    ] = Proof.CROSS_CHECKED,
+        typer.Option(metavar="LEVEL", help="The least proof that counts: live, recorded, verified, engine or self."),
+    ] = Proof.ENGINE,
     region: Annotated[
         str | None, typer.Option(metavar="REGION", help="The AI Deploy region (GRA).", show_default=False)
     ] = None,
@@ -118,7 +120,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
         base_image=base_image,
         samples=samples.absolute() if samples else None,
         old_token=_old_token(old_token_file),
-        proof=proof.value,
+        # what earlier releases called so, where the engine itself had been asked
+        proof="engine" if proof is Proof.CROSS_CHECKED else proof.value,
         rehearsal_timeout=rehearsal_timeout,
         allow_unsafe=check_digests(allow_unsafe or ()),
         accept_agpl=accept_agpl,

@@ -12,7 +12,7 @@ from migrate.commands.signals import stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.plain import PlainLines
-from migrate.console.words import difference, safe, size
+from migrate.console.words import PROOFS, difference, safe, size
 from migrate.core.errors import ExitCode, NeedsYouError
 from migrate.core.events import Emit, Notice, Result, StepStarted
 from migrate.images.base.image import ensure_base
@@ -74,7 +74,7 @@ def _facts(tag: str, built: Built) -> dict[str, object]:
         "id": built.image.image_id,
         "size": size(built.image.size),
         "models": ", ".join(built.proofs),
-        "proof": f"{', '.join(levels)}, worst difference {difference(worst)}",
+        "proof": f"{', '.join(PROOFS[level] for level in levels)}, worst difference {difference(worst)}",
         "cold start": f"{built.cold_start:.1f} s",
         "run it": f"docker run --rm --user 42420:42420 -p 8080:8080 {tag}",
         **_slim_facts(built.slim),

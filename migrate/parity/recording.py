@@ -134,7 +134,7 @@ def record_reference(settings: Mapping[str, Any], ask: Ask, origin: str, *, seed
     if not kept:
         reason = f" ({refusal})" if refusal else ""
         raise _none_accepted(f"{origin} accepts none of the {len(asked)} sample requests{reason}")
-    return Recording(level="cross-checked", origin=origin, samples=tuple(kept), seed=seed)
+    return Recording(level="engine", origin=origin, samples=tuple(kept), seed=seed)
 
 
 def known_settings(settings: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,14 @@ def text(console: Console) -> str:
     return console.file.getvalue()
 
 
+def test_the_same_engine_called_directly_is_never_called_proven(console: Console) -> None:
+    done = Outcome(model="m", outcome="done", proof="engine")
+    show_final(console, Result(command="run", exit_code=0, models=(done,), data={}))
+    shown = text(console)
+    assert "proof engine (the same engine called directly)" in shown
+    assert "proven" not in shown
+
+
 def test_the_last_screen_says_it_all(console: Console) -> None:
     data: dict[str, object] = {
         "tokens_text": "/state/tokens/",
@@ -62,6 +70,7 @@ def test_the_last_screen_says_it_all(console: Console) -> None:
     assert f"new  {NEW}" in lines
     assert "proof live, worst difference 1.2e-07" in shown
     assert "proof self (well-formed, not proven)" in shown
+
     assert "1. broken: The ONNX file is incomplete." in shown
     assert "→ Upload the complete file." in shown
     assert "EU.ext-1.abc" in shown

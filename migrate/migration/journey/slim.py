@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Artifact, Conversion, Inspection, ModelRecord, Parity, Recording, RuntimeImage
@@ -108,6 +108,11 @@ def slim(original: Original, onnx: Callable[[], RuntimeImage], place: Place) -> 
     return Conversion(artifact=artifact, inspection=inspection)
 
 
+def by_another_engine(recording: Recording) -> Recording:
+    """The recording of the original as what the converted model is held against: a second engine's answers."""
+    return structs.replace(recording, level="cross-checked") if recording.level == "engine" else recording
+
+
 def _tried(
     original: Original, artifact: Artifact, inspection: Inspection, runtime: RuntimeImage, place: Place
 ) -> Parity:
@@ -130,11 +135,5 @@ def _replayed(original: Original, running: RunningRehearsal) -> Parity:
     described = {key: settings[key] for key in ("inputs", "outputs", "rolling_windows_size")}
     name = original.record.id
     if recording.describe is None:
-        recording = Recording(
-            level=recording.level,
-            origin=recording.origin,
-            samples=recording.samples,
-            seed=recording.seed,
-            describe=described,
-        )
+        recording = structs.replace(recording, describe=described)
     return replay(recording, settings, caller(running, name), describe=describe_of(running, name))

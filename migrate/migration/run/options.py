@@ -17,7 +17,7 @@ Layout = Literal["separate", "packed"]
 
 DEFAULT_JOBS: Final = 4
 DEFAULT_REGION: Final = "GRA"
-DEFAULT_PROOF: Final[ProofLevel] = "cross-checked"
+DEFAULT_PROOF: Final[ProofLevel] = "engine"
 REHEARSAL_TIMEOUT: Final = 300.0  # seconds
 READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract: AI Deploy images)
 

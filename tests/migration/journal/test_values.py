@@ -154,9 +154,12 @@ def test_going_on_means_the_same_options() -> None:
 
 def test_levels_of_proof_have_an_order() -> None:
     assert at_least("live", "recorded")
-    assert at_least("recorded", "cross-checked")
-    assert at_least("cross-checked", "cross-checked")
-    assert not at_least("self", "cross-checked")
+    assert at_least("recorded", "verified")
+    assert at_least("verified", "cross-checked")
+    assert at_least("cross-checked", "engine")
+    assert at_least("engine", "engine")
+    assert not at_least("engine", "cross-checked")
+    assert not at_least("self", "engine")
 
 
 @pytest.mark.parametrize(

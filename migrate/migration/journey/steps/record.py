@@ -42,7 +42,9 @@ from migrate.parity.samples import read_samples
 VERSION: Final = 1
 SEED: Final = 20221201  # fixed, so that a second run asks the same questions
 
-_RANK: Final[dict[ProofLevel, int]] = {"self": 0, "cross-checked": 1, "recorded": 2, "live": 3}
+_RANK: Final[dict[ProofLevel, int]] = {
+    level: rank for rank, level in enumerate(("self", "engine", "cross-checked", "verified", "recorded", "live"))
+}
 _OLD_TIMEOUT: Final = 30.0
 
 
@@ -77,7 +79,7 @@ def wish(run: Run, record: ModelRecord) -> Wish:
     mark = f"samples {digest_of(to_json(customer).decode())[:12]}" if customer else ""
     if run.options.old_token is not None and record.old_url is not None:
         return Wish("live", customer, mark)
-    return Wish("recorded" if customer else "cross-checked", customer, mark)
+    return Wish("recorded" if customer else "engine", customer, mark)
 
 
 def record_answers(
