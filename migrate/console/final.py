@@ -1,4 +1,4 @@
-"""The last screen of a run: what moved where, what its answers were held against, what is left to do, and what it costs."""
+"""The last screen of a run: what moved where and how that was checked, what is left to do, and what it costs."""
 
 from typing import TYPE_CHECKING, Final
 
