@@ -27,6 +27,7 @@ from migrate.migration.journey.steps.rehearse import caller
 from migrate.migration.run import permissions
 from migrate.migration.run.licences import naming_the_other, under_licences
 from migrate.migration.run.step_engine import disk_in_words
+from migrate.migration.run.verification import stated_rows
 from migrate.migration.run.workspace import Workspace
 from migrate.parity.comparison import recorded_json
 from migrate.parity.generate import generate
@@ -180,6 +181,8 @@ def build_folder(
     told: dict[str, str] = {}
     if slim:
         models, told = _slimmed(here, models, runtime, recordings)
+        if "kept" in told.values():
+            recordings = {model: slimming.by_another_engine(recording) for model, recording in recordings.items()}
         name = demand_ready(models[0].inspection)
         runtime = here.runtime(name)
     context = render(
@@ -278,10 +281,11 @@ def _slimmed(
 
 def _record(engine: Engine, runtime: RuntimeImage, model: LocalModel, stop: threading.Event) -> Recording:
     settings = model.inspection.settings
+    rows = stated_rows(model.artifact, settings)
     if not has_reference(settings):
         return record_self(generate(settings, seed=SEED), seed=SEED)
     origin = f"the engine of {runtime.reference}, called directly"
     with run_reference(
         engine, runtime, model.artifact, REFERENCE_PROGRAM, memory=_MEMORY, timeout=_TIMEOUT, stop=stop
     ) as ask:
-        return record_reference(settings, ask, origin, seed=SEED)
+        return record_reference(settings, ask, origin, seed=SEED, rows=rows)

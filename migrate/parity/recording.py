@@ -1,10 +1,12 @@
 """Recordings: sample requests with the answers to hold the new app against, made before anything is built."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
 from migrate.core.text import printable
@@ -13,11 +15,15 @@ from migrate.parity.answer import Answer, Call
 from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.oracles.start import ENGINES
+from migrate.parity.tensors import read_tensor
 
 __all__ = [
     "REFERENCE_PROGRAM",
     "Answer",
     "Call",
+    "Expected",
+    "Rows",
+    "agrees",
     "describe_at",
     "has_reference",
     "http_caller",
@@ -27,6 +33,7 @@ __all__ = [
     "record_self",
 ]
 
+_LEAST: Final = 1e-9  # of any engine's doubles (decisions: Tolerances)
 _START: Final = Path(__file__).parent / "oracles" / "start.py"
 
 REFERENCE_PROGRAM: Final = (_START, *sorted({*_START.parent.glob("*.py")} - {_START}))
@@ -103,17 +110,37 @@ def has_reference(settings: Mapping[str, Any]) -> bool:
     return settings["engine"] in ENGINES
 
 
-def record_reference(settings: Mapping[str, Any], ask: Ask, origin: str, *, seed: int = 0) -> Recording:
+class Expected(Struct, frozen=True):
+    """A request with results that the model's file itself states: values by output, None where there is none."""
+
+    request: dict[str, object]
+    results: Mapping[str, str | None]
+
+
+class Rows(Struct, frozen=True):
+    """The requests with their results, and by output how far a number may be off: relative, and around zero."""
+
+    expected: tuple[Expected, ...] = ()
+    precisions: Mapping[str, tuple[float, float]] = {}
+
+
+def record_reference(
+    settings: Mapping[str, Any], ask: Ask, origin: str, *, seed: int = 0, rows: Rows | None = None
+) -> Recording:
     """Ask a model's engine, called directly; requests that it refuses are left out.
+
+    Where the file states results, the engine has to give them, and the recording is ``verified``.
 
     Args:
         settings: The model's settings. What only the loaded model tells of its inputs counts more.
         ask: The reference program, of which nothing was asked yet.
         origin: In words, what computes.
         seed: What the requests are made from.
+        rows: What the model's file states itself.
 
     Raises:
-        NeedsYouError: The engine does not load the model, or accepts none of the requests.
+        NeedsYouError: The engine does not load the model, accepts none of the requests, or contradicts the file (code
+            ``verification-differs``).
     """
     loaded = ask({"model": settings})
     if "error" in loaded:
@@ -122,7 +149,8 @@ def record_reference(settings: Mapping[str, Any], ask: Ask, origin: str, *, seed
             code="reference-failed",
             next_step="Export the model again with a current version of its framework.",
         )
-    kept: list[Sample] = []
+    rows = rows or Rows()
+    kept = [_verified(number, row, rows, ask) for number, row in enumerate(rows.expected, 1)]
     refusal = ""
     asked = generate(known_settings(settings, loaded["known"]), seed=seed)
     for sample in asked:
@@ -134,7 +162,56 @@ def record_reference(settings: Mapping[str, Any], ask: Ask, origin: str, *, seed
     if not kept:
         reason = f" ({refusal})" if refusal else ""
         raise _none_accepted(f"{origin} accepts none of the {len(asked)} sample requests{reason}")
-    return Recording(level="engine", origin=origin, samples=tuple(kept), seed=seed)
+    if not rows.expected:
+        return Recording(level="engine", origin=origin, samples=tuple(kept), seed=seed)
+    origin = f"{len(rows.expected)} rows in the model's file, whose results the engine gives: {origin}"
+    return Recording(level="verified", origin=origin, samples=tuple(kept), seed=seed)
+
+
+def _verified(number: int, row: Expected, rows: Rows, ask: Ask) -> Sample:
+    """A row of the file as a sample, with the engine's answer, which is the file's within its precision.
+
+    Raises:
+        NeedsYouError: It is not.
+    """
+    answer = ask({"request": row.request})
+    outputs = answer.get("outputs")
+    if not isinstance(outputs, dict):
+        said = printable(str(answer.get("error", "")), 300)
+        raise _contradicted(f"row {number} in the model's file is refused by the engine ({said})")
+    for name, text in row.results.items():
+        tensor = read_tensor(outputs.get(name))
+        value = tensor.values[0] if tensor is not None and tensor.values else None
+        if not agrees(text, value, *rows.precisions[name]):
+            found, wanted = printable(str(value), 80), printable(str(text), 80)
+            raise _contradicted(
+                f"row {number} in the model's file has {wanted} for {printable(name, 80)}, and the engine gives {found}"
+            )
+    return Sample(name=f"file-row-{number}", request=row.request, answer=outputs, status=200)
+
+
+def agrees(text: str | None, value: object, relative: float, zero: float) -> bool:
+    """Whether an engine's result is the one that a file states; numbers may differ as the file says, and by 1e-9."""
+    is_missing = value is None or (isinstance(value, float) and math.isnan(value)) or value == "NaN"
+    if text is None or is_missing:
+        return text in (None, "NaN") and is_missing
+    if isinstance(value, bool):
+        return text.lower() == str(value).lower() or text in {str(int(value)), f"{int(value)}.0"}
+    try:
+        wanted, found = float(text), float(str(value))
+    except ValueError:
+        return text == value
+    if abs(wanted) <= zero:
+        return abs(found) <= max(zero, _LEAST)
+    return wanted == found or abs(wanted - found) <= max(relative, _LEAST) * abs(wanted)
+
+
+def _contradicted(what: str) -> NeedsYouError:
+    return NeedsYouError(
+        f"The engine contradicts the model's file: {what}.",
+        code="verification-differs",
+        next_step="Export the model again, or give answers of your own with --samples.",
+    )
 
 
 def known_settings(settings: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import math
 import re
 from typing import Final
 
+from migrate.formats.pmml.expressions import WORDS, type_of
 from migrate.formats.pmml.structure import DataField, Document, Model, PmmlError, read_document
 from migrate.formats.reading.case import Case, Found, settings
 from migrate.formats.reading.errors import FormatError, quoted
@@ -15,13 +16,20 @@ from migrate.formats.reading.fields import DYNAMIC
 RUNTIME: Final = "pmml"
 
 _VERSION: Final = re.compile(r"(?:3\.[0-2]|4\.[0-4])(?:\.\d+)?")
-_NAMESPACE: Final = re.compile(r"http://www\.dmg\.org/PMML-[34]_\d(?:_\d)?")
+_NAMESPACE: Final = re.compile(r"https?://www\.dmg\.org/PMML-[34]_\d(?:_\d)?")
 _MAXIMUM_OUTPUTS: Final = 10_000
+_CHAINS: Final = frozenset({"modelChain", "multiModelChain", "x-multiModelChain", "selectFirst"})
 _TARGETS: Final = frozenset({"target", "predicted"})
 _NOT_SCORED: Final = frozenset(
     {"BayesianNetworkModel", "BaselineModel", "GaussianProcessModel", "SequenceModel", "TextModel", "TimeSeriesModel"}
 )
-_WORDS: Final = {"integer": "long", "float": "float", "double": "double", "boolean": "boolean"}
+_DIFFERENT: Final = frozenset(
+    {
+        *("dateDaysSinceYear", "dateSecondsSinceYear", "dateSecondsSinceMidnight", "formatDatetime"),
+        *("modulo", "replace", "/", "isIn", "isNotIn", "Discretize", "MapValues", "TextIndex"),
+    }
+)
+"""Functions and expressions on which PMML4S has been seen to differ from what exporters wrote beside them."""
 _NUMBERS: Final = frozenset(
     {
         *("probability", "residual", "standardError", "standardDeviation", "clusterAffinity", "affinity", "confidence"),
@@ -54,13 +62,21 @@ def read_pmml(case: Case, path: str) -> Found:
     inputs = [_input(path, name, declared) for name, usage in model.mining if usage == "active"]
     if not inputs:
         raise _unsupported(path, "it has no active fields: every request would get the same answer")
-    outputs = _outputs(path, model, declared)
+    outputs = _outputs(path, model, declared, document.derived)
     names = ", ".join(quoted(str(field["name"])) for field in outputs[:6])
     case.notes.append(
         f"ML Serving did not document how it served PMML: here the {len(inputs)} active fields of {quoted(path)} are "
         f"its inputs, and its target and output fields ({names}) its outputs"
     )
-    return Found("pmml", RUNTIME, {**settings("pmml", path, inputs, outputs), "pmml": {"sanitised": True}})
+    own: dict[str, object] = {"sanitised": True}
+    differs = sorted(name for name in {*document.called, *document.used} if name in _DIFFERENT or name[:2] == "x-")
+    differs += ["several targets"] if sum(usage in _TARGETS for _, usage in model.mining) > 1 else []
+    differs += [f"multipleModelMethod={model.method}"] if model.method in _CHAINS else []
+    if differs:
+        own["differs"] = differs
+    if model.verified:
+        case.notes.append(f"{quoted(path)} carries rows and results of its own, which the engine has to give")
+    return Found("pmml", RUNTIME, {**settings("pmml", path, inputs, outputs), "pmml": own})
 
 
 def _model(case: Case, path: str, document: Document) -> Model:
@@ -79,6 +95,12 @@ def _model(case: Case, path: str, document: Document) -> Model:
         case.notes.append(f"{quoted(path)} holds {len(document.models)} models; the first one is served")
     if model.element in _NOT_SCORED or not model.scorable:
         raise _unsupported(path, f"its {model.element} is of a kind that is not scored")
+    if model.element == "AssociationModel" and any(usage == "group" for _, usage in model.mining):
+        raise _unsupported(
+            path,
+            "its rules are about several rows together (a transaction), and a request asks about each row by itself",
+            "Serve it by a program of its own: no PMML engine scores it a row at a time.",
+        )
     return model
 
 
@@ -90,7 +112,7 @@ def _input(path: str, name: str, declared: dict[str, DataField]) -> dict[str, ob
             f"The PMML {quoted(path)} is broken: its model uses the field {quoted(name)}, which it does not declare.",
             "Export the model again and put the new file in its place.",
         )
-    field: dict[str, object] = {"name": name, "type": _WORDS.get(data.data_type, "string")}
+    field: dict[str, object] = {"name": name, "type": WORDS.get(data.data_type, "string")}
     if data.values:
         field["values"] = list(dict.fromkeys(data.values))
     bounds = [{"lowerBound": _bound(low), "upperBound": _bound(high)} for low, high in data.intervals]
@@ -107,36 +129,46 @@ def _bound(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _outputs(path: str, model: Model, declared: dict[str, DataField]) -> list[dict[str, object]]:
+def _outputs(
+    path: str, model: Model, declared: dict[str, DataField], derived: dict[str, str]
+) -> list[dict[str, object]]:
     targets = [name for name, usage in model.mining if usage in _TARGETS]
-    predicted = _target_word(model, targets, declared)
-    found: dict[str, str] = dict.fromkeys(targets, predicted)
+    found = {name: _target_word(model, name, declared) for name in targets}
+    fields = {name: WORDS.get(field.data_type, "string") for name, field in declared.items()} | found
+    fields |= {name: WORDS.get(word, "string") for name, word in derived.items()}
     for output in model.outputs:
         name = output.get("name", "")
+        word = _output_word(model, output, fields, found.get(output.get("targetField", next(iter(targets), ""))))
+        fields.setdefault(name, word)  # an output may be made of those before it
         if name and output.get("isFinalResult", "true") != "false" and name not in found:
-            found[name] = _output_word(output, predicted)
+            found[name] = word
     if not found:
-        found["predictedValue"] = predicted
+        found["predictedValue"] = _target_word(model, "", declared)
     if len(found) > _MAXIMUM_OUTPUTS:
         raise _unsupported(path, f"it has {len(found)} outputs")
     return [{"name": name, "type": word, "shape": [DYNAMIC]} for name, word in found.items()]
 
 
-def _target_word(model: Model, targets: list[str], declared: dict[str, DataField]) -> str:
-    if targets and targets[0] in declared:
-        word = _WORDS.get(declared[targets[0]].data_type, "string")
-        # what a regression says of a whole number need not be one
-        return "double" if model.function == "regression" and word == "long" else word
+def _target_word(model: Model, target: str, declared: dict[str, DataField]) -> str:
+    if target in declared:
+        field = declared[target]
+        word = WORDS.get(field.data_type, "string")
+        # what a regression says of a whole number need not be one; of several targets some may be classes
+        is_number = model.function == "regression" and field.optype not in {"categorical", "ordinal"}
+        return "double" if is_number and word == "long" else word
     return "double" if model.function == "regression" else "string"
 
 
-def _output_word(output: dict[str, str], predicted: str) -> str:
+def _output_word(model: Model, output: dict[str, str], fields: dict[str, str], predicted: str | None) -> str:
     feature = output.get("feature", "predictedValue")
     if "dataType" in output:
-        return _WORDS.get(output["dataType"], "string")
+        return WORDS.get(output["dataType"], "string")
     if feature in _NUMBERS:
         return "double"
-    return predicted if feature == "predictedValue" else "string"
+    if feature == "predictedValue":
+        return predicted or _target_word(model, "", {})
+    expression = model.expressions.get(output.get("name", ""))
+    return type_of(expression, fields) if expression is not None else "string"
 
 
 def _refused(path: str, error: PmmlError) -> FormatError:
@@ -161,10 +193,12 @@ def _refused(path: str, error: PmmlError) -> FormatError:
     return FormatError("corrupt", f"The PMML {name} is broken: {error.text}.", "Export the model again.")
 
 
-def _unsupported(path: str, why: str) -> FormatError:
+def _unsupported(
+    path: str, why: str, next_step: str = "Export the model again, as one model of PMML 4.4 or lower."
+) -> FormatError:
     return FormatError(
         "unsupported-pmml",
         f"The PMML {quoted(path)} cannot be served: {why}.",
-        "Export the model again, as one model of PMML 4.4 or lower.",
+        next_step,
         verdict="unsupported",
     )

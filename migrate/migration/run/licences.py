@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from migrate.core.errors import NeedsYouError
+from migrate.core.text import printable
 from migrate.core.values import Inspection
 
 ACCEPT: Final = "--accept-agpl"
@@ -22,7 +23,14 @@ _INSTEAD: Final[Mapping[str | None, str]] = {
     "AGPL-3.0.",
     _AGPL: f"JPMML does not load this file. Leave out {ACCEPT}: PMML is then served by PMML4S.",
 }
+_WRONG: Final[Mapping[str | None, str]] = {
+    _FREE: f"PMML4S does not answer this file right. Try {ACCEPT}: PMML is then served by JPMML, which is licensed "
+    "under AGPL-3.0.",
+    _AGPL: f"JPMML does not answer this file right. Leave out {ACCEPT}: PMML is then served by PMML4S; or give answers "
+    "of your own with --samples.",
+}
 _NOT_LOADED: Final = frozenset({"reference-failed", "rehearsal-failed"})
+_NOT_RIGHT: Final = frozenset({"verification-differs", "no-sample-accepted", "reference-timeout"})
 
 
 def under_licences(inspection: Inspection, *, accept_agpl: bool) -> Inspection:
@@ -33,7 +41,17 @@ def under_licences(inspection: Inspection, *, accept_agpl: bool) -> Inspection:
     runtime = _AGPL if accept_agpl else _FREE
     if accept_agpl:
         settings = {(_AGPL if name == _FREE else name): value for name, value in settings.items()} | {"engine": _AGPL}
-    return replace(inspection, runtime=runtime, settings=settings, notes=(*inspection.notes, _SERVED[runtime]))
+    notes = (*inspection.notes, *_differences(settings, runtime), _SERVED[runtime])
+    return replace(inspection, runtime=runtime, settings=settings, notes=notes)
+
+
+def _differences(settings: Mapping[str, Any], runtime: str) -> tuple[str, ...]:
+    differs = (settings.get(_FREE) or {}).get("differs", ()) if runtime == _FREE else ()
+    if not differs:
+        return ()
+    words = ", ".join(map(printable, differs))
+    note = f"PMML4S is known to answer otherwise, or not at all, where a file has {words}: compare it with answers of "
+    return (f"{note}your own (--samples), or try {ACCEPT}",)
 
 
 def served_by(runtime: str | None) -> str:
@@ -61,6 +79,8 @@ def naming_the_other(runtime: str) -> Iterator[None]:
     try:
         yield
     except NeedsYouError as error:
-        if error.code in _NOT_LOADED and (advice := other_engine(runtime)):
+        advice = other_engine(runtime) if error.code in _NOT_LOADED else ""
+        advice = _WRONG.get(runtime, "") if error.code in _NOT_RIGHT else advice
+        if advice:
             raise NeedsYouError(error.what, code=error.code, next_step=advice) from error
         raise

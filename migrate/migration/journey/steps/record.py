@@ -27,10 +27,12 @@ from migrate.migration.journal.subjects import model_subject
 from migrate.migration.run.licences import naming_the_other
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
+from migrate.migration.run.verification import stated_rows
 from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.recording import (
     REFERENCE_PROGRAM,
+    Rows,
     has_reference,
     record_customer,
     record_live,
@@ -67,8 +69,8 @@ class Wish(Struct, frozen=True):
         return at_least(recording.level, self.level)
 
 
-def wish(run: Run, record: ModelRecord) -> Wish:
-    """What can be asked for one model.
+def wish(run: Run, record: ModelRecord, rows: Rows) -> Wish:
+    """What can be asked for one model, whose file may state rows with their results.
 
     Raises:
         UsageError: The samples of the customer cannot be read.
@@ -79,7 +81,7 @@ def wish(run: Run, record: ModelRecord) -> Wish:
     mark = f"samples {digest_of(to_json(customer).decode())[:12]}" if customer else ""
     if run.options.old_token is not None and record.old_url is not None:
         return Wish("live", customer, mark)
-    return Wish("recorded" if customer else "engine", customer, mark)
+    return Wish("recorded" if customer else "verified" if rows.expected else "engine", customer, mark)
 
 
 def record_answers(
@@ -92,7 +94,8 @@ def record_answers(
     runtime: Stored[RuntimeImage],
 ) -> Stored[Recording]:
     """The recording of a model."""
-    wanted = wish(run, record)
+    rows = stated_rows(artifact.value, inspection.value.settings)
+    wanted = wish(run, record, rows)
     task = Task(
         step="record",
         version=VERSION,
@@ -105,7 +108,7 @@ def record_answers(
     kept = former.value if former is not None else None
 
     def make(_: object) -> Recording:
-        new = _record(run, record, wanted, artifact.value, inspection.value.settings, runtime.value)
+        new = _record(run, record, wanted, artifact.value, inspection.value.settings, runtime.value, rows)
         return kept if kept is not None and not at_least(new.level, kept.level) else new
 
     return steps.do(
@@ -119,7 +122,13 @@ def record_answers(
 
 
 def _record(
-    run: Run, record: ModelRecord, wanted: Wish, artifact: Artifact, settings: dict[str, object], runtime: RuntimeImage
+    run: Run,
+    record: ModelRecord,
+    wanted: Wish,
+    artifact: Artifact,
+    settings: dict[str, object],
+    runtime: RuntimeImage,
+    rows: Rows,
 ) -> Recording:
     if wanted.level == "live":
         try:
@@ -142,7 +151,7 @@ def _record(
             run.engine(), runtime, artifact, REFERENCE_PROGRAM, memory=memory, timeout=timeout, stop=run.stop
         ) as ask,
     ):
-        return record_reference(settings, ask, origin, seed=SEED)
+        return record_reference(settings, ask, origin, seed=SEED, rows=rows)
 
 
 def _ask_old(run: Run, record: ModelRecord, samples: Sequence[Sample]) -> Recording:
