@@ -110,6 +110,18 @@ def has_reference(settings: Mapping[str, Any]) -> bool:
     return settings["engine"] in ENGINES
 
 
+def _not_run(why: str) -> NeedsYouError:
+    # StringNormalizer asks the C library for en_US.UTF-8 when it changes case; another export would ask for it too.
+    is_locale = "Failed to construct locale" in why
+    return NeedsYouError(
+        f"The engine does not run this model: {why}",
+        code="reference-failed",
+        next_step="Its StringNormalizer needs the locale en_US.UTF-8: give a base image that has it with --base-image."
+        if is_locale
+        else "Export the model again with a current version of its framework.",
+    )
+
+
 class Expected(Struct, frozen=True):
     """A request with results that the model's file itself states: values by output, None where there is none."""
 
@@ -144,11 +156,7 @@ def record_reference(
     """
     loaded = ask({"model": settings})
     if "error" in loaded:
-        raise NeedsYouError(
-            f"The engine does not run this model: {printable(str(loaded['error']), 600)}",
-            code="reference-failed",
-            next_step="Export the model again with a current version of its framework.",
-        )
+        raise _not_run(printable(str(loaded["error"]), 600))
     rows = rows or Rows()
     kept = [_verified(number, row, rows, ask) for number, row in enumerate(rows.expected, 1)]
     refusal = ""

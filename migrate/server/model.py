@@ -51,10 +51,15 @@ class Labels(Struct, frozen=True):
 
 
 class OnnxSettings(Struct, frozen=True):
-    """What only the ONNX engine needs; ``rows_apart``: each row of an answer is computed from one row alone."""
+    """What only the ONNX engine needs.
+
+    ``rows_apart``: each row of an answer is computed from one row alone. ``one_thread``: an operator of the graph adds
+    in another order with several threads, so that answers would depend on the batch and on the processors.
+    """
 
     zipmap: dict[str, Labels] = {}
     rows_apart: bool = False
+    one_thread: bool = False
 
 
 class Model(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.formats.onnx.limits import IR_VERSION, ONNXRUNTIME, OPSETS
-from migrate.formats.onnx.nodes import Labels, custom_operators, initializer_names, zipmap_labels
+from migrate.formats.onnx.nodes import Labels, initializer_names, missing_operators, zipmap_labels
+from migrate.formats.onnx.operators import first_set
 from migrate.formats.onnx.rows import rows_apart
 from migrate.formats.onnx.structure import Model, Value, ValueType, read_model
 from migrate.formats.onnx.tensors import TensorCheck
@@ -76,12 +77,21 @@ def _describe(wire: Wire, files: Mapping[str, int] | None) -> Description:
     model = read_model(wire)
     _check_versions(model)
     check = TensorCheck(wire, files)
-    custom = custom_operators(wire, model, check)
-    if custom:
+    missing = missing_operators(wire, model, check)
+    if missing.unknown:
         raise FormatError(
             "custom-operators",
-            f"The model uses operators that onnxruntime does not have: {', '.join(map(quoted, custom))}.",
+            f"The model uses operators that onnxruntime does not have: {', '.join(map(quoted, missing.unknown))}.",
             "Export the model with the standard ONNX operators only.",
+            verdict="unsupported",
+        )
+    if missing.older:
+        words = ", ".join(f"{quoted(name)} from {first_set(domain, name)}" for domain, name in missing.older)
+        raise FormatError(
+            "older-than-supported",
+            f"The model uses operators of older sets than onnxruntime {ONNXRUNTIME} has: of its own ONNX set "
+            f"{model.opsets.get('', model.opsets.get('ai.onnx', 1))}, and onnxruntime has {words}.",
+            "Convert it: onnx.version_converter.convert_version(onnx.load(FILE), 12), and onnx.save the result.",
             verdict="unsupported",
         )
     inputs = _inputs(wire, model)
@@ -99,6 +109,8 @@ def _describe(wire: Wire, files: Mapping[str, int] | None) -> Description:
     words = known_words(wire, model.graph, texts) if texts else {}
     if words:
         engine["words"] = dict(words)
+    if missing.forests:
+        engine["one_thread"] = True
     answered = frozenset(str(field["name"]) for field in outputs)
     if rows_apart(wire, model, {value.name: value.type.shape or () for value in inputs}, answered):
         engine["rows_apart"] = True

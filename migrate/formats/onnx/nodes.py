@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from migrate.formats.onnx.limits import NOT_ON_CPU, OPSETS
+from msgspec import Struct
+
+from migrate.formats.onnx.operators import place_of
 from migrate.formats.onnx.structure import (
     INITIALIZER,
     NODE,
@@ -23,11 +25,23 @@ _NAME, _TENSOR, _GRAPH, _INTS, _STRINGS, _TENSORS, _GRAPHS, _SPARSE, _SPARSES = 
 _FUNCTION_NAME, _FUNCTION_NODE, _FUNCTION_DOMAIN = 1, 7, 10
 
 _INSIDE_ATTRIBUTE: Final = (_TENSOR, _GRAPH, _TENSORS, _GRAPHS, _SPARSE, _SPARSES)
+_TOLD: Final = 10
 _MAXIMUM_LABELS: Final = 100_000
 _MAXIMUM_ALIASES: Final = 16
 
 
-def custom_operators(wire: Wire, model: Model, tensor: Callable[[Field], None]) -> list[str]:
+class Missing(Struct, frozen=True):
+    """Operators that onnxruntime cannot compute: those it does not have (``domain:name``), and those of older sets.
+
+    ``forests`` says whether there are ensembles of trees.
+    """
+
+    unknown: list[str]
+    older: list[tuple[str, str]]
+    forests: bool
+
+
+def missing_operators(wire: Wire, model: Model, tensor: Callable[[Field], None]) -> Missing:
     """Walk every node of the model, in subgraphs and functions too.
 
     Args:
@@ -36,29 +50,44 @@ def custom_operators(wire: Wire, model: Model, tensor: Callable[[Field], None]) 
         tensor: Called with every TensorProto that the engine would load.
 
     Returns:
-        The operators that are neither onnxruntime's nor functions of the model, as ``domain:name``, each once.
+        The operators that are neither onnxruntime's nor functions of the model, each once.
 
     Raises:
         WireError: The structure is broken, or nested too deeply.
     """
     own = {_function_key(wire, function) for function in model.functions}
-    found: dict[str, None] = {}
-    stack: list[tuple[Field, int, int]] = [(function, _FUNCTION_NODE, 1) for function in model.functions]
-    stack.append((model.graph, NODE, 1))
+    unknown: dict[str, None] = {}
+    older: dict[tuple[str, str], None] = {}
+    forests = False
+    # functions import operator sets of their own: of theirs, the names alone are looked at
+    stack = [(function, _FUNCTION_NODE, 1, False) for function in model.functions]
+    stack.append((model.graph, NODE, 1, True))
     while stack:
-        graph, node_number, depth = stack.pop()
+        graph, node_number, depth, by_set = stack.pop()
         if depth > MAXIMUM_DEPTH:
             raise WireError("too-complex", "its graphs are nested too deeply")
         numbers = (NODE, INITIALIZER, SPARSE_INITIALIZER) if node_number == NODE else (_FUNCTION_NODE,)
         for item in messages(wire, graph, *numbers):
             if item.number == node_number:
-                operator = _foreign_operator(wire, item)
-                if operator is not None and operator not in own and len(found) < 10:
-                    found[":".join(operator)] = None
-                stack.extend((inner, NODE, depth + 3) for inner in _inside_node(wire, item, tensor))
+                domain, name = operator = _operator(wire, item)
+                forests = forests or name.startswith("TreeEnsemble")
+                place = (
+                    "there" if operator in own else place_of(domain, name, _set_of(model, domain) if by_set else None)
+                )
+                if place == "unknown" and len(unknown) < _TOLD:
+                    unknown[f"{domain}:{name}"] = None
+                elif place == "older" and len(older) < _TOLD:
+                    older[operator] = None
+                stack.extend((inner, NODE, depth + 3, by_set) for inner in _inside_node(wire, item, tensor))
             else:
                 _tensors(wire, item, sparse=item.number == SPARSE_INITIALIZER, tensor=tensor)
-    return list(found)
+    return Missing(list(unknown), list(older), forests)
+
+
+def _set_of(model: Model, domain: str) -> int | None:
+    """The operator set that a model imports of a domain; ONNX's own has two names."""
+    names = ("", "ai.onnx") if domain in ("", "ai.onnx") else (domain,)
+    return next((model.opsets[name] for name in names if name in model.opsets), None)
 
 
 def _inside_node(wire: Wire, node: Field, tensor: Callable[[Field], None]) -> list[Field]:
@@ -81,15 +110,15 @@ def _tensors(wire: Wire, item: Field, *, sparse: bool, tensor: Callable[[Field],
         tensor(part)
 
 
-def _foreign_operator(wire: Wire, node: Field) -> tuple[str, str] | None:
+def _operator(wire: Wire, node: Field) -> tuple[str, str]:
+    """A node's domain and operator."""
     domain = operator = ""
     for item in messages(wire, node, _OP_TYPE, _DOMAIN):
         if item.number == _DOMAIN:
             domain = wire.text(item)
         else:
             operator = wire.text(item)
-    known = domain in OPSETS and not (domain == "com.microsoft" and operator in NOT_ON_CPU)
-    return None if known else (domain, operator)
+    return domain, operator
 
 
 def _function_key(wire: Wire, function: Field) -> tuple[str, str]:

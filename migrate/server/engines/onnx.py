@@ -40,7 +40,7 @@ class OnnxEngine:
         ort.disable_telemetry_events()
         ort.set_default_logger_severity(_ERROR)
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1 if model.onnx.one_thread else threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERROR
         # Spinning threads burn a CPU that the container pays for, and gain nothing.
