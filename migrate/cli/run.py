@@ -3,7 +3,7 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -40,6 +40,10 @@ class Proof(StrEnum):
     CROSS_CHECKED = "cross-checked"
     ENGINE = "engine"
     SELF = "self"
+
+
+# What earlier releases called the level of the engine itself.
+_FORMER: Final = {Proof.CROSS_CHECKED: Proof.ENGINE}
 
 
 def run(  # noqa: PLR0913, PLR0917 - the options of the main command
@@ -120,8 +124,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the main command
         base_image=base_image,
         samples=samples.absolute() if samples else None,
         old_token=_old_token(old_token_file),
-        # what earlier releases called so, where the engine itself had been asked
-        proof="engine" if proof is Proof.CROSS_CHECKED else proof.value,
+        proof=_FORMER.get(proof, proof).value,
         rehearsal_timeout=rehearsal_timeout,
         allow_unsafe=check_digests(allow_unsafe or ()),
         accept_agpl=accept_agpl,

@@ -1,5 +1,7 @@
 """A journal of an earlier release goes on: its run is finished with an app that answers, and undone."""
 
+import pytest
+
 from migrate.migration.run.workspace import Workspace
 from migrate.ovhcloud.config import read_credentials
 from migrate.sandbox import control

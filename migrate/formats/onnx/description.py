@@ -86,11 +86,11 @@ def _describe(wire: Wire, files: Mapping[str, int] | None) -> Description:
             verdict="unsupported",
         )
     if missing.older:
-        words = ", ".join(f"{quoted(name)} from {first_set(domain, name)}" for domain, name in missing.older)
+        since = ", ".join(f"{quoted(name)} from {first_set(domain, name)}" for domain, name in missing.older)
         raise FormatError(
             "older-than-supported",
             f"The model uses operators of older sets than onnxruntime {ONNXRUNTIME} has: of its own ONNX set "
-            f"{model.opsets.get('', model.opsets.get('ai.onnx', 1))}, and onnxruntime has {words}.",
+            f"{model.opsets.get('', model.opsets.get('ai.onnx', 1))}, and onnxruntime has {since}.",
             "Convert it: onnx.version_converter.convert_version(onnx.load(FILE), 12), and onnx.save the result.",
             verdict="unsupported",
         )

@@ -44,9 +44,8 @@ from migrate.parity.samples import read_samples
 VERSION: Final = 1
 SEED: Final = 20221201  # fixed, so that a second run asks the same questions
 
-_RANK: Final[dict[ProofLevel, int]] = {
-    level: rank for rank, level in enumerate(("self", "engine", "cross-checked", "verified", "recorded", "live"))
-}
+_ORDER: Final[tuple[ProofLevel, ...]] = ("self", "engine", "cross-checked", "verified", "recorded", "live")
+_RANK: Final = {level: rank for rank, level in enumerate(_ORDER)}
 _OLD_TIMEOUT: Final = 30.0
 
 
