@@ -2,7 +2,8 @@
 
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
-GOLDEN ?= ../shared/golden
+# Ours, and that of the old runtime where it is.
+GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 
 .PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
 
@@ -49,8 +50,8 @@ docs: .venv  ## docs/codes.md and docs/options.md from their declarations
 wheel: .venv  ## the wheel, in dist/
 	@$(PYTHON) -m build --wheel --no-isolation
 
-conformance: .venv  ## every golden vector against a running server, GOLDEN=folder
-	@$(PYTHON) scripts/conformance.py $(GOLDEN)
+conformance: .venv  ## every golden vector against a running server, GOLDEN=folder ARGS=--packed
+	@$(PYTHON) scripts/conformance.py $(ARGS) $(GOLDEN)
 
 conformance-onnx: .venv  ## the onnx package's own test models through a running server
 	@$(PYTHON) scripts/conformance_onnx.py $(ARGS)

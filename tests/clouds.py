@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from migrate.machine.patience import Retry
 from migrate.ovhcloud.config import read_credentials
-from migrate.ovhcloud.session import Cloud, Retry, open_session
+from migrate.ovhcloud.session import Cloud, open_session
 from migrate.sandbox import control
 from migrate.sandbox.base.requestlog import Line
 from migrate.sandbox.base.settings import Options

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.tables import aligned
-from migrate.images import tarstream
-from migrate.images.bytecode import compile_folder
-from migrate.images.elf import strip_symbols
-from migrate.images.strip import read_rules, rules_text
-from migrate.images.templates import template_of
-from migrate.images.wheels import IMAGE_PATH, UV_PLATFORM, uv_install
+from migrate.images.engine import tarstream
+from migrate.images.runtime.bytecode import compile_folder
+from migrate.images.runtime.elf import strip_symbols
+from migrate.images.runtime.strip import read_rules, rules_text
+from migrate.images.runtime.templates import template_of
+from migrate.images.runtime.wheels import IMAGE_PATH, UV_PLATFORM, uv_install
 
 _GZIP = 31  # zlib's word for gzip
 _LEVEL = 6  # what engines push with

@@ -1,25 +1,22 @@
 """Apps of AI Deploy: made, found again, given another image, deleted."""
 
-import time
 from typing import Final
 
 from migrate.apps.conversion import to_app
+from migrate.apps.states import GONE, RESTING
 from migrate.apps.watching import Watcher, wait_running
-from migrate.core.again import type_again
-from migrate.core.errors import ConfigurationError, MigrateError, RemoteError
+from migrate.core.errors import ConfigurationError, MigrateError
+from migrate.core.names import KEY_LABEL, label_selector
 from migrate.core.values import App, AppPlan, AutomaticScaling, PushedImage
-from migrate.machine.patience import poll_seconds
+from migrate.machine import patience
+from migrate.machine.patience import wait_until
 from migrate.ovhcloud import apps
+from migrate.ovhcloud.apps import State
 from migrate.ovhcloud.session import Cloud
 
-__all__ = ["KEY_LABEL", "Watcher", "app_spec", "create", "delete", "find", "listing", "replace_image", "wait_running"]
+__all__ = ["Watcher", "app_spec", "create", "delete", "find", "listing", "replace_image", "wait_running"]
 
-KEY_LABEL: Final = "mls-key"
 PORT: Final = 8080
-_DELETION_TIMEOUT: Final = 180.0
-_STOP_TIMEOUT: Final = 300.0
-_ROLLING: Final = frozenset({"QUEUED", "INITIALIZING", "SCALING"})
-_RESTING: Final = frozenset({"STOPPED", "FAILED", "ERROR"})
 
 # The server is ready after warm-up and after reproducing its recorded answers. Three failures in a row are needed to
 # call it unready again, so that one slow answer under load does not take a replica out.
@@ -75,7 +72,7 @@ def _strategy(plan: AppPlan) -> dict[str, object]:
 
 def find(cloud: Cloud, key: str) -> tuple[App, ...]:
     """The apps that carry this ``mls-key``, oldest first, by one listing; those being deleted are left out."""
-    return _living(apps.apps(cloud, label_selector=f"{KEY_LABEL}={key}"), key)
+    return _living(apps.apps(cloud, label_selector=label_selector(KEY_LABEL, key)), key)
 
 
 def listing(cloud: Cloud) -> tuple[App, ...]:
@@ -87,45 +84,30 @@ def _living(found: tuple[apps.App, ...], key: str | None) -> tuple[App, ...]:
     ours = [
         app
         for app in sorted(found, key=lambda app: (app.created_at, app.id))
-        if app.state not in apps.GONE
+        if app.state not in GONE
         and KEY_LABEL in (app.spec.labels or {})
         and key in {None, (app.spec.labels or {}).get(KEY_LABEL)}
     ]
     return tuple(to_app(app) for app in ours)
 
 
-def replace_image(cloud: Cloud, app: App, image: PushedImage) -> None:
-    """Give the app another image and see that it takes effect; id and URL stay, and then wait for it as for a new one.
+def replace_image(cloud: Cloud, watcher: Watcher, app_id: str, image: PushedImage) -> None:
+    """Stop an app, give it another image and start it; id and URL stay. Then wait for it as for a new one.
 
-    One guide says that a running app rolls over to the new image by itself, another that it must be stopped and
-    started (contract: AI Deploy apps): an app that goes on running as if nothing had happened is stopped and started.
+    One guide says that a running app takes a new image by itself, another that it does not: only after a
+    restart is it certain which image answers (contract: AI Deploy updates).
 
     Raises:
-        RemoteError: ``app-timeout`` when it does not stop.
+        RemoteError: ``app-timeout`` when it does not stop, ``app-gone``.
     """
-    before = apps.app(cloud, app.id).state
-    apps.set_image(cloud, app.id, image.reference)
-    state = apps.app(cloud, app.id).state
-    if before == "RUNNING" and state in _ROLLING:
-        return
-    if state not in _RESTING:
-        if state != "STOPPING":
-            apps.stop(cloud, app.id)
-        _wait_rest(cloud, app.id)
-    apps.start(cloud, app.id)
-
-
-def _wait_rest(cloud: Cloud, app_id: str) -> None:
-    deadline, pause = time.monotonic() + _STOP_TIMEOUT, 0.5
-    while (state := apps.app(cloud, app_id).state) not in _RESTING:
-        if time.monotonic() > deadline:
-            raise RemoteError(
-                f"The app {app_id} was told to stop and is {state} after {_STOP_TIMEOUT:.0f} s.",
-                code="app-timeout",
-                next_step=type_again(),
-            )
-        cloud.session.pause(pause)
-        pause = min(pause * 2, poll_seconds())
+    state = watcher.state(app_id)
+    if state not in RESTING:
+        if state != State.STOPPING:
+            apps.stop(cloud, app_id)
+        watcher.wait_resting(app_id)
+    apps.set_image(cloud, app_id, image.reference)
+    if apps.app(cloud, app_id).state in RESTING:  # else the platform has started it, with this image
+        apps.start(cloud, app_id)
 
 
 def delete(cloud: Cloud, app_id: str) -> bool:
@@ -138,13 +120,14 @@ def delete(cloud: Cloud, app_id: str) -> bool:
                 raise
             apps.stop(cloud, app_id)  # where force does not reach a running app
             apps.delete(cloud, app_id)
-        deadline, pause = time.monotonic() + _DELETION_TIMEOUT, 0.5
-        while apps.app(cloud, app_id).state != "DELETED":
-            if time.monotonic() > deadline:
-                return False
-            cloud.session.pause(pause)
-            pause = min(pause * 2, poll_seconds())
+        state = wait_until(
+            lambda: apps.app(cloud, app_id).state,
+            lambda seen: seen == State.DELETED,
+            patience.APP_DELETION,
+            pause=cloud.session.pause,
+        )
     except ConfigurationError as error:
         if error.code != "not-found":
             raise
-    return True
+        return True
+    return state == State.DELETED

@@ -1,29 +1,32 @@
 """Registries: the platform's shared one and the user that logs in to it, and private ones that AI Deploy may pull."""
 
-import time
 from collections.abc import Callable
 from typing import Final
 
+from migrate.core.addresses import RegistryAddress, read_registry
 from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError
 from migrate.core.secret import Secret
 from migrate.core.text import printable
+from migrate.machine import patience
+from migrate.machine.patience import wait_until
 from migrate.ovhcloud import capabilities, registries, users
 from migrate.ovhcloud.session import Cloud
 
 ROLES: Final = ("ai_training_operator",)
-_USER_TIMEOUT: Final = 120.0
+_USER_ENDED: Final = frozenset({"deleted", "deleting", "disabled"})
 
 
-def shared_registry(cloud: Cloud, region: str) -> str:
-    """The address of the region's shared registry (for tests; it may be purged), without a scheme.
+def shared_registry(cloud: Cloud, region: str) -> RegistryAddress:
+    """The address of the region's shared registry (for tests; it may be purged).
 
     Raises:
         ConfigurationError: ``unknown-region``.
         NeedsYouError: ``no-shared-registry``.
+        RemoteError: ``unexpected-answer``: what OVHcloud gives is no address.
     """
     try:
-        address = bare(capabilities.region(cloud, region).registry_url)
+        url = capabilities.region(cloud, region).registry_url
     except ConfigurationError as error:
         if error.code != "not-found":
             raise
@@ -34,18 +37,19 @@ def shared_registry(cloud: Cloud, region: str) -> str:
             next_step=f"Choose one with --region: {there}.",
             query_id=error.query_id,
         ) from error
-    if not address:
+    if not url.strip():
         raise NeedsYouError(
             f"The region {printable(region)} has no shared registry.",
             code="no-shared-registry",
             next_step="Give a registry of your own with --registry.",
         )
+    if (address := read_registry(url)) is None:
+        raise RemoteError(
+            f"OVHcloud names {printable(url)!r} as the shared registry of {printable(region)}, which is no address.",
+            code="unexpected-answer",
+            next_step="Give a registry of your own with --registry.",
+        )
     return address
-
-
-def bare(url: str) -> str:
-    """A registry's address as image names have it: no scheme, no slash at the end."""
-    return url.strip().removeprefix("https://").removeprefix("http://").rstrip("/")
 
 
 def register(cloud: Cloud, region: str, url: str, username: str, password: Secret) -> str:
@@ -58,8 +62,9 @@ def register(cloud: Cloud, region: str, url: str, username: str, password: Secre
 
 def find_registration(cloud: Cloud, region: str, url: str) -> str | None:
     """The id of the registration of this registry in this region, or None."""
+    wanted = read_registry(url)
     for found in registries.registrations(cloud):
-        if found.region.upper() == region.upper() and bare(found.url or "") == bare(url):
+        if found.region.upper() == region.upper() and wanted is not None and read_registry(found.url or "") == wanted:
             return found.id
     return None
 
@@ -94,17 +99,20 @@ def create_ai_user(
     user_id = str(made.id)
     if on_created is not None:
         on_created(user_id)
-    deadline, pause, status = time.monotonic() + _USER_TIMEOUT, 0.5, made.status
-    while status != "ok":
-        if time.monotonic() > deadline or status in {"deleted", "deleting", "disabled"}:
-            raise RemoteError(
-                f"The user {printable(made.username)} made for the registry is {printable(status)} and not ok.",
-                code="user-not-ready",
-                next_step=type_again(),
-            )
-        cloud.session.pause(pause)
-        pause = min(pause * 1.6, 10.0)
-        status = users.user(cloud, user_id).status
+    status = made.status
+    if status != "ok":
+        status = wait_until(
+            lambda: users.user(cloud, user_id).status,
+            lambda seen: seen == "ok" or seen in _USER_ENDED,
+            patience.USER_READY,
+            pause=cloud.session.pause,
+        )
+    if status != "ok":
+        raise RemoteError(
+            f"The user {printable(made.username)} made for the registry is {printable(status)} and not ok.",
+            code="user-not-ready",
+            next_step=type_again(),
+        )
     return user_id, made.username, password
 
 

@@ -6,16 +6,18 @@ from collections.abc import Callable
 from typing import Final
 
 from migrate.apps.conversion import to_app
+from migrate.apps.states import ENDED, GONE, RESTING, SERVING
 from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, NeedsYouError, RemoteError
 from migrate.core.text import printable
 from migrate.core.values import App
-from migrate.machine.patience import poll_seconds
+from migrate.machine import patience
+from migrate.machine.patience import Patience, poll_seconds, wait_until
 from migrate.ovhcloud import apps
+from migrate.ovhcloud.apps import State
 from migrate.ovhcloud.session import Cloud
 
 _LOG_LINES: Final = 8
-_SERVING: Final = frozenset({"RUNNING", "STANDBY"})  # STANDBY: scaled to zero, woken by a request
 
 
 class Watcher:
@@ -51,26 +53,77 @@ class Watcher:
             RemoteError: ``app-error`` (the platform's side), ``app-timeout``, ``app-gone``.
             Interrupted: ``stop`` was set.
         """
-        deadline = time.monotonic() + timeout
+
+        def pause(seconds: float) -> None:
+            if stop.wait(seconds):
+                raise Interrupted
+
+        def serves(app: apps.App) -> bool:
+            return app.state in SERVING and image in {None, app.spec.image}
+
+        waiting = Patience(seconds=timeout, first=self._interval, longest=self._interval)
+        app = self._follow(app_id, lambda app: serves(app) or app.state in ENDED, waiting, pause, on_state)
+        if serves(app):
+            return to_app(app)
+        if app.state in ENDED:
+            raise ended(self._cloud, app)
+        raise RemoteError(
+            f"The app {app_id} is not running after {timeout:.0f} s; it is {app.state}{_info(app)}.",
+            code="app-timeout",
+            next_step=type_again(note="it goes on waiting for the same app"),
+        )
+
+    def wait_resting(self, app_id: str) -> None:
+        """Wait until an app that was told to stop has done so.
+
+        Raises:
+            RemoteError: ``app-timeout``, ``app-gone``.
+            Interrupted: The session was asked to stop.
+        """
+        pause = self._cloud.session.pause
+        app = self._follow(app_id, lambda app: app.state in RESTING | GONE, patience.APP_STOP, pause, lambda _: None)
+        if app.state in GONE:
+            raise _gone(app_id)
+        if app.state not in RESTING:
+            raise RemoteError(
+                f"The app {app_id} was told to stop and is {app.state} after {patience.APP_STOP.seconds:.0f} s.",
+                code="app-timeout",
+                next_step=type_again(),
+            )
+
+    def state(self, app_id: str) -> str:
+        """The state of an app now.
+
+        Raises:
+            RemoteError: ``app-gone``.
+        """
+        return self._look(app_id, time.monotonic()).state
+
+    def _follow(
+        self,
+        app_id: str,
+        enough: Callable[[apps.App], bool],
+        how_long: Patience,
+        pause: Callable[[float], None],
+        on_state: Callable[[str], None],
+    ) -> apps.App:
+        """The app as it was seen last, by listings that all who wait share."""
         seen, since = "", time.monotonic()  # what was true before this call says nothing about a new image
-        while True:
+
+        def look() -> apps.App:
+            nonlocal seen
             app = self._look(app_id, since)
             if app.state != seen:
                 seen = app.state
                 on_state(seen)
-            if seen in _SERVING and image in {None, app.spec.image}:
-                return to_app(app)
-            if seen in {"FAILED", "ERROR", "STOPPED", "STOPPING", "DELETING", "DELETED"}:
-                raise ended(self._cloud, app)
-            if time.monotonic() > deadline:
-                raise RemoteError(
-                    f"The app {app_id} is not running after {timeout:.0f} s; it is {seen}{_info(app)}.",
-                    code="app-timeout",
-                    next_step=type_again(note="it goes on waiting for the same app"),
-                )
-            if stop.wait(self._interval):
-                raise Interrupted
+            return app
+
+        def sleep(seconds: float) -> None:
+            nonlocal since
+            pause(seconds)
             since = time.monotonic() - self._interval / 2
+
+        return wait_until(look, enough, how_long, pause=sleep)
 
     def _look(self, app_id: str, since: float) -> apps.App:
         """The app as a listing not older than ``since`` has it; one that the listing lacks is asked for by its id."""
@@ -86,12 +139,7 @@ class Watcher:
         except ConfigurationError as error:
             if error.code != "not-found":
                 raise
-            raise RemoteError(
-                f"The app {app_id} is gone: somebody deleted it.",
-                code="app-gone",
-                next_step=type_again(note="it makes another"),
-                query_id=error.query_id,
-            ) from error
+            raise _gone(app_id, error.query_id) from error
 
 
 def wait_running(
@@ -105,7 +153,7 @@ def wait_running(
 def ended(cloud: Cloud, app: apps.App) -> MigrateError:
     """The error for an app that will not run by itself: the platform's reason, and the app's last words."""
     text = f"The app {app.id} is {app.state}{_info(app)}{_last_words(cloud, app.id)}."
-    if app.state == "FAILED" and app.status.info and "quota" in app.status.info.message.lower():
+    if app.state == State.FAILED and app.status.info and "quota" in app.status.info.message.lower():
         return NeedsYouError(
             text,
             code="quota-exceeded",
@@ -113,14 +161,14 @@ def ended(cloud: Cloud, app: apps.App) -> MigrateError:
                 "Ask for more in the control panel (Project Management > Quotas), or use fewer apps (--layout packed)"
             ),
         )
-    if app.state == "FAILED":
+    if app.state == State.FAILED:
         return NeedsYouError(
             text,
             code="app-failed",
             next_step="Read the reason and the log above: the image could not be pulled or run as it is. "
             + type_again("Correct it"),
         )
-    if app.state == "ERROR":
+    if app.state == State.ERROR:
         return RemoteError(text, code="app-error", next_step=type_again("Wait a while: this is on the platform's side"))
     return NeedsYouError(
         text,
@@ -128,6 +176,15 @@ def ended(cloud: Cloud, app: apps.App) -> MigrateError:
         next_step=type_again(
             "Somebody or something stopped it: start it in the control panel or delete it with `migrate undo`"
         ),
+    )
+
+
+def _gone(app_id: str, query_id: str | None = None) -> RemoteError:
+    return RemoteError(
+        f"The app {app_id} is gone: somebody deleted it.",
+        code="app-gone",
+        next_step=type_again(note="it makes another"),
+        query_id=query_id,
     )
 
 

@@ -22,15 +22,13 @@ from migrate.core.events import Result
 from migrate.core.options.sandboxes import DemoOptions, StopOptions
 from migrate.core.options.shared import ALLOW_UNSAFE
 from migrate.core.options.sources import RunOptions, UndoOptions
+from migrate.machine.patience import DEMO_POLL, DEMO_REHEARSAL
 from migrate.migration.undo.undo import Undone
 from migrate.sandbox import control
 from migrate.sandbox.base.seam import SampleIndex
 from migrate.sandbox.world.samples import FORMATS, ONNX, read_index, requests_folder, samples_folder
 
 EXPECTED: Final = ExitCode.NEEDS_YOU  # each namespace has a model that needs a person, to show what that looks like
-
-_POLL_SECONDS: Final = "1"  # quicker polls would use up the rate that the API allows
-_PATIENCE: Final = 900.0  # seconds; several large engines start side by side, perhaps on a busy laptop
 
 
 class Act(Struct, frozen=True, kw_only=True):
@@ -56,8 +54,8 @@ def demonstrate(options: DemoOptions) -> ExitCode:
     with in_words():
         control.start(place, progress=say)
         variables = control.env(place)
-    environ = {**os.environ, **variables, "MIGRATE_POLL_SECONDS": _POLL_SECONDS}
-    os.environ.update(variables, MIGRATE_POLL_SECONDS=_POLL_SECONDS)
+    environ = {**os.environ, **variables, "MIGRATE_POLL_SECONDS": f"{DEMO_POLL}"}
+    os.environ.update(variables, MIGRATE_POLL_SECONDS=f"{DEMO_POLL}")
     workspace = place / "workspace"
     acts = _acts(workspace, as_json=as_json)[: 1 if options.quick else None]
     results: list[Result] = []
@@ -95,7 +93,10 @@ def _acts(workspace: Path, *, as_json: bool) -> tuple[Act, Act]:
     allowed = [_digest(samples_folder(FORMATS) / name) for name in formats.pickles]
     names = " and ".join(formats.pickles)
     second = msgspec.structs.replace(
-        options(formats), samples=requests_folder(FORMATS), allow_unsafe=tuple(allowed), rehearsal_timeout=_PATIENCE
+        options(formats),
+        samples=requests_folder(FORMATS),
+        allow_unsafe=tuple(allowed),
+        rehearsal_timeout=DEMO_REHEARSAL,
     )
     said = (
         "now a model of each other format. Their answers are held against those of the training code "

@@ -6,6 +6,13 @@ from typing import Final
 
 SLUG_LIMIT: Final = 40
 
+# The labels of an app (decisions: Labels). A run finds its apps by them, and an access token selects by them.
+KEY_LABEL: Final = "mls-key"
+RUN_LABEL: Final = "mls-run"
+NAMESPACE_LABEL: Final = "mls-namespace"
+MODEL_LABEL: Final = "mls-model"
+ARTIFACT_LABEL: Final = "mls-artifact"
+
 _LOOKS_HASHED: Final = re.compile(r"(^|-)[0-9a-f]{8}$")  # such a text could be chosen to meet another's slug
 
 
@@ -20,6 +27,11 @@ def slug(text: str) -> str:
         return plain
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain}-{digest}" if plain else digest
+
+
+def label_selector(label: str, value: str) -> str:
+    """What selects the apps that carry a label with this value."""
+    return f"{label}={value}"
 
 
 def mls_key(project: str, source: str, model_id: str) -> str:

@@ -1,20 +1,18 @@
 """Models side by side: a model that fails never stops the others, and an interruption stops all of them cleanly."""
 
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Final
 
 from msgspec.structs import replace
 
 from migrate.core.errors import Interrupted, MigrateError
 from migrate.core.events import ModelFinished
 from migrate.core.values import ModelRecord, Outcome
+from migrate.machine.patience import SIGNAL_LOOK
 from migrate.migration.journey import order, outcomes
 from migrate.migration.journey.models import Group, Prepared
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Performer, Recaller, Unsettled
 from migrate.migration.run.units import BlamedError, Unit
-
-_LOOK_SECONDS: Final = 0.5  # signals are handled between two looks
 
 
 class Runner:
@@ -56,7 +54,7 @@ class Runner:
                 for record in state.group.records:
                     waiting[pool.submit(self._prepare, state, record)] = state
             while waiting:
-                finished, _ = wait(waiting, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+                finished, _ = wait(waiting, timeout=SIGNAL_LOOK, return_when=FIRST_COMPLETED)
                 for future in finished:
                     state_of = waiting.pop(future)
                     future.result()

@@ -1,14 +1,28 @@
 """AI Deploy's apps as the API has them (contract: AI Deploy apps)."""
 
 from collections.abc import Mapping
-from typing import Final
+from enum import StrEnum
 
 from msgspec import Struct, field
 
 from migrate.ovhcloud.records import convert
 from migrate.ovhcloud.session import Cloud
 
-GONE: Final = frozenset({"DELETED", "DELETING"})
+
+class State(StrEnum):
+    """What an app is; a later version of the API may know more."""
+
+    QUEUED = "QUEUED"
+    INITIALIZING = "INITIALIZING"
+    SCALING = "SCALING"
+    RUNNING = "RUNNING"
+    STANDBY = "STANDBY"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+    ERROR = "ERROR"
+    DELETING = "DELETING"
+    DELETED = "DELETED"
 
 
 class Info(Struct, frozen=True):
@@ -77,7 +91,7 @@ class App(Struct, frozen=True, rename="camel"):
     @property
     def state(self) -> str:
         """The state; null is treated as QUEUED."""
-        return self.status.state or "QUEUED"
+        return self.status.state or State.QUEUED
 
 
 class _LogLine(Struct, frozen=True):

@@ -4,19 +4,16 @@ OVHcloud publishes no limit for this API; an engineer's answer (python-ovh issue
 minute and consumer key should pass.
 """
 
-import contextlib
-import errno
-import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from migrate.core.again import type_again
-from migrate.core.errors import LocalError
-from migrate.core.text import printable
+from migrate.machine.disk import disk_errors
+from migrate.machine.locks import exclusive
+from migrate.machine.private import make_private
 
 CAPACITY: Final = 55.0
 PER_SECOND: Final = CAPACITY / 60.0
@@ -36,8 +33,7 @@ class Bucket:
     def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
         self._path = path
         self._now = now
-        with _disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
 
     def reserve(self) -> float:
         """Take one token; the number of seconds to wait before the request may be sent."""
@@ -49,21 +45,12 @@ class Bucket:
         self._change(lambda tokens: min(tokens, -seconds * PER_SECOND))
 
     def _change(self, change: Callable[[float], float]) -> float:
-        with _disk_errors(self._path):
-            return self._changed(change)
-
-    def _changed(self, change: Callable[[float], float]) -> float:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with exclusive(self._path) as descriptor, disk_errors(self._path):
             now = self._now()
-            tokens = max(change(self._refilled(os.read(descriptor, 4096), now)), -_DEEPEST_DEBT)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            os.truncate(descriptor, 0)
-            os.write(descriptor, json.dumps({"tokens": tokens, "at": now}).encode())
+            tokens = max(change(self._refilled(os.pread(descriptor, 4096, 0), now)), -_DEEPEST_DEBT)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"tokens": tokens, "at": now}).encode(), 0)
             return tokens
-        finally:
-            os.close(descriptor)
 
     @staticmethod
     def _refilled(data: bytes, now: float) -> float:
@@ -74,15 +61,3 @@ class Bucket:
             return CAPACITY  # a new file, or one that a crash left half-written
         elapsed = max(0.0, now - at)  # a clock set back must not take tokens away
         return min(CAPACITY, tokens + elapsed * PER_SECOND)
-
-
-@contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise LocalError(
-            f"{printable(str(path), 300)} cannot be written: {error.strerror or error}.",
-            code="disk-full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "disk",
-            next_step=type_again("Make room, or check the permissions of the folder (--workspace gives another)"),
-        ) from error

@@ -1,16 +1,15 @@
 """The `ovh` client, told what it does not know: other base URLs, a clock shared by threads, OAuth2 timeouts."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from migrate.core.errors import ConfigurationError
+from migrate.machine.patience import API_TIMEOUT
 from migrate.ovhcloud.config import ENDPOINT_URLS, Credentials, check_endpoint
 
 if TYPE_CHECKING:
     import requests
-
-TIMEOUT: Final = (10.0, 60.0)  # seconds to connect, and between two bytes of the answer
 
 
 class Caller(Protocol):
@@ -54,7 +53,7 @@ def make_client(credentials: Credentials, time_delta: Callable[[], int]) -> Call
             consumer_key=consumer.reveal() if consumer else None,
             client_id=credentials.client_id,
             client_secret=oauth.reveal() if oauth else None,
-            timeout=TIMEOUT,
+            timeout=API_TIMEOUT,
         )
     except InvalidConfiguration as error:
         raise ConfigurationError(
@@ -92,7 +91,7 @@ def _timed_oauth2(client_id: str, client_secret: str, token_url: str) -> Any:
         """Every request has a timeout."""
 
         def request(self, *args: Any, **kwargs: Any) -> Any:
-            kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT
+            kwargs["timeout"] = kwargs.get("timeout") or API_TIMEOUT
             return super().request(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     class TimedOAuth2(OAuth2):

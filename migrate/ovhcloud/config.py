@@ -1,7 +1,6 @@
 """Credentials and the project, from where OVHcloud's own tools read them: ``OVH_*`` variables and ``ovh.conf``."""
 
 import configparser
-import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from migrate.core.addresses import secure_url
 from migrate.core.errors import ConfigurationError
 from migrate.core.names import slug
 from migrate.core.secret import Secret
@@ -148,28 +148,6 @@ def check_endpoint(endpoint: str) -> None:
         code="bad-endpoint",
         next_step="Correct OVH_ENDPOINT or the endpoint in ovh.conf.",
     )
-
-
-def secure_url(url: str) -> bool:
-    """Whether a secret may be sent to this URL: https, or http to this machine itself."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port
-    except ValueError:
-        return False
-    if parts.scheme == "https":
-        return bool(host)
-    return parts.scheme == "http" and _is_loopback(host)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read_files(environ: Mapping[str, str]) -> configparser.RawConfigParser:

@@ -11,12 +11,12 @@ import requests
 import tenacity
 from msgspec import Struct
 
+from migrate.core.addresses import secure_url
 from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, RemoteError
 from migrate.core.text import printable
+from migrate.machine.patience import API_TIMEOUT, STORAGE_RETRY
 from migrate.ovhcloud import storage
-from migrate.ovhcloud.client import TIMEOUT
-from migrate.ovhcloud.config import secure_url
 from migrate.ovhcloud.failures import RETRIED
 from migrate.ovhcloud.session import Cloud
 
@@ -134,7 +134,7 @@ class ObjectStore:
 
     def _get(self, name: str, headers: Mapping[str, str]) -> requests.Response:
         url, right = self._target(name)
-        return self._http().get(url, headers={**headers, **right}, timeout=TIMEOUT, stream=True)
+        return self._http().get(url, headers={**headers, **right}, timeout=API_TIMEOUT, stream=True)
 
     def _target(self, name: str) -> tuple[str, dict[str, str]]:
         with self._lock:
@@ -190,7 +190,7 @@ class ObjectStore:
     def _page(self, prefix: str, marker: str) -> tuple[_SwiftRow, ...]:
         query = {"format": "json", "prefix": prefix, "marker": marker}
         url, token = self._swift()
-        with self._http().get(url, params=query, headers={"X-Auth-Token": token}, timeout=TIMEOUT) as response:
+        with self._http().get(url, params=query, headers={"X-Auth-Token": token}, timeout=API_TIMEOUT) as response:
             if response.status_code in {401, 403}:
                 with self._lock:
                     self._access = None
@@ -202,8 +202,9 @@ class ObjectStore:
         """Try a read of the store a few times; its answers need no care, for reading changes nothing."""
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(worth_another_try),
-            stop=tenacity.stop_after_attempt(4),
-            wait=tenacity.wait_exponential(multiplier=0.3, max=5) + tenacity.wait_random(0, 0.3),
+            stop=tenacity.stop_after_attempt(STORAGE_RETRY.attempts),
+            wait=tenacity.wait_exponential(multiplier=STORAGE_RETRY.first_wait, max=STORAGE_RETRY.longest_wait)
+            + tenacity.wait_random(0, STORAGE_RETRY.first_wait),
             reraise=True,
         )
         try:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import requests
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, RemoteError
+from migrate.machine.patience import API_RETRY, LONGEST_RETRY_AFTER, Retry
 from migrate.ovhcloud.bucket import Bucket
 from migrate.ovhcloud.client import Caller, make_client
 from migrate.ovhcloud.config import Credentials
@@ -23,16 +24,6 @@ from migrate.ovhcloud.failures import RETRIED, Refusal, error_for, read_refusal
 from migrate.ovhcloud.paths import target
 
 T = TypeVar("T")
-
-_LONGEST_WAIT: Final = 90.0
-
-
-class Retry(Struct, frozen=True, kw_only=True):
-    """How often a request is tried, and the backoff between tries in seconds (doubled each time, with jitter)."""
-
-    attempts: int = 6
-    first_wait: float = 0.5
-    longest_wait: float = 15.0
 
 
 class _Again(Exception):  # noqa: N818 - a signal of this module, never seen outside
@@ -51,12 +42,12 @@ class Session:
     Interrupted. Clear it to make the calls of a clean-up.
     """
 
-    def __init__(self, credentials: Credentials, bucket: Bucket, *, retry: Retry | None = None) -> None:
+    def __init__(self, credentials: Credentials, bucket: Bucket, *, retry: Retry = API_RETRY) -> None:
         self.endpoint_name = credentials.endpoint_name
         self.stop = threading.Event()
         self._credentials = credentials
         self._bucket = bucket
-        self._retry = retry or Retry()
+        self._retry = retry
         self._local = threading.local()
         self._clients: list[Caller] = []
         self._lock = threading.Lock()
@@ -239,7 +230,7 @@ class Cloud(Struct, frozen=True):
         return self.session.call(method, template, params=filled, query=query, body=body, repeatable=repeatable)
 
 
-def open_session(credentials: Credentials, *, state_folder: Path, retry: Retry | None = None) -> Session:
+def open_session(credentials: Credentials, *, state_folder: Path, retry: Retry = API_RETRY) -> Session:
     """A session whose rate is shared, through ``state_folder``, with every process that uses the same key."""
     consumer = credentials.consumer_key.reveal() if credentials.consumer_key else ""
     identity = f"{credentials.url}\n{credentials.application_key}\n{consumer}\n{credentials.client_id}"
@@ -330,7 +321,7 @@ def _retry_after(header: str | None) -> float | None:
     if not header:
         return None
     with contextlib.suppress(ValueError):
-        return min(max(0.0, float(header)), _LONGEST_WAIT)
+        return min(max(0.0, float(header)), LONGEST_RETRY_AFTER)
     with contextlib.suppress(ValueError, TypeError):
-        return min(max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time()), _LONGEST_WAIT)
+        return min(max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time()), LONGEST_RETRY_AFTER)
     return None

@@ -11,6 +11,7 @@ from migrate.core.again import type_again
 from migrate.core.errors import RemoteError
 from migrate.core.secret import Secret
 from migrate.core.values import Sample
+from migrate.machine.patience import ENDPOINT_RETRY
 from migrate.parity.answer import Answer, Call
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 Send = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
 """Sends method, path, headers and body to a server of several models; its answer is status, headers and body."""
-
-_ATTEMPTS: Final = 4
 _TRY_AGAIN: Final = frozenset({429, 502, 503, 504})
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -124,8 +123,10 @@ def _ask(url: str, send: Callable[[], "requests.Response"]) -> Answer:
     try:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((requests.ConnectionError, requests.Timeout, _BusyError)),
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=tenacity.wait_random_exponential(multiplier=0.3, max=5),
+            stop=tenacity.stop_after_attempt(ENDPOINT_RETRY.attempts),
+            wait=tenacity.wait_random_exponential(
+                multiplier=ENDPOINT_RETRY.first_wait, max=ENDPOINT_RETRY.longest_wait
+            ),
             reraise=True,
         )(once)
     except _BusyError as error:

@@ -51,10 +51,15 @@ class Labels(Struct, frozen=True):
 
 
 class OnnxSettings(Struct, frozen=True):
-    """What only the ONNX engine needs; ``rows_apart``: each row of an answer is computed from one row alone."""
+    """What only the ONNX engine needs.
+
+    ``rows_apart``: each row of an answer is computed from one row alone. ``embedded``: the entry is a manifest, which
+    holds the model as base64 in its ``binary``.
+    """
 
     zipmap: dict[str, Labels] = {}
     rows_apart: bool = False
+    embedded: bool = False
 
 
 class Model(Struct, frozen=True, kw_only=True):

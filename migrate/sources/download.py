@@ -16,12 +16,12 @@ from migrate.core.again import type_again
 from migrate.core.errors import Interrupted, MigrateError, RemoteError
 from migrate.core.text import printable
 from migrate.core.values import ArtifactFile
+from migrate.machine import patience
 from migrate.ovhcloud.objects import ObjectRefused, ObjectStore, StoredObject, unavailable, worth_another_try
 
 _CHUNK: Final = 64 * 1024  # what a broken connection can cost: the client keeps a chunk back until it is whole
-_TRIES_WITHOUT_PROGRESS: Final = 4
+_TRIES_WITHOUT_PROGRESS: Final = patience.DOWNLOAD_RETRY.attempts
 _TRIES: Final = 40
-_LONGEST_WAIT: Final = 20.0
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
@@ -90,9 +90,9 @@ class Download:
                 tries_left = _TRIES_WITHOUT_PROGRESS if self._have() > before else tries_left - 1
                 if not tries or not tries_left:
                     raise broken.error from broken.__cause__
-                doubled = 0.3 * 2.0 ** (_TRIES_WITHOUT_PROGRESS - tries_left)
+                doubled = patience.DOWNLOAD_RETRY.first_wait * 2.0 ** (_TRIES_WITHOUT_PROGRESS - tries_left)
                 wait = max(broken.wait, doubled * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
-                if self._stop(min(wait, _LONGEST_WAIT)):
+                if self._stop(min(wait, patience.DOWNLOAD_RETRY.longest_wait)):
                     raise Interrupted from None
 
     def _already(self) -> ArtifactFile | None:
@@ -242,8 +242,8 @@ def waiter(*events: threading.Event) -> Callable[[float], bool]:
 
     def wait(seconds: float) -> bool:
         while seconds > 0 and not any(event.is_set() for event in events):
-            events[0].wait(min(seconds, 0.2))
-            seconds -= 0.2
+            events[0].wait(min(seconds, patience.STOP_LOOK))
+            seconds -= patience.STOP_LOOK
         return any(event.is_set() for event in events)
 
     return wait

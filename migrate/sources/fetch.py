@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Final
 
 from migrate.core.again import type_again
-from migrate.core.errors import Interrupted, LocalError, NeedsYouError
+from migrate.core.errors import Interrupted, NeedsYouError
 from migrate.core.names import digest_of
 from migrate.core.text import printable
 from migrate.core.values import Artifact, ArtifactFile, ContainerLocation, FolderLocation, ModelRecord, to_json
+from migrate.machine.disk import check_space, disk_error, disk_errors, unreadable
+from migrate.machine.locks import exclusive
 from migrate.ovhcloud.objects import object_store
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.containers import ModelObject, find_container, objects_at
-from migrate.sources.disk import check_space, disk_errors
 from migrate.sources.download import Download, waiter
-from migrate.sources.folders import files_of, unreadable
-from migrate.sources.locking import locked
+from migrate.sources.folders import files_of
 from migrate.sources.paths import check_paths, inside
 
 Progress = Callable[[int, int | None], None]
@@ -54,7 +54,7 @@ def fetch(
     partial = store / "partial" / digest_of(to_json(location).decode())[:40]
     with disk_errors(store):
         partial.mkdir(parents=True, exist_ok=True)
-        with locked(partial.with_suffix(".lock"), stop):
+        with exclusive(partial.with_suffix(".lock"), stop=stop):
             partial.mkdir(exist_ok=True)
             if isinstance(location, FolderLocation):
                 files = _copy(Path(location.path), partial, progress, stop)
@@ -219,11 +219,7 @@ def _keep(files: tuple[ArtifactFile, ...], partial: Path, store: Path) -> Artifa
             root.replace(folder)
         except OSError as error:
             if not artifact_exists(artifact):  # else another process was quicker with the same files
-                raise LocalError(
-                    f"{printable(str(folder), 300)} cannot be made: {error.strerror}.",
-                    code="disk",
-                    next_step=type_again("Check the permissions of the content store"),
-                ) from error
+                raise disk_error(error, folder, doing="made") from error
     shutil.rmtree(partial, ignore_errors=True)
     return artifact
 

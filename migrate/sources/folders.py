@@ -5,10 +5,10 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from migrate.core.again import type_again
-from migrate.core.errors import LocalError, RefusedError, UsageError
+from migrate.core.errors import RefusedError, UsageError
 from migrate.core.text import printable
 from migrate.core.values import FolderLocation, Ignored, Listing, ModelRecord
+from migrate.machine.disk import unreadable
 from migrate.sources.paths import refused_kind, refused_link
 from migrate.sources.recognition import Entry, Recognise, find_models, model_ids
 
@@ -104,12 +104,3 @@ def _refuse(error: RefusedError, on_refused: Callable[[RefusedError], object] | 
     if on_refused is None:
         raise error
     on_refused(error)
-
-
-def unreadable(path: Path, error: OSError) -> LocalError:
-    """The error for something on this machine's disk that cannot be read."""
-    return LocalError(
-        f"{printable(str(error.filename or path), 300)} cannot be read: {error.strerror or error}.",
-        code="disk",
-        next_step=type_again("Check its permissions"),
-    )

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from migrate.apps import deploy
+from migrate.apps.states import GONE
 from migrate.apps.watching import Watcher, ended
 from migrate.contract import Contract, contract
 from migrate.core.errors import Interrupted, NeedsYouError, RemoteError
 from migrate.core.values import AppPlan, AutomaticScaling, FixedScaling, PushedImage
-from migrate.machine.patience import poll_seconds
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.authorization import authorize
 from migrate.ovhcloud.session import Cloud
@@ -187,16 +187,6 @@ def test_deletion_is_waited_for_and_may_be_repeated(project: Cloud, monkeypatch:
     monkeypatch.setenv("MIGRATE_POLL_SECONDS", "0.2")
     made = deploy.create(project, make_plan(), IMAGE)
     assert deploy.delete(project, made.id) is True
-    assert [app for app in apps.apps(project) if app.state not in apps.GONE] == []
+    assert [app for app in apps.apps(project) if app.state not in GONE] == []
     assert deploy.delete(project, made.id) is True
     assert deploy.delete(project, "00000000-0000-4000-8000-000000000000") is True
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [(None, 10.0), ("0.5", 0.5), ("0", 0.2), ("1e9", 300.0), ("x", 10.0), ("-3", 0.2)]
-)
-def test_the_interval_of_polls(monkeypatch: pytest.MonkeyPatch, text: str | None, seconds: float) -> None:
-    monkeypatch.delenv("MIGRATE_POLL_SECONDS", raising=False)
-    if text is not None:
-        monkeypatch.setenv("MIGRATE_POLL_SECONDS", text)
-    assert poll_seconds() == seconds

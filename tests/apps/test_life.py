@@ -78,7 +78,7 @@ def push(engine: docker.DockerClient, cloud: Cloud, versions: tuple[str, ...]) -
         )
         assert [event for event in events if "error" in event] == []
         engine.images.remove(reference)
-        yield PushedImage(reference=reference, digest="", registry=address)
+        yield PushedImage(reference=reference, digest="", registry=str(address))
 
 
 def ask(url: str, token: str) -> tuple[int, str]:
@@ -113,8 +113,8 @@ def test_an_app_is_made_called_changed_and_deleted(project: Cloud, pushed: tuple
     assert ask(running.url, token.value.reveal()) == (200, "one")
     assert ask(running.url, other.value.reveal())[0] == 401
 
-    deploy.replace_image(project, running, two)
     watcher = deploy.Watcher(project)
+    deploy.replace_image(project, watcher, running.id, two)
     changed = watcher.wait_running(made.id, timeout=120, on_state=lambda _: None, stop=stop, image=two.reference)
     assert (changed.id, changed.url, changed.image) == (running.id, running.url, two.reference)
     assert ask(changed.url, token.value.reveal()) == (200, "two")

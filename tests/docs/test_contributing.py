@@ -34,3 +34,14 @@ def test_nothing_points_to_a_document_that_is_not_here() -> None:
         if path != here:
             hit = OUTSIDE.search(path.read_text(encoding="utf-8"))
             assert hit is None, f"{path.relative_to(ROOT)}: {hit and hit.group(0)}"
+
+
+def test_each_room_has_its_paragraph_and_each_name_in_it_is_there() -> None:
+    text = (ROOT / "docs" / "contributing" / "architecture.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    rooms = {path.parent.name for path in (ROOT / "migrate").glob("*/__init__.py")}
+    assert rooms - set(sections) == {"contract"}  # data and its reader
+    for room, section in sections.items():
+        for name in re.findall(r"`([\w/]+(?:\.py|/))`", section):
+            places = [ROOT / "migrate" / name, *(ROOT / "migrate" / room).rglob(name.rstrip("/"))]
+            assert any(place.exists() for place in places), f"{room}: {name} is not there"

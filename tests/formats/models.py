@@ -11,7 +11,6 @@ from migrate.core.values import Artifact, ArtifactFile
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLES = CHECKOUT / "examples" / "models"
-GOLDEN = CHECKOUT.parent / "shared" / "golden"
 
 FLOAT = TensorProto.FLOAT
 

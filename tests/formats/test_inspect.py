@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from migrate.core.errors import LocalError
 from migrate.core.values import Artifact, ArtifactFile
 from migrate.formats import inspect
-from tests.formats.models import EXAMPLES, GOLDEN, artifact, identity, message, number, varint, weights, write, zipmap
+from tests.formats.models import EXAMPLES, artifact, identity, message, number, varint, weights, write, zipmap
+from tests.golden_folders import descriptions
 
 MODEL = identity().SerializeToString()
 MANIFEST = json.dumps(
@@ -23,14 +24,12 @@ MANIFEST = json.dumps(
     }
 ).encode()
 
-_GOLDEN = sorted(path.stem for path in GOLDEN.glob("_describe/*.json"))
 
-
-@pytest.mark.parametrize("name", _GOLDEN)
-def test_golden_descriptions_to_the_byte(name: str) -> None:
-    found = inspect(artifact(GOLDEN / "_models" / name), framework=None).settings
+@pytest.mark.parametrize(("folder", "text"), [*descriptions()], ids=lambda value: getattr(value, "name", ""))
+def test_golden_descriptions_to_the_byte(folder: Path, text: str) -> None:
+    found = inspect(artifact(folder), framework=None).settings
     mine = {key: found[key] for key in ("inputs", "outputs", "rolling_windows_size")}
-    assert json.dumps(mine) == json.dumps(json.loads((GOLDEN / "_describe" / f"{name}.json").read_text()))
+    assert json.dumps(mine, separators=(",", ":"), ensure_ascii=False) == text
 
 
 @pytest.mark.parametrize("name", ["iris", "titanic", "digits", "housing"])

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from migrate.formats import recognise
 from migrate.formats.readers import READERS
-from tests.formats.models import EXAMPLES, GOLDEN, identity, message, number, weights
+from tests.formats.models import EXAMPLES, identity, message, number, weights
+from tests.golden_folders import paths
 
-_REAL = sorted(EXAMPLES.glob("*/*.onnx")) + sorted(GOLDEN.glob("_models/*/*.onnx"))
+_REAL = sorted(EXAMPLES.glob("*/*.onnx")) + paths("_models/*/*.onnx")
 
 
 class Counted:
@@ -115,7 +116,7 @@ def test_folders_of_transformers(name: str, data: bytes, found: str | None) -> N
     assert word(data, name) == found
 
 
-@pytest.mark.parametrize("path", sorted(GOLDEN.glob("_models/*/manifest.json")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", paths("_models/*/manifest.json"), ids=lambda path: path.parent.name)
 def test_golden_manifests(path: Path) -> None:
     assert word(path.read_bytes(), "manifest.json") == "manifest"
 

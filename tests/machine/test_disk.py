@@ -1,16 +1,12 @@
 import errno
-import multiprocessing
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from migrate.core.errors import LocalError
-from migrate.machine.disk import alive, disk_errors, scratch_folder
-from migrate.machine.locks import exclusive
-from tests.waiting import wait_until
+from migrate.machine.disk import check_space, disk_errors, says_full, scratch_folder, unreadable
+from tests.machine.test_processes import gone
 
 
 @pytest.mark.parametrize(
@@ -24,29 +20,50 @@ def test_what_the_disk_answers_is_a_sentence(number: int, code: str) -> None:
     assert error.value.next_step
 
 
-def test_what_no_disk_said_is_passed_on() -> None:
-    with pytest.raises(OSError, match="a mistake") as error, disk_errors():
-        raise OSError("a mistake")
-    assert not isinstance(error.value, LocalError)
+@pytest.mark.parametrize("error", [OSError("a mistake"), OSError(errno.ECONNRESET, "Connection reset by peer")])
+def test_what_no_disk_said_is_passed_on(error: OSError) -> None:
+    with pytest.raises(OSError, match=str(error.strerror or "a mistake")) as raised, disk_errors():
+        raise error
+    assert raised.value is error
+
+
+def test_what_is_missing_is_the_disks_fault_only_where_all_is_reading_and_writing(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="absent"), disk_errors():
+        tmp_path.joinpath("absent").read_bytes()
+    with pytest.raises(FileNotFoundError), disk_errors(refusals_only=True):
+        tmp_path.joinpath("absent").read_bytes()
+
+
+def test_the_folder_is_named_where_the_error_names_no_file(tmp_path: Path) -> None:
+    with pytest.raises(LocalError) as error, disk_errors(tmp_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert error.value.what == f"The disk of {tmp_path} is full: no space is left."
+
+
+def test_names_from_outside_do_not_reach_the_terminal_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(LocalError) as error, disk_errors():
+        (tmp_path / "a\x1b[2J" / "b").write_bytes(b"x")
+    assert "\x1b" not in error.value.what
+    assert "\x1b" not in unreadable(tmp_path / "a\x1b[2J", OSError(errno.EIO, "I/O error")).what
+
+
+def test_other_programs_say_it_in_their_own_way() -> None:
+    assert says_full("write /layer.tar: no space left on device")
+    assert says_full("error: Disk quota exceeded (os error 122)")
+    assert not says_full("no such file or directory")
+
+
+def test_what_has_no_room_is_not_begun(tmp_path: Path) -> None:
+    check_space(tmp_path, 1)
+    with pytest.raises(LocalError, match="MB are needed and") as error:
+        check_space(tmp_path, 1 << 60)
+    assert error.value.code == "disk-full"
 
 
 def test_a_full_disk_for_real(tmp_path: Path) -> None:
     with pytest.raises(LocalError) as error, disk_errors():
         Path("/dev/full").write_bytes(b"x")
     assert error.value.code == "disk-full"
-
-
-def gone() -> int:
-    """The id of a process that has ended."""
-    done = subprocess.Popen([sys.executable, "-c", ""])
-    done.wait()
-    return done.pid
-
-
-def test_who_is_alive() -> None:
-    assert alive(os.getpid())
-    assert alive(1)
-    assert not alive(gone())
 
 
 def test_what_a_killed_process_left_goes_first(tmp_path: Path) -> None:
@@ -61,28 +78,3 @@ def test_what_a_killed_process_left_goes_first(tmp_path: Path) -> None:
         assert mine.exists()
         assert other.exists()
     assert not folder.exists()
-
-
-def hold(path: Path, marks: Path, name: str) -> None:
-    def mark(word: str) -> None:
-        with marks.open("a") as file:
-            file.write(f"{name} {word}\n")
-
-    mark("came")
-    with exclusive(path):
-        mark("in")
-        wait_until(lambda: marks.read_text().count("came") == 3, "the others do not come")
-        mark("out")
-
-
-def test_one_holder_at_a_time_among_processes(tmp_path: Path) -> None:
-    marks = tmp_path / "marks"
-    context = multiprocessing.get_context("spawn")
-    holders = [context.Process(target=hold, args=(tmp_path / "lock", marks, str(number))) for number in range(3)]
-    for holder in holders:
-        holder.start()
-    for holder in holders:
-        holder.join()
-    lines = [line for line in marks.read_text().splitlines() if not line.endswith("came")]
-    assert [line.split()[1] for line in lines] == ["in", "out"] * 3
-    assert all(lines[at].split()[0] == lines[at + 1].split()[0] for at in (0, 2, 4))

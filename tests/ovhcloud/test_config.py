@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from migrate.core.errors import ConfigurationError
-from migrate.ovhcloud.config import check_endpoint, read_credentials, read_project, secure_url
+from migrate.ovhcloud.config import check_endpoint, read_credentials, read_project
 
 KEYS = {"OVH_APPLICATION_KEY": "app-key", "OVH_APPLICATION_SECRET": "app-secret", "OVH_CONSUMER_KEY": "consumer-key"}
 
@@ -74,28 +74,6 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"\.ovh\.conf cannot be read") as caught:
         read_credentials({"HOME": str(tmp_path), "OVH_ENDPOINT": "ovh-eu"})
     assert caught.value.code == "bad-configuration"
-
-
-@pytest.mark.parametrize(
-    ("url", "secure"),
-    [
-        ("https://eu.api.ovh.com/1.0", True),
-        ("http://127.0.0.1:8080/1.0", True),
-        ("http://[::1]:8080", True),
-        ("http://localhost/1.0", True),
-        ("http://10.0.0.1/1.0", False),
-        ("http://localhost.example.com/", False),
-        ("http://127.0.0.1.example.com/", False),
-        ("http://127.0.0.1@example.com/", False),
-        ("ftp://127.0.0.1/", False),
-        ("https://", False),
-        ("http://[broken", False),
-        ("https://host:notaport/", False),
-        ("eu.api.ovh.com", False),
-    ],
-)
-def test_secrets_go_over_https_or_to_this_machine(url: str, *, secure: bool) -> None:
-    assert secure_url(url) is secure
 
 
 def test_an_endpoint_has_a_name_for_a_folder(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from ovh.client import ENDPOINTS
 from migrate.core.errors import ConfigurationError, Interrupted, RemoteError
 from migrate.ovhcloud import apps, projects, serving, storage, tokens
 from migrate.ovhcloud.config import ENDPOINT_URLS, read_credentials
-from migrate.ovhcloud.session import Cloud, Retry, open_session
+from migrate.ovhcloud.session import Cloud, open_session
 from migrate.sandbox import control
 from tests.clouds import calls, logged, open_cloud
 from tests.waiting import PATIENCE, wait_until
@@ -223,7 +223,7 @@ def test_an_endpoint_name_of_the_client_is_known(tmp_path: Path) -> None:
         "OVH_APPLICATION_SECRET": "s",
         "OVH_CONSUMER_KEY": "c",
     }
-    with open_session(read_credentials(environ), state_folder=tmp_path, retry=Retry()) as session:
+    with open_session(read_credentials(environ), state_folder=tmp_path) as session:
         assert session.endpoint_name == "ovh-ca"
 
 

@@ -13,13 +13,16 @@ from migrate.parity.comparison import recorded_json
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.recording import record_live, record_reference
 from migrate.parity.replay import replay
-from tests.formats.models import EXAMPLES, GOLDEN, artifact
+from tests.formats.models import EXAMPLES, artifact
+from tests.golden_folders import OURS, paths
 from tests.parity.oracle import reference
 from tests.server.process import running
 
-_SOURCES = [EXAMPLES / name for name in ("iris", "titanic", "digits", "housing")] + sorted(
-    GOLDEN.glob("_models/onnx_*")
-)
+_SOURCES = [
+    *(EXAMPLES / name for name in ("iris", "titanic", "digits", "housing")),
+    *(OURS / "_models" / name for name in ("iris-manifest", "window", "types", "many", "total")),
+    *paths("_models/onnx_*"),
+]
 NAMES = [source.name for source in _SOURCES]
 
 

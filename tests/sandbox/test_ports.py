@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.sandbox.ports import KeptPort, listen, port_of
+from migrate.sandbox.base.ports import KeptPort, listen, port_of
 
 
 def test_it_stays_the_same_and_another_one_is_taken_where_somebody_listens(tmp_path: Path) -> None:

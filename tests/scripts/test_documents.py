@@ -133,7 +133,7 @@ def test_the_kinds_of_error_are_read_from_the_source(codes: ModuleType) -> None:
     assert kinds["quota-exceeded"] == {"NeedsYouError"}
     assert kinds["shares-app"] == {"UsageError", "NeedsYouError"}
     unknown = {code for code, meaning in CODES.items() if not kinds.get(code) and not meaning.verdicts}
-    assert unknown == {"interrupted", "bug", "blamed", "undone"}  # these are no errors
+    assert unknown == {"interrupted", "bug", "undone"}  # these are no errors
 
 
 # options, variables, exit codes

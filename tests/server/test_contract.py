@@ -59,8 +59,14 @@ def test_columns(packed: Server) -> None:
     assert answer(packed, "/table/eval", {"a": 1, "b": 2.5, "c": [3]}) == {"a2": 2.0, "b2": 5.0, "c2": 6.0}
     for request, message in (
         ({"a": 1, "b": 2}, "Unable to find either a tensor with name x or with name c"),
-        ({"a": 1, "b": 2, "c": [[3]]}, "Tensor c is expected to be a scalar or a vector"),
-        ({"a": [1, 2], "b": [1, 2], "c": [3]}, "All tensors of x should have the same size"),
+        (
+            {"a": 1, "b": 2, "c": [[3]]},
+            "Only vectors (i.e tensor of rank 1) are supported as indexes. Found a tensor of rank 2 for index c",
+        ),
+        (
+            {"a": [1, 2], "b": [1, 2], "c": [3]},
+            "When using tensor indexes all vectors should be of the same size; but found different ones",
+        ),
         ({"a": 1, "b": "2", "c": 3}, "Incompatibilies in types for tensor : required (string) but found (integer)"),
         ({"a": 1, "b": 2, "c": [None, 1]}, "Tensor c holds a null"),
     ):

@@ -12,7 +12,7 @@ from tests.server.format_models import CHAIN, SAME_NAME, WEEKS, flow_settings, s
 from tests.server.process import Answer, Server
 
 # The first time, the packages of a runtime are fetched and installed.
-pytestmark = [pytest.mark.runtimes, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.runtimes]
 
 # Models by the runtime that serves them; every flow of processors alone needs no more than they do.
 RUNTIMES = {

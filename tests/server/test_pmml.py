@@ -29,7 +29,7 @@ from tests.server.pmml_models import (
 from tests.server.process import Server
 
 # The first time, the packages of a runtime are fetched and installed.
-pytestmark = [pytest.mark.runtimes, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.runtimes]
 
 ENGINES = ("pmml", "jpmml")
 NAMED = TRICKY.replace("<Header/>", "<Header description='&e;'/>")

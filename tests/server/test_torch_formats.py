@@ -17,7 +17,7 @@ from tests.server.pmml_models import MEASUREMENTS
 from tests.server.process import Server
 
 # The first time, the packages of a runtime are fetched and installed.
-pytestmark = [pytest.mark.runtimes, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.runtimes]
 
 PIPELINE = {
     "pipeline_class": "TextClassificationPipeline",

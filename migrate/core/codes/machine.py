@@ -9,8 +9,6 @@ from migrate.core.codes.meaning import Meaning
 MachineCode = Literal[
     "disk-full",
     "disk",
-    "locale",
-    "workspace-not-writable",
     "artifact-unreadable",
     "file-changed",
     "engine-not-running",
@@ -31,6 +29,7 @@ MachineCode = Literal[
     "sandbox-missing",
     "bug",
     "unknown-runtime",
+    "locale",
 ]
 
 MACHINE: Final[Mapping[MachineCode, Meaning]] = {
@@ -39,18 +38,10 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
         "There is no space left on this machine, or where the container engine keeps its images.",
         type_again("Free some space"),
     ),
-    "locale": Meaning(
-        "machine",
-        "A file's name has letters that the encoding of this machine's locale lacks.",
-        type_again("Set a locale of UTF-8, for example with export LC_ALL=C.UTF-8"),
-    ),
     "disk": Meaning(
         "machine",
         "This machine does not let a file be read or written.",
         type_again("Correct the rights of the file or folder in the message, or name another folder with --workspace"),
-    ),
-    "workspace-not-writable": Meaning(
-        "machine", "The folder of the journal and the downloads cannot be made.", "Name another one with --workspace."
     ),
     "artifact-unreadable": Meaning(
         "machine",
@@ -151,5 +142,10 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
         "bug",
         "This version has no image for a runtime that it chose itself.",
         "Report it with what `migrate why` says of the model.",
+    ),
+    "locale": Meaning(
+        "machine",
+        "The name of a file cannot be written in this machine's locale.",
+        type_again("Set a locale of UTF-8, for example with export LC_ALL=C.UTF-8"),
     ),
 }

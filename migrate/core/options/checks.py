@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from migrate.core.addresses import registry_address
 from migrate.core.errors import UsageError
 from migrate.core.text import printable
 
@@ -28,19 +29,12 @@ def check_digests(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_registry(address: str) -> str:
-    """The address itself, if its first part names a host: anything else would mean Docker Hub.
+    """The address of a registry without its scheme.
 
     Raises:
-        UsageError: It does not.
+        UsageError: It is none.
     """
-    host = address.removeprefix("https://").removeprefix("http://").strip("/").partition("/")[0]
-    if "." in host or ":" in host or host == "localhost":
-        return address
-    raise UsageError(
-        f"{address!r} is not the address of a registry.",
-        code="bad-registry",
-        next_step="Write it as HOST[/PATH], for example a1b2.c1.gra9.container-registry.ovh.net/models.",
-    )
+    return str(registry_address(address))
 
 
 def check_seconds(seconds: float) -> float:

@@ -19,6 +19,8 @@ from migrate.images.base import bootstrap
 from migrate.images.engine import containers
 from migrate.images.engine.connection import Engine, connect
 from migrate.images.engine.references import check_reference
+from migrate.machine.disk import FULL
+from migrate.machine.patience import CONTAINER_PROBE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,7 +101,7 @@ def _pulled(engine: Engine, progress_text: Callable[[str], None], *, last_way: b
     try:
         engine.pull(PUBLIC_BASE)
     except LocalError as error:
-        if last_way or error.code in ("engine-not-running", "disk-full"):
+        if last_way or error.code in ("engine-not-running", FULL):
             raise
         progress_text(error.what)
         return False
@@ -112,7 +114,7 @@ def _locate_configured(engine: Engine, reference: str, progress_text: Callable[[
         try:
             engine.pull(reference)
         except LocalError as error:
-            if error.code in ("engine-not-running", "disk-full"):
+            if error.code in ("engine-not-running", FULL):
                 raise
             raise LocalError(
                 f"The base image {reference} is not on this engine and cannot be pulled: {error.what}",
@@ -139,7 +141,9 @@ def look_into(engine: Engine, located: Located) -> Base:
     if (image.get("Os"), image.get("Architecture")) != ("linux", "amd64"):
         raise _unusable(located, f"it is for {image.get('Os')}/{image.get('Architecture')}, not linux/amd64")
     try:
-        code, output = containers.run(engine, located.image_id, ["python3", "-c", _PROBE], purpose="base", timeout=60)
+        code, output = containers.run(
+            engine, located.image_id, ["python3", "-c", _PROBE], purpose="base", timeout=CONTAINER_PROBE
+        )
     except LocalError as error:
         if error.code != "engine-failed":
             raise

@@ -15,6 +15,7 @@ from migrate.core.values import BuildContext, Image, Layer, RuntimeImage
 from migrate.images.engine import tarstream
 from migrate.images.engine.connection import PLATFORM, Engine, engine_error, last_error, translated
 from migrate.images.engine.references import check_reference
+from migrate.machine.disk import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -137,6 +138,6 @@ def _missing(reference: str) -> LocalError:
 
 def _build_error(text: str) -> LocalError:
     error = engine_error(text)
-    if error.code == "disk-full":
+    if error.code == FULL:
         return error
     return LocalError(f"The image could not be built: {printable(text.strip(), 600)}", code="build-failed")

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
+from migrate.machine.disk import FULL, says_full
+from migrate.machine.patience import ENGINE_CALL, ENGINE_PING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
 PLATFORM: Final = "linux/amd64"  # AI Deploy runs nothing else (contract: AI Deploy images)
 
-_PING_TIMEOUT: Final = 15  # seconds; also what a remote host over ssh may take
-_CALL_TIMEOUT: Final = 900  # seconds without a byte: storing a layer of many GB prints nothing meanwhile
 _NEXT_STEP: Final = type_again("Start Docker (or Podman), or point DOCKER_HOST at an engine")
 
 
@@ -90,17 +90,17 @@ def connect(environ: Mapping[str, str]) -> Engine:
             if base_url is None:
                 ssh = environ.get("DOCKER_HOST", "").startswith("ssh://")
                 client = docker.from_env(
-                    environment=dict(environ), timeout=_PING_TIMEOUT, version="auto", use_ssh_client=ssh
+                    environment=dict(environ), timeout=ENGINE_PING, version="auto", use_ssh_client=ssh
                 )
             else:
-                client = docker.DockerClient(base_url=base_url, timeout=_PING_TIMEOUT, version="auto")
+                client = docker.DockerClient(base_url=base_url, timeout=ENGINE_PING, version="auto")
             client.ping()
         except (docker.errors.DockerException, requests.RequestException, OSError) as error:
             failures.append(_first_line(error))
             if client is not None:
                 client.close()
             continue
-        client.api.timeout = _CALL_TIMEOUT
+        client.api.timeout = ENGINE_CALL
         return Engine(client)
     where = f" at {environ['DOCKER_HOST']}" if environ.get("DOCKER_HOST") else ""
     if any("permission denied" in failure.lower() for failure in failures):
@@ -129,7 +129,7 @@ def _knock(url: str) -> None:
     path = url.removeprefix("unix://")
     if path != url:
         with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(_PING_TIMEOUT)
+            probe.settimeout(ENGINE_PING)
             probe.connect(path)
 
 
@@ -169,8 +169,7 @@ def last_error(messages: Iterable[dict[str, Any]], each: Callable[[dict[str, Any
 
 def engine_error(text: str) -> LocalError:
     """The error for what the engine said, whether as a status or in the middle of a stream."""
-    low = text.lower()
-    if "no space left on device" in low or "disk quota exceeded" in low:
+    if says_full(text):
         return LocalError(
             "The disk of the container engine is full.",
             code="disk-full",
@@ -181,7 +180,7 @@ def engine_error(text: str) -> LocalError:
 
 def _pull_error(reference: str, text: str) -> LocalError:
     error = engine_error(text)
-    if error.code == "disk-full":
+    if error.code == FULL:
         return error
     return LocalError(f"The image {reference} cannot be pulled: {printable(text.strip(), 600)}.", code="pull-failed")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from migrate.images.engine.connection import translated
-from migrate.machine.disk import alive
+from migrate.machine.processes import alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

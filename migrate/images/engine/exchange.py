@@ -15,6 +15,8 @@ import msgspec
 
 from migrate.core.errors import Interrupted
 from migrate.images.engine.connection import translated
+from migrate.machine import patience
+from migrate.machine.patience import wait_until
 
 if TYPE_CHECKING:
     import threading
@@ -35,7 +37,6 @@ _STDOUT: Final = 1
 _ERROR_LINES: Final = 20
 _LONGEST: Final = 256 << 20  # bytes of one line: what a model makes a program write must not fill this machine's memory
 _SHOWN: Final = 2000  # bytes of what is no answer
-_LOOK_SECONDS: Final = 0.25  # between two looks at whether to stop
 
 
 class ExchangeEndedError(Exception):
@@ -90,7 +91,7 @@ class Exchange:
         self._attached = attached
         self._socket = getattr(attached, "_sock", attached)
         try:
-            self._send(b"\n", time.monotonic() + 30)
+            self._send(b"\n", time.monotonic() + patience.EXCHANGE_FIRST)
         except BaseException:
             self.close()
             raise
@@ -135,13 +136,13 @@ class Exchange:
 
     def exit_code(self) -> int | None:
         """The program's exit code once it has ended, or None; the engine may know a moment later."""
-        for _ in range(20):
+
+        def look() -> int | None:
             with translated():
                 found: dict[str, Any] = self._api.exec_inspect(self._exec)
-            if not found.get("Running") and found.get("ExitCode") is not None:
-                return int(found["ExitCode"])
-            time.sleep(0.05)
-        return None
+            return None if found.get("Running") or found.get("ExitCode") is None else int(found["ExitCode"])
+
+        return wait_until(look, lambda code: code is not None, patience.ENGINE_HINDSIGHT)
 
     def _send(self, data: bytes, deadline: float) -> None:
         left = memoryview(data)
@@ -190,7 +191,7 @@ class Exchange:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._socket.settimeout(min(left, _LOOK_SECONDS))
+        self._socket.settimeout(min(left, patience.STOP_LOOK))
 
     def _said(self) -> str:
         return "\n".join(self._errors)

@@ -25,13 +25,12 @@ from migrate.images.runtime.templates import template_of
 from migrate.images.runtime.wheels import digest_of_file, uv_install
 from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.locks import exclusive
+from migrate.machine.patience import SERVED_END, SIGNAL_LOOK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _HIDDEN: Final = ("OVH_", "MIGRATE_", "AWS_", "OS_", "DOCKER_", "PYTHON", "VIRTUAL_ENV")
-_PATIENCE: Final = 30  # seconds that the server has to end after it was asked to
-_LOOK_SECONDS: Final = 0.5  # between two looks at whether it is ready
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where one that listens everywhere is asked
 
 
@@ -160,7 +159,7 @@ def _run(
         except KeyboardInterrupt:
             child.terminate()
             try:
-                child.wait(_PATIENCE)
+                child.wait(SERVED_END)
             except (subprocess.TimeoutExpired, KeyboardInterrupt):
                 child.kill()
             return 128 + signal.SIGINT
@@ -174,7 +173,7 @@ def _run(
 def _end(child: subprocess.Popen[bytes]) -> int:
     child.terminate()
     try:
-        return child.wait(_PATIENCE)
+        return child.wait(SERVED_END)
     except subprocess.TimeoutExpired:
         child.kill()
         return child.wait()
@@ -189,7 +188,7 @@ def _becomes_ready(child: subprocess.Popen[bytes], server: http.client.HTTPConne
     deadline = time.monotonic() + timeout
     while not _is_ready(server):
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(_LOOK_SECONDS)
+            child.wait(SIGNAL_LOOK)
             return False
         if time.monotonic() > deadline:
             raise NeedsYouError(

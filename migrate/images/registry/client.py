@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from migrate.core.addresses import is_loopback, secure_url
 from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
 from migrate.core.text import printable
+from migrate.machine.patience import REGISTRY_RETRY, REGISTRY_TIMEOUT
 
 if TYPE_CHECKING:
     from migrate.images.registry.credentials import RegistryCredentials
@@ -32,7 +32,6 @@ _INDEXES: Final = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
-_TIMEOUT: Final = (10, 60)  # seconds to connect, and between bytes
 _AT_MOST: Final = 8 << 20  # bytes; a manifest or an image's configuration is a few kB
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 _HUB: Final = ("docker.io", "index.docker.io")
@@ -74,7 +73,13 @@ class RegistryClient:
         self._session = requests.Session()
         # A proxy of the environment has no business between this machine and itself.
         self._session.trust_env = not is_loopback(registry)
-        retry = Retry(total=3, backoff_factor=0.3, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
+        retry = Retry(
+            total=REGISTRY_RETRY.attempts - 1,
+            backoff_factor=REGISTRY_RETRY.first_wait,
+            backoff_max=REGISTRY_RETRY.longest_wait,
+            status_forcelist=(429, 500, 502, 503, 504),
+            raise_on_status=False,
+        )
         self._session.mount("http://", HTTPAdapter(max_retries=retry))
         self._session.mount("https://", HTTPAdapter(max_retries=retry))
         # The engine trusts these for this registry, so this client does too (Docker's documentation, "certs.d").
@@ -164,8 +169,7 @@ class RegistryClient:
             return False
         parameters = dict(_PARAMETER.findall(rest))
         realm = parameters.get("realm", "")
-        parts = urlsplit(realm)
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.netloc)):
+        if not secure_url(realm):
             raise self._failed(f"it wants the login sent to {printable(realm)}, which is not https")
         query = {
             "service": parameters.get("service", ""),
@@ -197,7 +201,7 @@ class RegistryClient:
 
         try:
             with self._session.request(
-                method, url, timeout=_TIMEOUT, stream=True, verify=self._verify, **arguments
+                method, url, timeout=REGISTRY_TIMEOUT, stream=True, verify=self._verify, **arguments
             ) as answer:
                 pieces: list[bytes] = []
                 for piece in answer.iter_content(1 << 16):
@@ -219,17 +223,6 @@ class RegistryClient:
             code="registry-failed",
             next_step=type_again(note="if it stays so, ask who runs the registry"),
         )
-
-
-def is_loopback(registry: str) -> bool:
-    """Whether ``host[:port]`` is this machine itself."""
-    host = urlsplit(f"//{registry}").hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def login_error(registry: str, why: str) -> LocalError:

@@ -13,6 +13,7 @@ from migrate.core.values import Image, PushedImage
 from migrate.images.engine.connection import Engine, engine_error, last_error, translated
 from migrate.images.engine.references import check_reference
 from migrate.images.registry.client import RegistryClient, RemoteImage, login_error
+from migrate.machine.disk import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +136,7 @@ def _push_error(registry: str, text: str) -> LocalError:
     if _REFUSED.search(text):
         return login_error(registry, printable(text, 300))
     error = engine_error(text)
-    if error.code == "disk-full":
+    if error.code == FULL:
         return error
     return LocalError(
         f"The push to {registry} failed: {printable(text, 300)}.",

@@ -20,6 +20,7 @@ from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.images.engine import containers, tarstream
 from migrate.images.engine.connection import translated
+from migrate.machine.patience import COMPILATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,7 +87,7 @@ def _compile_in_container(folder: Path, image_path: str, engine: Engine, base: s
     with containers.container(engine, base, command, purpose="compile", user="0:0") as identity, translated():
         api.put_archive(identity, "/tmp", tarstream.archive(_with_folders(sources)))  # noqa: S108 - see above
         api.start(identity)
-        api.wait(identity, timeout=600)
+        api.wait(identity, timeout=COMPILATION)
         chunks, _ = api.get_archive(identity, _IN_CONTAINER)
         _take_bytecode(chunks, folder)
 

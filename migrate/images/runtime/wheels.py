@@ -18,7 +18,7 @@ from migrate.core.text import printable
 from migrate.images.runtime.bytecode import compile_folder, compiler
 from migrate.images.runtime.strip import read_rules, rules_text, strip
 from migrate.images.runtime.uv_settings import uv_environment
-from migrate.machine.disk import disk_errors, disk_full, scratch_folder
+from migrate.machine.disk import disk_errors, disk_full, says_full, scratch_folder
 from migrate.machine.locks import exclusive
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def uv_install(locks: Sequence[Path], arguments: Sequence[str], environ: Mapping
     if done.returncode == 0:
         return
     said = " ".join(line.strip() for line in done.stderr.strip().splitlines())
-    if "no space left on device" in said.lower():
+    if says_full(said):
         raise disk_full()
     raise LocalError(
         f"The wheels of the runtime could not be fetched: {printable(said[-600:], 600)}",

@@ -22,6 +22,7 @@ from migrate.core.again import type_again
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.images.engine import containers
 from migrate.images.engine.connection import translated
+from migrate.machine.patience import CONTAINER_PROBE
 
 if TYPE_CHECKING:
     from migrate.images.engine.connection import Engine
@@ -30,7 +31,6 @@ KILLED: Final = 128 + 9
 _INSTRUCTION: Final = frozenset({128 + 4, 128 + 6})  # SIGILL, SIGABRT
 _X86: Final = frozenset({"x86_64", "amd64"})
 _CPU: Final = ("python3", "-c", "print(open('/proc/cpuinfo').read())")
-_PROBE_SECONDS: Final = 60
 
 
 def ended(
@@ -100,7 +100,7 @@ def cpu_problem(engine: Engine, image_id: str) -> str:
     if engine not in _problems:
         with translated():
             architecture = str(engine.client.api.info().get("Architecture") or "")
-        _, text = containers.run(engine, image_id, _CPU, purpose="processor", timeout=_PROBE_SECONDS)
+        _, text = containers.run(engine, image_id, _CPU, purpose="processor", timeout=CONTAINER_PROBE)
         _problems[engine] = missing(architecture, text)
     return _problems[engine]
 

@@ -19,6 +19,8 @@ from migrate.images.engine.connection import translated
 from migrate.images.engine.exchange import Exchange, ExchangeEndedError
 from migrate.images.model.context import IMAGE_PATH
 from migrate.images.trial import endings, rehearsal_client
+from migrate.machine import patience
+from migrate.machine.patience import wait_until
 
 if TYPE_CHECKING:
     import threading
@@ -33,7 +35,6 @@ SERVER: Final = ("python3", "-m", "migrate.server")
 _ASKING: Final = "65534:65534"  # another user than the server's: what a model loads can neither end nor write for it
 _DOING: Final = "while it was rehearsed"
 _LINES: Final = 40  # of the log, as evidence
-_SLACK: Final = 5  # seconds that an answer may come late, after which the server answers without end
 
 
 class RunningRehearsal:
@@ -51,7 +52,7 @@ class RunningRehearsal:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         *,
-        timeout: float = 60,
+        timeout: float = patience.REHEARSED_ANSWER,
     ) -> tuple[int, dict[str, str], bytes]:
         """Send one request to the server and return status, headers (names in lower case) and body.
 
@@ -77,7 +78,7 @@ class RunningRehearsal:
 
     def memory(self) -> int | None:
         """The most memory that the server's process has held so far, in bytes, where the kernel tells."""
-        peak = self._ask({"do": "peak"}, 30)["bytes"]
+        peak = self._ask({"do": "peak"}, patience.REHEARSED_PEAK)["bytes"]
         return int(peak) if peak is not None else None
 
     def logs(self) -> str:
@@ -86,7 +87,7 @@ class RunningRehearsal:
 
     def _ask(self, question: dict[str, object], timeout: float) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = self._exchange.ask(question, timeout=timeout + _SLACK)
+            answer: dict[str, Any] = self._exchange.ask(question, timeout=timeout + patience.EXCHANGE_SLACK)
         except TimeoutError:
             what = f"{question.get('method', '')} {question.get('path', '')}".strip() or "a question"
             raise self._container.problem() or self._unanswered(what, "timed out") from None
@@ -164,7 +165,9 @@ class _Container:
     def wait(self, exchange: Exchange, timeout: float) -> None:
         """Return when the server is ready; the errors are those of ``rehearse``."""
         try:
-            answer = exchange.ask({"do": "wait", "path": READY_PATH, "seconds": timeout}, timeout=timeout + _SLACK)
+            answer = exchange.ask(
+                {"do": "wait", "path": READY_PATH, "seconds": timeout}, timeout=timeout + patience.EXCHANGE_SLACK
+            )
         except ExchangeEndedError as error:
             raise self.broken(exchange, error) from error
         except TimeoutError as error:
@@ -199,13 +202,14 @@ class _Container:
 
     def _ended(self) -> MigrateError | None:
         """Why the container is no longer running, or None while it is. The kernel's verdict may come a moment later."""
-        for _ in range(20):
+
+        def look() -> dict[str, Any]:
             with translated():
-                state: dict[str, Any] = self._engine.client.api.inspect_container(self._identity)["State"]
-            if not state["Running"]:
-                break
-            time.sleep(0.05)
-        else:
+                found: dict[str, Any] = self._engine.client.api.inspect_container(self._identity)["State"]
+            return found
+
+        state = wait_until(look, lambda state: not state["Running"], patience.ENGINE_HINDSIGHT)
+        if state["Running"]:
             return None
         evidence = self.evidence()
         return endings.ended(

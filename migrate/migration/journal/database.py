@@ -14,6 +14,8 @@ import msgspec
 from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
+from migrate.machine.patience import JOURNAL_TURN
+from migrate.machine.private import make_private_file
 
 T = TypeVar("T")
 Cell = str | bytes | float | None
@@ -88,7 +90,7 @@ class Database:
         self._turn = threading.RLock()
         with self._in_words():
             self._connection = sqlite3.connect(
-                path, timeout=30, isolation_level=None, check_same_thread=False, cached_statements=64
+                path, timeout=JOURNAL_TURN, isolation_level=None, check_same_thread=False, cached_statements=64
             )
         try:
             with self._in_words():
@@ -98,7 +100,7 @@ class Database:
             if create:
                 with self._in_words():
                     if path != MEMORY:
-                        path.chmod(0o600)
+                        make_private_file(path)
                     self._connection.execute("PRAGMA journal_mode = WAL")
                 self._bring_up()
         except BaseException:

@@ -2,11 +2,14 @@
 
 from typing import Final
 
+from migrate.apps.states import COUNTED
+from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
 from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
 from migrate.formats.inspect import said
 from migrate.formats.undocumented import undocumented
+from migrate.migration.journal.subjects import unit_subject
 from migrate.migration.journey.models import Group
 from migrate.migration.run.licences import planned
 from migrate.migration.run.run_context import Run
@@ -30,7 +33,7 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...])
     quota = capabilities.quotas(run.cloud).resources if creating else {}
     used = None
     if creating:
-        running = [app for app in platform.apps(run.cloud) if app.state in {"RUNNING", "SCALING", "INITIALIZING"}]
+        running = [app for app in platform.apps(run.cloud) if app.state in COUNTED]
         used = sum(app.spec.resources.cpu * max(1, app.status.available_replicas or 1) for app in running)
     return Plan(
         source=run.listing.source,
@@ -50,9 +53,9 @@ def _planned(run: Run, group: Group) -> PlannedApp:
     unit = group.unit(_UNKNOWN_RUNTIME)
     plan = run.plan(unit)
     key = unit.key(run.cloud.project)
-    listed = [app for app in run.apps().values() if app.labels.get("mls-key") == key]
+    listed = [app for app in run.apps().values() if app.labels.get(KEY_LABEL) == key]
     effect = run.journal.effects.find("app", unit.subject)
-    if any(app.labels.get("mls-run") == run.journal.id or (effect and effect.external_id == app.id) for app in listed):
+    if any(app.labels.get(RUN_LABEL) == run.journal.id or (effect and effect.external_id == app.id) for app in listed):
         action: Action = "continue"
     else:
         action = "another-run" if listed else "create"
@@ -98,7 +101,7 @@ def _of_files(run: Run, record: ModelRecord) -> list[str]:
 
 def _twice(run: Run, unit: Unit) -> tuple[str, ...]:
     """What a person should know who has given a model an app of its own and now packs it."""
-    own = [name for name in unit.models if run.journal.effects.find("app", f"unit:{name}")] if unit.packed else []
+    own = [name for name in unit.models if run.journal.effects.find("app", unit_subject(name))] if unit.packed else []
     if not own:
         return ()
     undo = run.options.typed.undo(*own)

@@ -10,7 +10,7 @@ from migrate.core.errors import ExitCode
 from migrate.core.events import Result
 from migrate.core.text import printable
 from migrate.core.values import App, Outcome, Recording
-from migrate.migration.journal.subjects import model_subject
+from migrate.migration.journal.subjects import is_packed, model_subject, unit_subject
 from migrate.migration.run import permissions
 from migrate.migration.run.run_context import Run
 
@@ -97,8 +97,8 @@ def _curl(run: Run, found: tuple[Outcome, ...], files: dict[str, str]) -> str | 
 
 
 def _serves(run: Run, unit: str, model: str) -> bool:
-    if unit == f"unit:{model}":
+    if unit == unit_subject(model):
         return True
     effect = run.journal.effects.find("app", unit)
     served = effect.intent.get("models") if effect is not None else None
-    return isinstance(served, list) and unit.startswith("packed:") and model in served
+    return isinstance(served, list) and is_packed(unit) and model in served

@@ -10,8 +10,9 @@ from migrate.core.errors import ConfigurationError, UsageError
 from migrate.core.names import slug
 from migrate.core.options.sources import Typed
 from migrate.core.secret import Secret
+from migrate.machine.private import make_private
 from migrate.migration.journal.journal import Journal
-from migrate.migration.run.workspace import SourceFolder, Workspace, make_private
+from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.config import read_credentials, read_project
 from migrate.ovhcloud.projects import choose_project
 from migrate.ovhcloud.session import Cloud, open_session

@@ -1,11 +1,10 @@
 """What the steps of a run are given, and what its models share: the engine, the runtimes, and OVHcloud's answers."""
 
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -14,21 +13,19 @@ from migrate.apps.resources import plan_app
 from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, Step, StepFinished, StepProgress, StepStarted
-from migrate.core.names import slug
+from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE_LABEL, RUN_LABEL, slug
 from migrate.core.options.sources import RunOptions
 from migrate.core.secret import Secret
 from migrate.core.values import App, AppPlan, Inspection, Listing, RuntimeImage
 from migrate.images.engine.connection import Engine, connect
 from migrate.images.registry.credentials import RegistryCredentials
+from migrate.machine.patience import READY_TIMEOUT
 from migrate.migration.journal.journal import Journal, Stored
 from migrate.migration.run.once import FirstAlone, Once, OnceEach
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
-from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.session import Cloud
-
-READY_TIMEOUT: Final = 900.0  # seconds; 1 GB of image takes under 10 minutes (contract: AI Deploy images)
 
 
 class Target(Struct, frozen=True):
@@ -253,23 +250,15 @@ class Run(RunContext):
         """What all waiting models ask about the states of their apps."""
         return self._watcher.get(lambda: Watcher(self.cloud))
 
-    def state(self, app_id: str, since: float) -> str:
-        """The state of an app by a listing made after ``since`` (monotonic); all who wait share the listings."""
-        with self._turn:
-            if self._states_at < since:
-                self._states = {app.id: app.state for app in platform.apps(self.cloud)}
-                self._states_at = time.monotonic()
-            return self._states.get(app_id, "DELETED")
-
     def labels(self, unit: Unit, artifact_digest: str) -> dict[str, str]:
         """The labels of a unit's app (decisions: Labels)."""
         record = unit.records[0]
         return {
-            "mls-key": unit.key(self.cloud.project),
-            "mls-run": self.journal.id,
-            "mls-namespace": slug(record.namespace or record.source),
-            "mls-model": unit.name,
-            "mls-artifact": artifact_digest.removeprefix("sha256:")[:40],
+            KEY_LABEL: unit.key(self.cloud.project),
+            RUN_LABEL: self.journal.id,
+            NAMESPACE_LABEL: slug(record.namespace or record.source),
+            MODEL_LABEL: unit.name,
+            ARTIFACT_LABEL: artifact_digest.removeprefix("sha256:")[:40],
         }
 
     def plan(self, unit: Unit, artifact_digest: str = "") -> AppPlan:

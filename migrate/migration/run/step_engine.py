@@ -5,30 +5,24 @@ the journal has a value for every step under its present key, so that a run in w
 AI Deploy, once.
 """
 
-import errno
 import time
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from migrate.core.again import type_again
-from migrate.core.errors import Interrupted, LocalError
+from migrate.core.errors import Interrupted
 from migrate.core.events import Emit, Step, StepFinished, StepProgress, StepStarted
 from migrate.core.names import digest_of
+from migrate.machine.disk import disk_errors
 from migrate.migration.journal.journal import Journal, Stored
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
 
 T = TypeVar("T")
 Progress = Callable[[int, int | None], None]
-
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_REFUSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})  # with the name of a file only
 
 
 def step_key(step: str, version: int, inputs: tuple[str, ...], options: Mapping[str, object] | None = None) -> str:
@@ -163,29 +157,10 @@ class Performer:
         for model in names:
             self._emit(StepStarted(step=task.step, model=model))
         start = time.monotonic()
-        with disk_in_words():
+        with disk_errors(refusals_only=True):
             value = make(progress)
         seconds = time.monotonic() - start
         stored = self._journal.put(task.subject, task.step, task.key, value, seconds=seconds)
         for model in names:
             self._emit(StepFinished(step=task.step, model=model, seconds=seconds, detail=say(value)))
         return stored
-
-
-@contextmanager
-def disk_in_words() -> "Iterator[None]":
-    """Turns what the disk refuses into an error that says so; every other error passes.
-
-    Raises:
-        LocalError: ``disk-full`` or ``disk``.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (_FULL if error.filename is None else _FULL | _REFUSED):
-            raise
-        raise LocalError(
-            f"{error.filename or 'The disk of this machine'}: {error.strerror}.",
-            code="disk-full" if error.errno in _FULL else "disk",
-            next_step=type_again("Free space or correct the rights there"),
-        ) from error

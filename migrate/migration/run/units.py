@@ -1,15 +1,13 @@
 """Units: how they, models and runtimes are named in the journal and outside, and whose fault it is that one fails."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from msgspec import Struct
 
 from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.names import mls_key, slug
 from migrate.core.values import ModelRecord
-
-PACKED: Final = "packed"
+from migrate.migration.journal.subjects import PACKED, unit_subject
 
 
 class Unit(Struct, frozen=True, kw_only=True):
@@ -26,7 +24,7 @@ class Unit(Struct, frozen=True, kw_only=True):
     @property
     def subject(self) -> str:
         """The journal's name of the unit."""
-        return f"packed:{self.id}" if self.packed else f"unit:{self.id}"
+        return unit_subject(self.id, packed=self.packed)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -45,7 +43,7 @@ class Unit(Struct, frozen=True, kw_only=True):
         return f"{slug(record.namespace or record.source)}-{self.name}"
 
     def key(self, project: str) -> str:
-        """The value of its label ``mls-key`` (decisions: Labels)."""
+        """The value of its label ``KEY_LABEL`` (decisions: Labels)."""
         record = self.records[0]
         source = record.namespace or record.source
         return mls_key(project, f"{PACKED}:{source}" if self.packed else source, self.id)

@@ -5,8 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.errors import LocalError
 from migrate.core.names import slug
+from migrate.machine.private import make_private
 
 APPLICATION: Final = "mlserving-migrate"
 
@@ -74,19 +74,3 @@ def open_workspace(option: Path | None) -> Workspace:
     root = option.expanduser().absolute()
     make_private(root)
     return Workspace(root)
-
-
-def make_private(folder: Path) -> None:
-    """Makes a folder, and those above it, that only its owner may enter.
-
-    Raises:
-        LocalError: It cannot be made.
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise LocalError(
-            f"The folder {folder} cannot be made: {error.strerror}.",
-            code="workspace-not-writable",
-            next_step="Name another one with --workspace.",
-        ) from error

@@ -20,7 +20,7 @@ from migrate.core.values import (
 )
 from migrate.migration.journal.journal import Happened, Journal
 from migrate.migration.journal.ledger import Effect, readable
-from migrate.migration.journal.subjects import model_subject
+from migrate.migration.journal.subjects import model_subject, unit_subject
 from migrate.migration.journey.outcomes import evidence_of
 from migrate.migration.run.opening import find_journal
 from migrate.migration.run.workspace import Workspace
@@ -75,7 +75,7 @@ def _next(typed: Typed, unfinished: bool) -> str:
 
 
 def _units(journal: Journal, model: str) -> set[str]:
-    units = {f"unit:{model}"}
+    units = {unit_subject(model)}
     for effect in journal.effects.all():
         served = effect.intent.get("models")
         if isinstance(served, list) and model in served:

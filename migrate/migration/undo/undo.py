@@ -11,6 +11,7 @@ from migrate.apps.registries import find_registration, unregister
 from migrate.core.again import type_again
 from migrate.core.errors import ExitCode, Interrupted, LocalError, MigrateError, RemoteError, UsageError
 from migrate.core.events import Emit, StepFinished, StepStarted
+from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.options.sources import Typed
 from migrate.core.text import printable
 from migrate.core.values import App, Outcome
@@ -18,6 +19,7 @@ from migrate.images.engine.connection import connect
 from migrate.migration.journal.journal import Journal, ModelState
 from migrate.migration.journal.ledger import Effect, Kind
 from migrate.migration.journal.schemas import UnreadableError
+from migrate.migration.journal.subjects import is_packed, unit_subject
 from migrate.migration.journey.steps.registry import delete_registry_user
 from migrate.migration.journey.steps.tokens import delete_token
 from migrate.migration.run.once import Once
@@ -102,7 +104,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
 
 
 def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) -> set[str]:
-    units = {f"unit:{name}" for name in models}
+    units = {unit_subject(name) for name in models}
     for effect in existing:
         packed = any(unit.startswith("packed:") for unit in effect.units)
         if effect.kind == "app" and packed and effect.lost is not None:
@@ -216,7 +218,7 @@ def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
     app_id = effect.external_id
     if app_id is None:  # killed between the request and its answer: only an app with this run's label is ours
         for app in deploy.listing(cloud):
-            if app.labels.get("mls-run") == journal.id and _is_of(effect, app):
+            if app.labels.get(RUN_LABEL) == journal.id and _is_of(effect, app):
                 app_id = journal.effects.done(effect, app.id).external_id
     if app_id is not None and not deploy.delete(cloud, app_id):
         raise RemoteError(f"The app {app_id} is still being deleted.", code="app-timeout", next_step=type_again())
@@ -227,13 +229,13 @@ def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
 def _is_of(effect: Effect, app: App) -> bool:
     """Whether an app of this journal is the one that an intent is about."""
     if key := effect.text("key"):
-        return app.labels.get(deploy.KEY_LABEL) == key
+        return app.labels.get(KEY_LABEL) == key
     return app.labels.get("mls-model") == effect.text("name")  # of an intent that cannot be read
 
 
 def _forget(journal: Journal, units: tuple[str, ...]) -> None:
     for name, state in journal.models().items():
-        served = f"unit:{name}" in units or any(unit.startswith("packed:") for unit in units)
+        served = unit_subject(name) in units or any(map(is_packed, units))
         if served and _had_app(state):
             text = "What was made for it was deleted."
             journal.finish(Outcome(model=name, outcome="skipped", reason="undone", text=text, old_url=_old_url(state)))

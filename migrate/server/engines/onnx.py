@@ -1,10 +1,13 @@
 """ONNX Runtime: the session, its words for types, and ZipMaps as tensors."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import onnxruntime
+from msgspec import Struct
 
 from migrate.server.engines.zeros import zeros
 from migrate.server.errors import bad_request
@@ -33,6 +36,16 @@ _ERROR: Final = 3
 _EXCEPTION_TEXT: Final = "ai.onnxruntime.OrtException: "
 
 
+class _Manifest(Struct):
+    """The part of a manifest that holds its model."""
+
+    binary: bytes
+
+
+def _embedded(manifest: Path) -> bytes:
+    return msgspec.json.decode(manifest.read_bytes(), type=_Manifest).binary
+
+
 class OnnxEngine:
     """A session on the CPU, safe to run from several threads at once."""
 
@@ -47,7 +60,8 @@ class OnnxEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(str(model.entry_path), options, providers=["CPUExecutionProvider"])
+            source = _embedded(model.entry_path) if model.onnx.embedded else str(model.entry_path)
+            self._session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise ContradictionError(f"ONNX Runtime cannot load {model.entry}: {error}") from error
         self._inputs = {node.name: _dtype(node.type) for node in self._session.get_inputs()}

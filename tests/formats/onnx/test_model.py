@@ -14,7 +14,6 @@ from migrate.formats.reading.wire import MAXIMUM_DEPTH
 from tests.formats.models import (
     EXAMPLES,
     FLOAT,
-    GOLDEN,
     graph,
     identity,
     message,
@@ -24,6 +23,7 @@ from tests.formats.models import (
     weights,
     zipmap,
 )
+from tests.golden_folders import paths
 
 _ENGINE_WORDS = {
     "tensor(float)": "float",
@@ -79,7 +79,7 @@ def agree(data: bytes) -> Description:
     return found
 
 
-_REAL = sorted(EXAMPLES.glob("*/*.onnx")) + sorted(GOLDEN.glob("_models/*/*.onnx"))
+_REAL = sorted(EXAMPLES.glob("*/*.onnx")) + paths("_models/*/*.onnx")
 
 
 @pytest.mark.parametrize("path", [path for path in _REAL if path.parent.name != "broken"], ids=lambda p: p.parent.name)

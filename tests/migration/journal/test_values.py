@@ -19,7 +19,6 @@ from migrate.core.values import FolderLocation, ModelRecord, Outcome
 from migrate.migration.journey import outcomes
 from migrate.migration.journey.models import group
 from migrate.migration.journey.revisions import UNKNOWN, revisions
-from migrate.migration.journey.steps.registry import split
 from migrate.migration.run.units import Unit, packed_id
 from migrate.migration.run.workspace import Workspace, open_workspace
 from migrate.ovhcloud.session import Cloud
@@ -118,18 +117,6 @@ def test_an_end_has_a_reason_a_task_and_a_code(error: Exception, kind: str, code
     assert outcome.task
     if isinstance(error, RemoteError):
         assert outcome.query_id == "q"
-
-
-@pytest.mark.parametrize(
-    ("address", "parts"),
-    [
-        ("registry.test", ("registry.test", "")),
-        ("https://registry.test/", ("registry.test", "")),
-        ("127.0.0.1:5000/team/models", ("127.0.0.1:5000", "team/models")),
-    ],
-)
-def test_an_address_is_a_host_and_a_path(address: str, parts: tuple[str, str]) -> None:
-    assert split(address) == parts
 
 
 def test_a_folders_revision_changes_with_its_files(cloud: Cloud, tmp_path: Path) -> None:

@@ -1,17 +1,16 @@
 """Deploy: one app a unit; its id is journalled before the wait (decisions: Effects; Labels; New artifact)."""
 
-import time
 from typing import Final
 
-from msgspec.structs import replace
-
 from migrate.apps import deploy as platform
+from migrate.apps.states import ANSWERING, RESTARTED, RESTING
 from migrate.core.again import type_again
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
-from migrate.core.names import digest_of
+from migrate.core.names import KEY_LABEL, RUN_LABEL, digest_of
 from migrate.core.values import App, PushedImage, to_json
-from migrate.machine.patience import poll_seconds
+from migrate.machine import patience
+from migrate.machine.patience import wait_until
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.ledger import Effect
 from migrate.migration.journey.models import Prepared
@@ -19,17 +18,9 @@ from migrate.migration.journey.steps.registry import register, target
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
 from migrate.migration.run.units import Unit
-from migrate.ovhcloud.apps import set_label, stop
+from migrate.ovhcloud.apps import set_label
 
 VERSION: Final = 1
-
-ANSWERING: Final = frozenset({"RUNNING", "SCALING", "STANDBY"})
-RESTARTED: Final = frozenset({"FAILED", "ERROR", "STOPPED", "STOPPING"})
-
-_ENDED: Final = frozenset({"STOPPED", "FAILED", "ERROR"})
-_STOP_SECONDS: Final = 300.0
-_LOOKS: Final = 3  # at the listing, for an app that a broken request may have made
-_BETWEEN_LOOKS: Final = 2.0
 
 
 def deploy(
@@ -92,27 +83,9 @@ def wait(run: Run, unit: Unit, app_id: str, image: str) -> App:
 
 
 def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:
-    """Stops the app, gives it the image and starts it.
-
-    One guide says that a running app takes a new image by itself, another that it does not: only after a
-    restart is it certain which image answers (contract: AI Deploy updates).
-    """
-    if app.state not in _ENDED:
+    if app.state not in RESTING:
         run.notice(f"The app {app.id} is stopped and started again with the new image.", model=unit.models[0])
-        if app.state != "STOPPING":
-            stop(run.cloud, app.id)
-        since = time.monotonic()
-        deadline = since + _STOP_SECONDS
-        while (state := run.state(app.id, since)) not in _ENDED:
-            since = time.monotonic()
-            if since > deadline:
-                raise RemoteError(
-                    f"The app {app.id} does not stop; it is {state}.",
-                    code="app-timeout",
-                    next_step=type_again(),
-                )
-            run.cloud.session.pause(poll_seconds())
-    platform.replace_image(run.cloud, replace(app, state="STOPPED"), image)
+    platform.replace_image(run.cloud, run.watcher(), app.id, image)
 
 
 def _keep_models(unit: Unit, effect: Effect, models: tuple[Prepared, ...]) -> None:
@@ -142,8 +115,8 @@ def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
         effect = None
     # After an intent without an id the listing of the run's beginning may be too old.
     listed = platform.find(run.cloud, key) if effect is not None else run.apps().values()
-    with_key = [app for app in listed if app.labels.get("mls-key") == key]
-    ours = [app for app in with_key if app.labels.get("mls-run") == run.journal.id]
+    with_key = [app for app in listed if app.labels.get(KEY_LABEL) == key]
+    ours = [app for app in with_key if app.labels.get(RUN_LABEL) == run.journal.id]
     if ours:
         effect = effect or effects.intend("app", unit.subject, _intent(unit, key), unit=unit.subject)
         return ours[0], effects.done(effect, ours[0].id, url=ours[0].url)
@@ -166,7 +139,7 @@ def _others(run: Run, unit: Unit, apps: list[App]) -> tuple[App | None, Effect |
     effect = effects.intend(
         "app", unit.subject, _intent(unit, unit.key(run.cloud.project)) | {"adopted": True}, unit=unit.subject
     )
-    set_label(run.cloud, app.id, "mls-run", run.journal.id)
+    set_label(run.cloud, app.id, RUN_LABEL, run.journal.id)
     run.notice(f"The app {app.id} of another run was taken over.", model=unit.models[0], warning=True)
     return app, effects.done(effect, app.id, url=app.url)
 
@@ -198,13 +171,13 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
 
 
 def _look(run: Run, key: str) -> App | None:
-    for _ in range(_LOOKS):
-        for app in platform.find(run.cloud, key):
-            if app.labels.get("mls-run") == run.journal.id:
-                return app
-        if run.stop.wait(_BETWEEN_LOOKS):
-            break
-    return None
+    """The app that a request made whose answer was lost, if it did."""
+
+    def find() -> App | None:
+        ours = (app for app in platform.find(run.cloud, key) if app.labels.get(RUN_LABEL) == run.journal.id)
+        return next(ours, None)
+
+    return wait_until(find, lambda app: app is not None, patience.APP_AFTER_ALL, pause=run.cloud.session.pause)
 
 
 def settle(run: Run, unit: Unit) -> None:

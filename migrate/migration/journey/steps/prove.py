@@ -4,6 +4,7 @@ from typing import Final
 
 from migrate.apps.conversion import model_url
 from migrate.core.values import App, Parity
+from migrate.machine.patience import NEW_ANSWER
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.models import Prepared
@@ -15,8 +16,6 @@ from migrate.parity.http import describe_at, http_caller
 from migrate.parity.replay import replay
 
 VERSION: Final = 1
-
-_TIMEOUT: Final = 60.0
 
 
 def prove(run: Run, steps: Steps, unit: Unit, model: Prepared, app: Stored[App], image: str) -> Stored[Parity]:
@@ -35,8 +34,8 @@ def prove(run: Run, steps: Steps, unit: Unit, model: Prepared, app: Stored[App],
     def make(progress: Progress) -> Parity:
         token = proof_token(run, unit, app.value)
         url = model_url(app.value, model.record.id)
-        describe = describe_at(url, token, timeout=_TIMEOUT) if recording.value.describe is not None else None
-        call = http_caller(url, token, timeout=_TIMEOUT)
+        describe = describe_at(url, token, timeout=NEW_ANSWER) if recording.value.describe is not None else None
+        call = http_caller(url, token, timeout=NEW_ANSWER)
         return replay(recording.value, settings, call, describe=describe, progress=progress)
 
     return steps.do(

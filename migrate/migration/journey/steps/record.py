@@ -13,6 +13,7 @@ from migrate.core.errors import RemoteError
 from migrate.core.names import digest_of
 from migrate.core.values import ModelRecord, ProofLevel, Recording, RuntimeImage, Sample, to_json
 from migrate.images.trial.oracle_run import run_reference
+from migrate.machine.patience import OLD_ANSWER
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.models import Inspected
@@ -34,8 +35,6 @@ from migrate.parity.recording import (
 from migrate.parity.samples import read_samples
 
 VERSION: Final = 1
-
-_OLD_TIMEOUT: Final = 30.0
 
 
 class Wish(Struct, frozen=True):
@@ -148,5 +147,5 @@ def _of_customer(run: RunContext, wanted: Wish) -> Recording:
 
 def _ask_old(run: RunContext, record: ModelRecord, samples: Sequence[Sample]) -> Recording:
     url, token = record.old_url or "", run.old_token
-    describe = describe_at(url, token, timeout=_OLD_TIMEOUT)
-    return record_live(samples, http_caller(url, token, timeout=_OLD_TIMEOUT), url, describe, seed=SEED)
+    describe = describe_at(url, token, timeout=OLD_ANSWER)
+    return record_live(samples, http_caller(url, token, timeout=OLD_ANSWER), url, describe, seed=SEED)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from migrate.apps import registries
+from migrate.core.addresses import registry_address
 from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, RemoteError
 from migrate.images.registry.credentials import RegistryCredentials, credentials_for
@@ -17,13 +18,6 @@ SHARED_NOTE: Final = (
 )
 
 
-def split(address: str) -> tuple[str, str]:
-    """Host and path of a registry's address, with or without a scheme."""
-    bare = address.removeprefix("https://").removeprefix("http://").strip("/")
-    host, _, prefix = bare.partition("/")
-    return host, prefix
-
-
 def target(run: Run, unit: Unit) -> Target:
     """Where a unit's image goes; the login is found, or made, when the first unit needs it."""
     found = run.target.get(lambda: _find(run, unit))
@@ -34,12 +28,12 @@ def target(run: Run, unit: Unit) -> Target:
 
 def _find(run: Run, unit: Unit) -> Target:
     if run.options.registry is not None:
-        host, prefix = split(run.options.registry)
-        credentials = credentials_for(host, run.options.registry_user, run.environ)
-        return Target(host, prefix, shared=False, credentials=credentials)
+        own = registry_address(run.options.registry)
+        credentials = credentials_for(own.host, run.options.registry_user, run.environ)
+        return Target(own.host, own.path, shared=False, credentials=credentials)
     run.notice(SHARED_NOTE, warning=True)
-    host, prefix = split(registries.shared_registry(run.cloud, run.region))
-    return Target(host, prefix, shared=True, credentials=_login(run, unit))
+    address = registries.shared_registry(run.cloud, run.region)
+    return Target(address.host, address.path, shared=True, credentials=_login(run, unit))
 
 
 def _user_name(run: Run) -> str:

@@ -7,6 +7,7 @@ from migrate.images.runtime.image import ensure_runtime, runtime_exists
 from migrate.images.runtime.server_code import server_digest
 from migrate.images.runtime.templates import template_of
 from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.subjects import runtime_subject
 from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Steps, Task
 
@@ -34,7 +35,7 @@ def _runtime(run: RunContext, steps: Steps, name: str) -> Stored[RuntimeImage]:
         Task(
             step="runtime",
             version=VERSION,
-            subject=f"runtime:{name}",
+            subject=runtime_subject(name),
             models=(),
             inputs=(template_of(name).digest, server_digest()),
             options={"base": run.options.base_image},
@@ -54,7 +55,7 @@ def _make(run: RunContext, name: str) -> RuntimeImage:
     if image.reference not in before:
         effects = run.journal.effects
         # Made already: its name is not known before. A kill here leaves an image that the next run uses.
-        effect = effects.intend("runtime-image", image.reference, {}, unit=f"runtime:{name}")
+        effect = effects.intend("runtime-image", image.reference, {}, unit=runtime_subject(name))
         effects.done(effect, image.image_id)
-        effects.release(effect, f"runtime:{name}")
+        effects.release(effect, runtime_subject(name))
     return image

@@ -5,20 +5,19 @@ disk it is not handed over, and the next run deletes it and makes another; after
 (decisions: Two kinds of tokens).
 """
 
-import contextlib
-import os
 from pathlib import Path
 from typing import Final
 
 from migrate.apps import tokens as api
 from migrate.core.again import type_again
 from migrate.core.errors import MigrateError, RemoteError
+from migrate.core.names import KEY_LABEL, RUN_LABEL, label_selector
 from migrate.core.secret import Secret
 from migrate.core.values import App
+from migrate.machine.private import write_private
 from migrate.migration.journal.ledger import Effect, Effects, Kind, token_name
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
-from migrate.migration.run.workspace import make_private
 from migrate.ovhcloud.session import Cloud
 
 READ: Final = "ai_training_read"  # may call the app and nothing else (contract: AI Deploy access)
@@ -26,9 +25,9 @@ READ: Final = "ai_training_read"  # may call the app and nothing else (contract:
 
 def proof_token(run: Run, unit: Unit, app: App) -> Secret:
     """A token for this run's proofs. One serves all the apps of this journal."""
-    selector = f"mls-run={run.journal.id}"
-    if app.labels.get("mls-run") != run.journal.id:  # listed before it was adopted
-        selector = f"mls-key={unit.key(run.cloud.project)}"
+    selector = label_selector(RUN_LABEL, run.journal.id)
+    if app.labels.get(RUN_LABEL) != run.journal.id:  # listed before it was adopted
+        selector = label_selector(KEY_LABEL, unit.key(run.cloud.project))
 
     def make() -> Secret:
         number = run.journal.effects.run
@@ -54,8 +53,8 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
     if effect is not None:
         delete_token(run.cloud, effects, effect)
     name = token_name(unit.name, run.journal.id)
-    effect, value = _make(run, "token", name, f"mls-key={unit.key(run.cloud.project)}", unit=unit.subject)
-    _write(path, f"Authorization: Bearer {value.reveal()}\n")
+    effect, value = _make(run, "token", name, label_selector(KEY_LABEL, unit.key(run.cloud.project)), unit=unit.subject)
+    write_private(path, f"Authorization: Bearer {value.reveal()}\n")
     effects.learn(effect, handed_over=True, file=str(path), app=app.id)
     return path
 
@@ -104,22 +103,3 @@ def _make(run: Run, kind: Kind, name: str, selector: str, *, unit: str) -> tuple
         code="no-token",
         next_step=type_again(),
     )
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a secret: only its owner may read it, it never existed with other rights, and it is on disk."""
-    make_private(path.parent)
-    partial = path.with_suffix(".partial")
-    with contextlib.suppress(FileNotFoundError):
-        partial.unlink()
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
