@@ -8,6 +8,6 @@ from hypothesis import settings
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# On a busy machine an example takes as long as it takes: what is found counts, not the wall clock.
+# How long an example takes says nothing of the code on a machine that does other things too.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
