@@ -9,6 +9,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from migrate.core.model_json import NO_MODEL, ModelJson
+
 # what ML Serving knew
 
 
@@ -147,8 +149,9 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an artifact is, read from its structure without loading it.
 
     ``settings`` is the description that the inference server starts from: the content of ``model.json`` less the
-    model's names. ``reason`` (a code) and ``task`` say what a person must do when the verdict is not ``ready``.
-    ``unsafe`` are the files for which it is ``quarantined``, or would be without the user's word.
+    model's names; only a model that is ``ready`` has one. ``reason`` (a code) and ``task`` say what a person must do
+    when the verdict is not ``ready``. ``unsafe`` are the files for which it is ``quarantined``, or would be without the
+    user's word.
     """
 
     format: str
@@ -157,7 +160,7 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     text: str = ""
     task: str = ""
-    settings: dict[str, object] = {}
+    settings: ModelJson = NO_MODEL
     hazards: tuple[Hazard, ...] = ()
     notes: tuple[str, ...] = ()
     unsafe: tuple[UnsafeFile, ...] = ()

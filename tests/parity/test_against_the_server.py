@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import requests
 
+from migrate.core.model_json import ModelJson, written
 from migrate.core.values import Recording
 from migrate.formats import inspect
 from migrate.parity.comparison import recorded_json
@@ -30,7 +30,7 @@ NAMES = [source.name for source in _SOURCES]
 class Served:
     """One server with all the models, and what is known of each."""
 
-    def __init__(self, url: str, settings: dict[str, Any], recordings: dict[str, Recording]) -> None:
+    def __init__(self, url: str, settings: dict[str, ModelJson], recordings: dict[str, Recording]) -> None:
         self.url = url
         self.settings = settings
         self.recordings = recordings
@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         settings[source.name] = inspect(artifact(files), framework="onnx").settings
         with reference(files, folder / "scratch") as ask:
             recordings[source.name] = record_reference(settings[source.name], ask, "onnxruntime", seed=11)
-        named = settings[source.name] | {"id": source.name, "title": source.name, "artifact": "sha256:0"}
+        named = written(settings[source.name]) | {"id": source.name, "title": source.name, "artifact": "sha256:0"}
         (folder / "model.json").write_text(json.dumps(named))
         content = recorded_json(recordings[source.name], settings[source.name])
         (folder / "recorded.json").write_bytes(content or b"")
@@ -92,5 +92,5 @@ def test_an_endpoint_is_equal_to_itself(server: Served, name: str) -> None:
     recording = record_live(server.recordings[name].samples, call, "the same server", described)
     assert len(recording.samples) == 5
     assert replay(recording, server.settings[name], call, describe=described).passed
-    settings = server.settings[name]
+    settings = written(server.settings[name])
     assert described == {key: settings[key] for key in ("inputs", "outputs", "rolling_windows_size")}

@@ -7,12 +7,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.model_json import ModelJson
 from migrate.core.values import Artifact, Hazard, UnsafeFile
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import is_plain, open_file
 from migrate.formats.reading.wire import Read
 
-SCHEMA: Final = 1
 PROGRAM: Final = "pickled-code"
 """The danger of a pickle that imports its framework's own classes, as it must."""
 
@@ -22,7 +22,7 @@ class Found(Struct, frozen=True):
 
     format: str
     runtime: str
-    settings: dict[str, object]
+    settings: ModelJson
 
 
 class Case:
@@ -123,28 +123,3 @@ class Case:
             f"The manifest {quoted(manifest)} names the model {quoted(entry)}, which is not there.",
             f"Put {quoted(entry)} beside the manifest and run again.",
         )
-
-
-def settings(
-    engine: str, entry: str, inputs: object, outputs: object, *, manifest: bool = False, window: int = 1
-) -> dict[str, object]:
-    """The keys of ``model.json`` that every engine has, without its own object.
-
-    Args:
-        engine: The engine's name.
-        entry: The path of its file in the artifact; empty where it has none.
-        inputs: FIELDs.
-        outputs: FIELDs.
-        manifest: Whether the FIELDs come from a manifest.
-        window: ``rolling_windows_size``.
-    """
-    return {
-        "schema": SCHEMA,
-        "engine": engine,
-        "files": "files",
-        "entry": entry,
-        "manifest": manifest,
-        "inputs": inputs,
-        "outputs": outputs,
-        "rolling_windows_size": window,
-    }

@@ -54,7 +54,8 @@ class OnnxEngine:
         self._shapes = {node.name: node.shape for node in self._session.get_inputs()}
         self._kinds = {node.name: node.type for node in self._session.get_outputs()}
         self._names = [field.name for field in model.outputs]
-        self._labels = {name: labels.labels for name, labels in model.onnx.zipmap.items()}
+        zipmap = model.onnx.zipmap if model.onnx is not None else {}
+        self._labels = {name: labels.labels for name, labels in zipmap.items()}
         self._check(model)
         self._casts = {
             field.name: np.dtype(self._inputs[field.name])

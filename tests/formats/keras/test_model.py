@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from migrate.core.model_json import written
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from tests.formats.hostile.hdf5_writer import GROUP_LINKS, file, text
@@ -42,13 +43,13 @@ def functional(*layers: Layer, inputs: list[Any], outputs: list[Any]) -> bytes:
     ],
 )
 def test_shapes(tmp_path: Path, layers: list[Layer], shape: list[int]) -> None:
-    found = look(tmp_path, model(*layers)).settings
+    found = written(look(tmp_path, model(*layers)).settings)
     assert found["inputs"] == [{"name": "inputs", "type": "float", "shape": [-1, 4, 8]}]
     assert found["outputs"] == [{"name": "prediction", "type": "float", "shape": shape}]
 
 
 def test_a_shape_that_only_the_engine_knows_is_left_to_it(tmp_path: Path) -> None:
-    assert look(tmp_path, model(layer("Conv1D", filters=6))).settings["outputs"] == [
+    assert written(look(tmp_path, model(layer("Conv1D", filters=6))).settings)["outputs"] == [
         {"name": "prediction", "type": "float"}
     ]
 
@@ -56,7 +57,7 @@ def test_a_shape_that_only_the_engine_knows_is_left_to_it(tmp_path: Path) -> Non
 def test_a_functional_model_names_its_ends(tmp_path: Path) -> None:
     dense = {**DENSE, "name": "d", "inbound_nodes": [[["x", 0, 0, {}]]]}
     found = look(tmp_path, functional({**INPUT, "name": "x"}, dense, inputs=[["x", 0, 0]], outputs=[["d", 0, 0]]))
-    assert (found.verdict, found.settings["keras"]) == ("ready", {"input": "x", "output": "d"})
+    assert (found.verdict, written(found.settings)["keras"]) == ("ready", {"input": "x", "output": "d"})
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,9 @@ def test_types(tmp_path: Path) -> None:
     policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
     first = {"class_name": "InputLayer", "config": {**INPUT["config"], "dtype": "int64"}}
     last = layer("Dense", units=1, dtype=policy)
-    found = look(tmp_path, model(config={"class_name": "Sequential", "config": {"layers": [first, last]}})).settings
+    found = written(
+        look(tmp_path, model(config={"class_name": "Sequential", "config": {"layers": [first, last]}})).settings
+    )
     assert [found[role][0]["type"] for role in ("inputs", "outputs")] == ["long", "float"]  # type: ignore[index]
 
 

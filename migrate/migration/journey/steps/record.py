@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.errors import RemoteError
+from migrate.core.model_json import ModelJson, written
 from migrate.core.names import digest_of
 from migrate.core.values import (
     Artifact,
@@ -96,7 +97,7 @@ def record_answers(
         version=VERSION,
         subject=model_subject(record.id),
         models=(record.id,),
-        inputs=(artifact.value.digest, digest_of(to_json(inspection.value.settings).decode())),
+        inputs=(artifact.value.digest, digest_of(to_json(written(inspection.value.settings)).decode())),
         options={"seed": SEED},
     )
     former = run.journal.get(task.subject, task.step, Recording)
@@ -117,7 +118,7 @@ def record_answers(
 
 
 def _record(
-    run: Run, record: ModelRecord, wanted: Wish, artifact: Artifact, settings: dict[str, object], runtime: RuntimeImage
+    run: Run, record: ModelRecord, wanted: Wish, artifact: Artifact, settings: ModelJson, runtime: RuntimeImage
 ) -> Recording:
     if wanted.level == "live":
         try:
@@ -132,7 +133,7 @@ def _record(
         return record_customer(wanted.customer, f"the customer's {wanted.mark} in {run.options.samples}")
     if not has_reference(settings):
         return record_self(generate(settings, seed=SEED), seed=SEED)
-    origin = f"{settings.get('engine')} in {runtime.reference}, called directly"
+    origin = f"{settings.engine} in {runtime.reference}, called directly"
     memory, timeout = run.memory_of(record), run.options.rehearsal_timeout
     with (
         naming_the_other(runtime.runtime),
