@@ -1,9 +1,11 @@
 # What a contributor types. `make demo` and `make test` set up everything they need.
 
 PYTHON := .venv/bin/python
-GOLDEN ?= ../shared/golden
+PYTEST := $(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+# Ours, and that of the old runtime where it is.
+GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 
-.PHONY: help setup demo test check format wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
+.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -14,26 +16,42 @@ setup:  ## environment, container engine, registry and base image; quick the sec
 demo: setup  ## the main job on the sandbox, ONNX and then every other format; ARGS=--quick for ONNX alone
 	@.venv/bin/migrate demo $(ARGS)
 
-test:  ## sets up everything; format, lint, types, import rules, then every test
+test:  ## sets up everything; format, lint, types, import rules, then every test that is not slow
 	@scripts/setup --tests
 	@$(MAKE) --no-print-directory check
-	@$(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 20 --cov --cov-report=term-missing:skip-covered
+	@$(PYTEST) -m "not slow" --durations 20 --cov --cov-report=term-missing:skip-covered
+
+test-fast: .venv  ## the tests that need no container engine
+	@scripts/test_fast
+
+test-pythons: .venv  ## the same on each Python of 3.11 to 3.13 that is installed
+	@scripts/test_fast --installed
+
+test-all:  ## every test, the slow ones too, and the server's once more without its express lane
+	@scripts/setup --tests
+	@$(MAKE) --no-print-directory check
+	@$(PYTEST) --durations 20
+	@MIGRATE_EXPRESS=0 $(PYTEST) tests/server
 
 check: .venv  ## format, lint, types and import rules
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
-	@.venv/bin/lint-imports --no-cache | tail -n 12
+	@.venv/bin/lint-imports --no-cache
 
 format: .venv  ## write the format
 	@$(PYTHON) -m ruff format .
 	@$(PYTHON) -m ruff check --fix .
 
+docs: .venv  ## docs/codes.md and docs/options.md from their declarations
+	@$(PYTHON) scripts/document_codes.py
+	@$(PYTHON) scripts/document_options.py
+
 wheel: .venv  ## the wheel, in dist/
 	@$(PYTHON) -m build --wheel --no-isolation
 
-conformance: .venv  ## every golden vector against a running server, GOLDEN=folder
-	@$(PYTHON) scripts/conformance.py $(GOLDEN)
+conformance: .venv  ## every golden vector against a running server, GOLDEN=folder ARGS=--packed
+	@$(PYTHON) scripts/conformance.py $(ARGS) $(GOLDEN)
 
 conformance-onnx: .venv  ## the onnx package's own test models through a running server
 	@$(PYTHON) scripts/conformance_onnx.py $(ARGS)
@@ -41,7 +59,7 @@ conformance-onnx: .venv  ## the onnx package's own test models through a running
 fuzz: .venv  ## generated requests against a running server for some minutes, ARGS="--minutes 60 --seed 7"
 	@$(PYTHON) scripts/fuzz_server.py $(ARGS)
 
-hostile: .venv  ## the verdict on each file of the hostile corpus; ARGS="pickle zip" for some
+hostile: .venv  ## each kind of file that is refused, and why; ARGS="pickle zip" for some, ARGS=--mutate
 	@$(PYTHON) scripts/hostile_table.py $(ARGS)
 
 bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, an echo; ARGS=--quick

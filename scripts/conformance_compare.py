@@ -1,12 +1,21 @@
-"""How an answer is compared with a golden case's ``expect``."""
+"""How an answer is compared with a golden case's ``expect``.
 
+Pictures of our own golden folder are compared by their pixels (``picture``, ``html-pictures``, and parts that are
+pictures where ``tolerance`` is said): the bytes of a compressed file are those of one library's compressor.
+"""
+
+import base64
 import json
 import math
 import re
 from email.parser import BytesParser
 from email.policy import HTTP
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 Part = tuple[str | None, str | None, str | None, bytes]
 
@@ -96,14 +105,11 @@ def _compare_file(expect: dict[str, Any], expected: bytes, headers: dict[str, st
     elif kind == "json":
         _compare_json(json.loads(expected), json.loads(body), "body", errors=False)
     elif kind == "multipart-parts":
-        boundary = expected.split(b"\r\n", 1)[0].removeprefix(b"--").decode()
-        old, new = parts_of(expected, boundary), parts_of(body, _boundary(headers))
-        if len(old) != len(new):
-            raise Mismatch(f"{len(new)} parts, expected {len(old)}")
-        for number, (left, right) in enumerate(zip(old, new, strict=True)):
-            if left[:3] != right[:3]:
-                raise Mismatch(f"part {number} is {right[:3]}, expected {left[:3]}")
-            _same_bytes(f"part {number}", left[3], right[3])
+        _compare_parts(expect, expected, headers, body)
+    elif kind == "picture":
+        _same_picture("the picture", expected, body, expect.get("tolerance", 0))
+    elif kind == "html-pictures":
+        _compare_page(expected, body)
     elif kind == "single-part-body":
         new = parts_of(body, _boundary(headers))
         if len(new) != 1:
@@ -111,6 +117,42 @@ def _compare_file(expect: dict[str, Any], expected: bytes, headers: dict[str, st
         _same_bytes("the part", expected, new[0][3])
     else:
         raise Mismatch(f"unknown way to compare: {kind}")
+
+
+def _compare_parts(expect: dict[str, Any], expected: bytes, headers: dict[str, str], body: bytes) -> None:
+    boundary = expected.split(b"\r\n", 1)[0].removeprefix(b"--").decode()
+    old, new = parts_of(expected, boundary), parts_of(body, _boundary(headers))
+    if len(old) != len(new):
+        raise Mismatch(f"{len(new)} parts, expected {len(old)}")
+    for number, (left, right) in enumerate(zip(old, new, strict=True)):
+        if left[:3] != right[:3]:
+            raise Mismatch(f"part {number} is {right[:3]}, expected {left[:3]}")
+        if (left[2] or "").startswith("image/") and "tolerance" in expect:
+            _same_picture(f"part {number}", left[3], right[3], expect["tolerance"])
+        else:
+            _same_bytes(f"part {number}", left[3], right[3])
+
+
+def _compare_page(expected: bytes, body: bytes) -> None:
+    old, new = _EMBEDDED.split(expected), _EMBEDDED.split(body)
+    _same_bytes("the text around the pictures", b"...".join(old[::2]), b"...".join(new[::2]))
+    for number, (left, right) in enumerate(zip(old[1::2], new[1::2], strict=True)):
+        _same_picture(f"picture {number}", base64.b64decode(left), base64.b64decode(right), 0)
+
+
+_EMBEDDED = re.compile(rb"(?<=data:image/png;base64,)([A-Za-z0-9+/=]*)")
+
+
+def _same_picture(where: str, expected: bytes, found: bytes, tolerance: int) -> None:
+    """The same size, and every sample as near as the tolerance; gray is gray, whatever the file calls it."""
+    try:
+        old, new = (np.asarray(Image.open(BytesIO(content)).convert("RGB"), int) for content in (expected, found))
+    except OSError as error:
+        raise Mismatch(f"{where} is no picture: {error}") from None
+    if old.shape != new.shape:
+        raise Mismatch(f"{where} has the size {new.shape[:2]}, expected {old.shape[:2]}")
+    if old.size and (difference := int(np.abs(old - new).max())) > tolerance:
+        raise Mismatch(f"{where} differs by {difference}")
 
 
 def _same_bytes(where: str, expected: bytes, found: bytes) -> None:

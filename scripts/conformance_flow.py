@@ -11,7 +11,7 @@ import onnx
 from conformance_artifacts import artifact_of
 from onnx import TensorProto, helper, numpy_helper
 
-from migrate.core.model_json import Field, written
+from migrate.core.model_json import Field, content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from migrate.server.engines import load
@@ -107,7 +107,7 @@ def _step(folder: Path, number: int, one: Vector) -> Vector:
 
 
 def _evaluate(folder: Path, found: Inspection) -> Mapping[str, object]:
-    (folder / "model.json").write_text(json.dumps({"id": "flow", **written(found.settings)}))
+    (folder / "model.json").write_text(json.dumps({"id": "flow", **content_of(found.settings)}))
     model = read_model(folder)
     evaluator = evaluator_of(model, load(model, threads=1))
 

@@ -23,12 +23,12 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 
-from conformance import free_port, wait_ready
+from conformance import wait_ready
 from conformance_artifacts import artifact_of
 from conformance_onnx_cases import KINDS, Case, Example, NotPassedError, cases, examples
 from conformance_onnx_wire import OLD_ROUTE, ROUTES, TIMEOUT_SECONDS, MissError, OutsideError, check_old
 
-from migrate.core.model_json import written
+from migrate.core.model_json import content_of
 from migrate.formats import inspect
 
 BATCH: Final = 150
@@ -65,7 +65,7 @@ def write_model(case: Case, root: Path) -> str:
     inspection = inspect(artifact_of(file.parent), framework=None)
     if inspection.verdict != "ready":
         return f"{DECLINED}{inspection.text}"
-    settings = {"id": case.name, "title": case.name, **written(inspection.settings)}
+    settings = {"id": case.name, "title": case.name, **content_of(inspection.settings)}
     (folder / "model.json").write_text(json.dumps(settings))
     return ""
 
@@ -73,16 +73,14 @@ def write_model(case: Case, root: Path) -> str:
 @contextmanager
 def server_of(root: Path) -> Iterator[int]:
     """A server process for all models below a folder; gives its port."""
-    port = free_port()
     command = [sys.executable, "-m", "migrate.server", str(root), "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--metrics-port", "0"]
+    command += ["--port", "0", "--metrics-port", "0"]
     log = root.with_suffix(".log")
     with log.open("w+b") as stream:
         environment = {**os.environ, "MIGRATE_DRAIN_SECONDS": "0"}
         process = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
         try:
-            wait_ready(port, process, log)
-            yield port
+            yield wait_ready(process, log)
         finally:
             process.terminate()
             process.wait(timeout=30)

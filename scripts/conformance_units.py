@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from conformance_flow import flow, validator
 from PIL import Image
 
 from migrate.server.errors import HttpError
 from migrate.server.inputs import feeds_of
-from migrate.server.java import hash_order, number_text
+from migrate.server.java import hash_order
 from migrate.server.layouts import Layout, layout_of_shape
 from migrate.server.model import Field, ImageTransformer, Index, Model
 from migrate.server.parsing.images import lift_table, read_picture, tensor_of
 from migrate.server.parsing.json import BuildError, build_tensor
 from migrate.server.rendering.image import images_of
+from migrate.server.rendering.json import tensor_text
 from migrate.server.tensors import resolve_shape, roll
 
 Vector = dict[str, Any]
@@ -31,7 +31,7 @@ class AbsentError(Exception):
 
 def unit_results(golden: Path) -> Iterator[tuple[str, str, str]]:
     """For each vector its name, ``pass``, ``fail``, ``missing`` or ``absent``, and a remark."""
-    vectors = json.loads((golden / "unit_vectors.json").read_text())
+    vectors = json.loads((golden / "unit_vectors.json").read_text(encoding="utf-8"))
     for kind, entries in vectors.items():
         if kind.endswith("_note"):
             continue
@@ -162,8 +162,7 @@ def _hash_order(vector: Vector, golden: Path) -> tuple[object, object]:
 def _float_text(vector: Vector, golden: Path) -> tuple[object, object]:
     del golden
     number = np.array([vector.get("float32", vector.get("float64"))], np.float32 if "float32" in vector else np.float64)
-    shortest = orjson.dumps(number, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode()
-    return vector["text"], number_text(shortest)
+    return vector["text"], tensor_text(number)[1:-1].decode()
 
 
 def _gray_to_rgb(vector: Vector, golden: Path) -> tuple[object, object]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from conformance import call, free_port, wait_ready
+from conformance import call, wait_ready
 from fuzz_client import Client, ClosedError, ProtocolError, SilentError, fault_of
 from fuzz_models import Target, write_targets
 from fuzz_requests import Generated, generate
@@ -81,14 +81,12 @@ class Run:
 @contextmanager
 def server_of(root: Path, log: Path) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
     """A server process; gives its port and the process."""
-    port = free_port()
     command = [sys.executable, "-m", "migrate.server", str(root), "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--metrics-port", "0"]
+    command += ["--port", "0", "--metrics-port", "0"]
     with log.open("w+b") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, env={**os.environ, **LIMITS})
         try:
-            wait_ready(port, process, log)
-            yield port, process
+            yield wait_ready(process, log), process
         finally:
             process.terminate()
             try:

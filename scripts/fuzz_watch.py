@@ -105,7 +105,7 @@ class Pulse(threading.Thread):
 
 def resident_bytes(pid: int) -> int:
     """Resident memory of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def open_files(pid: int) -> int:
@@ -131,7 +131,7 @@ def idle_faults(port: int, pid: int, growth: Growth) -> list[str]:
 def error_lines(log: Path) -> list[str]:
     """The errors in the server's log: each kind once, with how often it is there."""
     found: Counter[str] = Counter()
-    for line in log.read_text(errors="replace").splitlines():
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
         except ValueError:

@@ -26,8 +26,8 @@ OPTIONS = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-fin
 def write_lock(runtime: str) -> None:
     """Resolve one runtime's lock for every platform and Python from 3.11."""
     folder = TEMPLATES / runtime
-    unwanted = WITHOUT.findall((folder / "requirements.in").read_text())
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as overrides:
+    unwanted = WITHOUT.findall((folder / "requirements.in").read_text(encoding="utf-8"))
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as overrides:
         overrides.write("".join(f"{name} ; python_full_version < '3'\n" for name in unwanted))
         overrides.flush()
         command = [uv.find_uv_bin(), "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes"]

@@ -25,7 +25,7 @@ DECIDED_BY_WEIGHTS = {"mnist_it_eval7_png"}
 
 def golden_logits(golden: Path) -> list[float]:
     """The logits in the golden HTML answer."""
-    html = (golden / "mnist_it_eval0_html" / "expected.html").read_text()
+    html = (golden / "mnist_it_eval0_html" / "expected.html").read_text(encoding="utf-8")
     found = re.search(r"<h1>logits</h1><ul>(.*?)</ul>", html)
     if found is None:
         raise SystemExit("the golden HTML answer has no logits")
@@ -73,7 +73,7 @@ def make_twin(golden: Path, out: Path) -> list[dict[str, object]]:
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(twin_model(golden_logits(golden)), folder / "mnist.onnx")
     cases = []
-    for case in json.loads((golden / "index.json").read_text()):
+    for case in json.loads((golden / "index.json").read_text(encoding="utf-8")):
         if case["model_dir"] != ORIGINAL or case["case"] in DECIDED_BY_WEIGHTS:
             continue
         source = golden / case["case"]

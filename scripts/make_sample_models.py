@@ -4,8 +4,9 @@
 
 Writes ``models/<id>/<file>`` (ONNX as it was exported in 2021: IR 7, opset 12, ``ai.onnx.ml`` 1) and
 ``samples/<id>/<name>.json`` (``{"request": ..., "answer": ...}``) under the output folder. The same versions of the
-libraries give the same bytes on any processor: everything that was fitted is rounded far above the noise of
-floating-point sums before it is exported, and answers come from scikit-learn or numpy in double precision.
+libraries give the same bytes on one kind of processor. On another, sums are added up in another order and a solver may
+stop a step earlier or later: fitted numbers then differ in the third decimal, and answers less. Answers come from
+scikit-learn or numpy in double precision.
 """
 
 import argparse

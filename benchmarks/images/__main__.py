@@ -1,6 +1,7 @@
 """Measure each runtime's image on this machine: to build, to ship, to start.
 
     python -m benchmarks.images [--only NAME,NAME] [--model FOLDER]... [--slim] [--starts N] [--out FILE]
+    python -m benchmarks.images --symbols [--only NAME,NAME]
 
 Everything is built anew in a temporary folder and removed again; the wheels come from uv's cache where it has them.
 Containers run as AI Deploy runs them: user 42420, a read-only root, no network.
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.images import symbols
 from benchmarks.images.cases import CASES, Case
 from benchmarks.images.measure import NotServedError, Row, measure
 from benchmarks.images.report import document, table
@@ -30,9 +32,14 @@ def main() -> int:
         "--model", type=Path, action="append", default=[], metavar="FOLDER", help="a model's files: measured too"
     )
     parser.add_argument("--slim", action="store_true", help="measure models that can be converted to ONNX both ways")
+    parser.add_argument(
+        "--symbols", action="store_true", help="build no image: weigh each runtime's packages with and without symbols"
+    )
     parser.add_argument("--starts", type=int, default=3, help="how often each image is started; medians are printed")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the numbers go, as JSON; nowhere without it")
     options = parser.parse_args()
+    if options.symbols:
+        return _symbols([case.name for case in _chosen(options.only)])
     cases = [*_chosen(options.only), *(Case(folder.name, folder) for folder in options.model)]
     engine = connect(os.environ)
     try:
@@ -49,6 +56,15 @@ def main() -> int:
     for failure in failures:
         _say(failure)
     return 1 if failures else 0
+
+
+def _symbols(names: list[str]) -> int:
+    savings = []
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix="bench-images-") as folder:
+            savings.append(symbols.measure(name, Path(folder), _say))
+    print(symbols.table(savings))
+    return 0
 
 
 def _chosen(names: str | None) -> list[Case]:

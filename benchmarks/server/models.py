@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from migrate.core.model_json import written
+from migrate.core.model_json import content_of
 from migrate.core.values import Artifact, ArtifactFile, to_json
 from migrate.formats import inspect
 from migrate.parity.comparison import recorded_json
@@ -108,7 +108,7 @@ def write_model(name: str, folder: Path) -> Path:
     inspection = inspect(artifact, framework="onnx")
     if inspection.verdict != "ready":
         raise SystemExit(f"the model {name} cannot be served: {inspection.text}")
-    settings = {"id": name, "title": name, "artifact": artifact.digest, **written(inspection.settings)}
+    settings = {"id": name, "title": name, "artifact": artifact.digest, **content_of(inspection.settings)}
     (place / "model.json").write_bytes(to_json(settings))
     session = open_session(file)
     shape = (-1, *session.get_inputs()[0].shape[1:])

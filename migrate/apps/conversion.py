@@ -1,4 +1,6 @@
-"""From the API's record of an app to the value that the rest of the tool knows."""
+"""From the API's record of an app to the value that the rest of the tool knows, and to where its models answer."""
+
+from urllib.parse import quote
 
 from migrate.core.values import App
 from migrate.ovhcloud import apps
@@ -20,3 +22,8 @@ def to_app(record: apps.App) -> App:
         replicas=next((number for number in (fixed, least) if number is not None), 1),
         labels=record.spec.labels or {},
     )
+
+
+def model_url(app: App, model_id: str) -> str:
+    """Where a model answers as it did in ML Serving: ``/describe`` and ``/eval`` come after it."""
+    return f"{app.url.rstrip('/')}/{quote(model_id, safe='')}"

@@ -94,8 +94,8 @@ def _living(found: tuple[apps.App, ...], key: str | None) -> tuple[App, ...]:
 def replace_image(cloud: Cloud, watcher: Watcher, app_id: str, image: PushedImage) -> None:
     """Stop an app, give it another image and start it; id and URL stay. Then wait for it as for a new one.
 
-    One guide says that a running app takes a new image by itself, another that it does not (contract/ai-deploy, 9):
-    only after a restart is it certain which image answers.
+    One guide says that a running app takes a new image by itself, another that it does not: only after a
+    restart is it certain which image answers (contract: AI Deploy updates).
 
     Raises:
         RemoteError: ``app-timeout`` when it does not stop, ``app-gone``.

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Final
 
 from migrate.core.addresses import RegistryAddress, read_registry
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError
 from migrate.core.secret import Secret
 from migrate.core.text import printable
 from migrate.machine import patience
 from migrate.machine.patience import wait_until
-from migrate.ovhcloud import authorization as platform
 from migrate.ovhcloud import capabilities, registries, users
 from migrate.ovhcloud.session import Cloud
 
@@ -111,7 +111,7 @@ def create_ai_user(
         raise RemoteError(
             f"The user {printable(made.username)} made for the registry is {printable(status)} and not ok.",
             code="user-not-ready",
-            next_step="Run the command again.",
+            next_step=type_again(),
         )
     return user_id, made.username, password
 
@@ -129,13 +129,3 @@ def delete_user(cloud: Cloud, user_id: str) -> bool:
         if error.code != "not-found":
             raise
     return True
-
-
-def authorization(cloud: Cloud) -> bool:
-    """Whether AI Deploy is authorised in the project."""
-    return platform.authorized(cloud)
-
-
-def authorize(cloud: Cloud) -> None:
-    """Authorise AI Deploy in the project, which opens the project's object storage to it."""
-    platform.authorize(cloud)

@@ -1,4 +1,4 @@
-"""The states of an app of AI Deploy, and what each means to this tool (contract/ai-deploy, 9)."""
+"""The states of an app of AI Deploy, and what each means to this tool (contract: AI Deploy images)."""
 
 from typing import Final
 

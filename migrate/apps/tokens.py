@@ -37,11 +37,6 @@ def list_tokens(cloud: Cloud) -> tuple[AccessToken, ...]:
     return tuple(_token(token) for token in tokens.tokens(cloud))
 
 
-def renew_token(cloud: Cloud, token_id: str) -> AccessToken:
-    """Give a token a new value; who has the old one is shut out at once."""
-    return _token(tokens.renew(cloud, token_id))
-
-
 def delete_token(cloud: Cloud, token_id: str) -> bool:
     """Delete a token; True when it is gone, also when it was before."""
     try:

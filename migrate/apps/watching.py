@@ -7,6 +7,7 @@ from typing import Final
 
 from migrate.apps.conversion import to_app
 from migrate.apps.states import ENDED, GONE, RESTING, SERVING
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, NeedsYouError, RemoteError
 from migrate.core.text import printable
 from migrate.core.values import App
@@ -69,7 +70,7 @@ class Watcher:
         raise RemoteError(
             f"The app {app_id} is not running after {timeout:.0f} s; it is {app.state}{_info(app)}.",
             code="app-timeout",
-            next_step="Run the command again: it goes on waiting for the same app.",
+            next_step=type_again(note="it goes on waiting for the same app"),
         )
 
     def wait_resting(self, app_id: str) -> None:
@@ -87,7 +88,7 @@ class Watcher:
             raise RemoteError(
                 f"The app {app_id} was told to stop and is {app.state} after {patience.APP_STOP.seconds:.0f} s.",
                 code="app-timeout",
-                next_step="Run the command again.",
+                next_step=type_again(),
             )
 
     def state(self, app_id: str) -> str:
@@ -156,24 +157,25 @@ def ended(cloud: Cloud, app: apps.App) -> MigrateError:
         return NeedsYouError(
             text,
             code="quota-exceeded",
-            next_step="Ask for more in the control panel (Project Management > Quotas), or use fewer apps with "
-            "`--layout packed`; then run the command again.",
+            next_step=type_again(
+                "Ask for more in the control panel (Project Management > Quotas), or use fewer apps (--layout packed)"
+            ),
         )
     if app.state == State.FAILED:
         return NeedsYouError(
             text,
             code="app-failed",
             next_step="Read the reason and the log above: the image could not be pulled or run as it is. "
-            "Correct it and run the command again.",
+            + type_again("Correct it"),
         )
     if app.state == State.ERROR:
-        return RemoteError(
-            text, code="app-error", next_step="This is on the platform's side: run the command again later."
-        )
+        return RemoteError(text, code="app-error", next_step=type_again("Wait a while: this is on the platform's side"))
     return NeedsYouError(
         text,
         code="app-stopped",
-        next_step="Somebody or something stopped it: start it in the control panel, or `migrate undo` and run again.",
+        next_step=type_again(
+            "Somebody or something stopped it: start it in the control panel or delete it with `migrate undo`"
+        ),
     )
 
 
@@ -181,7 +183,7 @@ def _gone(app_id: str, query_id: str | None = None) -> RemoteError:
     return RemoteError(
         f"The app {app_id} is gone: somebody deleted it.",
         code="app-gone",
-        next_step="Run the command again; it makes another.",
+        next_step=type_again(note="it makes another"),
         query_id=query_id,
     )
 

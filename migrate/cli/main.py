@@ -6,9 +6,10 @@ import sys
 import typer
 
 from migrate import __version__
-from migrate.cli.application import COMMANDS, COMPLETION, command_line
-from migrate.cli.errors import interrupted, tell
+from migrate.cli.application import COMPLETION, command_line
+from migrate.cli.errors import interrupted, tell, tell_bug
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
+from migrate.core.options.declaration import PROGRAM
 
 
 def main() -> None:
@@ -28,7 +29,10 @@ def run(arguments: list[str]) -> int:
         arguments: The words after the command's name.
 
     Returns:
-        The exit code (``core.errors.ExitCode``). Programming errors are not caught: Python shows them and ends with 1.
+        The exit code (``core.errors.ExitCode``).
+
+    Raises:
+        Exception: A programming error, which Python shows and ends with 1; ``--json`` has its result line before.
     """
     if arguments[:1] == ["--version"]:
         sys.stdout.write(f"migrate {__version__}\n")
@@ -39,20 +43,23 @@ def run(arguments: list[str]) -> int:
     completing = "_MIGRATE_COMPLETE" in os.environ or not COMPLETION.isdisjoint(arguments[:1])
     application = command_line(completion=completing)
     try:
-        code = application(args=arguments, prog_name="migrate", standalone_mode=False)
+        code = application(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except MigrateError as error:
         return tell(error, arguments)
     except typer.TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             (sys.stdout if asked else sys.stderr).write(error.format_message() + "\n")
             return int(ExitCode.DONE if asked else ExitCode.USAGE)
-        named = next((word for word in arguments if word in COMMANDS), None)
-        helping = f"Type: migrate {named} --help" if named else "Type: migrate --help"
+        context = getattr(error, "ctx", None)  # of the command that was being parsed
+        helping = f"Type: {context.command_path if context else PROGRAM} --help"
         return tell(UsageError(error.format_message(), code="usage", next_step=helping), arguments)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
         return interrupted(error if isinstance(error, Interrupted) else KeyboardInterrupt(), arguments)
     except BrokenPipeError:
         return int(ExitCode.DONE)
+    except Exception as error:
+        tell_bug(error, arguments)
+        raise
     if type(code) is int and code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C; commands return an ExitCode
         return interrupted(KeyboardInterrupt(), arguments)
     return int(code) if isinstance(code, int) else int(ExitCode.DONE)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from migrate.commands.run import carry_out
-from migrate.commands.sandbox import default_folder, in_words, say
+from migrate.commands.sandbox import check_installed, default_folder, in_words, say, use_it
 from migrate.commands.undo import take_away
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
@@ -20,9 +19,10 @@ from migrate.console.outlet import screen
 from migrate.console.words import count, tally
 from migrate.core.errors import ExitCode, UsageError
 from migrate.core.events import Result
-from migrate.core.secret import Secret
+from migrate.core.options.sandboxes import DemoOptions, StopOptions
+from migrate.core.options.shared import ALLOW_UNSAFE
+from migrate.core.options.sources import RunOptions, UndoOptions
 from migrate.machine.patience import DEMO_POLL, DEMO_REHEARSAL
-from migrate.migration.run.options import RunOptions, Typed
 from migrate.migration.undo.undo import Undone
 from migrate.sandbox import control
 from migrate.sandbox.base.seam import SampleIndex
@@ -39,7 +39,7 @@ class Act(Struct, frozen=True, kw_only=True):
     said: str = ""
 
 
-def demonstrate(folder: Path | None, *, keep: bool, quick: bool, as_json: bool) -> ExitCode:
+def demonstrate(options: DemoOptions) -> ExitCode:
     """Moves the sample models: those of ONNX, then (not if ``quick``) one of each other format.
 
     Returns:
@@ -49,52 +49,45 @@ def demonstrate(folder: Path | None, *, keep: bool, quick: bool, as_json: bool) 
     Raises:
         MigrateError: The sandbox cannot start, or the run cannot begin.
     """
-    place = folder or default_folder().with_name("demo")
+    check_installed()
+    place, as_json = options.folder or default_folder().with_name("demo"), options.json
     with in_words():
         control.start(place, progress=say)
         variables = control.env(place)
     environ = {**os.environ, **variables, "MIGRATE_POLL_SECONDS": f"{DEMO_POLL}"}
     os.environ.update(variables, MIGRATE_POLL_SECONDS=f"{DEMO_POLL}")
     workspace = place / "workspace"
-    acts = _acts(workspace, Secret(variables["MIGRATE_OLD_TOKEN"]))[: 1 if quick else None]
+    acts = _acts(workspace, as_json=as_json)[: 1 if options.quick else None]
     results: list[Result] = []
     undone: list[Undone] = []
     try:
         for act in acts:
             if act.said and not as_json:
                 _say(act.said)
-            result = carry_out(
-                act.options,
-                project=None,
-                workspace=workspace,
-                as_json=as_json,
-                yes=True,
-                authorize=True,
-                environ=environ,
-            )
+            result = carry_out(act.options, environ)
             results.append(result)
             if not as_json:
                 _say(tally(result.models))
             if not _as_expected(act, result):
                 break
     finally:
-        if not keep:
-            undone = _take_down(place, acts, workspace, environ, as_json=as_json)
+        if not options.keep:
+            undone = _take_down(place, acts, environ, as_json=as_json)
     code = _code(acts, results, undone)
     if as_json:
         JsonLines(sys.stdout)(_joined(acts, results, undone, code))
         return code
     show_final(screen(), *results)
-    if keep:
+    if options.keep:
         _say_kept(place)
     else:
         sys.stdout.write(f"\n{_taken_down(undone)}\n")
     return code
 
 
-def _acts(workspace: Path, old_token: Secret) -> tuple[Act, Act]:
+def _acts(workspace: Path, *, as_json: bool) -> tuple[Act, Act]:
     def options(index: SampleIndex) -> RunOptions:
-        return RunOptions(typed=Typed(index.namespace.id, ("--workspace", str(workspace))), old_token=old_token)
+        return RunOptions(source=index.namespace.id, workspace=workspace, yes=True, authorize=True, as_json=as_json)
 
     onnx, formats = read_index(ONNX), read_index(FORMATS)
     allowed = [_digest(samples_folder(FORMATS) / name) for name in formats.pickles]
@@ -109,7 +102,7 @@ def _acts(workspace: Path, old_token: Secret) -> tuple[Act, Act]:
         "now a model of each other format. Their answers are held against those of the training code "
         "(--samples), and where the old endpoint still answers, against that.\n"
         f"{names} are pickles, which are programs. Scripts of this project made them, so the demo allows these very "
-        f"files:\n{''.join(f'  --allow-unsafe {digest}{chr(10)}' for digest in allowed)}"
+        f"files:\n{''.join(f'  {ALLOW_UNSAFE.name} {digest}{chr(10)}' for digest in allowed)}"
     )
     return Act(index=onnx, options=options(onnx)), Act(index=formats, options=second, said=said)
 
@@ -151,10 +144,9 @@ def _joined(acts: Sequence[Act], results: Sequence[Result], undone: Sequence[Und
 
 
 def _say_kept(place: Path) -> None:
-    option = shlex.join(["--folder", str(place)])
     sys.stderr.write(
-        f'\nThe sandbox and its apps run on. Before the commands above: eval "$(migrate sandbox env {option})"\n'
-        f"End it: migrate sandbox stop {option}\n"
+        f"\nThe sandbox and its apps run on. Before the commands above: {use_it(place)}\n"
+        f"End it: {StopOptions(folder=place).command()}\n"
     )
 
 
@@ -172,19 +164,15 @@ def _taken_down(undone: Sequence[Undone]) -> str:
     return f"All of that was on this machine; {deleted} deleted again, nothing runs on (with --keep it would)."
 
 
-def _take_down(
-    place: Path, acts: Sequence[Act], workspace: Path, environ: dict[str, str], *, as_json: bool
-) -> list[Undone]:
+def _take_down(place: Path, acts: Sequence[Act], environ: dict[str, str], *, as_json: bool) -> list[Undone]:
     if not as_json:
         _say("taking all of it down again; --keep leaves it running")
     done: list[Undone] = []
     try:
         for act in acts:
-            typed = act.options.typed
+            source, workspace = act.options.source, act.options.workspace
             try:
-                undone = take_away(
-                    typed, models=(), yes=True, project=None, workspace=workspace, as_json=as_json, environ=environ
-                )
+                undone = take_away(UndoOptions(source=source, workspace=workspace, yes=True, as_json=as_json), environ)
             except UsageError:
                 continue  # the run never came to a journal; what stopped it is being told
             done.append(undone)

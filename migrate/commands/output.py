@@ -1,4 +1,4 @@
-"""One value as the whole answer of a command: drawn, or as the last JSON line."""
+"""What a command answers at its end: one value or some facts, drawn or as the last JSON line."""
 
 import sys
 from typing import TYPE_CHECKING, TypeVar
@@ -7,11 +7,12 @@ import msgspec
 
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import screen
+from migrate.console.words import safe
 from migrate.core.errors import ExitCode
 from migrate.core.events import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from rich.console import Console
 
@@ -32,3 +33,25 @@ def answer(
     else:
         show(screen(), value)
     return code
+
+
+def answer_facts(
+    command: str, facts: "Mapping[str, str]", allowed: "Sequence[Mapping[str, str]]", *, as_json: bool
+) -> ExitCode:
+    """Shows facts by name, one a line; those without a text are left out.
+
+    Args:
+        command: The command.
+        facts: What it made, and how to use that.
+        allowed: The files that run code, and the option by which each may.
+        as_json: Whether a program reads it.
+    """
+    told = {name: text for name, text in facts.items() if text}
+    if as_json:
+        data: dict[str, object] = told | ({"allowed_unsafe": allowed} if allowed else {})
+        JsonLines(sys.stdout)(Result(command=command, exit_code=int(ExitCode.DONE), data=data))
+    else:
+        rows = [*told.items(), *(("allowed", f"{safe(fact['path'])} by {fact['option']}") for fact in allowed)]
+        width = max(len(name) for name, _ in rows)
+        sys.stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in rows))
+    return ExitCode.DONE

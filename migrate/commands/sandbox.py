@@ -1,11 +1,12 @@
 """Runs the sandbox's commands; its errors become this tool's."""
 
-import os
 import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import platformdirs
@@ -13,10 +14,13 @@ import platformdirs
 from migrate.console.jsonlines import JsonLines
 from migrate.core.errors import ExitCode, LocalError, UsageError
 from migrate.core.events import Result
+from migrate.core.options.sandboxes import EnvOptions, FailOptions, SandboxStatusOptions, StartOptions, StopOptions
 from migrate.core.secret import Secret
 from migrate.sandbox import control
 from migrate.sandbox.base.errors import SandboxError
-from migrate.sandbox.base.settings import Options
+from migrate.sandbox.base.settings import Options as Settings
+
+_EXTRA: Final = ("starlette", "uvicorn", "jwt", "cryptography")  # modules of the extra [sandbox]
 
 
 @contextmanager
@@ -39,57 +43,79 @@ def in_words() -> Iterator[None]:
 
 def default_folder() -> Path:
     """Where a sandbox lives unless another place is named."""
-    return Path(os.environ.get("MIGRATE_SANDBOX") or platformdirs.user_state_path("mlserving-migrate") / "sandbox")
+    return platformdirs.user_state_path("mlserving-migrate") / "sandbox"
 
 
-def start_sandbox(folder: Path | None, *, no_serving: bool, storage: Path | None, as_json: bool) -> ExitCode:
+def check_installed() -> None:
+    """Whether the packages of the extra ``[sandbox]`` are installed.
+
+    Raises:
+        LocalError: Some are missing (``sandbox-missing``).
+    """
+    missing = [name for name in _EXTRA if find_spec(name) is None]
+    if missing:
+        raise LocalError(
+            f"The sandbox needs packages that are not installed here ({', '.join(missing)}).",
+            code="sandbox-missing",
+            next_step="Install the tool with its extra: pipx install 'mlserving-migrate[sandbox]'.",
+        )
+
+
+def use_it(folder: Path | None) -> str:
+    """What a shell does to have its next commands use a sandbox."""
+    return f'eval "$({EnvOptions(folder=folder).command()})"'
+
+
+def start(options: StartOptions) -> ExitCode:
     """Starts a sandbox. Options that were given replace those of its last start."""
-    place = folder or default_folder()
+    check_installed()
+    place = options.folder or default_folder()
     with in_words():
-        options: Options | None = None
-        if no_serving or storage is not None:
-            options = Options(serving=not no_serving, storage=str(storage.absolute()) if storage else "")
-        running = control.start(place, options, progress=say)
-    if as_json:
+        wanted: Settings | None = None
+        if options.no_serving or options.storage is not None:
+            wanted = Settings(serving=not options.no_serving, storage=str(options.storage or ""))
+        running = control.start(place, wanted, progress=say)
+    if options.json:
         _tell("sandbox start", _facts(running))
     else:
         sys.stdout.write(f"The sandbox runs at {running.url}.\n")
-        sys.stdout.write(f'Use it: eval "$(migrate sandbox env{_option(folder)})"\n')
+        sys.stdout.write(f"Use it: {use_it(options.folder)}\n")
     return ExitCode.DONE
 
 
-def stop_sandbox(folder: Path | None, *, as_json: bool) -> ExitCode:
+def stop(options: StopOptions) -> ExitCode:
     """Stops a sandbox."""
     with in_words():
-        stopped = control.stop(folder or default_folder())
-    if as_json:
+        stopped = control.stop(options.folder or default_folder())
+    if options.json:
         _tell("sandbox stop", {"stopped": stopped})
     else:
         sys.stdout.write("The sandbox has stopped.\n" if stopped else "No sandbox was running.\n")
     return ExitCode.DONE
 
 
-def show_status(folder: Path | None, *, as_json: bool) -> ExitCode:
+def status(options: SandboxStatusOptions) -> ExitCode:
     """Shows a sandbox."""
-    place = folder or default_folder()
+    place = options.folder or default_folder()
     with in_words():
         running = control.status(place)
     facts: dict[str, object] = {"running": False, "folder": str(place)} if running is None else _facts(running)
-    if as_json:
+    if options.json:
         _tell("sandbox status", facts)
     elif running is None:
-        sys.stdout.write(f"No sandbox runs in {place}. Start it: migrate sandbox start{_option(folder)}\n")
+        starting = StartOptions(folder=options.folder).command()
+        sys.stdout.write(f"No sandbox runs in {place}. Start it: {starting}\n")
     else:
         width = max(map(len, facts))
         sys.stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in facts.items()))
     return ExitCode.DONE
 
 
-def show_env(folder: Path | None, *, as_json: bool) -> ExitCode:
+def env(options: EnvOptions) -> ExitCode:
     """Prints the sandbox's variables; the one command whose output is secrets, those of a toy."""
     with in_words():
-        variables = control.env(folder or default_folder())
-    if as_json:
+        variables = control.env(options.folder or default_folder())
+    if options.json:
         result = {"v": 1, "event": "result", "command": "sandbox env", "exit_code": 0, "data": variables}
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
     else:
@@ -97,17 +123,19 @@ def show_env(folder: Path | None, *, as_json: bool) -> ExitCode:
     return ExitCode.DONE
 
 
-def fail_sandbox(folder: Path | None, fault: str | None, arguments: tuple[str, ...], *, as_json: bool) -> ExitCode:
+def fail(options: FailOptions) -> ExitCode:
     """Turns a fault on, or all off."""
-    place = folder or default_folder()
+    place = options.folder or default_folder()
+    fault = None if options.none else options.fault
     with in_words():
         if fault is None:
             facts: dict[str, object] = {"lifted": control.release(place)}
             text = f"{facts['lifted']} faults lifted."
         else:
-            facts = {"fault": control.fail(place, fault, **_arguments(arguments))}
-            text = f"The fault {fault} is on ({facts['fault']}). Lift it: migrate sandbox fail --none{_option(folder)}"
-    if as_json:
+            facts = {"fault": control.fail(place, fault, **_arguments(options.arguments))}
+            lifting = FailOptions(folder=options.folder, none=True).command()
+            text = f"The fault {fault} is on ({facts['fault']}). Lift it: {lifting}"
+    if options.json:
         _tell("sandbox fail", facts)
     else:
         sys.stdout.write(f"{text}\n")
@@ -137,10 +165,6 @@ def _arguments(words: tuple[str, ...]) -> dict[str, object]:
 def _facts(running: control.Running) -> dict[str, object]:
     facts: dict[str, object] = msgspec.to_builtins(running)
     return facts | {"old_token": str(Secret(running.old_token)) if running.old_token else ""}
-
-
-def _option(folder: Path | None) -> str:
-    return f" --folder {shlex.quote(str(folder))}" if folder else ""
 
 
 def _tell(command: str, facts: dict[str, object]) -> None:

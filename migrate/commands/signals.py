@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from migrate.core.again import type_again
 from migrate.core.errors import ExitCode
 
 
@@ -17,7 +18,9 @@ def stopping(stop: threading.Event) -> Iterator[None]:
 
     def handle(_: int, __: FrameType | None) -> None:
         if stop.is_set():
-            sys.stderr.write("\nEnded at once. The journal is whole: type the same command again to go on.\n")
+            sys.stderr.write(
+                f"\nEnded at once; the journal is whole. {type_again(note='it goes on where it stopped')}\n"
+            )
             sys.stderr.flush()
             os._exit(int(ExitCode.INTERRUPTED))
         stop.set()

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import closing
 from typing import Final
 
 import msgspec
@@ -13,97 +13,78 @@ from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.core.errors import ExitCode, Interrupted
 from migrate.core.events import Result
+from migrate.core.options.declaration import AS_JSON
+from migrate.core.options.shared import YES
+from migrate.core.options.sources import UndoOptions
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
-from migrate.migration.run.cloud import open_cloud
-from migrate.migration.run.opening import find_journal
-from migrate.migration.run.options import Typed
+from migrate.migration.run.opening import find_journal, open_cloud
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.undo.images import remove_images
-from migrate.migration.undo.undo import Undone, name_of, plan_undo
+from migrate.migration.undo.undo import Undone, name_of, plan_undo, remove_images
 from migrate.migration.undo.undo import undo as delete_all
 
 _SHOWN: Final = 5
 
 
-def leave(
-    typed: Typed,
-    *,
-    models: tuple[str, ...],
-    yes: bool,
-    project: str | None,
-    workspace: Path | None,
-    as_json: bool,
-    environ: Mapping[str, str],
-) -> ExitCode:
+def undo(options: UndoOptions, environ: Mapping[str, str]) -> ExitCode:
     """Undoes a source, or some of its models.
 
     Raises:
         MigrateError: Nothing is known of the source, or OVHcloud cannot be reached.
         Interrupted: Stopped; what was deleted is journalled.
     """
-    undone = take_away(
-        typed, models=models, yes=yes, project=project, workspace=workspace, as_json=as_json, environ=environ
-    )
-    code = ExitCode.REMOTE if undone.failed else ExitCode.DONE
-    if as_json:
+    undone = take_away(options, environ)
+    code = ExitCode(undone.exit_code)
+    if options.json:
         JsonLines(sys.stdout)(Result(command="undo", exit_code=int(code), data=msgspec.to_builtins(undone)))
     else:
-        show_undone(undone, typed)
+        show_undone(undone, options)
     return code
 
 
-def take_away(
-    typed: Typed,
-    *,
-    models: tuple[str, ...],
-    yes: bool,
-    project: str | None,
-    workspace: Path | None,
-    as_json: bool,
-    environ: Mapping[str, str],
-) -> Undone:
+def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
     """Undoes, and answers what was done, which is not shown yet.
 
     Raises:
         MigrateError: Nothing is known of the source, or OVHcloud cannot be reached.
         Interrupted: Stopped; what was deleted is journalled.
     """
-    place = open_workspace(workspace)
-    found = find_journal(place, typed, project=project, environ=environ)
+    place = open_workspace(options.workspace)
+    found = find_journal(place, options.typed, environ=environ)
     found.journal.close()
-    with WriterLock(found.folder.lock, doing=f"undo {typed.source}"):
-        journal = Journal(found.folder.journal, write=True)
-        undoing = plan_undo(journal, typed, models)
-        if undoing.delete and not yes:
+    with (
+        WriterLock(found.folder.lock, doing=f"undo {options.source}"),
+        closing(Journal(found.folder.journal, write=True)) as journal,
+    ):
+        undoing = plan_undo(journal, options.typed, options.models)
+        if undoing.delete and not options.yes:
             for effect in undoing.delete:
                 sys.stderr.write(f"  {name_of(effect)}\n")
-            agree(f"Delete these {len(undoing.delete)}?", option="--yes", refused="Nothing was deleted.")
+            agree(f"Delete these {len(undoing.delete)}?", option=YES.name, refused="Nothing was deleted.")
         journal.begin("undo")
         with (
             open_cloud(place, project=journal.fact("project"), environ=environ) as cloud,
             stopping(cloud.session.stop),
-            open_outlet(as_json=as_json) as outlet,
+            open_outlet(as_json=options.json) as outlet,
         ):
             try:
                 undone = delete_all(journal, undoing, cloud=cloud, remove_image=remove_images(environ), emit=outlet)
             except Interrupted:
                 journal.end(ExitCode.INTERRUPTED)
-                raise Interrupted(f"Stopped. Go on with: {typed.command('undo')}") from None
-        journal.end(ExitCode.REMOTE if undone.failed else ExitCode.DONE)
-        journal.close()
+                raise Interrupted(f"Stopped. Go on with: {options.command()}") from None
+        journal.end(undone.exit_code)
     return undone
 
 
-def show_undone(undone: Undone, typed: Typed) -> None:
+def show_undone(undone: Undone, options: UndoOptions) -> None:
     """Writes what an undo did."""
     lines = [f"deleted  {name}" for name in undone.deleted]
     lines += [f"stays    {name}" for name in undone.stay[:_SHOWN]]
     if len(undone.stay) > _SHOWN:
-        lines.append(f"stays    and {len(undone.stay) - _SHOWN} more; `migrate undo --json` names them all")
+        lines.append(f"stays    and {len(undone.stay) - _SHOWN} more; with {AS_JSON.name} all are named")
     lines += [f"failed   {text}" for text in undone.failed]
     nothing = not undone.deleted and not undone.failed
     lines.append("There was nothing to delete." if nothing else f"{len(undone.deleted)} deleted.")
     if undone.failed:
-        lines.append(f"Go on with: {typed.command('undo')}")
+        lines.append(f"Go on with: {options.command()}")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -1,18 +1,16 @@
 """The last screen of a run: what moved where, how well that is proven, what is left to do, and what it costs."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import MARKS, STYLES, VERDICTS, difference, safe, said, tally
+from migrate.console.words import MARKS, STYLES, VERDICTS, difference, safe, said, tally, whole
 from migrate.core.events import Result
 from migrate.core.values import Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_LONGEST_TASK: Final = 8000  # a command that allows many files is copied whole
 
 
 def show_final(console: "Console", *results: Result) -> None:
@@ -67,7 +65,7 @@ def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
     for number, outcome in enumerate(tasks, 1):
         text = Text.assemble((safe(outcome.model, 60), "bold"), f": {safe(outcome.text, 600)}")
         if outcome.task:
-            text.append(f"\n→ {safe(outcome.task, _LONGEST_TASK)}")
+            text.append(f"\n→ {whole(outcome.task)}")
         if outcome.query_id:
             text.append(f"\nFor OVHcloud's support: query id {safe(outcome.query_id)}", style="dim")
         table.add_row(f"{number}.", text)
@@ -89,5 +87,5 @@ def _show_facts(console: "Console", facts: list[dict[str, object]]) -> None:
         console.print()
     before = ""
     for name, text in shown:
-        console.print(Text.assemble((f"{'' if name == before else name:<8}", "bold"), safe(text, 2000)), soft_wrap=True)
+        console.print(Text.assemble((f"{'' if name == before else name:<8}", "bold"), whole(text)), soft_wrap=True)
         before = name

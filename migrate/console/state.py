@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from migrate.console.tables import show_facts, show_rows
-from migrate.console.words import MARKS, STYLES, VERDICTS, count, difference, safe, tally
+from migrate.console.words import MARKS, STYLES, VERDICTS, count, difference, safe, tally, whole
 from migrate.core.looking import AppState, Sources, SourceState, Story
 from migrate.core.values import Outcome
 
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 def show_sources(console: "Console", sources: Sources) -> None:
     """Each source with its models and apps."""
-    if not sources.sources:
+    if not sources.sources and not sources.unread:
         console.print("Nothing was run here yet. Type: migrate list")
     for number, state in enumerate(sources.sources):
         if number:
             console.print()
         _show_source(console, state)
+    for unread in sources.unread:
+        if sources.sources:
+            console.print()
+        console.print(Text(safe(unread.what, 1000), style="red"), soft_wrap=True)
+        console.print(Text.assemble(("Next  ", "bold"), safe(unread.next_step, 1000)), soft_wrap=True)
 
 
 def _show_source(console: "Console", state: SourceState) -> None:
@@ -85,4 +90,4 @@ def show_story(console: "Console", story: Story) -> None:
     for query_id in story.query_ids:
         console.print(f"For OVHcloud's support: query id {safe(query_id)}")
     if story.next_step:
-        console.print(Text.assemble(("\nNext  ", "bold"), safe(story.next_step, 8000)), soft_wrap=True)
+        console.print(Text.assemble(("\nNext  ", "bold"), whole(story.next_step)), soft_wrap=True)

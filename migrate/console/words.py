@@ -18,6 +18,11 @@ def safe(text: str, limit: int = 120) -> str:
     return printable(redact(text), limit)
 
 
+def whole(text: str) -> str:
+    """The same, never cut: a command that allows many files is copied whole."""
+    return safe(text, len(text) + 1)
+
+
 def size(count: int) -> str:
     """Bytes as people write them: ``1.5 MB`` (powers of 1000, as object storage and registries count)."""
     number, unit = float(count), "B"

@@ -5,16 +5,20 @@
     ├── ConfigurationError   3   configuration or credentials
     ├── NeedsYouError        4   a model needs a person
     ├── RemoteError          5   a remote service; trying again may help
-    ├── StalePlanError       6   the world is no longer what the plan saw
     ├── LocalError           7   the engine, a registry or the disk
     └── RefusedError         8   refused for safety
 
 Interruption exits with 130 and programming errors, which are never turned into one of these, with 1.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import TYPE_CHECKING, Final
 
 from migrate.core.secret import redact
+
+if TYPE_CHECKING:
+    from migrate.core.codes.catalogue import Code
 
 
 class ExitCode(IntEnum):
@@ -26,10 +30,22 @@ class ExitCode(IntEnum):
     CONFIGURATION = 3
     NEEDS_YOU = 4
     REMOTE = 5
-    STALE_PLAN = 6
     LOCAL = 7
     REFUSED = 8
     INTERRUPTED = 130
+
+
+EXIT_TEXTS: Final[Mapping[ExitCode, str]] = {
+    ExitCode.DONE: "done",
+    ExitCode.BUG: "a bug in this tool",
+    ExitCode.USAGE: "the command was typed wrong",
+    ExitCode.CONFIGURATION: "configuration or credentials",
+    ExitCode.NEEDS_YOU: "some models need you",
+    ExitCode.REMOTE: "a remote service; try again",
+    ExitCode.LOCAL: "engine, registry or disk of this machine",
+    ExitCode.REFUSED: "refused for safety",
+    ExitCode.INTERRUPTED: "interrupted",
+}
 
 
 class MigrateError(Exception):
@@ -38,7 +54,7 @@ class MigrateError(Exception):
     Attributes:
         what: One sentence: what happened and why.
         next_step: What to do now, or an empty string.
-        code: A stable word for programs, such as ``engine-not-running``.
+        code: A stable word for programs, such as ``engine-not-running``; ``core.codes`` says what each means.
         query_id: The id under which OVHcloud's support finds the request, where there is one.
         evidence: Lines that show how it came to this, such as the end of a log; for ``migrate why``.
     """
@@ -49,7 +65,7 @@ class MigrateError(Exception):
         self,
         what: str,
         *,
-        code: str,
+        code: "Code",
         next_step: str = "",
         query_id: str | None = None,
         evidence: tuple[str, ...] = (),
@@ -57,7 +73,7 @@ class MigrateError(Exception):
         self.evidence = tuple(map(redact, evidence))
         self.what = redact(what)
         self.next_step = redact(next_step)
-        self.code = code
+        self.code: Code = code
         self.query_id = query_id
         super().__init__(self.what)
 
@@ -84,12 +100,6 @@ class RemoteError(MigrateError):
     """A remote service failed; trying again may help."""
 
     exit_code = ExitCode.REMOTE
-
-
-class StalePlanError(MigrateError):
-    """The world is no longer what the plan saw."""
-
-    exit_code = ExitCode.STALE_PLAN
 
 
 class LocalError(MigrateError):

@@ -51,10 +51,20 @@ class SourceState(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-class Sources(Struct, frozen=True, kw_only=True):
+class UnreadSource(Struct, frozen=True, kw_only=True):
+    """A source whose journal cannot be read: the error's code, what happened, and what to do."""
+
+    journal: str
+    code: str
+    what: str
+    next_step: str
+
+
+class Sources(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every source that has a journal."""
 
     sources: tuple[SourceState, ...]
+    unread: tuple[UnreadSource, ...] = ()
 
 
 class StepDone(Struct, frozen=True, kw_only=True):

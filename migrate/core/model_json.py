@@ -240,7 +240,7 @@ NO_MODEL: Final = ModelJson(engine="", inputs=(), outputs=())
 """The description of what cannot be served."""
 
 
-def written(model: ModelJson) -> dict[str, Any]:
+def content_of(model: ModelJson) -> dict[str, Any]:
     """What the file holds, ready for JSON: what every engine needs is said even where it is the default."""
     made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(model))
     said = {name: getattr(model, name) for name in ("schema", "entry", "files", "manifest", "rolling_windows_size")}
@@ -249,7 +249,7 @@ def written(model: ModelJson) -> dict[str, Any]:
     if model.engine == "onnx":
         own.setdefault("zipmap", {})
     if model.flow is not None:
-        own["steps"] = [written(step) for step in model.flow.steps]
+        own["steps"] = [content_of(step) for step in model.flow.steps]
         if model.flow.hidden:
             own["hidden"] = _fields(model.flow.hidden)
     return made

@@ -6,7 +6,7 @@ from typing import Final
 
 SLUG_LIMIT: Final = 40
 
-# The labels of an app (field notes, 5). A run finds its apps by them, and an access token selects by them.
+# The labels of an app (decisions: Labels). A run finds its apps by them, and an access token selects by them.
 KEY_LABEL: Final = "mls-key"
 RUN_LABEL: Final = "mls-run"
 NAMESPACE_LABEL: Final = "mls-namespace"
@@ -35,7 +35,7 @@ def label_selector(label: str, value: str) -> str:
 
 
 def mls_key(project: str, source: str, model_id: str) -> str:
-    """The label value by which an app is found again: 40 hex digits of SHA-256 (field notes, 5).
+    """The label value by which an app is found again: 40 hex digits of SHA-256 (decisions: Labels).
 
     Args:
         project: The Public Cloud project's id.

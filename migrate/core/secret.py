@@ -4,6 +4,8 @@ import re
 import threading
 from typing import Final
 
+import msgspec
+
 MASK: Final = "***"
 
 _MINIMUM_LENGTH: Final = 4  # shorter values would mask ordinary text; no service hands out such secrets
@@ -76,3 +78,8 @@ def redact_all(value: object) -> object:
 
 # Temporary URLs of object storage carry their right in the query (OpenStack TempURL, S3 presigned).
 _TEMPORARY_SIGNATURE: Final = re.compile(r"((?:temp_url_sig|X-Amz-Signature|X-Amz-Credential)=)[^&\s\"']+")
+
+
+def to_redacted_json(value: object) -> bytes:
+    """The JSON text of a value without any secret that this process has read, keys sorted."""
+    return msgspec.json.encode(redact_all(msgspec.to_builtins(value)), order="sorted")

@@ -4,18 +4,20 @@ All are frozen msgspec structs, so each is encoded to JSON and decoded, checked,
 bytes, durations seconds, times RFC 3339 in UTC, digests ``sha256:`` and 64 hex digits.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 from msgspec import Struct
 
 from migrate.core.model_json import NO_MODEL, ModelJson
+from migrate.core.options.declaration import written
+from migrate.core.options.shared import ALLOW_UNSAFE
 
 # what ML Serving knew
 
 
 class OldFlavor(Struct, frozen=True, kw_only=True):
-    """A flavor of ML Serving (contract: ``cpuCore``, ``ramMB``)."""
+    """A flavor of ML Serving (``cpuCore``, ``ramMB``)."""
 
     id: str
     cpu_cores: float | None = None
@@ -121,7 +123,6 @@ class Artifact(Struct, frozen=True, kw_only=True):
 # what the files are
 
 Verdict = Literal["ready", "needs-attention", "quarantined", "unsupported", "unreadable"]
-TensorType = Literal["string", "integer", "long", "float", "double", "boolean", "date"]
 
 
 class Hazard(Struct, frozen=True, kw_only=True):
@@ -142,7 +143,7 @@ class UnsafeFile(Struct, frozen=True, kw_only=True):
     @property
     def option(self) -> str:
         """What allows it."""
-        return f"--allow-unsafe {self.digest}"
+        return " ".join(written(ALLOW_UNSAFE, self.digest))
 
 
 class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -153,6 +154,8 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     when the verdict is not ``ready``. ``unsafe`` are the files for which it is ``quarantined``, or would be without the
     user's word.
     """
+
+    SCHEMA: ClassVar[int] = 2  # in 1 the settings were a plain JSON object with the same keys
 
     format: str
     runtime: str | None
@@ -168,6 +171,8 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Conversion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model as ONNX, or, without ``artifact`` and ``inspection``, why its original runtime stays."""
+
+    SCHEMA: ClassVar[int] = 2  # with that of the inspection
 
     artifact: Artifact | None = None
     inspection: Inspection | None = None

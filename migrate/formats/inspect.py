@@ -1,4 +1,4 @@
-"""From an artifact to its inspection: which of its files is the model, and what it is (contract, 6.0)."""
+"""From an artifact to its inspection: which of its files is the model, and what it is (contract: Old discovery)."""
 
 from collections.abc import Collection
 from typing import Final
@@ -6,6 +6,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.core.again import type_again
+from migrate.core.codes.catalogue import stored_code
+from migrate.core.errors import NeedsYouError
 from migrate.core.values import Artifact, Hazard, Inspection
 from migrate.formats.manifest.fields import FieldReader, invalid
 from migrate.formats.manifest.structure import MAXIMUM_SIZE, read_type
@@ -64,6 +67,31 @@ def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collecti
     return _nothing(artifact, roots, framework, allow_unsafe)
 
 
+def demand_ready(inspection: Inspection, command: str = "") -> str:
+    """The runtime of a model that can go on.
+
+    Args:
+        inspection: The model's.
+        command: What to type next where its files are quarantined, with the options that allow them.
+
+    Raises:
+        NeedsYouError: The verdict is another one; the inspection's reason, text and task.
+    """
+    if inspection.verdict == "ready" and inspection.runtime is not None:
+        return inspection.runtime
+    quarantined = inspection.verdict == "quarantined" and command
+    raise NeedsYouError(
+        inspection.text or f"The files are {inspection.verdict}.",
+        code=stored_code(inspection.reason),
+        next_step=f"{inspection.task} Type: {command}" if quarantined else inspection.task,
+    )
+
+
+def said(inspection: Inspection) -> list[str]:
+    """Everything that a person should know of a model's files, a sentence a line."""
+    return [*inspection.notes, *(f"{hazard.code}: {hazard.text}" for hazard in inspection.hazards)]
+
+
 def _answer(candidate: _Candidate, notes: tuple[str, ...], allow_unsafe: Collection[str]) -> Inspection:
     """The inspection of the one model there is."""
     case, found = candidate.case, candidate.found
@@ -95,7 +123,7 @@ def _refused(candidate: _Candidate, problem: FormatError, notes: tuple[str, ...]
     if case.dangers and case.dangers[0].code != PROGRAM and problem.verdict != "quarantined":
         worst = case.dangers[0]
         problem = FormatError(
-            worst.code,
+            stored_code(worst.code),
             worst.text,
             "Do not load this file. Export the model again from where it was trained.",
             verdict="quarantined",
@@ -112,8 +140,11 @@ def _quarantined(
         verdict="quarantined",
         reason=blocked[0].code,
         text=blocked[0].text,
-        task=f"Only if you trust whoever made it, run again with {case.words(blocked)}; "
-        "it is then loaded in a container without network first.",
+        task=type_again(
+            "Make sure that you trust whoever made it",
+            adding=case.words(blocked),
+            note="it is then loaded in a container without network first",
+        ),
         hazards=hazards,
         notes=notes,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.machine.processes import alive
@@ -58,7 +59,7 @@ def disk_error(error: OSError, folder: Path | None = None, *, doing: str = "used
     return LocalError(
         f"{_shown(where) or 'A file on this machine'} cannot be {doing}: {error.strerror or error}.",
         code="disk",
-        next_step="Check the permissions there, or give another folder with --workspace, then run again.",
+        next_step=type_again("Check the permissions there, or give another folder with --workspace"),
     )
 
 
@@ -67,7 +68,7 @@ def unreadable(path: Path, error: OSError) -> LocalError:
     return LocalError(
         f"{_shown(error.filename or path)} cannot be read: {error.strerror or error}.",
         code="disk",
-        next_step="Check its permissions, then run the command again.",
+        next_step=type_again("Check its permissions"),
     )
 
 
@@ -81,8 +82,8 @@ def disk_full(where: object = None, why: str = "no space is left") -> LocalError
     of = f" of {_shown(where)}" if where is not None else " of this machine"
     return LocalError(
         f"The disk{of} is full: {why}.",
-        code=FULL,
-        next_step="Make room, or give another folder with --workspace, then run again; it goes on where it stopped.",
+        code="disk-full",
+        next_step=type_again("Make room, or give another folder with --workspace", note="it goes on where it stopped"),
     )
 
 

@@ -76,7 +76,7 @@ DEMO_POLL: Final = 1.0
 """The same in the demo, whose sandbox starts apps at once; quicker polls would use up the rate that it allows."""
 
 READY_TIMEOUT: Final = 900.0
-"""Until an app answers: 1 GB of image takes under 10 minutes (contract/ai-deploy, 1)."""
+"""Until an app answers: 1 GB of image takes under 10 minutes (contract: AI Deploy images)."""
 
 APP_STOP: Final = Patience(seconds=300.0, first=0.5)
 """Until an app that was told to stop rests: its replicas have their grace, one after the other."""

@@ -9,13 +9,10 @@ from migrate.core.events import ModelFinished
 from migrate.core.values import ModelRecord, Outcome
 from migrate.machine.patience import SIGNAL_LOOK
 from migrate.migration.journey import order, outcomes
-from migrate.migration.journey.grouping import Group
-from migrate.migration.journey.steps.image import Prepared
-from migrate.migration.run.culprits import BlamedError
-from migrate.migration.run.evidence import keep_evidence
+from migrate.migration.journey.models import Group, Prepared
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Performer, Recaller, Unsettled
-from migrate.migration.run.units import Unit
+from migrate.migration.run.units import BlamedError, Unit
 
 
 class Runner:
@@ -92,7 +89,7 @@ class Runner:
 
     def _fail(self, record: ModelRecord, error: BaseException) -> None:
         if isinstance(error, MigrateError):
-            keep_evidence(self._run.journal, record.id, error.evidence)
+            outcomes.keep_evidence(self._run.journal, record.id, error.evidence)
         self._finish(self._ended(record, error))
 
     def _of(self, moved: order.Moved, unit: Unit) -> list[Outcome]:
@@ -116,7 +113,7 @@ class Runner:
 
     def _finish(self, outcome: Outcome) -> None:
         if outcome.outcome == "done":
-            keep_evidence(self._run.journal, outcome.model, ())
+            outcomes.keep_evidence(self._run.journal, outcome.model, ())
         self._outcomes[outcome.model] = outcome
         self._run.journal.finish(outcome)
         self._run.emit(ModelFinished(outcome=outcome))

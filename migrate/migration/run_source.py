@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from migrate.apps.registries import authorize
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFinished, StepStarted
+from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan
+from migrate.core.secret import Secret
 from migrate.core.text import printable
 from migrate.core.values import Artifact, Listing, ModelRecord, Outcome
 from migrate.formats.recognise import recognise
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
+from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import outcomes
-from migrate.migration.journey.grouping import Group, group
+from migrate.migration.journey.models import Group, group
 from migrate.migration.journey.planner import make_plan
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
@@ -24,10 +26,9 @@ from migrate.migration.journey.steps.tokens import delete_proof_tokens
 from migrate.migration.parallel import Runner
 from migrate.migration.run import permissions
 from migrate.migration.run.opening import source_folder
-from migrate.migration.run.options import RunOptions
 from migrate.migration.run.run_context import Run
-from migrate.migration.run.units import model_subject
 from migrate.migration.run.workspace import SourceFolder, Workspace
+from migrate.ovhcloud.authorization import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.listing import list_models
 from migrate.sources.reference import SourceRef, parse_source
@@ -53,6 +54,7 @@ def run_source(
     environ: Mapping[str, str],
     emit: Emit,
     confirm: Confirm,
+    old_token: Secret | None = None,
 ) -> Result:
     """Moves the models of a source, or what is left of that.
 
@@ -63,22 +65,23 @@ def run_source(
         environ: The environment, for the engine and the registry.
         emit: Shows events.
         confirm: Asks before anything is made.
+        old_token: Opens the old endpoints; see ``opening.read_old_token``.
 
     Raises:
         MigrateError: Nothing could be begun. What happens to single models is in the result.
         Interrupted: The run was stopped before any model had begun.
         Ended: As above, with programming errors.
     """
-    ref = parse_source(options.typed.source)
+    ref = parse_source(options.source)
     folder = source_folder(workspace, endpoint=cloud.session.endpoint_name, project=cloud.project, ref=ref)
     with (
-        WriterLock(folder.lock, doing=f"run {options.typed.source}"),
+        WriterLock(folder.lock, doing=f"run {options.source}"),
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
         journal.begin("run")
         listing = _list(ref, cloud, emit)
         journal.list_models(listing.models)
-        run = _run(options, journal, workspace, folder, cloud, listing, emit, environ)
+        run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
         try:
             result, bugs = _walk(run, confirm)
         except MigrateError as error:
@@ -94,19 +97,26 @@ def run_source(
 
 
 def plan_source(
-    options: RunOptions, *, cloud: Cloud, workspace: Workspace, environ: Mapping[str, str], emit: Emit
+    options: RunOptions,
+    *,
+    cloud: Cloud,
+    workspace: Workspace,
+    environ: Mapping[str, str],
+    emit: Emit,
+    old_token: Secret | None = None,
 ) -> Plan:
     """What a run would do; changes nothing, on this machine neither.
 
     Raises:
         MigrateError: The source cannot be listed, or OVHcloud's answer to another question.
     """
-    ref = parse_source(options.typed.source)
+    ref = parse_source(options.source)
     folder = workspace.source(cloud.session.endpoint_name, cloud.project, ref.canonical)
     with tempfile.TemporaryDirectory(prefix="migrate-plan-") as scratch:
         known = Journal.read(folder.journal)
         with closing(known or _journal(Path(scratch) / "journal.sqlite", ref, cloud)) as journal:
-            run = _run(options, journal, workspace, folder, cloud, _list(ref, cloud, emit), emit, environ)
+            listing = _list(ref, cloud, emit)
+            run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
             settled, groups = _sort(run, Runner(run))
             return make_plan(run, groups, settled)
 
@@ -122,8 +132,9 @@ def _list(ref: SourceRef, cloud: Cloud, emit: Emit) -> Listing:
     return listing
 
 
-def _run(
+def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kind
     options: RunOptions,
+    old_token: Secret | None,
     journal: Journal,
     workspace: Workspace,
     folder: SourceFolder,
@@ -144,6 +155,7 @@ def _run(
         stop=cloud.session.stop,
         environ=environ,
         revisions=revisions(cloud, chosen, jobs=options.jobs),
+        old_token=old_token,
     )
 
 
@@ -160,13 +172,13 @@ def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
             raise UsageError(
                 f"The source {printable(listing.source)} has no model {printable(name)!r}.",
                 code="unknown-model",
-                next_step=f"Did you mean {printable(near[0])!r}?" if near else f"Type: {options.typed.command('list')}",
+                next_step=f"Did you mean {printable(near[0])!r}?" if near else f"Type: {options.typed.list()}",
             )
     if not known:
         raise UsageError(
             f"No model was found in {printable(listing.source)}.",
             code="no-models",
-            next_step=f"See what lies there: {options.typed.command('list')}",
+            next_step=f"See what lies there: {options.typed.list()}",
         )
     return tuple(record for record in listing.models if not options.models or record.id in options.models)
 
@@ -217,7 +229,7 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
 
 def _tell_unmatched(run: Run) -> None:
     """A word that was given for no file may be a mistake of typing."""
-    stored = [run.journal.get(model_subject(record.id), "fetch", Artifact) for record in run.listing.models]
+    stored = [run.journal.usable(model_subject(record.id), "fetch", Artifact) for record in run.listing.models]
     artifacts = [one.value for one in stored if one is not None]
     for digest in permissions.unmatched(run.options.allow_unsafe, artifacts):
         text = permissions.unmatched_text(digest, all_read=len(artifacts) == len(stored))

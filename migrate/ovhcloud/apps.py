@@ -1,4 +1,4 @@
-"""AI Deploy's apps as the API has them (contract/ovh-api, 6)."""
+"""AI Deploy's apps as the API has them (contract: AI Deploy apps)."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Whether the project lets AI Deploy in (contract/ovh-api, 6); authorising opens its object storage to AI Deploy."""
+"""Whether the project lets AI Deploy in (contract: AI Deploy apps); authorising opens its object storage."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""What AI Deploy offers in a region, and the project's quotas (contract/ovh-api, 6)."""
+"""What AI Deploy offers in a region, and the project's quotas (contract: AI Deploy apps)."""
 
 from msgspec import Struct, field
 

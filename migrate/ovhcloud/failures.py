@@ -5,6 +5,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from migrate.core.again import type_again
+from migrate.core.codes.catalogue import Code
 from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError, RemoteError
 from migrate.core.text import printable
 
@@ -94,7 +96,7 @@ def error_for(refusal: Refusal) -> MigrateError:
         return ConfigurationError(
             f"OVHcloud refused the time of the request, also after its clock was read again: {message}.",
             code="clock-skew",
-            next_step="Set this machine's clock (for example with `timedatectl set-ntp true`) and run again.",
+            next_step=type_again("Set this machine's clock (for example with `timedatectl set-ntp true`)"),
             query_id=refusal.query_id,
         )
     if status in {401, 403, 460} or (status == 400 and "signature" in message.lower()):
@@ -107,16 +109,16 @@ def error_for(refusal: Refusal) -> MigrateError:
         )
     if status >= 500:
         return _error(
-            RemoteError, refusal, "remote-unavailable", f"OVHcloud fails ({status})", "Run the command again later."
+            RemoteError, refusal, "remote-unavailable", f"OVHcloud fails ({status})", type_again("Wait a while")
         )
     if status == 409:
-        return _error(RemoteError, refusal, "conflict", "OVHcloud sees a conflict", "Run the command again.")
+        return _error(RemoteError, refusal, "conflict", "OVHcloud sees a conflict", type_again())
     if "quota" in message.lower():
         return _quota_error(refusal)
     return _error(ConfigurationError, refusal, "refused-by-api", f"OVHcloud refused the request ({status})", "")
 
 
-def _error(kind: type[MigrateError], refusal: Refusal, code: str, why: str, next_step: str) -> MigrateError:
+def _error(kind: type[MigrateError], refusal: Refusal, code: Code, why: str, next_step: str) -> MigrateError:
     what = f"{why}: {refusal.call}: {refusal.message.rstrip('.')}."
     return kind(what, code=code, next_step=next_step, query_id=refusal.query_id)
 
@@ -161,7 +163,7 @@ def _credential_error(refusal: Refusal) -> MigrateError:
             refusal,
             "expired-credential",
             "The credentials are expired or not validated",
-            "Make a new consumer key and validate it, then run the command again.",
+            type_again("Make a new consumer key and validate it"),
         )
     return _error(ConfigurationError, refusal, "wrong-key", "OVHcloud does not accept the credentials", _KEYS_STEP)
 

@@ -12,6 +12,7 @@ import tenacity
 from msgspec import Struct
 
 from migrate.core.addresses import secure_url
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, RemoteError
 from migrate.core.text import printable
 from migrate.machine.patience import API_TIMEOUT, STORAGE_RETRY
@@ -240,7 +241,7 @@ def unavailable(name: str, error: Exception) -> RemoteError:
     return RemoteError(
         f"The object storage does not give {printable(name)!r}: {why}.",
         code="storage-unavailable",
-        next_step="Run the command again later; it goes on where it stopped.",
+        next_step=type_again("Wait a while", note="it goes on where it stopped"),
     )
 
 

@@ -14,7 +14,7 @@ _PLACEHOLDER: Final = re.compile(r"\{([^}/]+)\}")
 def target(template: str, params: Mapping[str, str], query: Mapping[str, object] | None) -> str:
     """Fill a template such as ``/cloud/project/{serviceName}/ai/app/{appId}`` and add the query.
 
-    The `ovh` client encodes neither path parts nor lists (contract/ovh-api, traps): each part is percent-encoded
+    The `ovh` client encodes neither path parts nor lists (contract: The ovh client): each part is percent-encoded
     whole, a list repeats its parameter, booleans are ``true`` and ``false``, and None is left out.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Public Cloud projects (contract/ovh-api, 2)."""
+"""Public Cloud projects (contract: Projects)."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""Private registries that AI Deploy may pull from (contract/ovh-api, 7): one registration per AI region."""
+"""Private registries that AI Deploy may pull from (contract: AI Deploy access): one registration per AI region."""
 
 from msgspec import Struct
 

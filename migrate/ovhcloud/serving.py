@@ -1,4 +1,4 @@
-"""ML Serving, as its API answered until it was removed (contract/ovh-api, 4); also the form of an inventory file."""
+"""ML Serving, as its API answered until it was removed (contract: Old API); also the form of an inventory file."""
 
 from msgspec import Struct, field
 

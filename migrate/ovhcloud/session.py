@@ -14,6 +14,7 @@ import requests
 import tenacity
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, RemoteError
 from migrate.machine.patience import API_RETRY, LONGEST_RETRY_AFTER, Retry
 from migrate.ovhcloud.bucket import Bucket
@@ -246,7 +247,9 @@ def _decoded(method: str, template: str, response: requests.Response, query_id: 
         raise RemoteError(
             f"OVHcloud answered {method} {template} with something that is not JSON.",
             code="unexpected-answer",
-            next_step="A proxy may stand between; run again, and give the query id to OVHcloud's support.",
+            next_step=type_again(
+                "See whether a proxy stands between", note="if it stays so, give the query id to OVHcloud's support"
+            ),
             query_id=query_id,
         ) from error
 
@@ -265,7 +268,7 @@ def _network_error(method: str, template: str, error: requests.RequestException,
         RemoteError(
             f"OVHcloud's API cannot be reached for {method} {template}: {_shortest(error)}.",
             code="network",
-            next_step="Check the network (and HTTPS_PROXY, where one is needed), then run the command again.",
+            next_step=type_again("Check the network (and HTTPS_PROXY, where one is needed)"),
         )
     )
 
@@ -295,7 +298,7 @@ def _maybe_done(method: str, template: str, why: str, query_id: str | None) -> R
     return RemoteError(
         f"{why} after {method} {template} was sent, so it may have been carried out.",
         code="maybe-done",
-        next_step="Run the command again: it looks for what exists before it makes anything.",
+        next_step=type_again(note="it looks for what exists before it makes anything"),
         query_id=query_id,
     )
 

@@ -1,4 +1,4 @@
-"""Object Storage through OVHcloud's API (contract/ovh-api, 5): containers, small listings, temporary URLs, access."""
+"""Containers, small listings, temporary URLs and access through OVHcloud's API (contract: Object Storage)."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final

@@ -1,4 +1,4 @@
-"""Tokens of AI Deploy (contract/ovh-api, 7): bearers for the apps that a label selects."""
+"""Tokens of AI Deploy (contract: AI Deploy access): bearers for the apps that a label selects."""
 
 from msgspec import Struct
 
@@ -45,12 +45,6 @@ def create(cloud: Cloud, *, name: str, region: str, role: str, label_selector: s
         body={"name": name, "region": region, "role": role, "labelSelector": label_selector},
     )
     return convert(answer, Token, "the new token")
-
-
-def renew(cloud: Cloud, token_id: str) -> Token:
-    """Give a token a new value; the old one dies."""
-    answer = cloud.call("POST", "/cloud/project/{serviceName}/ai/token/{id}/renew", params={"id": token_id})
-    return convert(answer, Token, "the renewed token")
 
 
 def delete(cloud: Cloud, token_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Users of the project (contract/ovh-api, 7); one with the role ai_training_operator logs in to the shared registry."""
+"""Users of the project; the role ai_training_operator opens the shared registry (contract: AI Deploy access)."""
 
 from collections.abc import Sequence
 

@@ -17,7 +17,7 @@ DEFAULT_TOLERANCES: Final[Mapping[str, Tolerance]] = {
     "float": Tolerance(relative=1e-5, absolute=1e-6),
     "double": Tolerance(relative=1e-9, absolute=1e-12),
 }
-"""By dtype; integers, strings and booleans are exact (field notes, 9)."""
+"""By dtype; integers, strings and booleans are exact (decisions: Tolerances)."""
 
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 

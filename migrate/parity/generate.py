@@ -12,6 +12,9 @@ from migrate.core.model_json import Field, Index, ModelJson
 from migrate.core.values import Sample
 from migrate.parity.dates import date_number, date_text
 
+SEED: Final = 20221201
+"""Of a run's sample requests: fixed, so that a second run asks the same questions."""
+
 _MAXIMUM_VALUES: Final = 200_000  # numbers in one request: some megabytes of JSON
 _WORDS: Final = ("a", "b", "c", "yes", "no", "1", "2", "other")
 _EDGE_WORDS: Final = ("", "é", "a longer text, with a comma", "0")

@@ -1,10 +1,13 @@
-"""Asking an endpoint over HTTP: the old one or the new one, they speak the same."""
+"""Asking an endpoint over HTTP: the old one, the new one, or an image on this machine; they speak the same."""
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import msgspec
 import tenacity
 
+from migrate.core.again import type_again
 from migrate.core.errors import RemoteError
 from migrate.core.secret import Secret
 from migrate.core.values import Sample
@@ -12,11 +15,12 @@ from migrate.machine.patience import ENDPOINT_RETRY
 from migrate.parity.answer import Answer, Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import requests
 
+Send = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
+"""Sends method, path, headers and body to a server of several models; its answer is status, headers and body."""
 _TRY_AGAIN: Final = frozenset({429, 502, 503, 504})
+_HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
 class _BusyError(Exception):
@@ -44,9 +48,9 @@ def http_caller(url: str, token: Secret | None, *, timeout: float) -> Call:
 
     def call(sample: Sample) -> Answer:
         body = msgspec.json.encode(sample.request)
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
         return _ask(
-            url, lambda: session.post(f"{url}/eval", data=body, headers=headers, timeout=timeout, allow_redirects=False)
+            url,
+            lambda: session.post(f"{url}/eval", data=body, headers=_HEADERS, timeout=timeout, allow_redirects=False),
         )
 
     return call
@@ -69,6 +73,24 @@ def describe_at(url: str, token: Secret | None, *, timeout: float) -> dict[str, 
     return answer.body
 
 
+def caller_through(send: Send, model_id: str) -> Call:
+    """A caller of a model's ``/eval``; what ``send`` raises passes."""
+    path = f"/{quote(model_id, safe='')}/eval"
+
+    def call(sample: Sample) -> Answer:
+        status, _, content = send("POST", path, _HEADERS, msgspec.json.encode(sample.request))
+        return _answer(status, content)
+
+    return call
+
+
+def describe_through(send: Send, model_id: str) -> dict[str, Any]:
+    """What a model answers on ``/describe``; empty where that is no description. What ``send`` raises passes."""
+    status, _, content = send("GET", f"/{quote(model_id, safe='')}/describe", {}, b"")
+    answer = _answer(status, content)
+    return answer.body or {} if answer.status == 200 else {}
+
+
 def _session(token: Secret | None) -> "requests.Session":
     import requests  # noqa: PLC0415 - costs more than the rest of the command's start
 
@@ -88,11 +110,12 @@ class _Bearer:
         return request
 
 
-def _ask(url: str, send: "Callable[[], requests.Response]") -> Answer:
+def _ask(url: str, send: Callable[[], "requests.Response"]) -> Answer:
     import requests  # noqa: PLC0415
 
     def once() -> Answer:
-        answer = _answer(send())
+        response = send()
+        answer = _answer(response.status_code, response.content)
         if answer.status in _TRY_AGAIN:
             raise _BusyError(answer)
         return answer
@@ -112,17 +135,17 @@ def _ask(url: str, send: "Callable[[], requests.Response]") -> Answer:
         raise RemoteError(
             f"{url} does not answer: {type(error).__name__}.",
             code="network",
-            next_step="Check the network and that the endpoint runs, then run again.",
+            next_step=type_again("Check the network and that the endpoint runs"),
         ) from error
 
 
-def _answer(response: "requests.Response") -> Answer:
+def _answer(status: int, content: bytes) -> Answer:
     try:
-        body = msgspec.json.decode(response.content)
+        body = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = None
     return Answer(
-        status=response.status_code,
+        status=status,
         body=body if isinstance(body, dict) else None,
-        text=response.content[:2000].decode("utf-8", "replace"),
+        text=content[:2000].decode("utf-8", "replace"),
     )

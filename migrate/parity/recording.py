@@ -7,10 +7,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
-from migrate.core.model_json import FastaiSettings, Field, ModelJson, written
+from migrate.core.model_json import FastaiSettings, Field, ModelJson, content_of
 from migrate.core.text import printable
-from migrate.core.values import Recording, Sample
+from migrate.core.values import ProofLevel, Recording, Sample
 from migrate.parity.answer import Answer, Call
 from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
@@ -20,6 +21,7 @@ __all__ = [
     "REFERENCE_PROGRAM",
     "Answer",
     "Call",
+    "at_least",
     "describe_at",
     "has_reference",
     "http_caller",
@@ -37,8 +39,15 @@ REFERENCE_PROGRAM: Final = (_START, *sorted({*_START.parent.glob("*.py")} - {_ST
 The docstring of the first says which lines it reads.
 """
 
+_RANK: Final[Mapping[ProofLevel, int]] = {"self": 0, "cross-checked": 1, "recorded": 2, "live": 3}
+
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 """Asks the running reference program: a line in, its answer out."""
+
+
+def at_least(level: ProofLevel, minimum: ProofLevel) -> bool:
+    """Whether a level of proof says as much as another."""
+    return _RANK[level] >= _RANK[minimum]
 
 
 def record_live(
@@ -79,7 +88,7 @@ def _check_access(answer: Answer, origin: str) -> None:
         raise ConfigurationError(
             f"{origin} refuses the token (HTTP {answer.status}).",
             code="old-endpoint-token",
-            next_step="Give a token of the namespace that may evaluate this model, then run again.",
+            next_step=type_again("Give a token of the namespace that may evaluate this model"),
         )
     if answer.status in (404, 405, 415):
         raise RemoteError(
@@ -123,7 +132,7 @@ def record_reference(settings: ModelJson, ask: Ask, origin: str, *, seed: int = 
     Raises:
         NeedsYouError: The engine does not load the model, or accepts none of the requests.
     """
-    loaded = ask({"model": written(settings)})
+    loaded = ask({"model": content_of(settings)})
     if "error" in loaded:
         raise _not_run(str(loaded["error"]))
     kept: list[Sample] = []

@@ -57,7 +57,6 @@ class Admin:
             self._route("/sandbox/faults", "DELETE", self._lift),
             self._route("/sandbox/reset", "POST", self._reset),
             self._route("/sandbox/objects", "POST", self._put),
-            self._route("/sandbox/registry", "GET", self._registry),
         ]
 
     def _route(self, path: str, method: str, handler: Callable[[bytes, Request], object]) -> Route:
@@ -111,11 +110,6 @@ class Admin:
             self._world.objects.changed = False
         self._world.log.clear()
         return {}
-
-    def _registry(self, _body: bytes, _request: Request) -> object:
-        if self._world.registry is None:
-            return {"accesses": []}
-        return {"accesses": msgspec.to_builtins(self._world.registry.accesses())}
 
     def _put(self, body: bytes, _request: Request) -> object:
         try:

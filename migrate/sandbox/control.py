@@ -229,17 +229,6 @@ def requests_made(folder: Path) -> list[Line]:
     return read_log(Folder(folder).request_log)
 
 
-def registry_requests(folder: Path) -> list[Line]:
-    """What the registry's own log says so far: method, path, status and the bytes of the answer's body.
-
-    Raises:
-        SandboxError: No sandbox is running.
-    """
-    found = _call(Folder(folder), "GET", "/sandbox/registry")["accesses"]
-    lines = msgspec.convert(found, type=list[dict[str, str | int]])
-    return [msgspec.convert({"time": "", "service": "registry", **line}, type=Line) for line in lines]
-
-
 def running(place: Folder) -> bool:
     """Whether a process holds the folder's lock; needs no answer from it."""
     try:
@@ -280,7 +269,7 @@ def _wait_ready(place: Folder, progress: Callable[[str], None] | None) -> Runnin
             told = found.phase
             progress(told)
         time.sleep(0.02)
-    lines = place.log_file.read_text(errors="replace").splitlines() if place.log_file.exists() else []
+    lines = place.log_file.read_text(encoding="utf-8", errors="replace").splitlines() if place.log_file.exists() else []
     last = lines[-1] if lines else "it said nothing"
     message = f"the sandbox in {place.path} did not start: {last} (all of it: {place.log_file})"
     raise SandboxError(message)
@@ -289,7 +278,7 @@ def _wait_ready(place: Folder, progress: Callable[[str], None] | None) -> Runnin
 def _process(place: Folder) -> tuple[int, int]:
     """The id and port of the process that holds the lock; 0 for what it has not written yet."""
     try:
-        pid, port = [*place.pid_file.read_text().split(), "0", "0"][:2]
+        pid, port = [*place.pid_file.read_text(encoding="utf-8").split(), "0", "0"][:2]
         return int(pid), int(port)
     except (FileNotFoundError, ValueError):
         return 0, 0

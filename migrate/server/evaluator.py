@@ -11,9 +11,9 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 from msgspec import Struct
 
-from migrate.server.engines import Engine
 from migrate.server.inputs import feeds_of
 from migrate.server.model import Model
+from migrate.server.model_engine import ModelEngine
 from migrate.server.outputs import AnswerPlan
 from migrate.server.tensors import TYPELESS, Array, Tensor, type_of
 
@@ -51,7 +51,7 @@ class Evaluator(Protocol):
 class TensorEvaluator:
     """A model that takes declared tensors, as a step of a flow."""
 
-    def __init__(self, model: Model, engine: Engine) -> None:
+    def __init__(self, model: Model, engine: ModelEngine) -> None:
         self._model = model
         self._engine = engine
         self._plan = AnswerPlan(model)
@@ -68,7 +68,7 @@ class TensorEvaluator:
         return Evaluated(self._plan.answer(outputs), rows)
 
 
-def evaluator_of(model: Model, engine: Engine) -> Evaluator:
+def evaluator_of(model: Model, engine: ModelEngine) -> Evaluator:
     """The engine itself where it is an evaluator."""
     return engine if isinstance(engine, Evaluator) else TensorEvaluator(model, engine)
 

@@ -9,13 +9,13 @@ from prometheus_client.registry import Collector
 from migrate.server.metrics import Metrics
 
 
-def usual_text(metrics: Metrics) -> bytes:
-    """The exposition text of the server's metrics, the process and the platform."""
+def exposition_text(metrics: Metrics) -> bytes:
+    """The exposition text: the server's metrics, the process, the platform, and the old runtime's own metrics."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families(metrics))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    return generate_latest(registry)
+    return generate_latest(registry) + "".join(metrics.old_lines()).encode()
 
 
 class _Families(Collector):

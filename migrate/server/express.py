@@ -51,8 +51,8 @@ class Lane:
 
     @staticmethod
     def opens(settings: Settings) -> bool:
-        """Whether calls need neither a token nor a line in the log."""
-        return not settings.tokens_sha256 and settings.access_log != "all"
+        """Whether it is not turned off, and calls need neither a token nor a line in the log."""
+        return settings.express and not settings.tokens_sha256 and settings.access_log != "all"
 
     def answer(self, headers: Headers, body: bytes, default_headers: Headers) -> bytes | None:
         """The whole response, head and body; None where this lane is not for the request."""

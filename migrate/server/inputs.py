@@ -43,14 +43,18 @@ def _assembled(field: Field, tensors: Mapping[str, Tensor]) -> Tensor:
         if column.type == TYPELESS or column.nulls is not None:
             raise bad_request(f"Tensor {index.name} holds a null", "a column of a table has no default value")
         if column.data.ndim > 1:
-            raise bad_request(f"Tensor {index.name} is expected to be a scalar or a vector")
+            raise bad_request(
+                "Only vectors (i.e tensor of rank 1) are supported as indexes. "
+                f"Found a tensor of rank {column.data.ndim} for index {index.name}"
+            )
         columns.append(column)
-    sizes = {column.data.size for column in columns}
-    if len(sizes) != 1:
-        counts = ", ".join(f"{i.name}: {c.data.size}" for i, c in zip(field.fields, columns, strict=True))
-        raise bad_request(f"All tensors of {field.name} should have the same size", counts)
+        if column.data.size != columns[0].data.size:
+            counts = f"{field.fields[0].name}: {columns[0].data.size}, {index.name}: {column.data.size}"
+            raise bad_request(
+                "When using tensor indexes all vectors should be of the same size; but found different ones", counts
+            )
     kind = _common_type(columns)
-    data = np.empty((sizes.pop(), len(columns)), DTYPES[kind])
+    data = np.empty((columns[0].data.size, len(columns)), DTYPES[kind])
     filled = set()
     for number, (index, column) in enumerate(zip(field.fields, columns, strict=True)):
         place = number if index.index is None else index.index

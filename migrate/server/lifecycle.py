@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from migrate.server.app import App
-from migrate.server.engines import ContradictionError, load
+from migrate.server.engines import load
 from migrate.server.evaluation import Admission
 from migrate.server.express import Lane
 from migrate.server.http import Receive, Request, Response, Scope, Send
@@ -26,11 +26,12 @@ from migrate.server.limits import Settings
 from migrate.server.logs import LOGGER, log
 from migrate.server.metrics import CONTENT_TYPE, Metrics
 from migrate.server.model import Model
+from migrate.server.model_engine import ContradictionError
 from migrate.server.protocol import GuardedProtocol
 from migrate.server.routes import Router
 from migrate.server.selfcheck import check
 from migrate.server.served import Served
-from migrate.server.site import add_model_routes, add_process_routes
+from migrate.server.site import add_model_routes, add_process_routes, exposition
 from migrate.server.status import Phase, Status
 from migrate.server.threads import cpu_count, give_memory_back, yield_to_others
 from migrate.server.v2 import add_v2_health, add_v2_routes
@@ -71,8 +72,14 @@ class Server(uvicorn.Server):
         except (OSError, SystemExit) as error:
             self._fail(f"cannot listen: {error}")
             return
-        port = self.servers[0].sockets[0].getsockname()[1]
-        log(logging.INFO, "listening", host=self.settings.host, port=port, threads=self._cpus)
+        log(
+            logging.INFO,
+            "listening",
+            host=self.settings.host,
+            port=_port_of(self.servers[0]),
+            metrics_port=_port_of(self._listeners[0]) if self._listeners else 0,
+            threads=self._cpus,
+        )
         self._run(self._load())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -127,9 +134,10 @@ class Server(uvicorn.Server):
         if self.status.phase is Phase.STARTING:
             self.status.phase = Phase.READY
             self._open_lanes(served)
-            log(logging.INFO, "ready", models=[model.id for model in self._models], seconds=perf_counter() - start)
+            seconds, express = perf_counter() - start, bool(self._lanes)
+            log(logging.INFO, "ready", models=[model.id for model in self._models], seconds=seconds, express=express)
         # The first scrape shall not have to wait for its library.
-        await loop.run_in_executor(self._executor, self.metrics.text)
+        await loop.run_in_executor(self._executor, exposition, self.metrics)
 
     def _open_lanes(self, served: list[Served]) -> None:
         if not Lane.opens(self.settings):
@@ -194,7 +202,7 @@ async def _listen_metrics(settings: Settings, metrics: Metrics) -> asyncio.Serve
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         found = Request(scope, receive).method in {"GET", "HEAD"} and scope["path"] == "/metrics"
-        response = Response(metrics.text(), CONTENT_TYPE) if found else Response(b"", b"text/plain", status=404)
+        response = Response(exposition(metrics), CONTENT_TYPE) if found else Response(b"", b"text/plain", status=404)
         headers = [(b"content-type", response.content_type), (b"content-length", b"%d" % len(response.body))]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
@@ -206,8 +214,12 @@ async def _listen_metrics(settings: Settings, metrics: Metrics) -> asyncio.Serve
     return await loop.create_server(
         lambda: config.http_protocol_class(config=config, server_state=state, app_state={}),  # type: ignore[call-arg]
         host=settings.host,
-        port=settings.metrics_port,
+        port=settings.metrics_port if settings.port else 0,
     )
+
+
+def _port_of(server: asyncio.base_events.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
 
 
 def _refuse_newcomers(descriptor: int) -> None:

@@ -20,7 +20,7 @@ class Settings:
     """The server's settings; each field is read from ``MIGRATE_`` and its name in capitals.
 
     Attributes:
-        port: Serving port; 0 takes any free one.
+        port: Serving port; 0 takes any free one, and another one for the metrics.
         metrics_port: The old runtime's second port; 0 turns it off.
         max_body_bytes: Largest body, before and after decompression (413).
         max_header_bytes: Largest request line and headers together (431).
@@ -38,6 +38,7 @@ class Settings:
         tokens_sha256: SHA-256 (hex) of each accepted token; empty accepts everybody.
         plain_gray: Read gray images as they are, not lifted to sRGB as Java did.
         strict_nulls: Refuse JSON nulls in numeric tensors instead of reading 0.
+        express: Answer the usual call of a quick model where it was read.
     """
 
     host: str = "0.0.0.0"  # noqa: S104 - a container's server is reached from outside of it
@@ -59,6 +60,7 @@ class Settings:
     tokens_sha256: frozenset[str] = field(default_factory=frozenset)
     plain_gray: bool = False
     strict_nulls: bool = False
+    express: bool = True
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -83,7 +85,7 @@ def _value(variable: str, name: str, text: str) -> object:
         return _choice(variable, text)
     if name == "tokens_sha256":
         return _digests(variable, text)
-    if name in {"plain_gray", "strict_nulls"}:
+    if name in {"plain_gray", "strict_nulls", "express"}:
         return _flag(variable, text)
     try:
         number = float(text) if name.endswith("_seconds") else int(text)

@@ -4,6 +4,7 @@ import logging
 import sys
 import warnings
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from typing import Final
 
 import msgspec
@@ -28,7 +29,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up() -> None:
-    """Send this server's records, and the warnings of libraries, to standard output."""
+    """Send this server's records, and the warnings of libraries, to standard output, in UTF-8 whatever the locale."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -85,13 +85,8 @@ class Metrics:
             old[0].extend(repeat(seconds, times))
             old[1].add(seconds * 1000, times)
 
-    def text(self) -> bytes:
-        """The exposition text."""
-        from migrate.server.exposition import usual_text  # noqa: PLC0415 - it would delay the start by a quarter
-
-        return usual_text(self) + "".join(self._old_lines()).encode()
-
-    def _old_lines(self) -> Iterator[str]:
+    def old_lines(self) -> Iterator[str]:
+        """The old runtime's own metrics, as text."""
         yield "# HELP evaluator_evaluation_count Number of evaluations, batches counted by their rows.\n"
         yield "# TYPE evaluator_evaluation_count counter\n"
         yield f"evaluator_evaluation_count {float(self.evaluated)}\n"

@@ -65,7 +65,11 @@ Words = dict[str, tuple[str, ...]]
 
 
 class OnnxSettings(Struct, frozen=True, omit_defaults=True):
-    """``onnx``; ``rows_apart``: each row of an answer is computed from one row alone."""
+    """``onnx``.
+
+    ``rows_apart``: each row of an answer is computed from one row alone. ``embedded``: the entry is a manifest, which
+    holds the model as base64 in its ``binary``.
+    """
 
     zipmap: dict[str, Labels] = {}
     rows_apart: bool = False
@@ -274,14 +278,14 @@ def _printed(field: Field) -> dict[str, object]:
         made["continuous_domain"] = field.domain
     if field.plain_domain is not None:
         made["continuousDomain"] = field.plain_domain
-    if field.format is not None:
-        made["format"] = field.format
     if field.shape is not None:
         made["shape"] = field.shape
     if field.fields:
         made["fields"] = [_printed_column(column, field.type) for column in field.fields]
     if field.image_transformer is not None:
         made["image_transformer"] = field.image_transformer
+    if field.format is not None:
+        made["format"] = field.format
     return made
 
 

@@ -37,6 +37,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reader: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._active = 0.0
+        self._shut = False
         self._lane: Lane | None = None
         self._pieces: list[bytes] = []
         self._waits_for: Lane | None = None
@@ -58,10 +59,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._drop_running()
         super().connection_lost(exc)
 
-    def eof_received(self) -> None:
-        """Answer first whoever has sent all and shut that side: the connection is closed after this."""
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer first whoever has sent all and shut that side; whether the connection stays open for that."""
         self._settle()
         super().eof_received()
+        self._shut = not self._in_message and not self._answered
+        return self._shut
 
     def data_received(self, data: bytes) -> None:
         """Parse, and watch the time of whoever has not sent a whole request yet."""
@@ -205,6 +208,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Do not wait for ever for a client that does not stop sending."""
         self._active = self.loop.time()
         super().on_response_complete()
+        if self._shut and self._answered:
+            self.transport.close()
         if self._in_message and not self.transport.is_closing():
             self._disarm()
             self._sender = self.loop.call_later(_LINGER_SECONDS, self.transport.close)

@@ -9,11 +9,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.zeros import zeros
 from migrate.server.errors import HttpError
 from migrate.server.logs import log
 from migrate.server.merging import decide
+from migrate.server.model_engine import ContradictionError
 from migrate.server.rendering.json import render
 from migrate.server.served import Call, Served
 

@@ -6,13 +6,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from migrate.server.engines import Engine
 from migrate.server.errors import bad_request
 from migrate.server.evaluator import Evaluated, Evaluator
 from migrate.server.inputs import feeds_of
 from migrate.server.layouts import declared_layout
 from migrate.server.limits import Settings
 from migrate.server.model import Field, Model
+from migrate.server.model_engine import ModelEngine
 from migrate.server.negotiation import JSON_BODY, MediaType
 from migrate.server.outputs import AnswerPlan, raw_answer
 from migrate.server.pace import Pace
@@ -57,7 +57,7 @@ class Served:
         example: A request that is known to work, where one was recorded.
     """
 
-    def __init__(self, model: Model, engine: Engine, settings: Settings) -> None:
+    def __init__(self, model: Model, engine: ModelEngine, settings: Settings) -> None:
         self.model = model
         self.engine = engine
         self.describe: Final = msgspec.json.encode(model.describe())

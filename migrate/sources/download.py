@@ -12,6 +12,7 @@ import msgspec
 import requests
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import Interrupted, MigrateError, RemoteError
 from migrate.core.text import printable
 from migrate.core.values import ArtifactFile
@@ -131,7 +132,7 @@ class Download:
             return RemoteError(
                 f"The object {printable(self._wanted.name)!r} is no longer in the container.",
                 code="object-gone",
-                next_step="Run the command again; it lists the files anew.",
+                next_step=type_again(note="it lists the files anew"),
             )
         error = unavailable(self._wanted.name, refused)
         if not worth_another_try(refused):
@@ -190,7 +191,7 @@ class Download:
                 RemoteError(
                     f"The download of {printable(self._wanted.name)!r} does not have the MD5 that the store says.",
                     code="corrupt-download",
-                    next_step="Run the command again; if it stays so, the object is damaged and must be uploaded anew.",
+                    next_step=type_again(note="if it stays so, the object is damaged and must be uploaded anew"),
                 ),
                 tries=1,
             )
@@ -224,7 +225,7 @@ class Download:
             RemoteError(
                 f"The object {printable(self._wanted.name)!r} changed while it was downloaded: {why}.",
                 code="object-changed",
-                next_step="Run the command again when nobody writes to the container.",
+                next_step=type_again("Wait until nobody writes to the container"),
             )
         )
 
@@ -232,7 +233,7 @@ class Download:
         return RemoteError(
             f"The storage returned {have} of the {expected} bytes of {printable(self._wanted.name)!r}, several times.",
             code="truncated-download",
-            next_step="Run the command again; it goes on where it stopped.",
+            next_step=type_again(note="it goes on where it stopped"),
         )
 
 

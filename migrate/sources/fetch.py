@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import Interrupted, NeedsYouError
 from migrate.core.names import digest_of
 from migrate.core.text import printable
@@ -148,7 +149,7 @@ def _check_wanted(wanted: tuple[ModelObject, ...], location: ContainerLocation) 
         raise NeedsYouError(
             f"The files at {where} lie sealed in a cold archive.",
             code="sealed-archive",
-            next_step="Unseal the container in the control panel, wait until it is unsealed, then run again.",
+            next_step=type_again("Unseal the container in the control panel, and wait until it is unsealed"),
         )
     check_paths([item.path for item in wanted])
 

@@ -1,6 +1,6 @@
 """Inventory files: what ML Serving's API answered, kept as JSON by a customer or by support.
 
-The form is the API's own (contract/ovh-api, 4), with each answer under a name::
+The form is the API's own (contract: Old API), with each answer under a name::
 
     {
       "namespace": { ... GET /ai/serving/{namespaceId} ... },

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from migrate.core.errors import ConfigurationError
+from migrate.core.options.sources import RunOptions
 from migrate.core.text import printable
 from migrate.core.values import (
     Autoscaling,
@@ -126,7 +127,8 @@ def _gone(cloud: Cloud, error: ConfigurationError) -> ConfigurationError:
     )
     if not containers:
         return error
-    named = " or ".join(f"`migrate run {printable(item.name)}@{item.region}`" for item in containers[:3])
+    commands = [RunOptions(source=f"{item.name}@{item.region}").command() for item in containers[:3]]
+    named = " or ".join(f"`{printable(command, 400)}`" for command in commands)
     return ConfigurationError(
         error.what,
         code=error.code,

@@ -1,11 +1,13 @@
 """Names from object storage and from folders, which are hostile input, made into paths that stay inside."""
 
+import os
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from migrate.core.errors import RefusedError
+from migrate.core.again import type_again
+from migrate.core.errors import LocalError, RefusedError
 from migrate.core.text import printable
 
 _LONGEST_PART: Final = 255  # bytes, on every file system in use
@@ -38,9 +40,22 @@ def check_paths(names: Iterable[str]) -> None:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The path of a checked name under ``folder``."""
+    """The path of a checked name under ``folder``.
+
+    Raises:
+        RefusedError: ``hostile-path``.
+        LocalError: This machine's locale cannot write the name (code ``locale``).
+    """
     if reason := _fault(name):
         raise _refused(name, reason)
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        raise LocalError(
+            f"The file name {printable(name)!r} cannot be written here: the locale's encoding is {error.encoding}.",
+            code="locale",
+            next_step=type_again("Set a locale of UTF-8, for example with export LC_ALL=C.UTF-8"),
+        ) from None
     return folder.joinpath(*name.split("/"))
 
 
@@ -77,5 +92,5 @@ def _refused(name: str, reason: str) -> RefusedError:
     return RefusedError(
         f"The file name {printable(name)!r} is refused: {reason}.",
         code="hostile-path",
-        next_step="Rename it where the model's files lie, then run the command again.",
+        next_step=type_again("Rename it where the model's files lie"),
     )

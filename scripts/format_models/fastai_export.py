@@ -44,4 +44,4 @@ rows = table.iloc[content["rows"]].drop(columns="species")
 with learner.no_bar():
     found, *_ = learner.get_preds(dl=learner.dls.test_dl(rows, num_workers=0))
 answer = {"labels": list(learner.dls.vocab), "probabilities": found.tolist()}
-Path(content["answers"]).write_text(json.dumps(answer))
+Path(content["answers"]).write_text(json.dumps(answer), encoding="utf-8")

@@ -33,4 +33,4 @@ with torch.no_grad():
 pipeline = transformers.TextClassificationPipeline(model=model, tokenizer=tokenizer, framework="pt", device=-1)
 pipeline.save_pretrained(str(folder), safe_serialization=True)
 answers = {text: pipeline(text)[0] for text in content["texts"]}
-Path(content["answers"]).write_text(json.dumps(answers))
+Path(content["answers"]).write_text(json.dumps(answers), encoding="utf-8")

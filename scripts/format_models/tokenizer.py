@@ -26,7 +26,7 @@ def train(folder: Path) -> list[list[int]]:
     with tempfile.TemporaryDirectory() as scratch:
         encodings = Path(scratch, "encodings.json")
         export("tokenizer_export", "tokenizers", folder, {"corpus": CORPUS, "encodings": str(encodings)})
-        ids: list[list[int]] = json.loads(encodings.read_text())
+        ids: list[list[int]] = json.loads(encodings.read_text(encoding="utf-8"))
     return ids
 
 

@@ -17,4 +17,4 @@ trainer = trainers.BpeTrainer(vocab_size=180, show_progress=False, special_token
 tokenizer.train_from_iterator(content["corpus"], trainer)
 tokenizer.save(str(Path(sys.argv[1], "tokenizer.json")), pretty=False)
 encodings = [tokenizer.encode(text, add_special_tokens=False).ids for text in content["corpus"]]
-Path(content["encodings"]).write_text(json.dumps(encodings))
+Path(content["encodings"]).write_text(json.dumps(encodings), encoding="utf-8")

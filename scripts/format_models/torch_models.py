@@ -74,7 +74,7 @@ def make_pipeline(folder: Path, samples: Path) -> None:
             "answers": str(answers),
         }
         export("pipeline_export", "transformers", folder, content)
-        found = json.loads(answers.read_text())
+        found = json.loads(answers.read_text(encoding="utf-8"))
     write_json(
         folder / "manifest.json",
         {
@@ -106,7 +106,7 @@ def make_learner(folder: Path, samples: Path) -> None:
             "answers": str(answers),
         }
         export("fastai_export", "fastai", folder, content)
-        found = json.loads(answers.read_text())
+        found = json.loads(answers.read_text(encoding="utf-8"))
     place = 0
     for name, group in rows.items():
         chosen = np.array(found["probabilities"][place : place + len(group)])

@@ -1,4 +1,4 @@
-"""Writing models and samples so that the same versions of the libraries give the same bytes on any processor."""
+"""Writing models and samples: the same versions of the libraries give the same bytes on one kind of processor."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 OPSET = {"": 12, "ai.onnx.ml": 1}
 IR_VERSION = 7
-DECIMALS = 5  # of every fitted number: the noise between processors is a millionth of it
+DECIMALS = 5  # of every fitted number: the last bits of a sum are not exported
 
 Request = dict[str, object]
 Answer = dict[str, object]
@@ -62,7 +62,7 @@ def check(path: Path, feeds: dict[str, object], expected: dict[str, NDArray[np.g
 
 
 def fitted(values: object) -> Doubles:
-    """Fitted numbers, rounded so that every processor exports the same bytes."""
+    """Fitted numbers, rounded."""
     return np.round(np.asarray(values, dtype=np.float64), DECIMALS) + 0.0
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from migrate.apps import deploy
-from migrate.apps.registries import authorize
 from migrate.apps.states import GONE
 from migrate.apps.watching import Watcher, ended
 from migrate.contract import Contract, contract
 from migrate.core.errors import Interrupted, NeedsYouError, RemoteError
 from migrate.core.values import AppPlan, AutomaticScaling, FixedScaling, PushedImage
 from migrate.ovhcloud import apps
+from migrate.ovhcloud.authorization import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import calls, open_cloud
@@ -108,7 +108,7 @@ def test_an_app_that_fails_says_why(project: Cloud) -> None:
     made = deploy.create(project, make_plan(), IMAGE)
     states: list[str] = []
     with pytest.raises(NeedsYouError) as caught:
-        Watcher(project, interval=0.05).wait_running(made.id, timeout=20, on_state=states.append, stop=NEVER)
+        Watcher(project, interval=0.05).wait_running(made.id, timeout=120, on_state=states.append, stop=NEVER)
     assert caught.value.code == "app-failed"
     assert "started without its runtime" in caught.value.what  # the platform's own words
     assert "APP_FAILED" in caught.value.what
@@ -121,7 +121,7 @@ def test_the_quota_is_named(sandbox: Path, project: Cloud, monkeypatch: pytest.M
     control.fail(sandbox, "quota", cpu=1)
     made = deploy.create(project, make_plan(), IMAGE)
     with pytest.raises(NeedsYouError) as caught:
-        deploy.wait_running(project, made.id, timeout=20, on_state=lambda _: None, stop=NEVER)
+        deploy.wait_running(project, made.id, timeout=120, on_state=lambda _: None, stop=NEVER)
     assert caught.value.code == "quota-exceeded"
 
 
@@ -139,11 +139,11 @@ def test_an_app_that_is_stopped_or_gone(project: Cloud) -> None:
     made = deploy.create(project, make_plan(), IMAGE)
     apps.stop(project, made.id)
     with pytest.raises(NeedsYouError) as caught:
-        Watcher(project, interval=0.05).wait_running(made.id, timeout=20, on_state=lambda _: None, stop=NEVER)
+        Watcher(project, interval=0.05).wait_running(made.id, timeout=120, on_state=lambda _: None, stop=NEVER)
     assert caught.value.code in {"app-stopped", "app-failed"}
     with pytest.raises(RemoteError) as gone:
         Watcher(project, interval=0.05).wait_running(
-            "00000000-0000-4000-8000-000000000000", timeout=20, on_state=lambda _: None, stop=NEVER
+            "00000000-0000-4000-8000-000000000000", timeout=120, on_state=lambda _: None, stop=NEVER
         )
     assert gone.value.code == "app-gone"
 
@@ -156,7 +156,7 @@ def test_waiting_ends_by_time_and_by_stop(project: Cloud) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises((Interrupted, NeedsYouError)):
-        Watcher(project, interval=5).wait_running(made.id, timeout=20, on_state=lambda _: None, stop=stop)
+        Watcher(project, interval=5).wait_running(made.id, timeout=120, on_state=lambda _: None, stop=stop)
 
 
 def test_waiting_threads_share_the_listings(sandbox: Path, project: Cloud) -> None:
@@ -167,7 +167,7 @@ def test_waiting_threads_share_the_listings(sandbox: Path, project: Cloud) -> No
 
     def work(app_id: str) -> None:
         try:
-            watcher.wait_running(app_id, timeout=30, on_state=lambda _: None, stop=NEVER)
+            watcher.wait_running(app_id, timeout=120, on_state=lambda _: None, stop=NEVER)
         except NeedsYouError as error:
             ends.append(error.code)
 
@@ -176,7 +176,7 @@ def test_waiting_threads_share_the_listings(sandbox: Path, project: Cloud) -> No
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=120)
     assert ends == ["app-failed"] * 8
     polls = (time.monotonic() - started) / 1.0 + 1
     assert calls(sandbox, "GET", "/ai/app") - before <= 8 + 3 * polls

@@ -82,7 +82,7 @@ def push(engine: docker.DockerClient, cloud: Cloud, versions: tuple[str, ...]) -
 
 
 def ask(url: str, token: str) -> tuple[int, str]:
-    answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+    answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
     return answer.status_code, answer.text
 
 

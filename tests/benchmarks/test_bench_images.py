@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,18 @@ def test_a_name_that_nothing_has() -> None:
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1
     assert "nothing is named cuda" in done.stderr
+
+
+def test_what_symbols_weigh() -> None:
+    command = [sys.executable, "-m", "benchmarks.images", "--symbols", "--only", "processors"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    head, row = (re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines())
+    assert head == ["objects", "stripped", "disk MB", "without", "compressed MB", "without", "saved"]
+    name, objects, stripped, *sizes, saved = row
+    assert name == "processors"
+    assert 0 < int(stripped) < int(objects)
+    before, after, packed_before, packed_after = map(float, sizes)
+    assert before > after > packed_before > packed_after > 0
+    # Worth its code; were it hardly anything in any runtime, the code should go.
+    assert float(saved.removesuffix("%")) > 3

@@ -14,6 +14,7 @@ from benchmarks.server.contenders import Question, ask_fastapi, ask_litserve, as
 from benchmarks.server.measure import WrongAnswerError, check
 from benchmarks.server.models import open_session, payloads, run, write_model
 from benchmarks.server.processes import cpu_seconds, memory_bytes, tree_of
+from tests.waiting import wait_until
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -106,8 +107,7 @@ def test_a_tree_of_processes_is_measured_whole() -> None:
     program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'sum(range(10**7)); input()'])"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as parent:
         try:
-            while len(tree_of(parent.pid)) < 2 or cpu_seconds(parent.pid) < 0.1:
-                assert parent.poll() is None
+            wait_until(lambda: len(tree_of(parent.pid)) == 2 and cpu_seconds(parent.pid) >= 0.1, "it does not compute")
             assert memory_bytes(parent.pid) > memory_bytes(tree_of(parent.pid)[1]) > 0
         finally:
             assert parent.stdin is not None

@@ -2,18 +2,19 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from migrate.sandbox import control
 from migrate.sandbox.world.samples import read_index
+from tests.waiting import wait_until
 
 MIGRATE = str(Path(sys.executable).with_name("migrate"))
 NAMESPACE = read_index().namespace.id
@@ -32,13 +33,13 @@ class Tool:
             "MIGRATE_SANDBOX": str(sandbox),
         }
 
-    def start(self, *words: str) -> "subprocess.Popen[str]":
+    def start(self, *words: str, stderr: IO[str] | int = subprocess.PIPE) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [MIGRATE, *words],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 
@@ -104,6 +105,24 @@ def test_a_run_without_an_engine_tells_each_model_and_status_and_why_know_it(too
     assert "authorization" in out
 
 
+def test_the_command_that_goes_on_proves_as_much_and_tells_no_secret(tool: Tool, tmp_path: Path) -> None:
+    file = tmp_path / "old token"
+    token = "a-token-of-the-old-endpoints"
+    file.write_text(token)
+    words = ("run", NAMESPACE, "--model", "iris", "--proof", "live", "--old-token-file", str(file))
+    code, out, err = tool(*words, "--yes", "--authorize", "--json")
+    assert code == 7  # there is no engine
+    again = json.loads(out.splitlines()[-1])["data"]["again"]
+    assert shlex.split(again)[1:] == [
+        "run", NAMESPACE, "--model", "iris", "--old-token-file", str(file), "--proof", "live",
+        "--workspace", tool.environment["MIGRATE_WORKSPACE"],
+    ]  # fmt: skip
+    assert token not in out + err
+    file.unlink()
+    code, events = tool.json(*shlex.split(again)[1:], "--yes")
+    assert (code, events[-1]["error"]["code"]) == (3, "no-old-token")
+
+
 def test_json_has_standard_output_to_itself(tool: Tool) -> None:
     code, events = tool.json("run", NAMESPACE, "--model", "broken", "--yes", "--authorize")
     assert code == 4
@@ -124,20 +143,17 @@ def test_a_signal_stops_cleanly_and_says_what_to_type(
         path_regex="onnx",
         point="before",
         touch=str(reached),
-        seconds=60,
+        seconds=3600,
     )
-    with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize") as process:
-        deadline = time.monotonic() + 60
-        while not reached.exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    words, said = ("run", NAMESPACE, "--model", "iris", "--yes", "--authorize"), tmp_path / "said"
+    with said.open("w") as stderr, tool.start(*words, stderr=stderr) as process:
+        wait_until(reached.exists, said.read_text)
         process.send_signal(number)
-        time.sleep(0.2)
+        wait_until(lambda: "Stopping cleanly" in said.read_text(), said.read_text)
         control.release(sandbox)
-        out, err = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=120)
+    err = said.read_text()
     assert process.returncode == 130, err
-    assert "Stopping cleanly" in err
     assert f"migrate run {NAMESPACE}" in out
     assert "Traceback" not in err
     assert tool("run", NAMESPACE, "--model", "iris", "--yes", "--authorize")[0] == 7  # the lock is free; no engine
@@ -145,17 +161,16 @@ def test_a_signal_stops_cleanly_and_says_what_to_type(
 
 def test_a_second_signal_ends_at_once(sandbox: Path, tool: Tool, tmp_path: Path) -> None:
     reached = tmp_path / "reached"
-    control.fail(sandbox, "hold", service="api", method="GET", path_regex="/ai/app$", touch=str(reached), seconds=60)
-    with tool.start("run", NAMESPACE, "--yes", "--authorize") as process:
-        while not reached.exists():
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.02)
+    control.fail(sandbox, "hold", service="api", method="GET", path_regex="/ai/app$", touch=str(reached), seconds=3600)
+    said = tmp_path / "said"
+    with said.open("w") as stderr, tool.start("run", NAMESPACE, "--yes", "--authorize", stderr=stderr) as process:
+        wait_until(reached.exists, said.read_text)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        wait_until(lambda: "Stopping cleanly" in said.read_text(), said.read_text)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        process.communicate(timeout=120)  # what it waits for is held for an hour
     assert process.returncode == 130
-    assert "Ended at once" in err
+    assert "Ended at once" in said.read_text()
     control.release(sandbox)
 
 

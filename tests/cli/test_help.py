@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from migrate.cli.application import COMMANDS, command_line
+from migrate.cli.application import command_line
 from migrate.cli.main import run
+from migrate.core.options.declaration import Option, Options, parameters
+from migrate.core.options.tree import COMMANDS
 
 MIGRATE = str(Path(sys.executable).with_name("migrate"))
-SANDBOX = ("start", "stop", "status", "env", "fail")
-EVERY = [(name,) for name in sorted(COMMANDS)] + [("sandbox", name) for name in SANDBOX]
+COMMAND = [tuple(kind.about.name.split()) for kind in COMMANDS]
+EVERY = [*COMMAND, ("sandbox",)]
 
 
 def test_the_commands_are_grouped_in_order(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,8 +22,8 @@ def test_the_commands_are_grouped_in_order(capsys: pytest.CaptureFixture[str]) -
     shown = capsys.readouterr().out
     places = [shown.index(f"{title}:") for title in ("Look", "Move", "Live", "Leave")]
     assert places == sorted(places)
-    for name in COMMANDS:
-        assert f"\n  {name} " in shown
+    for words in EVERY:
+        assert f"\n  {words[0]} " in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
 
 
@@ -36,12 +38,28 @@ def test_every_command_explains_itself_with_an_example(
     assert all(len(line) <= 100 for line in shown.splitlines())
 
 
-@pytest.mark.parametrize("words", [w for w in EVERY if w != ("sandbox",)], ids=" ".join)
+@pytest.mark.parametrize("words", COMMAND, ids=" ".join)
 def test_every_command_answers_in_json_on_request(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     run([*words, "--help"])
     shown = capsys.readouterr().out
     assert "--json" in shown
     assert "-o, --output" in shown
+
+
+@pytest.mark.parametrize("kind", COMMANDS, ids=lambda kind: kind.about.name)
+def test_options_stand_under_where_they_count(kind: type[Options], capsys: pytest.CaptureFixture[str]) -> None:
+    run([*kind.about.name.split(), "--help"])
+    shown = capsys.readouterr().out
+    heading, found = "", {}
+    for line in shown.splitlines():
+        if line.endswith(":") and not line.startswith(" "):
+            heading = line.removesuffix(":")
+        for word in line.split():
+            if line.startswith("  -"):
+                found.setdefault(word.rstrip(","), heading)
+    for parameter in parameters(kind):
+        if isinstance(parameter.about, Option):
+            assert {found[name] for name in parameter.about.names} == {parameter.about.counts.value}
 
 
 def test_help_was_asked_for_and_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:

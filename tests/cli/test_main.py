@@ -11,6 +11,7 @@ import pytest
 from migrate import __version__
 from migrate.cli.errors import tell, wants_json
 from migrate.cli.main import run
+from migrate.core.codes.catalogue import CODES
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
 from migrate.migration.telling import places
@@ -86,6 +87,22 @@ def test_what_was_never_run_is_said(words: list[str], capsys: pytest.CaptureFixt
     assert "migrate run ns" in capsys.readouterr().err
 
 
+def test_a_bug_has_its_result_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> Path:
+        raise ZeroDivisionError
+
+    monkeypatch.delenv("MIGRATE_WORKSPACE", raising=False)
+    monkeypatch.setattr("platformdirs.user_state_path", fail)
+    with pytest.raises(ZeroDivisionError):
+        run(["status", "--json"])
+    found = last(capsys.readouterr().out)
+    assert (found["event"], found["command"], found["exit_code"]) == ("result", "status", 1)
+    assert found["error"]["code"] == "bug"
+    with pytest.raises(ZeroDivisionError):
+        run(["status"])
+    assert capsys.readouterr().out == ""
+
+
 def test_status_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["status"]) == 0
     assert "Nothing was run here yet" in capsys.readouterr().out
@@ -138,6 +155,13 @@ def test_an_error_shows_no_secret_and_the_query_id(capsys: pytest.CaptureFixture
     assert last(capsys.readouterr().out)["error"] == {
         "code": "x", "what": "It said ***.", "next_step": "Do this.", "query_id": "EU.1",
     }  # fmt: skip
+
+
+def test_an_error_without_a_next_step_has_the_one_of_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(LocalError("The engine refused.", code="engine-failed"), ["run"]) == 7
+    assert f"Next:  {CODES['engine-failed'].next_step}\n" in capsys.readouterr().err
+    tell(LocalError("The engine refused.", code="engine-failed"), ["run", "--json"])
+    assert last(capsys.readouterr().out)["error"]["next_step"] == CODES["engine-failed"].next_step
 
 
 def test_a_programming_error_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:

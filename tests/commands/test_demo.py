@@ -8,7 +8,6 @@ import pytest
 from migrate.commands.demo import Act, _acts, _code, _joined, _taken_down
 from migrate.core.errors import ExitCode
 from migrate.core.events import Result
-from migrate.core.secret import Secret
 from migrate.core.values import Outcome
 from migrate.migration.undo.undo import Undone
 from migrate.sandbox.world.samples import FORMATS, read_index, samples_folder
@@ -18,7 +17,7 @@ MEANT = {0: "broken", 1: "sentiment-preset"}
 
 @pytest.fixture
 def acts(tmp_path: Path) -> tuple[Act, Act]:
-    return _acts(tmp_path, Secret("token-of-the-sandbox"))
+    return _acts(tmp_path, as_json=False)
 
 
 def ended(act: Act, *stopped: str, code: int = 4) -> Result:

@@ -29,7 +29,7 @@ def test_a_person_is_asked(typed: str, said: str) -> None:
         [sys.executable, "-c", SCRIPT], stdin=inner, stdout=subprocess.PIPE, stderr=inner, text=True
     ) as process:
         os.write(outer, f"{typed}\n".encode())
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     shown = os.read(outer, 4096).decode()
     os.close(outer)
     os.close(inner)

@@ -77,7 +77,7 @@ def test_notices_from_many_threads_and_refreshes_do_not_lock_each_other(board: B
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=120)
     assert not any(thread.is_alive() for thread in threads), "the board has locked up"
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().count("notice 99") == 4

@@ -12,6 +12,7 @@ from migrate.console.state import show_sources, show_story
 from migrate.console.tables import show_listing, show_places
 from migrate.core.events import Result
 from migrate.core.looking import AppState, Place, Places, Sources, SourceState, StepDone, Story
+from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan, PlannedApp
 from migrate.core.values import ContainerLocation, FolderLocation, Hazard, Ignored, Listing, ModelRecord, Outcome
 
@@ -78,6 +79,15 @@ def test_the_last_screen_of_several_runs_numbers_what_is_to_do_once(console: Con
     assert lines.index("1 of 2 migrated, 1 needs you") + 1 == lines.index("0 of 1 migrated, 1 needs you")
     assert "2. preset: It has no files." in lines
     assert lines[-2:] == ["Undo    migrate undo one", "migrate undo two"]
+
+
+def test_a_command_is_copied_whole_however_long_it_is(console: Console) -> None:
+    digests = tuple(f"sha256:{number:064x}" for number in range(200))
+    again = RunOptions(source="ns", allow_unsafe=digests).again()
+    outcome = Outcome(model="m", outcome="needs-you", text="It runs code.", task=f"Type: {again}")
+    show_final(console, Result(command="run", exit_code=4, models=(outcome,), data={"again": again}))
+    assert f"Again   {again}\n" in text(console)
+    assert again.replace(" ", "") in text(console).replace("\n", "").replace(" ", "")
 
 
 def test_what_the_files_said_is_on_the_plan_and_on_the_last_screen(console: Console) -> None:

@@ -9,7 +9,6 @@ def test_every_kind_of_error_has_its_documented_exit_code() -> None:
         "ConfigurationError": ExitCode.CONFIGURATION,
         "NeedsYouError": ExitCode.NEEDS_YOU,
         "RemoteError": ExitCode.REMOTE,
-        "StalePlanError": ExitCode.STALE_PLAN,
         "LocalError": ExitCode.LOCAL,
         "RefusedError": ExitCode.REFUSED,
     }

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from migrate.core import model_json
-from migrate.core.model_json import Field, Index, ModelJson, OnnxSettings, written
+from migrate.core.model_json import Field, Index, ModelJson, OnnxSettings, content_of
 from migrate.core.values import Inspection
 from migrate.server import model as server
 
@@ -54,7 +54,7 @@ def test_every_engine_that_has_an_object_has_it_under_its_name() -> None:
 
 def test_a_description_says_what_every_engine_needs() -> None:
     columns = (Index("a", "float", index=0), Index("b", "float", key={"any": [1]}))
-    made = written(
+    made = content_of(
         ModelJson(
             engine="onnx",
             inputs=(Field("x", "float", (-1, 2), fields=columns), Field("s", "float", ())),
@@ -84,7 +84,7 @@ def test_a_description_says_what_every_engine_needs() -> None:
         "rolling_windows_size": 1,
         "onnx": {"zipmap": {}},
     }
-    assert written(msgspec.convert(made, ModelJson)) == made
+    assert content_of(msgspec.convert(made, ModelJson)) == made
 
 
 # What journals of earlier versions hold, whose settings were a plain JSON object.
@@ -173,7 +173,7 @@ def test_what_earlier_journals_hold_is_read_and_means_the_same(name: str) -> Non
     settings = {**rest, "outputs": [{"name": "y", "type": "float"}], **OLD[name]}
     text = json.dumps({"format": name, "runtime": name, "verdict": "ready", "settings": settings})
     read = msgspec.json.decode(text, type=Inspection)
-    assert written(read.settings) == settings
+    assert content_of(read.settings) == settings
     again = msgspec.json.decode(msgspec.json.encode(read), type=Inspection)
     assert again == read
 

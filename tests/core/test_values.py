@@ -9,7 +9,7 @@ def test_a_record_survives_the_journal() -> None:
         FolderLocation(path="/models/iris"),
         None,
     ):
-        record = ModelRecord(id='../../x"\nRUN id', source="ns", location=location)
+        record = ModelRecord(id='../../x"\nRUN nowhere', source="ns", location=location)
         assert msgspec.json.decode(to_json(record), type=ModelRecord) == record
 
 

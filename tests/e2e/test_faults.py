@@ -9,7 +9,7 @@ import pytest
 from migrate.sandbox import control
 from tests.e2e.harness import GOOD, NAMESPACE, ROOT, Tool, ending
 
-HOSTILE = '../../x"\nRUN id'
+HOSTILE = '../../x"\nRUN nowhere'
 
 
 def _one_sentence(text: str) -> None:
@@ -101,7 +101,7 @@ def test_a_push_that_is_interrupted(tool: Tool) -> None:
             events.append(json.loads(line))
             if events[-1]["event"] == "step-started" and events[-1]["step"] == "push":
                 control.fail(tool.sandbox.folder, "registry-down")
-        process.wait(timeout=60)
+        process.wait(timeout=120)
     assert process.returncode in (5, 7), events[-1]
     assert events[-1]["event"] == "result"
     control.release(tool.sandbox.folder)
@@ -146,7 +146,9 @@ def test_an_app_that_fails_shows_why(tool: Tool) -> None:
     assert len(tool.sandbox.left()["apps"]) == 1
 
 
-@pytest.mark.parametrize("mode", ["scale", "swap", "nan"])
+@pytest.mark.parametrize(
+    "mode", [pytest.param("scale", marks=pytest.mark.slow), "swap", pytest.param("nan", marks=pytest.mark.slow)]
+)
 def test_drift_needs_you_and_is_named(tool: Tool, mode: str) -> None:
     control.fail(tool.sandbox.folder, "drift", mode=mode)
     ended = tool.run()

@@ -1,4 +1,7 @@
-"""One model of each format that ML Serving ran, through the whole journey: the demo moves them all."""
+"""One model of each format that ML Serving ran, through the whole journey: the demo moves them all.
+
+``test_light_formats.py`` is the quick case of its kind.
+"""
 
 import hashlib
 import json
@@ -17,7 +20,7 @@ from migrate.sandbox.base.settings import Options
 from tests.e2e.harness import BROKEN, FORMATS, GOOD, NAMESPACE, ROOT, Ended, Sandbox, Tool
 
 # The first run ever makes the images of nine runtimes.
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.slow]
 
 FOLDER = ROOT / "examples" / "formats"
 SAMPLES = ROOT / "examples" / "format-samples"

@@ -126,5 +126,5 @@ def test_a_model_that_is_not_there_is_named(tool: Tool) -> None:
 def test_apps_answer_only_with_a_token(tool: Tool, tmp_path: Path) -> None:
     ended = tool.run(NAMESPACE, "--model", "iris")
     url = ended.outcomes["iris"]["new_url"]
-    assert requests.get(f"{url}/describe", timeout=10).status_code == 401
-    assert requests.get(f"{url}/describe", headers={"Authorization": "Bearer nonsense"}, timeout=10).status_code == 401
+    assert requests.get(f"{url}/describe", timeout=60).status_code == 401
+    assert requests.get(f"{url}/describe", headers={"Authorization": "Bearer nonsense"}, timeout=60).status_code == 401

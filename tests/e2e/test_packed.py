@@ -24,7 +24,7 @@ def test_packed_is_one_app_that_answers_for_each_model(tool: Tool) -> None:
         sample = next((ROOT / "examples" / "samples" / model).glob("*.json"))
         body = json.loads(sample.read_text(encoding="utf-8"))
         answer = requests.post(
-            f"{url}/eval", json=body["request"], headers={"Authorization": f"Bearer {token}"}, timeout=10
+            f"{url}/eval", json=body["request"], headers={"Authorization": f"Bearer {token}"}, timeout=60
         )
         assert answer.status_code == 200, answer.text
         assert set(answer.json()) == set(body["answer"])
@@ -52,7 +52,7 @@ def test_packed_is_one_app_a_runtime(tool: Tool) -> None:
                 f"{ended.outcomes[model]['new_url']}/eval",
                 json=body["request"],
                 headers=header,
-                timeout=30,
+                timeout=60,
             )
             assert answer.status_code == 200, answer.text
             assert set(answer.json()) == set(body["answer"])

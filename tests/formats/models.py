@@ -1,4 +1,4 @@
-"""Models for the tests: real ones made with the ``onnx`` package, and hostile bytes made by hand."""
+"""Models for the tests: real ones made with the ``onnx`` package, and bytes made by hand."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,6 @@ from migrate.core.values import Artifact, ArtifactFile
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLES = CHECKOUT / "examples" / "models"
-GOLDEN = CHECKOUT.parent / "shared" / "golden"
 
 FLOAT = TensorProto.FLOAT
 

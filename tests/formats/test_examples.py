@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from migrate.core.model_json import NO_MODEL, written
+from migrate.core.model_json import NO_MODEL, content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from tests.formats.hostile.base import EXAMPLES, example
@@ -64,7 +64,7 @@ def look(name: str, allow_unsafe: tuple[str, ...] = ()) -> Inspection:
 
 
 def fields(found: Inspection, role: str) -> list[tuple[object, ...]]:
-    listed = written(found.settings)[role]
+    listed = content_of(found.settings)[role]
     assert isinstance(listed, list)
     return [(field["name"], field["type"], field.get("shape")) for field in listed]
 
@@ -78,7 +78,7 @@ def test_ready(row: tuple[str, str, str, str, list[object], list[object]]) -> No
     name, word, runtime, entry, inputs, outputs = row
     found = look(name)
     assert (found.verdict, found.reason, found.text, found.task) == ("ready", "", "", "")
-    assert (found.format, found.runtime, written(found.settings)["entry"]) == (word, runtime, entry)
+    assert (found.format, found.runtime, content_of(found.settings)["entry"]) == (word, runtime, entry)
     assert (fields(found, "inputs"), fields(found, "outputs")) == (inputs, outputs)
     assert found.hazards == ()
 

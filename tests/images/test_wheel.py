@@ -35,7 +35,7 @@ def test_templates_and_sample_models_are_in_it(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_it_exports_from_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+def test_it_exports_from_an_empty_environment_and_the_demo_names_its_extra(wheel: Path, tmp_path: Path) -> None:
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **uv_environment(os.environ)}
     environ |= {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_", "XDG_"))}
     uv_environ = {**os.environ, **environ, "HOME": os.environ.get("HOME", str(tmp_path))}
@@ -57,3 +57,15 @@ def test_it_exports_from_an_empty_environment(wheel: Path, tmp_path: Path) -> No
     assert (tmp_path / "out/layer-server/opt/migrate/server/migrate/server/__main__.py").is_file()
     assert (tmp_path / "out/layer-model-0/models/iris/files/iris.onnx").read_bytes() == IRIS.read_bytes()
     assert list((tmp_path / "out/layer-wheels").rglob("onnxruntime/__init__.py"))
+    demo = subprocess.run(
+        ["env/bin/mlserving-migrate", "demo", "--json"],
+        cwd=tmp_path,
+        env=environ,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert demo.returncode == 7, demo.stderr
+    refused = json.loads(demo.stdout.splitlines()[-1])
+    assert refused["error"]["code"] == "sandbox-missing"
+    assert "'mlserving-migrate[sandbox]'" in refused["error"]["next_step"]

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from migrate.core.events import Event
+from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan
 from migrate.core.values import App, Artifact, Listing, ModelRecord, PushedImage
 from migrate.migration.journal.journal import Journal
-from migrate.migration.run.options import RunOptions, Typed
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
@@ -38,7 +38,7 @@ def run_of(
     journal.begin("run")
     events: list[Event] = []
     run = Run(
-        options=RunOptions(typed=Typed("ns"), adopt=adopt, ready_timeout=timeout),
+        options=RunOptions(source="ns", adopt=adopt),
         journal=journal,
         workspace=Workspace(folder),
         folder=source,
@@ -48,6 +48,7 @@ def run_of(
         stop=cloud.session.stop,
         environ=NO_ENGINE,
         revisions={},
+        ready_timeout=timeout,
     )
     try:
         yield run, events

@@ -7,9 +7,9 @@ import pytest
 
 from migrate.core.errors import ConfigurationError, ExitCode, Interrupted, LocalError, RefusedError, UsageError
 from migrate.core.events import Event, ModelFinished, Result, RunStarted, StepStarted
+from migrate.core.options.sources import RunOptions, Typed
 from migrate.core.plan import Plan
 from migrate.migration.journal.lock import WriterLock
-from migrate.migration.run.options import RunOptions, Typed
 from migrate.migration.run.workspace import Workspace, open_workspace
 from migrate.migration.run_source import Confirm, plan_source, run_source
 from migrate.migration.telling.status import status_of, status_of_all
@@ -50,7 +50,7 @@ class World:
 
 
 def options(source: str, *models: str, layout: str = "separate") -> RunOptions:
-    return RunOptions(typed=Typed(source), models=models, layout="packed" if layout == "packed" else "separate")
+    return RunOptions(source=source, models=models, layout="packed" if layout == "packed" else "separate")
 
 
 @pytest.fixture
@@ -192,24 +192,24 @@ def environ(sandbox: Path) -> Mapping[str, str]:
 
 def test_status_tells_what_is_known_and_asks_only_when_it_may(sandbox: Path, world: World) -> None:
     world.run()
-    known = status_of(Typed(NAMESPACE), world.workspace, project=None, environ=environ(sandbox), offline=False)
+    known = status_of(Typed(NAMESPACE), world.workspace, environ=environ(sandbox), offline=False)
     (state,) = known.sources
     assert state.asked
     assert {outcome.model for outcome in state.models} == {*GOOD, "broken"}
     assert state.apps == ()
     before = len(logged(sandbox))
-    (offline,) = status_of(Typed(NAMESPACE), world.workspace, project=None, environ={}, offline=True).sources
+    (offline,) = status_of(Typed(NAMESPACE), world.workspace, environ={}, offline=True).sources
     assert not offline.asked
     assert status_of_all(world.workspace).sources == (offline,)
     assert len(logged(sandbox)) == before
-    (unasked,) = status_of(Typed(NAMESPACE), world.workspace, project=None, environ={}, offline=False).sources
+    (unasked,) = status_of(Typed(NAMESPACE), world.workspace, environ={}, offline=False).sources
     assert "credentials" in unasked.problem
 
 
 def test_why_tells_the_story_without_asking(sandbox: Path, world: World) -> None:
     world.run()
     before = len(logged(sandbox))
-    story = why(Typed(NAMESPACE), "broken", world.workspace, project=None, environ={})
+    story = why(Typed(NAMESPACE), "broken", world.workspace, environ={})
     assert story.files.startswith("models@GRA/broken")
     assert story.outcome is not None
     assert story.outcome.reason == "truncated"
@@ -218,8 +218,8 @@ def test_why_tells_the_story_without_asking(sandbox: Path, world: World) -> None
     assert story.next_step == story.outcome.task
     assert len(logged(sandbox)) == before
     with pytest.raises(UsageError, match="iirs"):
-        why(Typed(NAMESPACE), "iirs", world.workspace, project=None, environ={})
+        why(Typed(NAMESPACE), "iirs", world.workspace, environ={})
     with pytest.raises(UsageError) as caught:
-        why(Typed("never-run"), "iris", world.workspace, project=None, environ={})
+        why(Typed("never-run"), "iris", world.workspace, environ={})
     assert caught.value.code == "no-journal"
     assert "migrate run never-run" in caught.value.next_step

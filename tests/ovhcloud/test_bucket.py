@@ -53,7 +53,7 @@ def test_threads_and_processes_share_one_bucket(tmp_path: Path) -> None:
         "[bucket.reserve() for _ in range(20)]"
     )
     others = [subprocess.Popen([sys.executable, "-c", script, str(path)]) for _ in range(2)]
-    assert [other.wait(timeout=60) for other in others] == [0, 0]
+    assert [other.wait(timeout=120) for other in others] == [0, 0]
     assert round(bucket.reserve() * PER_SECOND, 6) == 61 - CAPACITY
 
 

@@ -97,7 +97,7 @@ def tls(sandbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     yield f"https://127.0.0.1:{listener.getsockname()[1]}{inner.path}"
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
-    thread.join(timeout=10)
+    thread.join(timeout=120)
     for item in open_sockets:
         item.close()
 

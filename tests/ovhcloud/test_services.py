@@ -47,8 +47,6 @@ def test_tokens_have_a_value_once(cloud: Cloud) -> None:
     (listed,) = tokens.tokens(cloud)
     assert (listed.id, listed.status.value) == (made.id, None)
     assert listed.spec.label_selector == "mls-key=1"
-    renewed = tokens.renew(cloud, made.id)
-    assert renewed.status.value not in {None, made.status.value}
     tokens.delete(cloud, made.id)
     assert tokens.tokens(cloud) == ()
 

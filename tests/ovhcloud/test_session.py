@@ -1,6 +1,8 @@
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,14 +13,16 @@ from migrate.ovhcloud import apps, projects, serving, storage, tokens
 from migrate.ovhcloud.config import ENDPOINT_URLS, read_credentials
 from migrate.ovhcloud.session import Cloud, open_session
 from migrate.sandbox import control
-from tests.clouds import calls, open_cloud
+from tests.clouds import calls, logged, open_cloud
+from tests.waiting import PATIENCE, wait_until
 
 
-def closed_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port where nobody listens, and nobody can: it is taken by a socket that does not listen either."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 def make_token(cloud: Cloud) -> tokens.Token:
@@ -112,8 +116,8 @@ def test_a_harmless_post_is_sent_again(sandbox: Path, cloud: Cloud) -> None:
     assert storage.access(cloud).endpoints["GRA"].startswith("http://127.0.0.1:")
 
 
-def test_nobody_listens(sandbox: Path, tmp_path: Path) -> None:
-    with open_cloud(sandbox, tmp_path, OVH_ENDPOINT=f"http://127.0.0.1:{closed_port()}/1.0") as cloud:
+def test_nobody_listens(sandbox: Path, tmp_path: Path, closed_port: int) -> None:
+    with open_cloud(sandbox, tmp_path, OVH_ENDPOINT=f"http://127.0.0.1:{closed_port}/1.0") as cloud:
         with pytest.raises(RemoteError) as caught:
             projects.project(cloud)
         assert caught.value.code == "network"
@@ -166,12 +170,15 @@ def test_serving_gone_is_told_from_an_unknown_project(sandbox: Path, tmp_path: P
 
 def test_a_stop_ends_the_waiting(sandbox: Path, cloud: Cloud) -> None:
     projects.project(cloud)
-    control.fail(sandbox, "429", retry_after=60)
-    threading.Timer(0.3, cloud.session.stop.set).start()
-    started = time.monotonic()
-    with pytest.raises(Interrupted):
-        projects.project(cloud)
-    assert time.monotonic() - started < 10
+    before = len(logged(sandbox))
+    control.fail(sandbox, "429", retry_after=90)
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(projects.project, cloud)
+        wait_until(lambda: len(logged(sandbox)) > before, "nothing was asked")
+        cloud.session.stop.set()
+        with pytest.raises(Interrupted):
+            call.result(timeout=PATIENCE)
+    assert len(logged(sandbox)) == before + 1, "it asked no second time"
 
 
 def test_many_threads_share_a_session(sandbox: Path, cloud: Cloud) -> None:
@@ -188,7 +195,7 @@ def test_many_threads_share_a_session(sandbox: Path, cloud: Cloud) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=120)
     assert failures == []
     assert calls(sandbox, "GET", "/auth/time") == 1
     assert calls(sandbox, "GET", "/cloud/project/{serviceName}") == 24

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from migrate.core.model_json import ModelJson, written
+from migrate.core.model_json import ModelJson, content_of
 from migrate.parity.recording import REFERENCE_PROGRAM, Ask
 
 
@@ -53,6 +53,6 @@ def answers(
 ) -> list[dict[str, Any]]:
     """What the program says to each request."""
     with reference(folder, folder.parent / "reference", python=python) as ask:
-        loaded = ask({"model": written(settings) if isinstance(settings, ModelJson) else settings})
+        loaded = ask({"model": content_of(settings) if isinstance(settings, ModelJson) else settings})
         assert set(loaded) == {"known"}, loaded
         return [ask({"request": request}) for request in requests]

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from migrate.core.model_json import ModelJson, written
+from migrate.core.model_json import ModelJson, content_of
 from migrate.core.values import Recording
 from migrate.formats import inspect
 from migrate.images.runtime import server_code
@@ -29,7 +29,7 @@ from tests.server.process import Server, start
 from tests.server.test_torch_formats import KINDS
 
 # Some engines take long to import, and one test waits for all models of its runtime.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.runtimes]
 
 FORMATS = EXAMPLES / "formats"
 SAMPLES = EXAMPLES / "format-samples"
@@ -91,10 +91,16 @@ def _made(model_id: str, files: Path, pipelines: Path) -> dict[str, Any]:
     found = artifact(files)
     inspection = inspect(found, framework=None, allow_unsafe=[file.digest for file in found.files])
     assert inspection.verdict == "ready", inspection
-    return written(inspection.settings)
+    return content_of(inspection.settings)
 
 
-@pytest.fixture(scope="module", params=list(RUNTIMES))
+# Their libraries take long to install and to load.
+HEAVY = ("fastai", "keras", "tensorflow", "tokenizers+torch", "transformers")
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in RUNTIMES]
+)
 def proven(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proven]:
     runtime: str = request.param
     python = python_of(runtime)

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
-from migrate.core.model_json import FastaiSettings, Field, ModelJson, written
+from migrate.core.model_json import FastaiSettings, Field, ModelJson, content_of
 from migrate.core.values import Sample
 from migrate.parity.answer import Answer
-from migrate.parity.recording import record_customer, record_live, record_reference, record_self
+from migrate.parity.recording import at_least, record_customer, record_live, record_reference, record_self
 
 GENERATED = Sample(name="g", request={"x": 1})
 CUSTOMERS = Sample(name="c", request={"x": 2}, answer={"y": 9}, generated=False)
@@ -76,7 +76,7 @@ def test_what_the_engine_answers_is_kept_and_what_it_refuses_is_not() -> None:
     found = record_reference(SETTINGS, program, "onnxruntime", seed=3)
     assert (found.level, found.origin, found.seed) == ("cross-checked", "onnxruntime", 3)
     assert [(one.answer, one.status, one.generated) for one in found.samples] == [({"y": [[1]]}, 200, True)]
-    assert program.asked[0] == {"model": written(SETTINGS)}
+    assert program.asked[0] == {"model": content_of(SETTINGS)}
     assert [set(line) for line in program.asked[1:]] == [{"request"}] * 5
 
 
@@ -115,3 +115,10 @@ def test_customers_answers_are_taken_as_they_are() -> None:
 def test_without_reference_no_answer_is_kept() -> None:
     found = record_self((CUSTOMERS,), seed=1)
     assert (found.level, found.samples[0].answer) == ("self", None)
+
+
+def test_levels_of_proof_have_an_order() -> None:
+    assert at_least("live", "recorded")
+    assert at_least("recorded", "cross-checked")
+    assert at_least("cross-checked", "cross-checked")
+    assert not at_least("self", "cross-checked")

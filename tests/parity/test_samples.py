@@ -46,7 +46,7 @@ def test_ids_that_are_no_folder_have_no_samples(tmp_path: Path, model_id: str) -
     [
         ("a.json", b"{", "not JSON"),
         ("a.json", b"\xff", "not JSON"),
-        ("a.json", b"[" * 100_000, "not JSON"),
+        ("a.json", b"[" * 2000, "not JSON"),
         ("a.json", [1], "no JSON object"),
         ("a.json", {"x": 1}, '"request"'),
         ("a.json", {"request": [1]}, '"request"'),

@@ -12,6 +12,8 @@ from ovh import client as ovh_client
 from migrate.sandbox import control
 from migrate.sandbox.base.settings import Options
 
+UNSEEN = 3600.0  # seconds: no state of an app passes unseen, however slow the machine is
+
 
 class Box:
     """A running sandbox and clients for it."""
@@ -22,18 +24,18 @@ class Box:
         self.project = self.env["OVH_CLOUD_PROJECT_SERVICE"]
         self.url = self.env["OVH_ENDPOINT"]
         self.root = self.url.removesuffix("/1.0")
+        self._name = f"sandbox-{self.root.rpartition(':')[2]}"
         self._clients: list[Any] = []
 
     def client(self, **keys: str) -> Any:
         """A client of the ``ovh`` package; keywords replace keys."""
-        name = f"sandbox-{self.root.rpartition(':')[2]}"
-        ovh_client.ENDPOINTS[name] = self.url
+        ovh_client.ENDPOINTS[self._name] = self.url
         given = {
             "application_key": self.env["OVH_APPLICATION_KEY"],
             "application_secret": self.env["OVH_APPLICATION_SECRET"],
             "consumer_key": self.env["OVH_CONSUMER_KEY"],
         }
-        made = ovh.Client(endpoint=name, **(given | keys))
+        made = ovh.Client(endpoint=self._name, **(given | keys))
         self._clients.append(made)
         return made
 
@@ -50,7 +52,8 @@ class Box:
         ]
 
     def close(self) -> None:
-        """Close the clients' connections."""
+        """Close the clients' connections, and forget the address: the table of endpoints is the whole process's."""
+        ovh_client.ENDPOINTS.pop(self._name, None)
         for client in self._clients:
             client._session.close()
         self._clients.clear()
@@ -60,7 +63,7 @@ class Box:
 def shared_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """One sandbox of the API alone, for every test that does not need options of its own."""
     folder = tmp_path_factory.mktemp("sandbox")
-    control.start(folder, Options(runtime=False, rate_limit=0, authorized=True))
+    control.start(folder, Options(runtime=False, rate_limit=0, authorized=True, unseen_seconds=UNSEEN))
     made = Box(folder)
     yield made
     made.close()
@@ -82,7 +85,7 @@ def new_box(tmp_path: Path) -> Iterator[Callable[..., Box]]:
 
     def start(**options: Any) -> Box:
         folder = tmp_path / f"box{len(made)}"
-        defaults = {"runtime": False, "rate_limit": 0, "authorized": True, "samples": False}
+        defaults = {"runtime": False, "rate_limit": 0, "authorized": True, "samples": False, "unseen_seconds": UNSEEN}
         control.start(folder, Options(**(defaults | options)))
         made.append(Box(folder))
         return made[-1]

@@ -91,7 +91,7 @@ def test_v2_misses(
     said[:] = [status, body]
     wanted = {"y": np.array([[1.5, 2.5]], np.float32)}
     example = wire.Example({"x": np.zeros((1, 2), np.float32)}, wanted, wanted)
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     if fault:
         with pytest.raises(wire.MissError, match=fault):
             wire.ask_v2_json(connection, "m", example, 1e-3, 1e-7)
@@ -109,7 +109,7 @@ def test_misses_of_the_old_route(wire: ModuleType, answering: tuple[int, list[An
     said[:] = [200, {"y": value}]
     wanted = {"y": np.array([[1.5, 2.5]], np.float32)}
     example = wire.Example({"x": np.array([[np.inf, 1]], np.float32)}, wanted, wanted)
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     if fault:
         with pytest.raises(wire.MissError, match=fault):
             wire.ask_eval(connection, "m", example, 1e-3, 1e-7)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,10 @@ def setup(*arguments: str, checkout: Path = CHECKOUT, **environ: str) -> subproc
 
 
 @pytest.mark.engine
-def test_the_second_time_it_says_nothing_and_is_quick() -> None:
+def test_the_second_time_it_finds_everything_done_and_says_nothing() -> None:
     assert setup().returncode == 0
-    started = time.monotonic()
     done = setup()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert time.monotonic() - started < 5
 
 
 def test_an_unknown_option_is_told_the_known_ones() -> None:

@@ -22,7 +22,8 @@ LOADER = """
 import os
 import sys
 from pathlib import Path
-from migrate.server.engines import ContradictionError, load
+from migrate.server.engines import load
+from migrate.server.model_engine import ContradictionError
 from migrate.server.model import read_models
 for model in read_models(Path(sys.argv[1])):
     try:
@@ -259,7 +260,7 @@ def said_by_loading(runtime: str, scratch: Path) -> list[str]:
 def samples_of(model_id: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """The requests of a sample with the answers of its training code."""
     paths = sorted((EXAMPLES / "format-samples" / model_id).glob("*.json"))
-    content = [json.loads(path.read_text()) for path in paths]
+    content = [json.loads(path.read_bytes()) for path in paths]
     return [(one["request"], one["answer"]) for one in content]
 
 

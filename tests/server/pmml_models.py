@@ -73,6 +73,29 @@ UNNAMED_SETTINGS: dict[str, Any] = {
     "inputs": [field("x", "double", -1)],
     "outputs": [field("predictedValue", "string", -1)],
 }
+# A text with a number in it.
+WORDED = """<PMML xmlns="http://www.dmg.org/PMML-4_3" version="4.3"><Header/>
+ <DataDictionary>
+  <DataField name="x" optype="continuous" dataType="double"/>
+  <DataField name="y" optype="continuous" dataType="double"/>
+ </DataDictionary>
+ <RegressionModel functionName="regression" targetFieldName="y">
+  <MiningSchema><MiningField name="x"/><MiningField name="y" usageType="target"/></MiningSchema>
+  <Output>
+   <OutputField name="text" feature="transformedValue" dataType="string" optype="categorical">
+    <Apply function="formatNumber"><FieldRef field="x"/><Constant dataType="string">%.2f</Constant></Apply>
+   </OutputField>
+  </Output>
+  <RegressionTable intercept="1"><NumericPredictor name="x" coefficient="2"/></RegressionTable>
+ </RegressionModel>
+</PMML>
+"""
+WORDED_SETTINGS: dict[str, Any] = {
+    "engine": "pmml",
+    "entry": "model.pmml",
+    "inputs": [field("x", "double", -1)],
+    "outputs": [field("text", "string", -1)],
+}
 # A model of every version: written as that version's exporters did, with the usage type of its time.
 VERSIONS = ("3.0", "3.1", "3.2", "4.0", "4.1", "4.2", "4.3", "4.4")
 VERSION_SETTINGS: dict[str, Any] = {

@@ -3,17 +3,21 @@
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 60.0
+from tests.waiting import PATIENCE, wait_until
+
+# `MIGRATE_EXPRESS=0 pytest tests/server` is the whole suite with the express lane turned off.
+KEPT = ("MIGRATE_EXPRESS",)
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,31 @@ class Answer:
         return json.loads(self.body)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
-    """A running process."""
+    """A running process, at ports that it chose itself."""
 
     process: "subprocess.Popen[bytes]"
-    port: int
-    metrics_port: int
     log: Path
+
+    @cached_property
+    def port(self) -> int:
+        """Where it serves, as soon as it listens."""
+        return int(self._listening()["port"])
+
+    @cached_property
+    def metrics_port(self) -> int:
+        """Where it answers ``/metrics`` alone."""
+        return int(self._listening()["metrics_port"])
+
+    def _listening(self) -> dict[str, Any]:
+        return listening(self.process, self.log)
 
     def call(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One request on a connection of its own; nothing is added but Host and Content-Length."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.putrequest(method, path, skip_accept_encoding=True)
             for name, value in (headers or {}).items():
@@ -62,21 +77,41 @@ class Server:
         body = request if isinstance(request, bytes) else json.dumps(request).encode()
         return self.call("POST", path, body, {"Content-Type": "application/json", **named})
 
+    def metric(self, name: str) -> float:
+        """The value of a line of ``/metrics``, named with its labels."""
+        text = self.call("GET", "/metrics").body.decode()
+        found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+        assert found is not None, text
+        return float(found[1])
+
+    def catch_up(self) -> None:
+        """Return when the server has read everything that was sent to it before.
+
+        Its event loop hears of this connection no sooner than of what was there already.
+        """
+        assert self.call("GET", "/health/live").status == 200
+
     def lines(self) -> list[dict[str, Any]]:
         """The log so far."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [json.loads(line) for line in whole_lines(self.log)]
 
 
-def free_ports(count: int) -> list[int]:
-    """Different ports that nobody listens on."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+def whole_lines(log: Path) -> list[str]:
+    """The lines of a log that are written to their end."""
+    return log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+
+
+def listening(process: "subprocess.Popen[bytes]", log: Path, *, patience: float = PATIENCE) -> dict[str, Any]:
+    """The line of a server's log that says where it listens, once it is there."""
+
+    def line() -> str:
+        ended = process.poll() is not None
+        found = [line for line in whole_lines(log) if '"message":"listening"' in line]
+        assert found or not ended, log.read_text()
+        return found[0] if found else ""
+
+    said: dict[str, Any] = json.loads(wait_until(line, log.read_text, patience=patience))
+    return said
 
 
 def start(root: Path, log: Path, *, python: str = sys.executable, code: Path | None = None, **settings: str) -> Server:
@@ -84,17 +119,16 @@ def start(root: Path, log: Path, *, python: str = sys.executable, code: Path | N
 
     ``python`` and ``code`` are another environment, and the folder of the server's code for it.
     """
-    port, metrics_port = free_ports(2)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MIGRATE_")}
-    environment |= {"MIGRATE_DRAIN_SECONDS": "0"}
+    environment |= {name: os.environ[name] for name in KEPT if name in os.environ}
+    environment |= {"MIGRATE_DRAIN_SECONDS": "0", "MIGRATE_PORT": "0"}
     environment |= {f"MIGRATE_{name.upper()}": value for name, value in settings.items()}
     if code is not None:
         environment |= {"PYTHONPATH": str(code), "PYTHONSAFEPATH": "1"}
     command = [python, "-m", "migrate.server", str(root), "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--metrics-port", str(metrics_port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-    return Server(process, port, metrics_port, log)
+    return Server(process, log)
 
 
 @contextmanager
@@ -108,19 +142,33 @@ def running(
         yield server
     finally:
         server.process.terminate()
-        server.process.wait(timeout=60)
+        server.process.wait(timeout=PATIENCE)
     assert not [line for line in server.lines() if "traceback" in line]
 
 
 def wait_ready(server: Server) -> None:
     """Return when ``/health/ready`` says 200."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
+
+    def ready() -> bool:
         assert server.process.poll() is None, server.log.read_text()
         try:
-            if server.call("GET", "/health/ready").status == 200:
-                return
+            return server.call("GET", "/health/ready").status == 200
         except OSError:
-            pass
-        time.sleep(0.01)
-    raise AssertionError(f"not ready: {server.log.read_text()}")
+            return False
+
+    wait_until(ready, server.log.read_text)
+
+
+@contextmanager
+def held(server: Server, body: bytes, path: str = "/eval") -> Iterator[Callable[[], bytes]]:
+    """A request in flight that lacks its body; calling what is given sends that, and returns the whole answer."""
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
+
+        def finish() -> bytes:
+            connection.sendall(body)
+            with connection.makefile("rb") as answer:
+                return answer.read()
+
+        yield finish

@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
+from tests.golden_folders import CHECKOUT, FOLDERS, OURS
 from tests.server import models
 
-CHECKOUT = Path(__file__).parents[2]
-GOLDEN = CHECKOUT.parent / "shared" / "golden"
+QUICK = ("onnx", "processors")  # runtimes whose servers start in a moment
 
 
-def conformance(golden: Path) -> tuple[int, dict[str, str], str]:
+def conformance(golden: Path, *options: str) -> tuple[int, dict[str, str], str]:
     """The exit code, the outcome of each line, and everything that was printed."""
     done = subprocess.run(
-        [sys.executable, str(CHECKOUT / "scripts" / "conformance.py"), str(golden)],
+        [sys.executable, str(CHECKOUT / "scripts" / "conformance.py"), *options, str(golden)],
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=290,
     )
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith("  ")]
     return done.returncode, {line[1]: line[0] for line in lines if line[0] in {"pass", "fail", "missing"}}, done.stdout
@@ -43,11 +43,25 @@ def golden_of(folder: Path, *cases: dict[str, Any]) -> Path:
     return folder
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="the golden folder of the old runtime is not beside this checkout")
-def test_every_golden_case_passes() -> None:
-    code, outcomes, text = conformance(GOLDEN)
-    cases = {case["case"] for case in json.loads((GOLDEN / "index.json").read_text())}
-    assert cases <= outcomes.keys()
+def index_of(golden: Path) -> dict[str, dict[str, Any]]:
+    return {case["case"]: case for case in json.loads((golden / "index.json").read_text(encoding="utf-8"))}
+
+
+def test_our_vectors_but_those_of_large_engines() -> None:
+    code, outcomes, text = conformance(OURS, "--packed", *(word for name in QUICK for word in ("--runtime", name)))
+    assert set(outcomes.values()) == {"pass"}, text
+    assert code == 0
+    left_out = [case for name, case in index_of(OURS).items() if name not in outcomes]
+    engines = {"support-tokens", "species-torchscript", "wine-tf2", "load-zip", "progression-flow", "urgency-flow"}
+    assert {case["model_dir"].removeprefix("_models/") for case in left_out} == engines
+    assert f"{len(left_out)} cases of other runtimes left out" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("golden", FOLDERS, ids=["ours", "beside"][: len(FOLDERS)])
+def test_every_vector_with_a_server_for_each_model(golden: Path) -> None:
+    code, outcomes, text = conformance(golden)
+    assert index_of(golden).keys() <= outcomes.keys()
     assert set(outcomes.values()) == {"pass"}, text
     assert code == 0
 

@@ -28,6 +28,10 @@ MOMENT = moment_at(1_626_293_109 * NANOS + 12_345)
         ("yyyy[-MM[-dd]]", "2021-07-14"),
         ("[''yyyy]", "'2021"),
         ("d. MMM yyyy (EEEE)", "14. Jul 2021 (Wednesday)"),
+        ("[yyyy", "2021"),
+        ("yyyyyyyyyy", "0000002021"),
+        ("MMMMM EEEEE", "J W"),
+        ("''''", "'"),
     ],
 )
 def test_written_as_java_writes(pattern: str, text: str) -> None:
@@ -66,6 +70,12 @@ def test_written_as_java_writes(pattern: str, text: str) -> None:
         ("yyyy-MM-dd[ HH:mm]", "2021-07-14 20:05", "2021-07-14 20:05:00"),
         ("yyyy uuuu", "2021 2022", None),
         ("MM-dd", "07-14", None),
+        ("yyyy a", "2021 PM", None),
+        ("yyyy h", "2021 12", "2021-01-01 00:00:00"),
+        ("yyyy-DDD", "9999-366", None),
+        ("[H]H yyyy", "12 2021", None),
+        ("Dyyyy", "1952021", None),
+        ("yyyy H h", "2021 20 9", None),
         ("yyyy", "0000", None),
     ],
 )
@@ -78,7 +88,8 @@ def test_read_as_java_reads(pattern: str, text: str, iso: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["yyyy VV", "G", "w", "'open", "[yyyy", "yyyy]", "{", "#", "ddd", "MMMMM", "EEEEE", "aa", "SSSSSSSSSS"]
+    "pattern",
+    ["yyyy VV", "G", "w", "'open", "yyyy]", "{", "#", "ddd", "MMMMMM", "EEEEEE", "aa", "SSSSSSSSSS", "[" * 40],
 )
 def test_a_pattern_that_is_not_served_is_refused(pattern: str) -> None:
     with pytest.raises(PatternError):

@@ -11,6 +11,9 @@ from tests.server import format_models as samples
 from tests.server.format_models import CHAIN, SAME_NAME, WEEKS, flow_settings, serving, write, write_sample
 from tests.server.process import Answer, Server
 
+# The first time, the packages of a runtime are fetched and installed.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.runtimes]
+
 # Models by the runtime that serves them; every flow of processors alone needs no more than they do.
 RUNTIMES = {
     "processors": ("ages-scaler", "dates", "price-interval"),

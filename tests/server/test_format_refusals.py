@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.saved_model import unpacked
+from migrate.server.model_engine import ContradictionError
 from tests.server import format_models as samples
 from tests.server.format_models import CHAIN, WEEKS, field, plain, scale, write
 from tests.server.process import start
+
+# The first time, the packages of a runtime are fetched and installed.
+pytestmark = pytest.mark.timeout(900)
 
 CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"tensorflow": {"saved_model": ".", "signature": "train"}}, "no signature 'train'"),
@@ -49,7 +52,7 @@ def test_a_graph_that_is_not_as_described_ends_the_process(tmp_path: Path) -> No
         ({**scale("a", "b", 0, 1), "outputs": [plain("b"), plain("c")]}, "1 inputs has 2 outputs"),
         ({**scale("a", "b", 0, 1), "inputs": [plain("a", "string")]}, "takes numbers"),
         ({**WEEKS, "inputs": [field("day", "long", -1, format="MONTH")]}, "cannot be read"),
-        ({**WEEKS, "inputs": [field("day", "string", -1, format="dd/MM/yyyy VV")]}, "'V'"),
+        ({**WEEKS, "inputs": [field("day", "string", -1, format="dd/MM/yyyy VV")]}, "'VV'"),
         ({**CHAIN, "flow": {"steps": []}}, "no steps"),
         ({**CHAIN, "outputs": [plain("z")]}, "no step has the outputs ['z']"),
         ({**CHAIN, "flow": {"steps": [CHAIN]}}, "step 0 of the flow is no model"),
@@ -69,7 +72,7 @@ def test_settings_that_contradict_themselves_end_the_process(
     assert said in log, log
 
 
-def hostile_zip(path: Path, *names: str) -> None:
+def zip_of(path: Path, *names: str) -> None:
     """A zip with entries of these names."""
     with zipfile.ZipFile(path, "w") as packed:
         for name in names:
@@ -91,7 +94,7 @@ def hostile_zip(path: Path, *names: str) -> None:
 def test_a_zip_that_is_not_one_saved_model_is_refused(tmp_path: Path, names: list[str], root: str, said: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # two entries of one name
-        hostile_zip(tmp_path / "model.zip", *names)
+        zip_of(tmp_path / "model.zip", *names)
     with pytest.raises(ContradictionError, match=re.escape(said)), unpacked(tmp_path / "model.zip", root):
         pass
     assert not (tmp_path.parent / "outside").exists()
@@ -99,7 +102,7 @@ def test_a_zip_that_is_not_one_saved_model_is_refused(tmp_path: Path, names: lis
 
 
 def test_a_zip_is_unpacked_for_as_long_as_it_is_read(tmp_path: Path) -> None:
-    hostile_zip(tmp_path / "model.zip", "model/", "model/saved_model.pb", "model/variables/variables.index")
+    zip_of(tmp_path / "model.zip", "model/", "model/saved_model.pb", "model/variables/variables.index")
     with unpacked(tmp_path / "model.zip", "model") as folder:
         assert {path.name for path in folder.rglob("*")} == {"saved_model.pb", "variables", "variables.index"}
     assert not folder.exists()
@@ -112,4 +115,4 @@ def ended(folder: Path, runtime: str) -> tuple[int, str]:
     """The exit code and log of a server that must not become ready."""
     samples.server_code.copy_server(folder / "server")
     server = start(folder / "models", folder / "log", python=samples.python_of(runtime), code=folder / "server")
-    return server.process.wait(timeout=90), server.log.read_text()
+    return server.process.wait(timeout=120), server.log.read_text()

@@ -52,3 +52,9 @@ def test_words_for_what_is_no_number() -> None:
     data = np.array([[np.nan, np.inf], [-np.inf, 1e-5]])
     assert tensor_text(data) == b'[["NaN","Infinity"],["-Infinity",1.0E-5]]'
     assert tensor_text(np.array(np.float32(0.1))) == b"0.1"
+
+
+def test_the_smallest_numbers_have_two_digits_where_one_suffices() -> None:
+    smallest = np.array([1, 2, 3], np.int32).view(np.float32)
+    assert tensor_text(smallest) == b"[1.4E-45,2.8E-45,4.2E-45]"
+    assert tensor_text(np.array([5e-324, -5e-324, 1e-323, 1e-300])) == b"[4.9E-324,-4.9E-324,9.9E-324,1.0E-300]"

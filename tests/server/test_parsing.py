@@ -75,7 +75,7 @@ def test_other_encodings_of_unicode(encoding: str) -> None:
         '{"\\udfff": 1}',
         b"\xff\xfe\x00",
         b'{"x": "\xff"}',
-        "[" * 100_000,
+        "[" * 2000,
         '{"x": ' + "[" * 40 + "1" + "]" * 40 + "}",
     ],
 )
@@ -233,7 +233,7 @@ def test_model_json_is_checked(tmp_path: Path) -> None:
         ({"schema": 0}, "schema 0"),
         ({"schema": "1"}, "int"),
         ({"id": None}, "no id"),
-        ({"entry": "../../etc/passwd"}, "outside"),
+        ({"entry": "../../words.txt"}, "outside"),
         ({"inputs": []}, "needs inputs"),
         ({"inputs": 3}, "array"),
     ):

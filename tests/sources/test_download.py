@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,10 @@ from migrate.sandbox import control
 from migrate.sources.fetch import artifact_exists, fetch
 from tests.clouds import calls
 from tests.sources.storing import at, content, downloads, put, take
+from tests.waiting import wait_until
 
 BIG = os.urandom(3_000_000)
+PARTIAL = "store/partial/*/*.partial"
 
 
 def test_few_objects_come_by_temporary_url(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
@@ -36,6 +37,7 @@ def test_many_objects_come_by_swift(sandbox: Path, tmp_path: Path, cloud: Cloud)
     assert calls(sandbox, "POST", "/storage/access") == 1
 
 
+@pytest.mark.skipif(sys.getfilesystemencoding() != "utf-8", reason="this locale cannot write all of them")
 def test_odd_names_come_as_they_are(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
     names = ["a b", "100%", "q?x=1", "#", "ü/日本", "a+b", "a&b", "-rf", "~", "a'b\"c"]
     identity = put(sandbox, tmp_path, {f"m/{name}": name.encode() for name in names})
@@ -174,10 +176,9 @@ def test_a_stop_is_quick_and_the_next_run_goes_on(sandbox: Path, tmp_path: Path,
         if done > 500_000:
             stop.set()
 
-    started = time.monotonic()
     with pytest.raises(Interrupted):
         fetch(at(identity, "m"), tmp_path / "store", cloud, progress, stop=stop)
-    assert time.monotonic() - started < 2.5
+    assert 500_000 < sum(path.stat().st_size for path in tmp_path.glob(PARTIAL)) < len(BIG)
     control.release(sandbox)
     assert content(take(cloud, at(identity, "m"), tmp_path / "store")) == {"m": BIG}
     assert 206 in [status for status, _ in downloads(sandbox, "/m")]
@@ -208,10 +209,7 @@ def test_a_killed_download_is_resumed(sandbox: Path, tmp_path: Path, cloud: Clou
     identity = put(sandbox, tmp_path, {"m": BIG, "small": b"1"})
     control.fail(sandbox, "slow", service="storage", path_regex="/m$", bytes_per_second=1_000_000)
     with child(sandbox, tmp_path, identity) as process:
-        end = time.monotonic() + 30
-        while not any(path.stat().st_size > 500_000 for path in tmp_path.glob("store/partial/*/*.partial")):
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        wait_until(lambda: any(path.stat().st_size > 500_000 for path in tmp_path.glob(PARTIAL)), "nothing comes")
         process.send_signal(signal.SIGKILL)
     control.release(sandbox)
     artifact = take(cloud, at(identity, "m"), tmp_path / "store")
@@ -242,7 +240,7 @@ def test_two_at_once_are_not_in_each_others_way(sandbox: Path, tmp_path: Path, c
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=120)
     assert len(found) == 2
     assert found[0] == found[1]
     assert artifact_exists(found[0])

@@ -1,5 +1,6 @@
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -104,11 +105,15 @@ def control_character(model: Path, secret: Path) -> None:
 
 
 def not_unicode(model: Path, secret: Path) -> None:
+    if sys.getfilesystemencoding() != "utf-8":
+        pytest.skip("any byte is a letter in this locale")
     (model / os.fsdecode(b"\xff")).write_bytes(b"x")
 
 
 def case_clash(model: Path, secret: Path) -> None:
     (model / "Weights").write_bytes(b"x")
+    if (model / "weights").exists():
+        pytest.skip("this file system does not tell them apart")
     (model / "weights").write_bytes(b"y")
 
 
@@ -116,7 +121,6 @@ def case_clash(model: Path, secret: Path) -> None:
     "harm",
     [outside_file, outside_folder, climbing, dangling, loop, itself, pipe, control_character, not_unicode, case_clash],
 )
-@pytest.mark.timeout(30)
 def test_what_leads_out_or_is_no_file_is_refused(tmp_path: Path, harm: Callable[[Path, Path], None]) -> None:
     model, secret = tmp_path / "src" / "model", tmp_path / "elsewhere" / "secret"
     model.mkdir(parents=True)

@@ -5,6 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.codes.hazards import HazardCode
+
 END: Final = struct.Struct("<4s4H2IH")
 END64: Final = struct.Struct("<4sQ2H2I4Q")
 LOCATOR: Final = struct.Struct("<4sIQI")
@@ -16,12 +18,12 @@ class RecordError(Exception):
     """A record is broken, or contradicts another one.
 
     Attributes:
-        code: A word for programs.
+        code: The code of the archive that has it.
         text: The second half of a sentence.
     """
 
-    def __init__(self, code: str, text: str) -> None:
-        self.code = code
+    def __init__(self, code: HazardCode, text: str) -> None:
+        self.code: HazardCode = code
         self.text = text
         super().__init__(text)
 
@@ -42,9 +44,9 @@ class End(Struct, frozen=True):
             RecordError: It is one of these.
         """
         if NONE16 in (self.count, self.here) or NONE32 in (self.length, self.offset):
-            raise RecordError("zip64", "it has no 64-bit end record, and needs one")
+            raise RecordError("archive-zip64", "it has no 64-bit end record, and needs one")
         if self.disks != (0, 0) or self.here != self.count:
-            raise RecordError("disks", "it is one part of several")
+            raise RecordError("archive-disks", "it is one part of several")
 
 
 def read_end(data: bytes) -> End | None:
@@ -58,23 +60,21 @@ def read_wide_end(short: End, data: bytes, at: int) -> End:
 
     Args:
         short: What the short one says.
-        data: The bytes of both.
-        at: Where in the file they begin.
+        data: The bytes of both, complete.
+        at: Where in the file they begin; negative where the file is too short for them.
 
     Raises:
         RecordError: They are broken, elsewhere, or say something else.
     """
-    if at < 0 or len(data) != END64.size + LOCATOR.size:
-        raise RecordError("zip64", "its 64-bit end record is not where it says")
     _, disk, end64, total = LOCATOR.unpack_from(data, END64.size)
     if (disk, end64) != (0, at) or total not in (0, 1):
-        raise RecordError("zip64", "its 64-bit end record is not where it says")
+        raise RecordError("archive-zip64", "its 64-bit end record is not where it says")
     mark, size, _, _, this, first, here, count, length, offset = END64.unpack_from(data, 0)
     if mark != END64_MARK or size != END64.size - 12:
-        raise RecordError("zip64", "its 64-bit end record is broken")
+        raise RecordError("archive-zip64", "its 64-bit end record is broken")
     pairs = ((short.count, NONE16, count), (short.length, NONE32, length), (short.offset, NONE32, offset))
     if any(narrow not in (none, wide) for narrow, none, wide in pairs):
-        raise RecordError("zip64", "its two end records contradict each other")
+        raise RecordError("archive-zip64", "its two end records contradict each other")
     if count == NONE16 or NONE32 in (length, offset):
-        raise RecordError("zip64", "its 64-bit end record has no numbers")
+        raise RecordError("archive-zip64", "its 64-bit end record has no numbers")
     return End(offset, length, count, here, (this, first))

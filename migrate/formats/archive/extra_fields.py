@@ -19,13 +19,13 @@ def wide_numbers(extra: bytes, size: int, packed: int, offset: int) -> tuple[int
     for index, value in enumerate(values):
         if value == NONE32:
             if at + 8 > len(wide):
-                raise RecordError("zip64", "has no sizes")
+                raise RecordError("archive-zip64", "has no sizes")
             values[index] = int.from_bytes(wide[at : at + 8], "little")
             at += 8
     # writers that always add the field repeat in it what the short ones say
     rest = [int.from_bytes(wide[i : i + 8], "little") for i in range(at, len(wide) - 7, 8)]
     if any(value not in (size, packed, offset) for value in rest):
-        raise RecordError("zip64", "has two different sizes")
+        raise RecordError("archive-zip64", "has two different sizes")
     return values[0], values[1], values[2]
 
 
@@ -35,9 +35,9 @@ def _fields(extra: bytes) -> dict[int, bytes]:
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
         if at + 4 + length > len(extra) or kind in found:
-            raise RecordError("extra-field", "has an extra field that is broken, or there twice")
+            raise RecordError("archive-extra-field", "has an extra field that is broken, or there twice")
         found[kind] = extra[at + 4 : at + 4 + length]
         at += 4 + length
     if _UNICODE_PATH in found:
-        raise RecordError("names-differ", "has a second name")
+        raise RecordError("archive-names-differ", "has a second name")
     return found

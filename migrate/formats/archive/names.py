@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.codes.hazards import HazardCode
 from migrate.formats.reading.errors import quoted
 
 _MAXIMUM: Final = 1024
@@ -21,9 +22,9 @@ _DEVICES: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGN
 
 
 class NameProblem(Struct, frozen=True):
-    """Why a name is refused: the code's last word, and the sentence's second half."""
+    """Why a name is refused: the code, and the sentence's second half."""
 
-    code: str
+    code: HazardCode
     text: str
 
 
@@ -46,7 +47,7 @@ class NameCheck:
         try:
             name = raw.decode("utf-8" if utf8 else "ascii")
         except UnicodeDecodeError:
-            return NameProblem("names", "a name in it is not UTF-8, or does not say that it is"), ""
+            return NameProblem("archive-names", "a name in it is not UTF-8, or does not say that it is"), ""
         problem = self._path(name) or self._kind(name, mode) or self._clash(name)
         return problem, name
 
@@ -54,14 +55,14 @@ class NameCheck:
         shown = quoted(name)
         path = name.removesuffix("/")
         if not path or len(path) > _MAXIMUM or not path.isprintable() or "\\" in path:
-            return NameProblem("names", f"{shown} is no plain name")
+            return NameProblem("archive-names", f"{shown} is no plain name")
         if path.startswith("/") or re.match(r"[A-Za-z]:", path):
-            return NameProblem("absolute", f"{shown} is an absolute path")
+            return NameProblem("archive-absolute", f"{shown} is an absolute path")
         parts = path.split("/")
         if ".." in parts:
-            return NameProblem("slip", f"{shown} leaves the folder it is unpacked to")
+            return NameProblem("archive-slip", f"{shown} leaves the folder it is unpacked to")
         if any(part in ("", ".") or part != part.rstrip(" .") or _DEVICES.fullmatch(part) for part in parts):
-            return NameProblem("names", f"{shown} means different things on different systems")
+            return NameProblem("archive-names", f"{shown} means different things on different systems")
         return None
 
     def _kind(self, name: str, mode: int) -> NameProblem | None:
@@ -69,25 +70,25 @@ class NameCheck:
         if kind in (0, _FOLDER if name.endswith("/") else _REGULAR):
             return None
         word = _TYPES.get(kind, "neither a file nor a folder")
-        return NameProblem("link" if kind == 0o120000 else "device", f"{quoted(name)} is {word}")
+        return NameProblem("archive-link" if kind == 0o120000 else "archive-device", f"{quoted(name)} is {word}")
 
     def _clash(self, name: str) -> NameProblem | None:
         path = name.removesuffix("/")
         folded = unicodedata.normalize("NFKC", path).casefold()
         if folded in self._seen:
             if self._seen[folded] == path:
-                return NameProblem("duplicate", f"{quoted(name)} is in it twice")
+                return NameProblem("archive-duplicate", f"{quoted(name)} is in it twice")
             return NameProblem(
-                "case-clash", f"{quoted(self._seen[folded])} and {quoted(name)} are one name on some systems"
+                "archive-case-clash", f"{quoted(self._seen[folded])} and {quoted(name)} are one name on some systems"
             )
         if folded in self._folders and not name.endswith("/"):
-            return NameProblem("duplicate", f"{quoted(name)} is a file and a folder")
+            return NameProblem("archive-duplicate", f"{quoted(name)} is a file and a folder")
         self._seen[folded] = path
         at = folded.rfind("/")
         while at > 0:
             parent = folded[:at]
             if parent in self._files:
-                return NameProblem("duplicate", f"{quoted(self._seen[parent])} is a file and a folder")
+                return NameProblem("archive-duplicate", f"{quoted(self._seen[parent])} is a file and a folder")
             self._folders.add(parent)
             at = parent.rfind("/")
         if not name.endswith("/"):

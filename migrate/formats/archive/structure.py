@@ -1,9 +1,10 @@
 """ZIP archives read by an allow-list: one meaning for every program that opens them, or a refusal.
 
-Programs disagree on archives that are not plain, and that is how a file passes one reader as harmless and does harm in
-another: names twice, local headers that say something else than the directory, bytes that no entry accounts for,
-encryption flags, wrong checksums. So every byte of an accepted archive belongs to exactly one thing: entries from byte
-0 on without a gap, the central directory, its end records, the end of the file. Nothing is unpacked to named files.
+What an archive holds is sure only where it is plain. Names twice, local headers that say something else than the
+directory, bytes that no entry accounts for, flags of encryption, wrong checksums: programs read these differently, and
+the model that is checked would not be the one that is served. So every byte of an accepted archive belongs to exactly
+one thing: entries from byte 0 on without a gap, the central directory, its end records, the end of the file. Nothing is
+unpacked to named files.
 
 Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (sections in comments).
 """
@@ -17,6 +18,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.codes.hazards import HazardCode
 from migrate.formats.archive.end import (
     END,
     END64,
@@ -76,10 +78,10 @@ class _Listed(Struct, frozen=True):
     offset: int
 
 
-def archive_error(path: str, code: str, why: str) -> FormatError:
+def archive_error(path: str, code: HazardCode, why: str) -> FormatError:
     """The problem of an archive that is not plain: what is in it depends on who reads it, or it does harm."""
     return FormatError(
-        f"archive-{code}",
+        code,
         f"The archive {quoted(path)} is not opened: {why}.",
         "Pack the model's files again with a usual program (zip -r, or the library that exported the model).",
         verdict="quarantined",
@@ -112,7 +114,7 @@ class Archive:
         self._layout(listed, directory)
         self._limits()
 
-    def fail(self, code: str, why: str) -> FormatError:
+    def fail(self, code: HazardCode, why: str) -> FormatError:
         """The problem, naming this archive."""
         return archive_error(self.path, code, why)
 
@@ -132,17 +134,17 @@ class Archive:
                 try:
                     piece = unpack.decompress(data, _CHUNK) if unpack else data
                 except zlib.error:
-                    raise self.fail("corrupt", f"{quoted(entry.name)} cannot be unpacked") from None
+                    raise self.fail("archive-corrupt", f"{quoted(entry.name)} cannot be unpacked") from None
                 data = unpack.unconsumed_tail if unpack else b""
                 crc, made = zlib.crc32(piece, crc), made + len(piece)
                 if made > entry.size or (unpack and unpack.unused_data):
-                    raise self.fail("sizes", f"{quoted(entry.name)} holds more than the archive says")
+                    raise self.fail("archive-sizes", f"{quoted(entry.name)} holds more than the archive says")
                 if piece:
                     yield piece
         if made != entry.size or (unpack and not unpack.eof):
-            raise self.fail("sizes", f"{quoted(entry.name)} holds less than the archive says")
+            raise self.fail("archive-sizes", f"{quoted(entry.name)} holds less than the archive says")
         if crc != entry.crc:
-            raise self.fail("checksum", f"the checksum of {quoted(entry.name)} is wrong")
+            raise self.fail("archive-checksum", f"the checksum of {quoted(entry.name)} is wrong")
 
     def head(self, entry: Entry, length: int) -> bytes:
         """The first bytes of a file, unchecked beyond them."""
@@ -163,7 +165,7 @@ class Archive:
         """
         if entry.size > most:
             raise self.fail(
-                "too-large", f"{quoted(entry.name)} has {entry.size} bytes, more than the {most} it may have"
+                "archive-too-large", f"{quoted(entry.name)} has {entry.size} bytes, more than the {most} it may have"
             )
         return b"".join(self.chunks(entry))
 
@@ -217,7 +219,7 @@ class Archive:
         if end is None:
             tail_at = max(0, self._size - END.size - 0xFFFF)
             if END_MARK in self._get(tail_at, self._size - tail_at):
-                raise self.fail("trailing-data", "bytes follow its end, or its comment hides some")
+                raise self.fail("archive-trailing-data", "bytes follow its end, or its comment hides some")
             raise self._cut()
         try:
             if at >= LOCATOR.size and self._get(at - LOCATOR.size, 4) == LOCATOR_MARK:
@@ -227,9 +229,11 @@ class Archive:
         except RecordError as error:
             raise self.fail(error.code, error.text) from None
         if end.count > MAXIMUM_ENTRIES or end.length > MAXIMUM_DIRECTORY:
-            raise self.fail("bomb", f"it has {end.count} entries, more than the {MAXIMUM_ENTRIES} any model has")
+            raise self.fail(
+                "archive-bomb", f"it has {end.count} entries, more than the {MAXIMUM_ENTRIES} any model has"
+            )
         if end.offset + end.length != at:
-            raise self.fail("hidden-data", "its directory does not reach to its end record")
+            raise self.fail("archive-hidden-data", "its directory does not reach to its end record")
         return end.offset, end.length, end.count
 
     def _listed(self, data: bytes, count: int) -> list[_Listed]:
@@ -238,27 +242,27 @@ class Archive:
         at = 0
         while at < len(data):
             if at + _CENTRAL.size > len(data) or data[at : at + 4] != _CENTRAL_MARK or len(found) == count:
-                raise self.fail("directory", "its directory is broken")
+                raise self.fail("archive-directory", "its directory is broken")
             record = _CENTRAL.unpack_from(data, at)
             flags, method, crc, packed, size = record[3], record[4], record[7], record[8], record[9]
             name_size, extra_size, comment_size, disk, mode, offset = (*record[10:14], record[15], record[16])
             at += _CENTRAL.size
             if at + name_size + extra_size + comment_size > len(data):
-                raise self.fail("directory", "its directory is broken")
+                raise self.fail("archive-directory", "its directory is broken")
             raw = data[at : at + name_size]
             extra = data[at + name_size : at + name_size + extra_size]
             at += name_size + extra_size + comment_size
             name = self._name(raw, flags, mode)
             if flags & _ENCRYPTED:
-                raise self.fail("encrypted", f"{quoted(name)} is encrypted, or says so")
+                raise self.fail("archive-encrypted", f"{quoted(name)} is encrypted, or says so")
             if flags & ~_KNOWN_FLAGS or method not in (STORED, DEFLATED):
-                raise self.fail("method", f"{quoted(name)} is packed in a way that not every program reads")
+                raise self.fail("archive-method", f"{quoted(name)} is packed in a way that not every program reads")
             size, packed, offset = self._wide(name, extra, size, packed, offset)
             if disk not in (0, NONE16):
-                raise self.fail("disks", "it is one part of several")
+                raise self.fail("archive-disks", "it is one part of several")
             found.append(_Listed(raw, name, flags, method, crc, packed, size, offset))
         if len(found) != count:
-            raise self.fail("directory", f"it says that it has {count} entries, and lists {len(found)}")
+            raise self.fail("archive-directory", f"it says that it has {count} entries, and lists {len(found)}")
         return found
 
     def _name(self, raw: bytes, flags: int, mode: int) -> str:
@@ -279,10 +283,7 @@ class Archive:
         at = 0
         for item in sorted(listed, key=lambda item: item.offset):
             if item.offset != at:
-                kind, why = (
-                    ("overlap", "overlaps another") if item.offset < at else ("hidden-data", "follows other bytes")
-                )
-                raise self.fail(kind, f"the entry {quoted(item.name)} {why}")
+                raise self._misplaced(item, at)
             if at + _LOCAL.size > directory:
                 raise self._cut()
             record = _LOCAL.unpack(self._get(at, _LOCAL.size))
@@ -291,10 +292,10 @@ class Archive:
             extra = self._get(at + _LOCAL.size + name_size, extra_size)
             start = at + _LOCAL.size + name_size + extra_size
             if record[0] != _LOCAL_MARK or (raw, flags, method) != (item.raw, item.flags, item.method):
-                raise self.fail("headers-differ", f"{quoted(item.name)} is something else in its own header")
+                raise self.fail("archive-headers-differ", f"{quoted(item.name)} is something else in its own header")
             at = start + item.packed
             if at > directory:
-                raise self.fail("overlap", f"{quoted(item.name)} reaches into the directory")
+                raise self.fail("archive-overlap", f"{quoted(item.name)} reaches into the directory")
             size, packed, _ = self._wide(item.name, extra, size, packed, 0)
             if item.flags & _DESCRIPTOR:
                 legal = {(item.crc, item.packed, item.size), (0, 0, 0)}
@@ -302,16 +303,21 @@ class Archive:
             else:
                 legal = {(item.crc, item.packed, item.size)}
             if (crc, packed, size) not in legal:
-                raise self.fail("headers-differ", f"{quoted(item.name)} has other sizes in its own header")
+                raise self.fail("archive-headers-differ", f"{quoted(item.name)} has other sizes in its own header")
             if item.method == STORED and item.packed != item.size:
-                raise self.fail("sizes", f"{quoted(item.name)} is stored, and its two sizes differ")
+                raise self.fail("archive-sizes", f"{quoted(item.name)} is stored, and its two sizes differ")
             if item.name.endswith("/"):
                 if item.size:
-                    raise self.fail("names", f"the folder {quoted(item.name)} has content")
+                    raise self.fail("archive-names", f"the folder {quoted(item.name)} has content")
             else:
                 self.entries[item.name] = Entry(item.name, start, item.packed, item.size, item.method, item.crc)
         if at != directory:
-            raise self.fail("hidden-data", "bytes lie between its entries and its directory")
+            raise self.fail("archive-hidden-data", "bytes lie between its entries and its directory")
+
+    def _misplaced(self, item: _Listed, at: int) -> FormatError:
+        if item.offset < at:
+            return self.fail("archive-overlap", f"the entry {quoted(item.name)} overlaps another")
+        return self.fail("archive-hidden-data", f"the entry {quoted(item.name)} follows other bytes")
 
     def _descriptor(self, item: _Listed, at: int) -> int:
         """The length of the record that repeats checksum and sizes after an entry."""
@@ -323,16 +329,19 @@ class Archive:
                     continue
                 if self._read(at, len(expected)) == expected:
                     return len(expected)
-        raise self.fail("headers-differ", f"{quoted(item.name)} has no or other sizes behind it")
+        raise self.fail("archive-headers-differ", f"{quoted(item.name)} has no or other sizes behind it")
 
     def _limits(self) -> None:
         total = sum(entry.size for entry in self.entries.values())
         if total > MAXIMUM_UNPACKED:
-            raise self.fail("bomb", f"it unpacks to {total} bytes, more than the {MAXIMUM_UNPACKED} that are allowed")
+            raise self.fail(
+                "archive-bomb", f"it unpacks to {total} bytes, more than the {MAXIMUM_UNPACKED} that are allowed"
+            )
         if total > RATIO_FROM and total > MAXIMUM_RATIO * self._size:
-            raise self.fail("bomb", f"it unpacks to {total} bytes, {total // self._size} times its size")
+            raise self.fail("archive-bomb", f"it unpacks to {total} bytes, {total // self._size} times its size")
         for entry in self.entries.values():
             if entry.size > RATIO_FROM and entry.size > MAXIMUM_RATIO * entry.packed:
                 raise self.fail(
-                    "bomb", f"{quoted(entry.name)} unpacks to {entry.size // max(1, entry.packed)} times its size"
+                    "archive-bomb",
+                    f"{quoted(entry.name)} unpacks to {entry.size // max(1, entry.packed)} times its size",
                 )

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Struct
 
+from migrate.core.codes.files import FileCode
 from migrate.formats.reading.case import Case
 from migrate.formats.reading.errors import FormatError, quoted
 
@@ -69,5 +70,5 @@ def _extent(path: str, name: str, value: msgspec.Raw) -> tuple[int, int, int]:
     return *tensor.data_offsets, length
 
 
-def _broken(path: str, code: str, why: str) -> FormatError:
+def _broken(path: str, code: FileCode, why: str) -> FormatError:
     return FormatError(code, f"The weights {quoted(path)} cannot be read: {why}.", _AGAIN)

@@ -1,4 +1,4 @@
-"""HuggingFace tokenizers: one JSON file, read to its end (contract, 6.4)."""
+"""HuggingFace tokenizers: one JSON file, read to its end (contract: Old tokenizers)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,16 +1,17 @@
 """What a Keras configuration would run when a model is made of it.
 
-The old HDF5 form has no safe mode: ``load_model`` runs byte-code of Lambda layers, imports the modules that it is
-told, and reads files of words (CVE-2024-3660, CVE-2025-1550, CVE-2025-8747, CVE-2025-9905, CVE-2025-9906).
+A configuration is a program: making a model of it runs the byte-code of Lambda layers, imports the modules that it
+names, and reads files of words.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from migrate.core.codes.hazards import HazardCode
 from migrate.formats.keras.classes import CLASSES, LOOKUPS, is_activation, is_known_function, is_known_module
 from migrate.formats.reading.errors import quoted
 
-Danger = tuple[str, str]
+Danger = tuple[HazardCode, str]
 _MAXIMUM: Final = 5_000_000
 _MAXIMUM_DEPTH: Final = 200
 

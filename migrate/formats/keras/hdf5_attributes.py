@@ -8,6 +8,7 @@ from migrate.formats.keras.hdf5_blocks import UNDEFINED, Blocks, Hdf5Error, Mess
 _ATTRIBUTE, _ATTRIBUTE_INFO = 0x000C, 0x0015
 _FIXED, _VARIABLE = 3, 9
 _STRING: Final = 1
+_TERMINATED, _SPACES = 0, 2
 MAXIMUM_TEXT: Final = 16 * 1024 * 1024
 _MAXIMUM_ELEMENTS: Final = 1 << 56
 
@@ -23,11 +24,13 @@ def texts(blocks: Blocks, messages: list[Message], wanted: frozenset[str]) -> di
         if message.type == _ATTRIBUTE_INFO:
             _no_dense(message)
         elif message.type == _ATTRIBUTE:
-            name, kind, count, data = _attribute(message)
+            name, kind, space, data = _attribute(message)
             if name in wanted:
                 if name in found:
                     raise Hdf5Error("malformed", f"two attributes {name}")
-                found[name] = _text(blocks, name, kind, count, data)
+                if elements(space) != 1 or space[1]:
+                    raise Hdf5Error("unsupported", f"an attribute {name} that is no single value")
+                found[name] = _text(blocks, name, kind, data)
     return found
 
 
@@ -39,8 +42,8 @@ def _no_dense(message: Message) -> None:
         raise Hdf5Error("unsupported", "attributes in a heap of their own")
 
 
-def _attribute(message: Message) -> tuple[str, bytes, int, bytes]:
-    """Name, datatype, number of elements (-1 for none) and content."""
+def _attribute(message: Message) -> tuple[str, bytes, bytes, bytes]:
+    """Name, datatype, dataspace and content."""
     data = message.data
     if message.shared or len(data) < 9:
         raise Hdf5Error("unsupported", "a shared attribute")
@@ -55,7 +58,7 @@ def _attribute(message: Message) -> tuple[str, bytes, int, bytes]:
     name, kind, space = parts
     if not name.endswith(b"\0") or len(kind) < 8 or len(space) < 4:
         raise Hdf5Error("malformed", "a broken attribute")
-    return name.rstrip(b"\0").decode("utf-8", "replace"), kind, elements(space), data[at:]
+    return name.rstrip(b"\0").decode("utf-8", "replace"), kind, space, data[at:]
 
 
 def elements(space: bytes) -> int:
@@ -74,16 +77,21 @@ def elements(space: bytes) -> int:
     return count
 
 
-def _text(blocks: Blocks, name: str, kind: bytes, count: int, data: bytes) -> bytes:
+def _text(blocks: Blocks, name: str, kind: bytes, data: bytes) -> bytes:
     family = kind[0] & 0x0F
     size = int.from_bytes(kind[4:8], "little")
-    if count != 1:
-        raise Hdf5Error("unsupported", f"an attribute {name} of {count} elements")
     if family == _FIXED and len(data) >= size:
-        return data[:size].rstrip(b"\0")
+        return _unpadded(data[:size], kind[1] & 0x0F)
     if family == _VARIABLE and kind[1] & 0x0F == _STRING and size == 16 and len(data) >= 16:
         return _from_heap(blocks, name, data)
     raise Hdf5Error("unsupported", f"an attribute {name} that is no text")
+
+
+def _unpadded(text: bytes, padding: int) -> bytes:
+    """A text of a fixed size: up to a zero, or without the zeros or the spaces behind it (IV.A.2.d, strings)."""
+    if padding == _TERMINATED:
+        return text.partition(b"\0")[0]
+    return text.rstrip(b" ").rstrip(b"\0") if padding == _SPACES else text.rstrip(b"\0")
 
 
 def _from_heap(blocks: Blocks, name: str, reference: bytes) -> bytes:
@@ -101,6 +109,6 @@ def _from_heap(blocks: Blocks, name: str, reference: bytes) -> bytes:
         if number == index:
             if held < length or at + 16 + held > end:
                 break
-            return blocks.get(at + 16, length).rstrip(b"\0")
+            return _unpadded(blocks.get(at + 16, length), _TERMINATED)
         at += 16 + held + -held % 8
     raise Hdf5Error("malformed", f"no text of the attribute {name} in its heap")

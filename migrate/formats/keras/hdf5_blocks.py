@@ -1,7 +1,7 @@
 """The blocks of an HDF5 file: superblock, object headers and their messages. Bounds are checked before every read.
 
-The HDF5 library is large and written in C, and files made to break it are not rare; so it never sees a customer's file
-on this side. What Keras writes is a small part of the format, and the rest of it is refused.
+What Keras writes is a small part of the format. Only that part is read, by the few lines below and in this process;
+the rest of the format is refused, and the HDF5 library sees a customer's file in a container only.
 
 Format: https://docs.hdfgroup.org/hdf5/develop/_f_m_t3.html (HDF5 File Format Specification 3.0; sections in comments).
 """

@@ -102,7 +102,7 @@ def _filters(message: Message | None) -> None:
     version, count = data[0], data[1]
     at = 8 if version == 1 else 2
     for _ in range(count):
-        if at + 8 > len(data):
+        if at + (8 if version == 1 else 6) > len(data):
             raise Hdf5Error("malformed", "a broken list of filters")
         number = int.from_bytes(data[at : at + 2], "little")
         if number not in _FILTERS_KNOWN:

@@ -1,4 +1,4 @@
-"""The parts of a manifest: fields, their columns, types and shapes, and the file it names (contract, 2 and 6.0)."""
+"""The parts of a manifest: fields, their columns, types and shapes, and the file it names (contract: Old fields)."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -6,6 +6,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from migrate.core.again import type_again
 from migrate.core.model_json import Bounds, Field, ImageTransformer, Index
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import inside
@@ -26,7 +27,7 @@ def invalid(name: str, why: str) -> FormatError:
     return FormatError(
         "invalid-manifest",
         f"The manifest {quoted(name)} is not valid: {why}.",
-        f"Correct {quoted(name)} and run again.",
+        type_again(f"Correct {quoted(name)}"),
     )
 
 

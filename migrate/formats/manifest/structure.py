@@ -1,4 +1,4 @@
-"""Manifests: JSON files that name a model and describe its tensors (contract, 2, 6.0 and 6.1)."""
+"""Manifests: JSON files that name a model and describe its tensors (contract: Old discovery; Old fields)."""
 
 import re
 from typing import Any, Final
@@ -7,7 +7,7 @@ import msgspec
 
 from migrate.formats.manifest.fields import invalid
 
-# What the old runtime (contract, 6.0) and the service around it knew.
+# What the old runtime (contract: Old discovery) and the service around it knew.
 MANIFEST_TYPES: Final = (
     "onnx",
     "tensorflow",

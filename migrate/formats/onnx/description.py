@@ -1,7 +1,7 @@
 """An ONNX model's description for the server, or the reason why it cannot be served."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -16,7 +16,7 @@ from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import DYNAMIC, java_hash_order, tensor_field
 from migrate.formats.reading.wire import Read, Wire, WireError
 
-# TensorProto.DataType -> the old runtime's word (contract, 6.1)
+# TensorProto.DataType -> the old runtime's word (contract: Old ONNX)
 _WORDS: Final = {
     1: "float",
     11: "double",
@@ -247,9 +247,9 @@ def dtype_name(element: int) -> str:
     return _DTYPE_NAMES[element] if element < len(_DTYPE_NAMES) else f"number {element}"
 
 
-def _unsupported(role: str, value: Value, what: str) -> FormatError:
+def _unsupported(role: Literal["input", "output"], value: Value, what: str) -> FormatError:
     return FormatError(
-        f"unsupported-{role}",
+        "unsupported-input" if role == "input" else "unsupported-output",
         f"The {role} {quoted(value.name)} {what}, which the service cannot take in or give out.",
         "Export the model with float, double, int32, int64, string or bool tensors.",
         verdict="unsupported",

@@ -1,44 +1,46 @@
-"""A graph's nodes and small constants, for who has to follow what the graph computes. Nothing is run.
-
-Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
-"""
+"""A graph's nodes, their attributes, and small constants. Nothing is run."""
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.onnx.structure import (
-    INITIALIZER,
-    NODE,
-)
+from migrate.formats.onnx.proto import AttributeProto, GraphProto, NodeProto, TensorProto
 from migrate.formats.reading.wire import LENGTH, VARINT, Field, Wire, messages, signed
 
-# NodeProto
-_INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7
-# AttributeProto
-_NAME, _INTEGER, _INTEGERS, _TEXTS = 1, 3, 8, 9
-# TensorProto
-_DIMS, _DATA_TYPE, _INT64_DATA, _TENSOR_NAME, _RAW_DATA = 1, 2, 7, 8, 9
-_INT64: Final = 7
+_NODE_PARTS: Final = (
+    NodeProto.INPUT,
+    NodeProto.OUTPUT,
+    NodeProto.OP_TYPE,
+    NodeProto.ATTRIBUTE,
+    NodeProto.DOMAIN,
+)
+_NUMBER_PARTS: Final = frozenset({AttributeProto.INT, AttributeProto.INTS, AttributeProto.STRINGS})
+_CONSTANT_PARTS: Final = frozenset(
+    {TensorProto.DIMS, TensorProto.DATA_TYPE, TensorProto.INT64_DATA, TensorProto.NAME, TensorProto.RAW_DATA}
+)
+_INT64: Final = 7  # TensorProto.DataType
 _FEW: Final = 16  # the most values of a constant that are read: axes and shapes are short
 _MANY: Final = 4096  # the most values of an attribute that are kept
 
 
 class Node(Struct, frozen=True):
-    """A node: its operator, the names of its tensors, and those of its attributes that are integers.
-
-    ``lengths`` has the number of texts of the attributes that are lists of texts.
-    """
+    """A node: its operator, the names of its tensors, and where its attributes lie in the file."""
 
     operator: str
     domain: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    integers: Mapping[str, int]
-    lists: Mapping[str, tuple[int, ...]]
-    lengths: Mapping[str, int]
+    attributes: tuple[Field, ...]
+
+
+class Numbers(Struct, frozen=True):
+    """The integers among a node's attributes; ``lengths`` has how many texts each list of texts holds."""
+
+    integers: dict[str, int]
+    lists: dict[str, tuple[int, ...]]
+    lengths: dict[str, int]
 
 
 class Fixed(Struct, frozen=True):
@@ -54,8 +56,50 @@ def nodes(wire: Wire, graph: Field) -> Iterator[Node]:
     Raises:
         WireError: The structure is broken.
     """
-    for item in messages(wire, graph, NODE):
-        yield _node(wire, item)
+    for item in messages(wire, graph, GraphProto.NODE):
+        yield node_at(wire, item)
+
+
+def node_at(wire: Wire, item: Field) -> Node:
+    """The node of a NodeProto.
+
+    Raises:
+        WireError: The structure is broken.
+    """
+    operator = domain = ""
+    inputs: list[str] = []
+    outputs: list[str] = []
+    attributes: list[Field] = []
+    for part in messages(wire, item, *_NODE_PARTS):
+        match part.number:
+            case NodeProto.INPUT:
+                inputs.append(wire.text(part))
+            case NodeProto.OUTPUT:
+                outputs.append(wire.text(part))
+            case NodeProto.OP_TYPE:
+                operator = wire.text(part)
+            case NodeProto.DOMAIN:
+                domain = wire.text(part)
+            case _:
+                attributes.append(part)
+    return Node(operator, domain, tuple(inputs), tuple(outputs), tuple(attributes))
+
+
+def name_of(wire: Wire, attribute: Field) -> str:
+    """The name of an AttributeProto."""
+    return "".join(wire.text(part) for part in messages(wire, attribute, AttributeProto.NAME))
+
+
+def numbers_of(wire: Wire, node: Node) -> Numbers:
+    """The attributes of a node that are integers.
+
+    Raises:
+        WireError: The structure is broken.
+    """
+    found = Numbers({}, {}, {})
+    for attribute in node.attributes:
+        _attribute(wire, attribute, found)
+    return found
 
 
 def constants(wire: Wire, graph: Field) -> dict[str, Fixed]:
@@ -64,48 +108,24 @@ def constants(wire: Wire, graph: Field) -> dict[str, Fixed]:
     Raises:
         WireError: The structure is broken.
     """
-    return dict(_constant(wire, item) for item in messages(wire, graph, INITIALIZER))
+    return dict(_constant(wire, item) for item in messages(wire, graph, GraphProto.INITIALIZER))
 
 
-def _node(wire: Wire, item: Field) -> Node:
-    operator = domain = ""
-    inputs: list[str] = []
-    outputs: list[str] = []
-    integers: dict[str, int] = {}
-    lists: dict[str, tuple[int, ...]] = {}
-    lengths: dict[str, int] = {}
-    for part in messages(wire, item, _INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE, _DOMAIN):
-        match part.number:
-            case 1:
-                inputs.append(wire.text(part))
-            case 2:
-                outputs.append(wire.text(part))
-            case 4:
-                operator = wire.text(part)
-            case 7:
-                domain = wire.text(part)
-            case _:
-                _attribute(wire, part, integers, lists, lengths)
-    return Node(operator, domain, tuple(inputs), tuple(outputs), integers, lists, lengths)
-
-
-def _attribute(
-    wire: Wire, item: Field, integers: dict[str, int], lists: dict[str, tuple[int, ...]], lengths: dict[str, int]
-) -> None:
-    name = "".join(wire.text(part) for part in messages(wire, item, _NAME))
+def _attribute(wire: Wire, item: Field, found: Numbers) -> None:
+    name = name_of(wire, item)
     numbers: list[int] = []
     texts = 0
-    for part in wire.fields(item.start, item.end, frozenset({_INTEGER, _INTEGERS, _TEXTS})):
-        if part.number == _TEXTS:
+    for part in wire.fields(item.start, item.end, _NUMBER_PARTS):
+        if part.number == AttributeProto.STRINGS:
             texts += 1
-        elif part.number == _INTEGERS:
+        elif part.number == AttributeProto.INTS:
             numbers.extend(signed(value) for value in wire.packed(part) if len(numbers) <= _MANY)
         elif part.wire == VARINT:
-            integers[name] = signed(part.value)
+            found.integers[name] = signed(part.value)
     if numbers:
-        lists[name] = tuple(numbers)
+        found.lists[name] = tuple(numbers)
     if texts:
-        lengths[name] = texts
+        found.lengths[name] = texts
 
 
 def _constant(wire: Wire, item: Field) -> tuple[str, Fixed]:
@@ -113,17 +133,17 @@ def _constant(wire: Wire, item: Field) -> tuple[str, Fixed]:
     shape: list[int] = []
     values: list[int] = []
     raw = b""
-    for part in wire.fields(item.start, item.end, frozenset({_DIMS, _DATA_TYPE, _INT64_DATA, _TENSOR_NAME, _RAW_DATA})):
+    for part in wire.fields(item.start, item.end, _CONSTANT_PARTS):
         match part.number:
-            case 1:
+            case TensorProto.DIMS:
                 shape.extend(signed(value) for value in wire.packed(part))
-            case 2:
+            case TensorProto.DATA_TYPE:
                 kind = part.value
-            case 7 if part.end - part.start <= _FEW * 10 and len(values) <= _FEW:
+            case TensorProto.INT64_DATA if part.end - part.start <= _FEW * 10 and len(values) <= _FEW:
                 values.extend(signed(value) for value in wire.packed(part))
-            case 8:
+            case TensorProto.NAME:
                 name = wire.text(part)
-            case 9 if part.wire == LENGTH and part.end - part.start <= _FEW * 8:
+            case TensorProto.RAW_DATA if part.wire == LENGTH and part.end - part.start <= _FEW * 8:
                 raw = wire.data(part.start, part.end)
             case _:
                 pass

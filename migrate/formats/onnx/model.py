@@ -30,7 +30,7 @@ def read_onnx(case: Case, path: str) -> Found:
 
 
 def read_onnx_manifest(case: Case, reader: FieldReader, content: Mapping[str, Any]) -> Found:
-    """The model of a manifest of ``"type": "onnx"`` (contract, 6.1); unknown keys are ignored, as before.
+    """The model of a manifest of ``"type": "onnx"`` (contract: Old ONNX); unknown keys are ignored, as before.
 
     Raises:
         FormatError: The manifest is not valid, or does not fit its model.

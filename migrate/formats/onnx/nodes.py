@@ -3,26 +3,22 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
+from migrate.formats.onnx.graph import Node, name_of, node_at, nodes
 from migrate.formats.onnx.limits import NOT_ON_CPU, OPSETS
-from migrate.formats.onnx.structure import (
-    INITIALIZER,
-    NODE,
-    SPARSE_INITIALIZER,
-    Model,
-)
+from migrate.formats.onnx.proto import AttributeProto, FunctionProto, GraphProto, SparseTensorProto, TensorProto
+from migrate.formats.onnx.structure import Model
 from migrate.formats.reading.wire import MAXIMUM_DEPTH, Field, Wire, WireError, messages, signed
 
 Labels = list[int] | list[str]
 _T = TypeVar("_T", int, str)
 
-# NodeProto
-_INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7
-# AttributeProto
-_NAME, _TENSOR, _GRAPH, _INTS, _STRINGS, _TENSORS, _GRAPHS, _SPARSE, _SPARSES = 1, 5, 6, 8, 9, 10, 11, 22, 23
-# FunctionProto
-_FUNCTION_NAME, _FUNCTION_NODE, _FUNCTION_DOMAIN = 1, 7, 10
-
-_INSIDE_ATTRIBUTE: Final = (_TENSOR, _GRAPH, _TENSORS, _GRAPHS, _SPARSE, _SPARSES)
+_INSIDE_ATTRIBUTE: Final = (
+    *(AttributeProto.TENSOR, AttributeProto.GRAPH, AttributeProto.TENSORS, AttributeProto.GRAPHS),
+    *(AttributeProto.SPARSE_TENSOR, AttributeProto.SPARSE_TENSORS),
+)
+_GRAPHS: Final = frozenset({AttributeProto.GRAPH, AttributeProto.GRAPHS})
+_SPARSE: Final = frozenset({AttributeProto.SPARSE_TENSOR, AttributeProto.SPARSE_TENSORS})
+_GRAPH_PARTS: Final = (GraphProto.NODE, GraphProto.INITIALIZER, GraphProto.SPARSE_INITIALIZER)
 _MAXIMUM_LABELS: Final = 100_000
 _MAXIMUM_ALIASES: Final = 16
 
@@ -43,33 +39,34 @@ def custom_operators(wire: Wire, model: Model, tensor: Callable[[Field], None]) 
     """
     own = {_function_key(wire, function) for function in model.functions}
     found: dict[str, None] = {}
-    stack: list[tuple[Field, int, int]] = [(function, _FUNCTION_NODE, 1) for function in model.functions]
-    stack.append((model.graph, NODE, 1))
+    stack: list[tuple[Field, int, int]] = [(function, FunctionProto.NODE, 1) for function in model.functions]
+    stack.append((model.graph, GraphProto.NODE, 1))
     while stack:
         graph, node_number, depth = stack.pop()
         if depth > MAXIMUM_DEPTH:
             raise WireError("too-complex", "its graphs are nested too deeply")
-        numbers = (NODE, INITIALIZER, SPARSE_INITIALIZER) if node_number == NODE else (_FUNCTION_NODE,)
+        numbers = _GRAPH_PARTS if node_number == GraphProto.NODE else (FunctionProto.NODE,)
         for item in messages(wire, graph, *numbers):
             if item.number == node_number:
-                operator = _foreign_operator(wire, item)
-                if operator is not None and operator not in own and len(found) < 10:
+                node = node_at(wire, item)
+                operator = (node.domain, node.operator)
+                if not _is_known(node) and operator not in own and len(found) < 10:
                     found[":".join(operator)] = None
-                stack.extend((inner, NODE, depth + 3) for inner in _inside_node(wire, item, tensor))
+                stack.extend((inner, GraphProto.NODE, depth + 3) for inner in _inside_node(wire, node, tensor))
             else:
-                _tensors(wire, item, sparse=item.number == SPARSE_INITIALIZER, tensor=tensor)
+                _tensors(wire, item, sparse=item.number == GraphProto.SPARSE_INITIALIZER, tensor=tensor)
     return list(found)
 
 
-def _inside_node(wire: Wire, node: Field, tensor: Callable[[Field], None]) -> list[Field]:
+def _inside_node(wire: Wire, node: Node, tensor: Callable[[Field], None]) -> list[Field]:
     """The node's subgraphs; its tensors go to ``tensor``."""
     graphs = []
-    for attribute in messages(wire, node, _ATTRIBUTE):
+    for attribute in node.attributes:
         for item in messages(wire, attribute, *_INSIDE_ATTRIBUTE):
-            if item.number in (_GRAPH, _GRAPHS):
+            if item.number in _GRAPHS:
                 graphs.append(item)
             else:
-                _tensors(wire, item, sparse=item.number in (_SPARSE, _SPARSES), tensor=tensor)
+                _tensors(wire, item, sparse=item.number in _SPARSE, tensor=tensor)
     return graphs
 
 
@@ -77,25 +74,18 @@ def _tensors(wire: Wire, item: Field, *, sparse: bool, tensor: Callable[[Field],
     if not sparse:
         tensor(item)
         return
-    for part in messages(wire, item, 1, 2):  # values and indices of a SparseTensorProto
+    for part in messages(wire, item, SparseTensorProto.VALUES, SparseTensorProto.INDICES):
         tensor(part)
 
 
-def _foreign_operator(wire: Wire, node: Field) -> tuple[str, str] | None:
-    domain = operator = ""
-    for item in messages(wire, node, _OP_TYPE, _DOMAIN):
-        if item.number == _DOMAIN:
-            domain = wire.text(item)
-        else:
-            operator = wire.text(item)
-    known = domain in OPSETS and not (domain == "com.microsoft" and operator in NOT_ON_CPU)
-    return None if known else (domain, operator)
+def _is_known(node: Node) -> bool:
+    return node.domain in OPSETS and not (node.domain == "com.microsoft" and node.operator in NOT_ON_CPU)
 
 
 def _function_key(wire: Wire, function: Field) -> tuple[str, str]:
     domain = name = ""
-    for item in messages(wire, function, _FUNCTION_NAME, _FUNCTION_DOMAIN):
-        if item.number == _FUNCTION_DOMAIN:
+    for item in messages(wire, function, FunctionProto.NAME, FunctionProto.DOMAIN):
+        if item.number == FunctionProto.DOMAIN:
             domain = wire.text(item)
         else:
             name = wire.text(item)
@@ -105,10 +95,12 @@ def _function_key(wire: Wire, function: Field) -> tuple[str, str]:
 def initializer_names(wire: Wire, graph: Field, among: frozenset[str]) -> set[str]:
     """Those of the names that the graph gives a value itself, which makes them no inputs of a request."""
     found = set()
-    for item in messages(wire, graph, INITIALIZER, SPARSE_INITIALIZER):
-        tensors = [item] if item.number == INITIALIZER else list(messages(wire, item, 1))
+    for item in messages(wire, graph, GraphProto.INITIALIZER, GraphProto.SPARSE_INITIALIZER):
+        tensors = (
+            [item] if item.number == GraphProto.INITIALIZER else list(messages(wire, item, SparseTensorProto.VALUES))
+        )
         for part in tensors:
-            for name in messages(wire, part, 8):
+            for name in messages(wire, part, TensorProto.NAME):
                 text = wire.text(name) if name.end - name.start <= 4096 else ""
                 if text in among:
                     found.add(text)
@@ -124,47 +116,33 @@ def zipmap_labels(wire: Wire, graph: Field, outputs: frozenset[str]) -> Mapping[
     alias = {name: name for name in outputs}  # the tensor to look for -> the output it becomes
     for _ in range(_MAXIMUM_ALIASES):
         following: dict[str, str] = {}
-        for node in messages(wire, graph, NODE):
-            for item in messages(wire, node, _OUTPUT):
-                output = alias.get(wire.text(item))
-                if output is None:
-                    continue
-                operator, source, found = _describe_node(wire, node)
-                if operator == "ZipMap":
-                    labels[output] = found
-                elif operator == "Identity" and source:
-                    following[source] = output
+        for node in nodes(wire, graph):
+            for output in {alias[name]: None for name in node.outputs if name in alias}:
+                if node.operator == "ZipMap":
+                    labels[output] = _labels(wire, node)
+                elif node.operator == "Identity" and node.inputs:
+                    following[node.inputs[0]] = output
         if not following:
             break
         alias = following
     return labels
 
 
-def _describe_node(wire: Wire, node: Field) -> tuple[str, str, Labels]:
-    operator, source = "", ""
-    labels: Labels = []
-    for item in messages(wire, node, _INPUT, _OP_TYPE, _ATTRIBUTE):
-        if item.number == _OP_TYPE:
-            operator = wire.text(item)
-        elif item.number == _INPUT:
-            source = source or wire.text(item)
-        elif operator in ("ZipMap", ""):
-            labels = labels or _labels(wire, item)
-    return operator, source, labels
-
-
-def _labels(wire: Wire, attribute: Field) -> Labels:
-    name = "".join(wire.text(item) for item in messages(wire, attribute, _NAME))
-    if name == "classlabels_int64s":
-        numbers = [
-            signed(value)
-            for item in wire.fields(attribute.start, attribute.end, frozenset({_INTS}))
-            for value in wire.packed(item)
-        ]
-        return sorted(set(_limited(numbers)))
-    if name == "classlabels_strings":
-        texts = [wire.text(item) for item in messages(wire, attribute, _STRINGS)]
-        return list(dict.fromkeys(_limited(texts)))
+def _labels(wire: Wire, node: Node) -> Labels:
+    for attribute in node.attributes:
+        name = name_of(wire, attribute)
+        if name == "classlabels_int64s":
+            numbers = [
+                signed(value)
+                for item in wire.fields(attribute.start, attribute.end, frozenset({AttributeProto.INTS}))
+                for value in wire.packed(item)
+            ]
+            if numbers:
+                return sorted(set(_limited(numbers)))
+        elif name == "classlabels_strings":
+            texts = [wire.text(item) for item in messages(wire, attribute, AttributeProto.STRINGS)]
+            if texts:
+                return list(dict.fromkeys(_limited(texts)))
     return []
 
 

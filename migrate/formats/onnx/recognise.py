@@ -2,26 +2,12 @@
 
 from typing import Final
 
-from migrate.formats.onnx.structure import (
-    DOC_STRING,
-    GRAPH,
-    INITIALIZER,
-    INPUT,
-    IR_VERSION,
-    MODEL_FIELDS,
-    MODEL_VERSION,
-    NODE,
-    OPSET_IMPORT,
-    OUTPUT,
-    SPARSE_INITIALIZER,
-)
+from migrate.formats.onnx.proto import GraphProto, ModelProto
 from migrate.formats.reading.wire import LENGTH, VARINT, Field, Read, Wire, WireError
 
 HEAD: Final = 2048
 _READS: Final = 4
 _STEPS: Final = 200
-
-_GRAPH_FIELDS: Final = frozenset({NODE, 2, INITIALIZER, 10, INPUT, OUTPUT, 13, 14, SPARSE_INITIALIZER, 16})
 
 
 class _EnoughReadError(Exception):
@@ -45,9 +31,9 @@ def is_onnx(size: int, read: Read) -> bool:
         for item in wire.fields(0, size):
             if not _plausible(wire, item):
                 return False
-            version = version or item.number == IR_VERSION
-            opsets = opsets or item.number == OPSET_IMPORT
-            graph = graph or item.number == GRAPH
+            version = version or item.number == ModelProto.IR_VERSION
+            opsets = opsets or item.number == ModelProto.OPSET_IMPORT
+            graph = graph or item.number == ModelProto.GRAPH
             if version and graph:
                 return True
     except (WireError, _EnoughReadError):
@@ -57,22 +43,22 @@ def is_onnx(size: int, read: Read) -> bool:
 
 
 def _plausible(wire: Wire, item: Field) -> bool:
-    if item.number not in MODEL_FIELDS:
+    if item.number not in ModelProto.ALL:
         return False
-    if item.number in (IR_VERSION, MODEL_VERSION):
-        return item.wire == VARINT and (item.number == MODEL_VERSION or 0 < item.value < 1000)
+    if item.number in (ModelProto.IR_VERSION, ModelProto.MODEL_VERSION):
+        return item.wire == VARINT and (item.number == ModelProto.MODEL_VERSION or 0 < item.value < 1000)
     if item.wire != LENGTH:
         return False
-    if item.number == GRAPH:
+    if item.number == ModelProto.GRAPH:
         return _plausible_graph(wire, item.start, item.end)
-    if item.number < DOC_STRING:
+    if item.number < ModelProto.DOC_STRING:
         return item.end - item.start <= 512 and wire.text(item).isprintable()
     return True
 
 
 def _plausible_graph(wire: Wire, start: int, end: int) -> bool:
     tag, _ = wire.varint(start, end)
-    return tag & 7 == LENGTH and tag >> 3 in _GRAPH_FIELDS
+    return tag & 7 == LENGTH and tag >> 3 in GraphProto.ALL
 
 
 def _cut_graph(read: Read, size: int) -> bool:
@@ -84,7 +70,7 @@ def _cut_graph(read: Read, size: int) -> bool:
             tag, after = wire.varint(at, size)
             number, kind = tag >> 3, tag & 7
             length, content = wire.varint(after, size)
-            if number == GRAPH and kind == LENGTH:
+            if number == ModelProto.GRAPH and kind == LENGTH:
                 return content + length > size and _plausible_graph(wire, content, size)
             at = content if kind == VARINT else content + length
             if not _plausible(wire, Field(number, kind, length, content, at)):

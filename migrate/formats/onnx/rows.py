@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.onnx.graph import Fixed, Node, constants, nodes
+from migrate.formats.onnx.graph import Fixed, Node, Numbers, constants, nodes, numbers_of
 from migrate.formats.onnx.structure import Model
 from migrate.formats.reading.fields import DYNAMIC
 from migrate.formats.reading.wire import Wire
@@ -33,7 +33,7 @@ class _Unproven(Exception):  # noqa: N818 - no error: an answer
 
 
 State = Rows | Fixed
-Rule = Callable[[Node, list[State | None], int], tuple[Rows, ...]]
+Rule = Callable[[Numbers, list[State | None], int], tuple[Rows, ...]]
 
 
 def rows_apart(wire: Wire, model: Model, inputs: Mapping[str, tuple[int, ...]], outputs: frozenset[str]) -> bool:
@@ -57,20 +57,20 @@ def rows_apart(wire: Wire, model: Model, inputs: Mapping[str, tuple[int, ...]], 
         for number, node in enumerate(nodes(wire, model.graph)):
             if number >= _MOST_NODES:
                 return False
-            _follow(node, known, opset)
+            _follow(wire, node, known, opset)
     except _Unproven:
         return False
     return all(isinstance(known.get(name), Rows) for name in outputs)
 
 
-def _follow(node: Node, known: dict[str, State], opset: int) -> None:
+def _follow(wire: Wire, node: Node, known: dict[str, State], opset: int) -> None:
     rule = _RULES.get((_ML if node.domain == _ML else "", node.operator))
     if rule is None or node.domain not in (*_ONNX, _ML):
         raise _Unproven
     given = [known.get(name) if name else None for name in node.inputs]
     if any(state is None and name for state, name in zip(given, node.inputs, strict=True)):
         raise _Unproven
-    results = rule(node, given, opset)
+    results = rule(numbers_of(wire, node), given, opset)
     if len(node.outputs) > len(results):
         raise _Unproven
     known.update({name: result for name, result in zip(node.outputs, results, strict=False) if name})
@@ -89,7 +89,7 @@ def _fixed(state: State | None) -> Fixed:
     return state
 
 
-def _each(_: Node, given: list[State | None], __: int) -> tuple[Rows, ...]:
+def _each(_: Numbers, given: list[State | None], __: int) -> tuple[Rows, ...]:
     """One value from one value; more inputs are constants (the limits of Clip)."""
     for state in given[1:]:
         if state is not None and prod(_fixed(state).shape) != 1:
@@ -97,7 +97,7 @@ def _each(_: Node, given: list[State | None], __: int) -> tuple[Rows, ...]:
     return (_rows(given[0]),)
 
 
-def _pairs(_: Node, given: list[State | None], __: int) -> tuple[Rows, ...]:
+def _pairs(_: Numbers, given: list[State | None], __: int) -> tuple[Rows, ...]:
     """One value from the values at the same place, where smaller tensors are repeated; never along the rows."""
     rank = max(len(state.shape) for state in given if isinstance(state, Rows)) if _any_rows(given) else -1
     shape: tuple[int | None, ...] = (1,) * rank
@@ -125,19 +125,19 @@ def _any_rows(given: list[State | None]) -> bool:
     return any(isinstance(state, Rows) for state in given)
 
 
-def _gemm(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
+def _gemm(numbers: Numbers, given: list[State | None], _: int) -> tuple[Rows, ...]:
     row = _rows(given[0], 1)
     weights = _fixed(given[1]).shape
-    if len(row.shape) != 1 or len(weights) != 2 or node.integers.get("transA", 0):
+    if len(row.shape) != 1 or len(weights) != 2 or numbers.integers.get("transA", 0):
         raise _Unproven
     if len(given) > 2 and given[2] is not None:
         bias = _fixed(given[2]).shape
         if len(bias) > 2 or (len(bias) == 2 and bias[0] != 1):
             raise _Unproven
-    return (Rows((weights[0 if node.integers.get("transB", 0) else 1],)),)
+    return (Rows((weights[0 if numbers.integers.get("transB", 0) else 1],)),)
 
 
-def _matmul(_: Node, given: list[State | None], __: int) -> tuple[Rows, ...]:
+def _matmul(_: Numbers, given: list[State | None], __: int) -> tuple[Rows, ...]:
     row, weights = _rows(given[0], 1), _fixed(given[1]).shape
     if len(weights) == 1:
         return (Rows(row.shape[:-1]),)
@@ -146,9 +146,9 @@ def _matmul(_: Node, given: list[State | None], __: int) -> tuple[Rows, ...]:
     return (Rows((*row.shape[:-1], weights[1])),)
 
 
-def _softmax(node: Node, given: list[State | None], opset: int) -> tuple[Rows, ...]:
+def _softmax(numbers: Numbers, given: list[State | None], opset: int) -> tuple[Rows, ...]:
     row = _rows(given[0], 1)
-    _axis(node.integers.get("axis", -1 if opset >= _LAST_AXIS_SINCE else 1), row)
+    _axis(numbers.integers.get("axis", -1 if opset >= _LAST_AXIS_SINCE else 1), row)
     return (row,)
 
 
@@ -161,21 +161,21 @@ def _axis(axis: int, row: Rows) -> int:
     return place - 1
 
 
-def _one_of(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
+def _one_of(numbers: Numbers, given: list[State | None], _: int) -> tuple[Rows, ...]:
     """The place of the largest or smallest along an axis."""
     row = _rows(given[0], 1)
-    return (_without(row, {_axis(node.integers.get("axis", 0), row)}, keep=node.integers.get("keepdims", 1)),)
+    return (_without(row, {_axis(numbers.integers.get("axis", 0), row)}, keep=numbers.integers.get("keepdims", 1)),)
 
 
-def _reduce(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
+def _reduce(numbers: Numbers, given: list[State | None], _: int) -> tuple[Rows, ...]:
     row = _rows(given[0], 1)
-    places = {_axis(axis, row) for axis in _axes(node, given)}
-    return (_without(row, places, keep=node.integers.get("keepdims", 1)),)
+    places = {_axis(axis, row) for axis in _axes(numbers, given)}
+    return (_without(row, places, keep=numbers.integers.get("keepdims", 1)),)
 
 
-def _axes(node: Node, given: list[State | None]) -> tuple[int, ...]:
+def _axes(numbers: Numbers, given: list[State | None]) -> tuple[int, ...]:
     """The axes as an attribute (older operators) or as a constant; without any, all are meant, the rows' too."""
-    axes = node.lists.get("axes")
+    axes = numbers.lists.get("axes")
     if axes is None and len(given) > 1:
         axes = _fixed(given[1]).values
     if not axes:
@@ -188,23 +188,23 @@ def _without(row: Rows, places: set[int], *, keep: int) -> Rows:
     return Rows(tuple(size for place, size in enumerate(sizes) if keep or place not in places))
 
 
-def _squeeze(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
+def _squeeze(numbers: Numbers, given: list[State | None], _: int) -> tuple[Rows, ...]:
     row = _rows(given[0], 1)
-    return (_without(row, {_axis(axis, row) for axis in _axes(node, given)}, keep=0),)
+    return (_without(row, {_axis(axis, row) for axis in _axes(numbers, given)}, keep=0),)
 
 
-def _unsqueeze(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
+def _unsqueeze(numbers: Numbers, given: list[State | None], _: int) -> tuple[Rows, ...]:
     sizes: list[int | None] = list(_rows(given[0]).shape)
-    for axis in sorted(_axes(node, given)):
+    for axis in sorted(_axes(numbers, given)):
         if not 1 <= axis <= len(sizes) + 1:
             raise _Unproven
         sizes.insert(axis - 1, 1)
     return (Rows(tuple(sizes)),)
 
 
-def _concat(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
+def _concat(numbers: Numbers, given: list[State | None], _: int) -> tuple[Rows, ...]:
     rows = [_rows(state, 1) for state in given]
-    place = _axis(node.integers.get("axis", 1), rows[0])
+    place = _axis(numbers.integers.get("axis", 1), rows[0])
     if any(len(row.shape) != len(rows[0].shape) for row in rows):
         raise _Unproven
     sizes = [row.shape[place] for row in rows]
@@ -213,25 +213,25 @@ def _concat(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
     return (Rows((*shape[:place], whole, *shape[place + 1 :])),)
 
 
-def _transpose(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
+def _transpose(numbers: Numbers, given: list[State | None], _: int) -> tuple[Rows, ...]:
     row = _rows(given[0])
-    order = node.lists.get("perm", ())
+    order = numbers.lists.get("perm", ())
     if sorted(order) != list(range(len(row.shape) + 1)) or order[0] != 0:
         raise _Unproven
     return (Rows(tuple(row.shape[place - 1] for place in order[1:])),)
 
 
-def _flatten(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
+def _flatten(numbers: Numbers, given: list[State | None], _: int) -> tuple[Rows, ...]:
     row = _rows(given[0])
-    if node.integers.get("axis", 1) != 1:
+    if numbers.integers.get("axis", 1) != 1:
         raise _Unproven
     return (Rows((_product(row.shape),)),)
 
 
-def _reshape(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
+def _reshape(numbers: Numbers, given: list[State | None], _: int) -> tuple[Rows, ...]:
     """Proven where a row keeps its number of values."""
     row, wanted = _rows(given[0]), _fixed(given[1]).values
-    if not wanted or node.integers.get("allowzero", 0) or 0 in wanted[1:]:
+    if not wanted or numbers.integers.get("allowzero", 0) or 0 in wanted[1:]:
         raise _Unproven
     sizes = wanted[1:]
     whole = _product(row.shape)
@@ -247,7 +247,7 @@ def _product(sizes: tuple[int | None, ...]) -> int | None:
     return None if None in sizes else prod(size for size in sizes if size is not None)
 
 
-def _table(_: Node, given: list[State | None], __: int) -> tuple[Rows, ...]:
+def _table(_: Numbers, given: list[State | None], __: int) -> tuple[Rows, ...]:
     """Values of a table of rows and columns, one from one."""
     row = _rows(given[0], 1)
     if len(given) != 1 or len(row.shape) != 1:
@@ -255,23 +255,25 @@ def _table(_: Node, given: list[State | None], __: int) -> tuple[Rows, ...]:
     return (row,)
 
 
-def _classifier(node: Node, given: list[State | None], opset: int) -> tuple[Rows, ...]:
+def _classifier(numbers: Numbers, given: list[State | None], opset: int) -> tuple[Rows, ...]:
     """Labels, and scores of which there may be more or fewer than labels."""
-    _table(node, given, opset)
+    _table(numbers, given, opset)
     return Rows(()), Rows((None,))
 
 
-def _regressor(node: Node, given: list[State | None], opset: int) -> tuple[Rows, ...]:
-    _table(node, given, opset)
-    return (Rows((node.integers.get("targets") or node.integers.get("n_targets") or None,)),)
+def _regressor(numbers: Numbers, given: list[State | None], opset: int) -> tuple[Rows, ...]:
+    _table(numbers, given, opset)
+    return (Rows((numbers.integers.get("targets") or numbers.integers.get("n_targets") or None,)),)
 
 
-def _one_hot(node: Node, given: list[State | None], _: int) -> tuple[Rows, ...]:
+def _one_hot(numbers: Numbers, given: list[State | None], _: int) -> tuple[Rows, ...]:
     row = _rows(given[0])
-    return (Rows((*row.shape, node.lengths.get("cats_strings") or len(node.lists.get("cats_int64s", ())) or None)),)
+    return (
+        Rows((*row.shape, numbers.lengths.get("cats_strings") or len(numbers.lists.get("cats_int64s", ())) or None)),
+    )
 
 
-def _extract(_: Node, given: list[State | None], __: int) -> tuple[Rows, ...]:
+def _extract(_: Numbers, given: list[State | None], __: int) -> tuple[Rows, ...]:
     """Columns by their numbers."""
     row = _rows(given[0], 1)
     return (Rows((*row.shape[:-1], prod(_fixed(given[1]).shape))),)

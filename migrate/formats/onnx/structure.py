@@ -1,26 +1,12 @@
-"""An ONNX file's structure: versions, inputs, outputs, and what its nodes need. Nothing is loaded.
-
-Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
-"""
+"""An ONNX file's structure: versions, inputs and outputs. Nothing is loaded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
 
+from migrate.formats.onnx.proto import GraphProto, ModelProto
 from migrate.formats.reading.wire import LENGTH, MAXIMUM_DEPTH, VARINT, Field, Wire, WireError, expect, messages, signed
-
-# ModelProto
-IR_VERSION, PRODUCER_NAME, PRODUCER_VERSION, DOMAIN, MODEL_VERSION, DOC_STRING, GRAPH, OPSET_IMPORT = range(1, 9)
-METADATA, TRAINING_INFO, FUNCTIONS, CONFIGURATION = 14, 20, 25, 26
-MODEL_FIELDS: Final = frozenset(
-    {
-        *(IR_VERSION, PRODUCER_NAME, PRODUCER_VERSION, DOMAIN, MODEL_VERSION, DOC_STRING, GRAPH, OPSET_IMPORT),
-        *(METADATA, TRAINING_INFO, FUNCTIONS, CONFIGURATION),
-    }
-)
-# GraphProto
-NODE, INITIALIZER, INPUT, OUTPUT, SPARSE_INITIALIZER = 1, 5, 11, 12, 15
 
 _MAXIMUM_RANK: Final = 64
 _MAXIMUM_VALUES: Final = 20_000
@@ -69,21 +55,21 @@ def read_model(wire: Wire) -> Model:
     graphs: list[Field] = []
     functions: list[Field] = []
     for item in wire.fields(0, wire.size):
-        if item.number not in MODEL_FIELDS:
+        if item.number not in ModelProto.ALL:
             raise WireError("malformed", f"field {item.number} at byte {item.start} does not belong to an ONNX model")
-        expect(item, VARINT if item.number in (IR_VERSION, MODEL_VERSION) else LENGTH)
-        if item.number == IR_VERSION:
+        expect(item, VARINT if item.number in (ModelProto.IR_VERSION, ModelProto.MODEL_VERSION) else LENGTH)
+        if item.number == ModelProto.IR_VERSION:
             ir_version = signed(item.value)
-        elif item.number == OPSET_IMPORT:
+        elif item.number == ModelProto.OPSET_IMPORT:
             _read_opset(wire, item, opsets)
-        elif item.number in (GRAPH, FUNCTIONS):
-            (graphs if item.number == GRAPH else functions).append(item)
+        elif item.number in (ModelProto.GRAPH, ModelProto.FUNCTIONS):
+            (graphs if item.number == ModelProto.GRAPH else functions).append(item)
     if len(graphs) != 1:
         raise WireError("malformed", f"it holds {len(graphs)} graphs where a model has one")
     inputs: list[Value] = []
     outputs: list[Value] = []
-    for item in messages(wire, graphs[0], INPUT, OUTPUT):
-        (inputs if item.number == INPUT else outputs).append(_read_value(wire, item))
+    for item in messages(wire, graphs[0], GraphProto.INPUT, GraphProto.OUTPUT):
+        (inputs if item.number == GraphProto.INPUT else outputs).append(_read_value(wire, item))
         if len(inputs) + len(outputs) > _MAXIMUM_VALUES:
             raise WireError("too-complex", f"it has more than {_MAXIMUM_VALUES} inputs and outputs")
     return Model(ir_version, opsets, graphs[0], functions, inputs, outputs)

@@ -1,19 +1,28 @@
 """The weights: inside the file complete, outside it only where the model's own folder has them.
 
-onnxruntime and the ``onnx`` package have both followed a tensor's ``location`` out of the folder (CVE-2022-25882,
-CVE-2024-27318, CVE-2025-51480), so every location is resolved here, before anything loads the file.
+A tensor's ``location`` is a path that whoever wrote the file chose, so every one is resolved here, before anything
+loads the file.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
+from migrate.core.again import type_again
+from migrate.formats.onnx.proto import TensorProto
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import inside
 from migrate.formats.reading.wire import LENGTH, VARINT, Field, Wire, WireError, signed
 
-# TensorProto
-_DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 8, 9, 13, 14
-_WANTED: Final = frozenset({_DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION})
+_WANTED: Final = frozenset(
+    {
+        TensorProto.DIMS,
+        TensorProto.DATA_TYPE,
+        TensorProto.NAME,
+        TensorProto.RAW_DATA,
+        TensorProto.EXTERNAL_DATA,
+        TensorProto.DATA_LOCATION,
+    }
+)
 _EXTERNAL: Final = 1
 _MAXIMUM_ELEMENTS: Final = 1 << 56
 _STRING: Final = 8
@@ -54,18 +63,18 @@ class TensorCheck:
         """
         count, data_type, name, raw, external, outside = 1, 0, "", None, {}, False
         for item in self._wire.fields(tensor.start, tensor.end, _WANTED):
-            if item.number == _DIMS:
+            if item.number == TensorProto.DIMS:
                 count = self._times(count, item)
-            elif item.number == _DATA_TYPE and item.wire == VARINT:
+            elif item.number == TensorProto.DATA_TYPE and item.wire == VARINT:
                 data_type = item.value
-            elif item.number == _NAME:
+            elif item.number == TensorProto.NAME:
                 name = self._wire.text(item)
-            elif item.number == _RAW_DATA and item.wire == LENGTH:
+            elif item.number == TensorProto.RAW_DATA and item.wire == LENGTH:
                 raw = item.end - item.start
-            elif item.number == _EXTERNAL_DATA and item.wire == LENGTH:
+            elif item.number == TensorProto.EXTERNAL_DATA and item.wire == LENGTH:
                 key, value = self._entry(item)
                 external[key] = value
-            elif item.number == _DATA_LOCATION and item.wire == VARINT:
+            elif item.number == TensorProto.DATA_LOCATION and item.wire == VARINT:
                 outside = item.value == _EXTERNAL
         expected = count * _ELEMENT_SIZE[data_type] if data_type in _ELEMENT_SIZE else None
         if outside or external:
@@ -110,7 +119,7 @@ class TensorCheck:
             raise FormatError(
                 "external-data-missing",
                 f"The tensor {quoted(name)} lies in the file {quoted(location)}, which is not there.",
-                f"Put {quoted(location)} beside the model's file, then run again.",
+                type_again(f"Put {quoted(location)} beside the model's file"),
             )
         offset, length = _number(external.get("offset", "0")), _number(external.get("length", ""))
         length = expected if length is None and "length" not in external else length
@@ -120,7 +129,7 @@ class TensorCheck:
             raise FormatError(
                 "external-data-truncated",
                 f"The tensor {quoted(name)} ends at byte {offset + length} of {quoted(path)}, which has {size} bytes.",
-                f"Put a complete {quoted(location)} beside the model's file, then run again.",
+                type_again(f"Put a complete {quoted(location)} beside the model's file"),
             )
         self.used.add(path)
 

@@ -3,14 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from migrate.formats.onnx.structure import (
-    NODE,
-)
+from migrate.formats.onnx.graph import Node, name_of, nodes
+from migrate.formats.onnx.proto import AttributeProto
 from migrate.formats.reading.wire import Field, Wire, messages
-
-# NodeProto and AttributeProto
-_INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE = 1, 2, 4, 5
-_NAME, _STRINGS = 1, 9
 
 _ENCODERS: Final = {"OneHotEncoder": "cats_strings", "LabelEncoder": "keys_strings", "CategoryMapper": "cats_strings"}
 _PASSES: Final = frozenset(
@@ -27,36 +22,25 @@ def known_words(wire: Wire, graph: Field, inputs: frozenset[str]) -> Mapping[str
     """Up to 32 categories by text input, followed through operators that only move values."""
     words: dict[str, dict[str, None]] = {}
     origins = {name: {name} for name in inputs}  # tensor -> the inputs whose values it holds
-    for node in messages(wire, graph, NODE):  # in an order in which every tensor is made before it is used
-        sources: set[str] = set()
-        outputs: list[str] = []
-        operator = ""
-        for item in messages(wire, node, _INPUT, _OUTPUT, _OP_TYPE):
-            text = wire.text(item)
-            if item.number == _INPUT:
-                sources |= origins.get(text, set())
-            elif item.number == _OUTPUT:
-                outputs.append(text)
-            else:
-                operator = text
+    for node in nodes(wire, graph):
+        sources = {origin for name in node.inputs for origin in origins.get(name, ())}
         if not sources:
             continue
-        if operator in _PASSES:
-            origins |= dict.fromkeys(outputs, sources)
-        elif operator in _ENCODERS:
-            found = _categories(wire, node, _ENCODERS[operator])
+        if node.operator in _PASSES:
+            origins |= dict.fromkeys(node.outputs, sources)
+        elif node.operator in _ENCODERS:
+            found = _categories(wire, node, _ENCODERS[node.operator])
             for source in sources:
                 words.setdefault(source, {}).update(dict.fromkeys(found))
     return {name: list(found)[:_MAXIMUM_WORDS] for name, found in words.items()}
 
 
-def _categories(wire: Wire, node: Field, attribute_name: str) -> list[str]:
+def _categories(wire: Wire, node: Node, attribute_name: str) -> list[str]:
     found: list[str] = []
-    for attribute in messages(wire, node, _ATTRIBUTE):
-        names = [wire.text(item) for item in messages(wire, attribute, _NAME)]
-        if names != [attribute_name]:
+    for attribute in node.attributes:
+        if name_of(wire, attribute) != attribute_name:
             continue
-        for item in messages(wire, attribute, _STRINGS):
+        for item in messages(wire, attribute, AttributeProto.STRINGS):
             if item.end - item.start <= _MAXIMUM_LENGTH:
                 found.append(wire.text(item))
             if len(found) == _MAXIMUM_WORDS:

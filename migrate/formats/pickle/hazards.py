@@ -1,7 +1,7 @@
 """Pickles in a model's files: read to their end, and told by what they import."""
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from migrate.formats.pickle.imports import group_of
 from migrate.formats.pickle.machine import Reading, read_pickle
@@ -9,6 +9,9 @@ from migrate.formats.pickle.opcodes import OPCODES, PickleError
 from migrate.formats.reading.case import PROGRAM, Case
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.wire import Read
+
+if TYPE_CHECKING:
+    from migrate.core.codes.catalogue import Code
 
 IsData = Callable[[str, str], bool]
 
@@ -53,7 +56,7 @@ def note_imports(case: Case, path: str, name: str, imports: Iterable[tuple[str, 
     groups: dict[str, list[str]] = {}
     for module, attribute in imports:
         groups.setdefault(group_of(module, attribute), []).append(f"{module}.{attribute}")
-    texts = {
+    texts: dict[str, tuple[Code, str]] = {
         "dangerous": ("pickle-dangerous", "runs code of the machine it is loaded on"),
         "unknown": ("pickle-unknown-import", "imports code that is in no runtime"),
         "framework": (PROGRAM, "is a program"),

@@ -45,7 +45,7 @@ def check_members(
 def _check(case: Case, path: str, archive: Archive, entry: Entry, data: Callable[[str, str], bool]) -> None:
     head = archive.head(entry, 512)
     if is_archive(head):
-        raise archive_error(path, "nested", f"it holds another archive, {quoted(entry.name)}")
+        raise archive_error(path, "archive-nested", f"it holds another archive, {quoted(entry.name)}")
     if head[:1] not in OPCODES:
         return
     with archive.open(entry) as read:

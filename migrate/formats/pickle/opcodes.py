@@ -1,8 +1,7 @@
 """The opcodes of a pickle, read one by one and never carried out.
 
-Programs that look at pickles disagree with the one that loads them wherever they are lenient: lines that are no
-numbers, names that are escaped, lengths that are negative. Here every argument is in its one plain form, or the
-reading ends.
+What is said of a pickle holds only where it is read as whoever loads it reads it. So every argument is in its one
+plain form, as picklers write it, or the reading ends: numbers are digits, names are not escaped, lengths are positive.
 
 Opcodes: CPython, Lib/pickletools.py.
 """
@@ -19,7 +18,9 @@ _MAXIMUM_HELD: Final = 64 * 1024 * 1024  # the same, once there are many of them
 _MAXIMUM_LINE: Final = 4096
 _BLOCK: Final = 64 * 1024
 
-Kind = Literal["none", "uint", "int", "float", "line", "pair", "number", "long", "text", "bytes"]
+Kind = Literal[
+    "none", "uint", "int", "float", "line", "pair", "decimal", "decimal-long", "key", "long", "text", "bytes"
+]
 
 
 class PickleError(Exception):
@@ -79,8 +80,8 @@ _SIMPLE: Final = {
 }
 OPCODES: Final[dict[bytes, Opcode]] = {
     **{code: Opcode(name) for code, name in _SIMPLE.items()},
-    b"I": Opcode("INT", "number"),
-    b"L": Opcode("INT", "number"),
+    b"I": Opcode("INT", "decimal"),
+    b"L": Opcode("INT", "decimal-long"),
     b"J": Opcode("INT", "int", 4),
     b"K": Opcode("INT", "uint", 1),
     b"M": Opcode("INT", "uint", 2),
@@ -99,10 +100,10 @@ OPCODES: Final[dict[bytes, Opcode]] = {
     b"\x8c": Opcode("TEXT", "text", 1),
     b"X": Opcode("TEXT", "text", 4),
     b"\x8d": Opcode("TEXT", "text", 8),
-    b"g": Opcode("GET", "number"),
+    b"g": Opcode("GET", "key"),
     b"h": Opcode("GET", "uint", 1),
     b"j": Opcode("GET", "uint", 4),
-    b"p": Opcode("PUT", "number"),
+    b"p": Opcode("PUT", "key"),
     b"q": Opcode("PUT", "uint", 1),
     b"r": Opcode("PUT", "uint", 4),
     b"c": Opcode("GLOBAL", "pair"),
@@ -112,9 +113,15 @@ OPCODES: Final[dict[bytes, Opcode]] = {
 }
 """Those that are read. The others refer to things outside the stream: extension codes, ids as text, buffers."""
 
-_NUMBER: Final = re.compile(rb"-?[0-9]{1,40}L?")
-_FLOAT: Final = re.compile(rb"[-+0-9.eEnaif]{1,64}")
+# Zeros in front make a number octal for one loader and none for another; 00 and 01 are False and True.
+_NUMBERS: Final[dict[Kind, re.Pattern[bytes]]] = {
+    "decimal": re.compile(rb"0[01]|-?(?:0|[1-9][0-9]*)"),
+    "decimal-long": re.compile(rb"-?(?:0|[1-9][0-9]*)L?"),
+    "key": re.compile(rb"0|[1-9][0-9]*"),
+}
+_FLOAT: Final = re.compile(rb"-?(?:[0-9]+(?:\.[0-9]*)?(?:e[-+]?[0-9]+)?|nan|inf)")
 _PLAIN: Final = re.compile(rb"[\x20-\x5b\x5d-\x7e]*")  # ASCII without the backslash: nothing is escaped
+_ESCAPED: Final = re.compile(rb"""(?:[^\\]|\\(?:[\\'"nrt]|x[0-9a-fA-F]{2}))*""", re.DOTALL)
 
 Argument = str | int | bytes | tuple[str, str] | None
 
@@ -181,8 +188,8 @@ class _Source:
 
     def _lines(self, opcode: Opcode) -> Argument:
         line = self._line()
-        if opcode.kind == "number":
-            if not _NUMBER.fullmatch(line):
+        if opcode.kind in _NUMBERS:
+            if not _NUMBERS[opcode.kind].fullmatch(line):
                 raise PickleError("malformed", f"a line before byte {self.at} is no number")
             return int(line.rstrip(b"L"))
         if opcode.kind == "pair":
@@ -198,6 +205,10 @@ class _Source:
             if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
                 raise PickleError("malformed", f"a text before byte {self.at} has no quotes")
             line = line[1:-1]
+            if not _ESCAPED.fullmatch(line):
+                raise PickleError("malformed", f"a text before byte {self.at} has an escape that is none")
+        elif not _is_unicode(line):
+            raise PickleError("malformed", f"a text before byte {self.at} has an escape that is none")
         # an escaped text may be a name in disguise: nothing is taken from it
         return line.decode() if _PLAIN.fullmatch(line) else None
 
@@ -221,8 +232,6 @@ class _Source:
     def _length(self, width: int) -> bytes | None:
         """The bytes behind a length; None where they are many."""
         length = int.from_bytes(self.take(width), "little")
-        if self.at + length > self._size:
-            raise self._cut()
         self._held += length if length <= MAXIMUM_TEXT else 0
         if length > MAXIMUM_TEXT or self._held > _MAXIMUM_HELD:
             self.at += length
@@ -231,3 +240,11 @@ class _Source:
 
     def _cut(self) -> PickleError:
         return PickleError("truncated", f"it ends at byte {self._size}, inside of a pickle")
+
+
+def _is_unicode(line: bytes) -> bool:
+    try:
+        line.decode("raw-unicode-escape")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -17,6 +17,7 @@ RUNTIME: Final = "pmml"
 
 _VERSION: Final = re.compile(r"(?:3\.[0-2]|4\.[0-4])(?:\.\d+)?")
 _NAMESPACE: Final = re.compile(r"http://www\.dmg\.org/PMML-[34]_\d(?:_\d)?")
+_MAXIMUM_OUTPUTS: Final = 10_000
 _TARGETS: Final = frozenset({"target", "predicted"})
 _NOT_SCORED: Final = frozenset(
     {"BayesianNetworkModel", "BaselineModel", "GaussianProcessModel", "SequenceModel", "TextModel", "TimeSeriesModel"}
@@ -118,7 +119,7 @@ def _outputs(path: str, model: Model, declared: dict[str, DataField]) -> tuple[F
             found[name] = _output_word(output, predicted)
     if not found:
         found["predictedValue"] = predicted
-    if len(found) > 10_000:
+    if len(found) > _MAXIMUM_OUTPUTS:
         raise _unsupported(path, f"it has {len(found)} outputs")
     return tuple(Field(name, word, (DYNAMIC,)) for name, word in found.items())
 
@@ -152,13 +153,13 @@ def _refused(path: str, error: PmmlError) -> FormatError:
     if error.code == "truncated":
         text = f"The PMML {name} is incomplete: {error.text}."
         return FormatError("truncated", text, "Upload the complete file in its place.")
-    if error.code in ("encoding", "too-complex"):
-        return FormatError(
-            f"pmml-{error.code}",
-            f"The PMML {name} is not read: {error.text}.",
-            "Save it as UTF-8.",
-            verdict="unsupported",
-        )
+    if error.code == "encoding":
+        text = f"The PMML {name} is not read: {error.text}."
+        return FormatError("pmml-encoding", text, "Save it as UTF-8.", verdict="unsupported")
+    if error.code == "too-complex":
+        text = f"The PMML {name} is not read: {error.text}."
+        task = "Check with its author that this is the model."
+        return FormatError("pmml-too-complex", text, task, verdict="unsupported")
     return FormatError("corrupt", f"The PMML {name} is broken: {error.text}.", "Export the model again.")
 
 

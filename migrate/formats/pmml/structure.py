@@ -1,7 +1,7 @@
 """A PMML file's fields, read by an XML parser that knows no entities, no network and no other files.
 
-Engines for PMML have read files and asked hosts that a document named (PMML4S 1.5.8; JPMML before 1.4.3), so a document
-type, which only entities need, is refused, and so is an encoding that another parser may read as something else.
+Entities and inclusions are files and hosts that whoever wrote the document chose, so a document type, which only
+entities need, is refused, and so is an encoding that another parser may read as something else.
 """
 
 from collections.abc import Callable
@@ -98,7 +98,6 @@ def read_document(read: Read, size: int) -> Document:
     parser.EndElementHandler = reader.end
     parser.XmlDeclHandler = reader.declaration
     parser.StartDoctypeDeclHandler = _refuse("entities", "it declares a document type, which only entities need")
-    parser.EntityDeclHandler = _refuse("entities", "it declares an entity")
     parser.ProcessingInstructionHandler = _refuse("entities", "it has an instruction for other programs")
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
     at = 0
@@ -116,7 +115,7 @@ def read_document(read: Read, size: int) -> Document:
         text = f"{expat.ErrorString(error.code)} in line {error.lineno}"
         is_cut = error.code in (_NO_ELEMENTS, _UNCLOSED) or (reader.depth > 0 and at >= size)
         raise PmmlError("truncated" if is_cut else "corrupt", text) from None
-    # evaluators take a name with dots that is no function of the document for a class of Java
+    # to an evaluator a name with dots that is no function of the document is a class of Java
     reader.document.foreign = sorted(name for name in reader.called - reader.defined if "." in name)
     return reader.document
 

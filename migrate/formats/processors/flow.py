@@ -1,4 +1,4 @@
-"""Flows: evaluators one after the other, whose tensors accumulate by name (contract, 6.5)."""
+"""Flows: evaluators one after the other, whose tensors accumulate by name (contract: Old processors)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""The small processors: manifests without a model file (contract, 6.5)."""
+"""The small processors: manifests without a model file (contract: Old processors)."""
 
 import re
 from collections.abc import Mapping

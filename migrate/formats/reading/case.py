@@ -7,7 +7,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.again import type_again
+from migrate.core.codes.catalogue import Code
 from migrate.core.model_json import ModelJson
+from migrate.core.options.declaration import written
+from migrate.core.options.shared import ALLOW_UNSAFE
 from migrate.core.values import Artifact, Hazard, UnsafeFile
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import is_plain, open_file
@@ -83,7 +87,7 @@ class Case:
         """Sizes of the files in the folder of a file, by their paths from there."""
         return self.below(str(PurePosixPath(path).parent))
 
-    def danger(self, path: str, code: str, text: str) -> None:
+    def danger(self, path: str, code: Code, text: str) -> None:
         """Something that runs as code, or reaches outside the model, when this file is loaded."""
         hazard = Hazard(code=code, text=text, path=path)
         if hazard not in self.dangers:
@@ -91,8 +95,8 @@ class Case:
             # the worst is what is told: that a pickled model is a program is known to whoever made it
             self.dangers.sort(key=lambda known: known.code == PROGRAM)
 
-    def hazard(self, path: str, code: str, text: str) -> None:
-        """Something that other tools have been harmed by, and that was read to its end and found to be in order."""
+    def hazard(self, path: str, code: Code, text: str) -> None:
+        """Something that could have been dangerous, and that was read to its end and found to be in order."""
         hazard = Hazard(code=code, text=text, path=path)
         if hazard not in self.hazards:
             self.hazards.append(hazard)
@@ -114,12 +118,12 @@ class Case:
     def words(self, hazards: Collection[Hazard]) -> str:
         """The options with which a user allows exactly the files of these hazards."""
         digests = dict.fromkeys(self._digests.get(hazard.path, "") for hazard in hazards)
-        return " ".join(f"--allow-unsafe {digest}" for digest in digests)
+        return " ".join(written(ALLOW_UNSAFE, *digests))
 
     def missing(self, manifest: str, entry: str) -> FormatError:
         """The problem of a manifest whose model is not there."""
         return FormatError(
             "model-missing",
             f"The manifest {quoted(manifest)} names the model {quoted(entry)}, which is not there.",
-            f"Put {quoted(entry)} beside the manifest and run again.",
+            type_again(f"Put {quoted(entry)} beside the manifest"),
         )

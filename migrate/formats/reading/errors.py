@@ -1,5 +1,6 @@
 """What stops a file from being a model that can be served: a verdict, a reason code, a sentence and a task."""
 
+from migrate.core.codes.catalogue import Code
 from migrate.core.text import printable
 from migrate.core.values import Hazard, Inspection, Verdict
 
@@ -8,14 +9,14 @@ class FormatError(Exception):
     """Raised while a file is read, and turned into an ``Inspection`` at the edge of this package.
 
     Attributes:
-        reason: The reason code, a stable word for programs.
+        reason: The reason code, a stable word for programs; ``core.codes`` says what each means.
         text: One sentence: what is wrong and where.
         task: What a person does about it.
         verdict: ``unreadable`` for broken files, ``unsupported`` for sound ones that cannot be served.
     """
 
-    def __init__(self, reason: str, text: str, task: str, *, verdict: Verdict = "unreadable") -> None:
-        self.reason = reason
+    def __init__(self, reason: Code, text: str, task: str, *, verdict: Verdict = "unreadable") -> None:
+        self.reason: Code = reason
         self.text = text
         self.task = task
         self.verdict: Verdict = verdict

@@ -19,7 +19,7 @@ def tensor_field(name: str, tensor_type: str, shape: Sequence[int]) -> Field:
 
     Args:
         name: The tensor's name.
-        tensor_type: Its type.
+        tensor_type: The old runtime's word (contract: Old fields).
         shape: Sizes, -1 where a size is free; ``()`` for a scalar.
     """
     transformer = image_transformer(shape) if tensor_type in _NUMERIC else None

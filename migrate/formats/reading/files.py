@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import Artifact
 from migrate.formats.reading.wire import Read
 
-_NOT_PLAIN: Final = frozenset("\\:*")  # onnxruntime's mark for an address in its own memory has stars
+_NOT_PLAIN: Final = frozenset("\\:*")  # separators and drives of some systems, and marks of an engine's own
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def _unreadable(artifact: Artifact, why: str) -> LocalError:
     return LocalError(
         f"The model's files in {artifact.folder} cannot be read: {why}.",
         code="artifact-unreadable",
-        next_step="Check the disk and the rights of that folder, then run again; missing files are fetched anew.",
+        next_step=type_again("Check the disk and the rights of that folder", note="missing files are fetched anew"),
     )
 
 

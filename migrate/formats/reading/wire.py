@@ -48,11 +48,11 @@ class Field(NamedTuple):
 class Wire:
     """A protobuf message in ``size`` bytes behind ``read``."""
 
-    def __init__(self, read: Read, size: int, *, block: int = BLOCK, steps: int = MAXIMUM_STEPS) -> None:
+    def __init__(self, read: Read, size: int, *, block: int = BLOCK, steps: int | None = None) -> None:
         self.size = size
         self._read = read
         self._block = block
-        self._steps = steps
+        self._steps = MAXIMUM_STEPS if steps is None else steps
         self._buffer = b""
         self._at = 0
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.codes.hazards import HazardCode
 from migrate.formats.reading.errors import quoted
 from migrate.formats.reading.files import inside
 from migrate.formats.tensorflow.operators import group_of
@@ -21,7 +22,7 @@ _PYTHON: Final = frozenset({"PyFunc", "EagerPyFunc", "PyFuncStateless"})
 class Danger(Struct, frozen=True):
     """A code and a sentence without its subject."""
 
-    code: str
+    code: HazardCode
     text: str
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow SavedModels, in a folder or a ZIP archive: settings, or the reason why there are none (contract, 6.2)."""
+"""TensorFlow SavedModels, in a folder or an archive: settings, or why there are none (contract: Old TensorFlow)."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -204,7 +204,7 @@ def _check_variables(place: _Place, graph: MetaGraph) -> None:
 
 
 def _signature(graph: MetaGraph, names: list[str] | tuple[()]) -> tuple[str, Signature]:
-    """``predict``, then ``serving_default``, then the first that can be served (contract, 9.19).
+    """``predict``, then ``serving_default``, then the first that can be served (contract: Old TensorFlow).
 
     A manifest names the inputs of the signature that it means: one that has them comes before one that does not.
     """

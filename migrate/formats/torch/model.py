@@ -1,4 +1,4 @@
-"""Models of PyTorch: TorchScript with a manifest, and pickled modules (contract, 6.3; the latter undocumented)."""
+"""Models of PyTorch: TorchScript with a manifest (contract: Old TorchScript), and pickled modules."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,7 +1,7 @@
 """A base image made from Debian's packages, for machines that reach a package mirror and no container registry.
 
 The mirror, its proxy and its keys are the ones that this machine's apt uses. The image has a name of its own: under
-the official image's name it would shadow that one on a developer's machine (field notes, 20).
+the official image's name it would shadow that one on a developer's machine (decisions: The base's name).
 """
 
 from __future__ import annotations

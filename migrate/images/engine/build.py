@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import BuildContext, Image, Layer, RuntimeImage
@@ -70,7 +71,8 @@ def build_image(
         identity = (message.get("aux") or {}).get("ID", identity)
 
     with translated():
-        # pull stays off: it asks a registry for the local images that the stages start from (field notes, 19).
+        # pull stays off: it asks a registry for the local images that the stages start from
+        # (decisions: Layers by rate of change).
         try:
             stream = engine.client.api.build(
                 fileobj=tarstream.archive(entries, sent),  # type: ignore[arg-type] # sent in chunks as it is
@@ -130,7 +132,7 @@ def _missing(reference: str) -> LocalError:
     return LocalError(
         f"The image {reference} is not on this engine (any more).",
         code="image-missing",
-        next_step="Run the command again: it is built anew.",
+        next_step=type_again(note="it is built anew"),
     )
 
 

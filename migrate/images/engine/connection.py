@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.machine.disk import FULL, says_full
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
     import docker
 
-PLATFORM: Final = "linux/amd64"  # AI Deploy runs nothing else (contract/ai-deploy, 1)
+PLATFORM: Final = "linux/amd64"  # AI Deploy runs nothing else (contract: AI Deploy images)
 
-_NEXT_STEP: Final = "Start Docker (or Podman), or point DOCKER_HOST at an engine, and run the command again."
+_NEXT_STEP: Final = type_again("Start Docker (or Podman), or point DOCKER_HOST at an engine")
 
 
 class Engine:
@@ -106,7 +107,7 @@ def connect(environ: Mapping[str, str]) -> Engine:
         raise LocalError(
             f"A container engine runs{where} but this user may not use it.",
             code="engine-not-running",
-            next_step="Add yourself to its group (sudo usermod -aG docker $USER), log in again, and run the command.",
+            next_step=type_again("Add yourself to its group (sudo usermod -aG docker $USER), log in anew"),
         )
     raise LocalError(f"No container engine answers{where}.", code="engine-not-running", next_step=_NEXT_STEP)
 
@@ -171,8 +172,8 @@ def engine_error(text: str) -> LocalError:
     if says_full(text):
         return LocalError(
             "The disk of the container engine is full.",
-            code=FULL,
-            next_step="Free space where the engine keeps images (docker image prune shows what may go), and run again.",
+            code="disk-full",
+            next_step=type_again("Free space where the engine keeps images (docker image prune shows what may go)"),
         )
     return LocalError(f"The container engine refused: {printable(text.strip(), 600)}", code="engine-failed")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # killed one left is known as such.
 LABEL: Final = "mlserving-migrate"
 PROCESS_LABEL: Final = "mlserving-migrate.process"
-USER: Final = "42420:42420"  # the user that AI Deploy runs every app as (contract/ai-deploy, 1)
+USER: Final = "42420:42420"  # the user that AI Deploy runs every app as (contract: AI Deploy images)
 PIDS: Final = 512  # processes and threads of one container
 SPARE_PIDS: Final = 8  # so near to the limit nothing more is started: some are between their start and their end
 

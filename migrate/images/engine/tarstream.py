@@ -1,7 +1,7 @@
 """Tar archives as streams, with every owner, mode and time given and nothing taken from the disk by accident.
 
 ``docker`` would write the archive to a temporary file first; here its bytes are made while they are sent, so memory
-and disk stay the same for a model of any size (field notes, 21).
+and disk stay the same for a model of any size (decisions: Trees as layers).
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 
@@ -125,5 +126,5 @@ def _changed(path: Path, why: str) -> LocalError:
     return LocalError(
         f"The file {printable(str(path), 300)} changed while it was read: {why}.",
         code="file-changed",
-        next_step="Run the command again; what is missing is fetched or made anew.",
+        next_step=type_again(note="what is missing is fetched or made anew"),
     )

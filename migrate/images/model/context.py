@@ -13,8 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 import migrate
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError, RefusedError
-from migrate.core.model_json import written
+from migrate.core.model_json import content_of
 from migrate.core.names import digest_of, slug
 from migrate.core.text import printable
 from migrate.core.values import Artifact, ArtifactFile, BuildContext, Inspection, ModelRecord, RuntimeImage, to_json
@@ -91,7 +92,8 @@ def model_layer(index: int) -> str:
 def settings(model: ModelToRender) -> bytes:
     """The content of a model's model.json: what was inspected, and the model's names."""
     name, described = model.record.id, model.inspection.settings
-    return to_json(written(replace(described, id=name, title=described.title or name, artifact=model.artifact.digest)))
+    named = replace(described, id=name, title=described.title or name, artifact=model.artifact.digest)
+    return to_json(content_of(named))
 
 
 def write_models(models: Sequence[ModelToRender], folder: Path, *, link: bool) -> int:
@@ -140,7 +142,7 @@ def _place(source_folder: Path, file: ArtifactFile, target_folder: Path, *, link
         raise LocalError(
             f"The file {printable(str(source), 300)} is not the one that was fetched.",
             code="file-changed",
-            next_step="Run the command again: it is fetched anew.",
+            next_step=type_again(note="it is fetched anew"),
         )
 
 
@@ -167,7 +169,7 @@ def safe_path(path: str) -> PurePosixPath:
         raise RefusedError(
             f"The file name {printable(path, 300)} cannot be put into an image.",
             code="unsafe-file-name",
-            next_step="Rename the file in the model's storage and run again.",
+            next_step=type_again("Rename the file in the model's storage"),
         )
     return PurePosixPath(*parts)
 

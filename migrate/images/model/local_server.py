@@ -6,14 +6,18 @@ tool's do not reach it. The packages are the image's: the runtime's lock, instal
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from migrate.core.errors import LocalError
+from migrate.core.again import type_again
+from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.names import digest_of
 from migrate.images.model.context import IMAGE_PATH, ModelToRender, write_models
 from migrate.images.runtime import server_code
@@ -21,12 +25,13 @@ from migrate.images.runtime.templates import template_of
 from migrate.images.runtime.wheels import digest_of_file, uv_install
 from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.locks import exclusive
-from migrate.machine.patience import SERVED_END
+from migrate.machine.patience import SERVED_END, SIGNAL_LOOK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _HIDDEN: Final = ("OVH_", "MIGRATE_", "AWS_", "OS_", "DOCKER_", "PYTHON", "VIRTUAL_ENV")
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where one that listens everywhere is asked
 
 
 def serve(
@@ -37,6 +42,8 @@ def serve(
     store: Path,
     environ: Mapping[str, str],
     progress_text: Callable[[str], None],
+    timeout: float,
+    on_ready: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Serve models until the server ends or Ctrl-C is pressed, and return its exit code.
 
@@ -47,9 +54,13 @@ def serve(
         store: The content store (environments).
         environ: The environment of the process, of which the server gets what is not a credential.
         progress_text: Told what is done when it takes long.
+        timeout: Seconds until it must be ready.
+        on_ready: Given the address that the server answers at; when it raises a MigrateError, the server ends.
 
     Raises:
         LocalError: ``wheels-failed``, ``disk-full``, ``file-changed``.
+        NeedsYouError: ``not-ready``.
+        MigrateError: What ``on_ready`` raised.
     """
     (runtime,) = {model.inspection.runtime or "" for model in models}
     python = ensure_environment(runtime, store=store, progress_text=progress_text)
@@ -68,7 +79,8 @@ def serve(
             "PYTHONUNBUFFERED": "1",
             "ORT_DISABLE_TELEMETRY": "1",
         }
-        return _run(command, environment)
+        server = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=5)
+        return _run(command, environment, server, timeout, on_ready)
 
 
 def ensure_environment(runtime: str, *, store: Path, progress_text: Callable[[str], None]) -> Path:
@@ -91,12 +103,12 @@ def ensure_environment(runtime: str, *, store: Path, progress_text: Callable[[st
         progress_text("installing the runtime's packages")
         making = folder / "environment"
         command = [uv.find_uv_bin(), "venv", "--quiet", "--relocatable", "--python", sys.executable, str(making)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
         if done.returncode:
             raise LocalError(
                 f"The runtime's environment could not be made: {done.stderr.strip()[-300:]}",
                 code="wheels-failed",
-                next_step="Run the command again.",
+                next_step=type_again(),
             )
         uv_install(locks, ["--python", str(making / "bin/python")])
         made.parent.mkdir(parents=True, exist_ok=True)
@@ -117,17 +129,33 @@ def _merged(folder: Path) -> Path:
     return root
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+def _run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    server: http.client.HTTPConnection,
+    timeout: float,
+    on_ready: Callable[[str], None],
+) -> int:
     """Run in the foreground: what asks this process to end asks the child, once, and its end is waited for."""
+    asked = False
 
     def stop(*_: object) -> None:
+        nonlocal asked
+        asked = True
         child.terminate()
 
     # A process group of its own: the terminal's Ctrl-C reaches this process only.
     with subprocess.Popen(command, env=dict(environment), cwd="/", process_group=0) as child:
         former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
+            if _becomes_ready(child, server, timeout):
+                on_ready(f"http://{server.host}:{server.port}")
             return child.wait()
+        except MigrateError:
+            code = _end(child)
+            if asked:
+                return code
+            raise
         except KeyboardInterrupt:
             child.terminate()
             try:
@@ -140,3 +168,42 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
                 child.kill()
             for number, handler in former.items():
                 signal.signal(number, handler)
+
+
+def _end(child: subprocess.Popen[bytes]) -> int:
+    child.terminate()
+    try:
+        return child.wait(SERVED_END)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        return child.wait()
+
+
+def _becomes_ready(child: subprocess.Popen[bytes], server: http.client.HTTPConnection, timeout: float) -> bool:
+    """Wait until the server is ready; False when it ends before.
+
+    Raises:
+        NeedsYouError: It is not ready in time.
+    """
+    deadline = time.monotonic() + timeout
+    while not _is_ready(server):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(SIGNAL_LOOK)
+            return False
+        if time.monotonic() > deadline:
+            raise NeedsYouError(
+                f"The server was not ready after {timeout:.0f} seconds.",
+                code="not-ready",
+                next_step="Give it more time with --rehearsal-timeout, if its model is a large one.",
+            )
+    return child.poll() is None
+
+
+def _is_ready(server: http.client.HTTPConnection) -> bool:
+    try:
+        server.request("GET", "/health/ready")
+        return server.getresponse().status == http.client.OK
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+    finally:
+        server.close()

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from migrate.core.addresses import is_loopback, secure_url
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
 from migrate.core.text import printable
@@ -213,14 +214,14 @@ class RegistryClient:
             raise LocalError(
                 f"The registry {self._registry} does not answer: {printable(_reason(error), 200)}.",
                 code="registry-unreachable",
-                next_step="Check its address and the network, and run the command again.",
+                next_step=type_again("Check its address and the network"),
             ) from error
 
     def _failed(self, why: str) -> LocalError:
         return LocalError(
             f"The registry {self._registry} cannot be used: {why}.",
             code="registry-failed",
-            next_step="Run the command again; if it stays so, ask who runs the registry.",
+            next_step=type_again(note="if it stays so, ask who runs the registry"),
         )
 
 
@@ -229,8 +230,9 @@ def login_error(registry: str, why: str) -> LocalError:
     return LocalError(
         f"The registry {registry} refuses the login: {why}.",
         code="registry-login",
-        next_step=f"Log in (docker login {registry}), or give --registry-user and MIGRATE_REGISTRY_PASSWORD, and run "
-        "again.",
+        next_step=type_again(
+            f"Log in (docker login {registry}), or give --registry-user and MIGRATE_REGISTRY_PASSWORD"
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError
 from migrate.core.secret import Secret
 from migrate.core.text import printable
@@ -43,7 +44,7 @@ def credentials_for(registry: str, user: str | None, environ: Mapping[str, str])
         raise ConfigurationError(
             f"There is no password for the user {printable(user)} of {registry}.",
             code="no-registry-password",
-            next_step=f"Put it into the variable {PASSWORD_VARIABLE} and run again.",
+            next_step=type_again(f"Put it into the variable {PASSWORD_VARIABLE}"),
         )
     return RegistryCredentials(username=user, password=Secret(password))
 

@@ -6,6 +6,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import Image, PushedImage
@@ -69,7 +70,7 @@ def push(
         raise LocalError(
             f"The registry {registry} does not have the image that was pushed as {repository}:{tag}.",
             code="push-failed",
-            next_step="Run the command again; if it stays so, ask who runs the registry.",
+            next_step=type_again(note="if it stays so, ask who runs the registry"),
         )
     return PushedImage(reference=reference, digest=there.digest, registry=registry, size=there.size)
 
@@ -83,7 +84,7 @@ def pushed_exists(pushed: PushedImage, credentials: RegistryCredentials | None) 
 
 def _same(there: RemoteImage, image: Image) -> bool:
     """Whether both are one: the layers, and the id, which is the configuration's digest or, on engines that keep
-    images as containerd does, the manifest's or the index's (field notes, 24).
+    images as containerd does, the manifest's or the index's (decisions: Digest at the registry).
     """  # noqa: D205
     layers = tuple(layer.digest for layer in image.layers)
     return there.layers == layers and image.image_id in (there.config, there.manifest, there.digest)
@@ -140,5 +141,5 @@ def _push_error(registry: str, text: str) -> LocalError:
     return LocalError(
         f"The push to {registry} failed: {printable(text, 300)}.",
         code="push-failed",
-        next_step="Run the command again; layers that arrived are not sent twice.",
+        next_step=type_again(note="layers that arrived are not sent twice"),
     )

@@ -2,7 +2,7 @@
 
 pip's and uv's byte-code names the builder's folders and checks the sources' times, so the image would carry paths of
 this machine and compile everything again at every start. Here the prefix is the image's, and the files are marked as
-never to be checked against the source (field notes, 17).
+never to be checked against the source (decisions: Byte-code).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tarfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.images.engine import containers, tarstream
 from migrate.images.engine.connection import translated
@@ -61,7 +62,7 @@ def compile_folder(folder: Path, image_path: str, *, python: str, engine: Engine
         raise LocalError(
             f"Compiling for the image needs CPython {python} or a container engine, and neither is here.",
             code="no-python",
-            next_step=f"Start Docker, or install Python {python}, and run the command again.",
+            next_step=type_again(f"Start Docker, or install Python {python}"),
         )
 
 

@@ -1,6 +1,7 @@
 """The Dockerfile's text. Nothing that a customer wrote can get into it: every value is checked to be what it claims.
 
-Names, labels and settings of models travel as files; the text has enums, versions and digests (design decision 2).
+Names, labels and settings of models travel as files; the text has enums, versions and digests
+(decisions: Text in files).
 """
 
 import re

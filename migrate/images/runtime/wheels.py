@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
 from migrate.core.text import printable
@@ -132,7 +133,7 @@ def uv_install(locks: Sequence[Path], arguments: Sequence[str], environ: Mapping
     raise LocalError(
         f"The wheels of the runtime could not be fetched: {printable(said[-600:], 600)}",
         code="wheels-failed",
-        next_step="See that this machine reaches a Python package index (as pip or uv is set up), and run again."
+        next_step=type_again("See that this machine reaches a Python package index (as pip or uv is set up)")
         + (f" PyTorch's CPU build comes from {TORCH_WHEELS}, or from {TORCH_VARIABLE}." if "torch" in said else ""),
     )
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
-from migrate.core.model_json import ModelJson, written
+from migrate.core.model_json import ModelJson, content_of
 from migrate.core.names import digest_of
 from migrate.core.text import printable
 from migrate.core.values import Artifact, ArtifactFile, to_json
@@ -95,7 +95,7 @@ def convert(
         Interrupted: ``stop`` was set.
     """
     kind = settings.engine
-    key = digest_of(runtime_image.key, artifact.digest, to_json(written(settings)).decode(), converter_digest(kind))
+    key = digest_of(runtime_image.key, artifact.digest, to_json(content_of(settings)).decode(), converter_digest(kind))
     place = store / "converted" / key[:40]
     if not place.is_dir():
         _demand_native(engine)
@@ -117,7 +117,7 @@ def convert(
             *model_entries(artifact, "files"),
         ]
         with disk_errors(), scratch_folder(store, "converted-") as scratch:
-            asked = Asked(model=written(settings))
+            asked = Asked(model=content_of(settings))
             _in_container(engine, runtime_image, entries, asked, scratch / MODEL, timeout, stop)
             place.parent.mkdir(exist_ok=True)
             if not place.is_dir():  # else another process was quicker

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.images.engine import containers
 from migrate.images.engine.connection import translated
@@ -53,7 +54,7 @@ def ended(
         return LocalError(
             f"The model cannot be tried on this machine: {why}, and the server ended with code {code} {doing}.",
             code="cpu-unsupported",
-            next_step="Run again on an x86-64 machine with AVX, or point DOCKER_HOST at an engine on one.",
+            next_step=type_again("Go to an x86-64 machine with AVX, or point DOCKER_HOST at an engine on one"),
             evidence=evidence,
         )
     if memory or code == KILLED:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.names import slug
 from migrate.core.text import printable
@@ -241,7 +242,7 @@ def _unspoken(error: Exception) -> LocalError:
     return LocalError(
         f"The container engine could not run a command in the rehearsed container: {said or 'the connection broke'}",
         code="engine-failed",
-        next_step="See that `docker exec` works with this engine, then run the command again.",
+        next_step=type_again("See that `docker exec` works with this engine"),
     )
 
 

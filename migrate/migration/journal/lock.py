@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.machine.locks import HeldError, exclusive_now
 
@@ -30,7 +31,7 @@ class WriterLock:
             raise LocalError(
                 f"Another run works on this source: {error.holder or 'another process'}.",
                 code="journal-locked",
-                next_step="Wait until it has ended, or stop it with Ctrl-C, then type the command again.",
+                next_step=type_again("Wait until it has ended, or stop it with Ctrl-C"),
             ) from error
         return self
 

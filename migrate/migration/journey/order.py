@@ -2,23 +2,28 @@
 
 from msgspec import Struct
 
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError
-from migrate.core.values import App, ModelRecord, Parity, ProofLevel, Rehearsal
+from migrate.core.values import App, Image, ModelRecord, Parity, ProofLevel, Rehearsal
+from migrate.formats.inspect import demand_ready
+from migrate.migration.journal.journal import Stored
+from migrate.migration.journey.models import Inspected, Prepared
 from migrate.migration.journey.steps import deploy
 from migrate.migration.journey.steps.convert import convert
-from migrate.migration.journey.steps.fetch import fetch
-from migrate.migration.journey.steps.image import Prepared, build, render
-from migrate.migration.journey.steps.inspect import demand_ready, inspect
+from migrate.migration.journey.steps.files import fetch, inspect
+from migrate.migration.journey.steps.image import build, render
 from migrate.migration.journey.steps.prove import prove
 from migrate.migration.journey.steps.push import push
-from migrate.migration.journey.steps.record import at_least, record_answers
+from migrate.migration.journey.steps.record import record_answers
 from migrate.migration.journey.steps.rehearse import rehearse
 from migrate.migration.journey.steps.runtime import runtime
 from migrate.migration.journey.steps.tokens import hand_over
-from migrate.migration.run.evidence import first_mismatch
-from migrate.migration.run.run_context import Run
+from migrate.migration.run import permissions
+from migrate.migration.run.run_context import Run, RunContext
 from migrate.migration.run.step_engine import Recaller, Steps, Unsettled
 from migrate.migration.run.units import Unit
+from migrate.parity.recording import at_least
+from migrate.parity.replay import first_mismatch
 
 
 class Moved(Struct, frozen=True):
@@ -34,6 +39,49 @@ class Moved(Struct, frozen=True):
     slim: dict[str, str]
 
 
+class Tried(Struct, frozen=True):
+    """A unit's image on this machine, and how it did there."""
+
+    image: Stored[Image]
+    rehearsal: Stored[Rehearsal]
+
+
+def read(run: RunContext, steps: Steps, record: ModelRecord) -> Inspected:
+    """The model's files, and what they are.
+
+    Raises:
+        MigrateError: What a step raised.
+        Unsettled: From the recaller.
+    """
+    artifact = fetch(run, steps, record)
+    return Inspected(record, artifact, inspect(run, steps, record, artifact))
+
+
+def ask(run: RunContext, steps: Steps, model: Inspected, name: str) -> Prepared:
+    """The model with the image of its runtime, and the answers to hold its own image against.
+
+    Raises:
+        MigrateError: What a step raised.
+        Unsettled: From the recaller.
+    """
+    image = runtime(run, steps, name)
+    recording = record_answers(run, steps, model, image)
+    return Prepared(model.record, model.artifact, model.inspection, image, recording)
+
+
+def try_out(run: RunContext, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Tried:
+    """Builds the image of a unit and rehearses it.
+
+    Raises:
+        BlamedError: Some of several models keep the image from being used.
+        MigrateError: What a step raised.
+        Unsettled: From the recaller.
+    """
+    context = render(run, steps, unit, models)
+    image = build(run, steps, unit, context, models[0].runtime)
+    return Tried(image, rehearse(run, steps, unit, image, models))
+
+
 def prepare(run: Run, steps: Steps, record: ModelRecord) -> Prepared:
     """Everything about one model that its image needs; nothing of the model is built yet.
 
@@ -42,12 +90,9 @@ def prepare(run: Run, steps: Steps, record: ModelRecord) -> Prepared:
         MigrateError: What a step raised.
         Unsettled: From the recaller.
     """
-    artifact = fetch(run, steps, record)
-    inspection = inspect(run, steps, record, artifact)
-    found = inspection.value
-    image = runtime(run, steps, demand_ready(found, run.options.allowing(found).again(record.id)))
-    recording = record_answers(run, steps, record, artifact=artifact, inspection=inspection, runtime=image)
-    prepared = Prepared(record, artifact, inspection, image, recording)
+    model = read(run, steps, record)
+    found = model.inspection.value
+    prepared = ask(run, steps, model, demand_ready(found, permissions.allowing(run.options, found).again(record.id)))
     return convert(run, steps, prepared) if run.options.slim else prepared
 
 
@@ -88,10 +133,8 @@ def recall(run: Run, steps: Recaller, unit: Unit, models: tuple[Prepared, ...]) 
 
 
 def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Moved:
-    context = render(run, steps, unit, models)
-    image = build(run, steps, unit, context, models[0].runtime)
-    rehearsal = rehearse(run, steps, unit, image, models)
-    pushed = push(run, steps, unit, image)
+    tried = try_out(run, steps, unit, models)
+    pushed = push(run, steps, unit, tried.image)
     app = deploy.deploy(run, steps, unit, models, pushed)
     proofs: dict[str, Parity] = {}
     errors: dict[str, MigrateError] = {}
@@ -102,17 +145,17 @@ def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> M
             proofs[name] = parity
         else:
             errors[name] = _unproven(run, name, parity)
-    return Moved(app.value, rehearsal.value, proofs, errors, {model.record.id: model.slim for model in models})
+    return Moved(app.value, tried.rehearsal.value, proofs, errors, {model.record.id: model.slim for model in models})
 
 
 def _unproven(run: Run, model: str, parity: Parity) -> NeedsYouError:
-    look = run.options.typed.command("why", model)
+    look = run.options.typed.why(model)
     if not parity.passed:
         return NeedsYouError(
             f"The app answers differently: {first_mismatch(parity)}.",
             code="answers-differ",
             next_step=f"Do not move clients to it. See every difference: {look} - and delete the app, which is billed "
-            f"until then: {run.options.typed.command('undo', '--model', model)}",
+            f"until then: {run.options.typed.undo(model)}",
         )
     wanted: ProofLevel = run.options.proof
     return NeedsYouError(
@@ -141,7 +184,7 @@ def _with_former_image(run: Run, model: str, error: MigrateError) -> NeedsYouErr
     return NeedsYouError(
         f"{error.what} The app has its former image back.",
         code=error.code,
-        next_step=f"Clients are served as before. See what happened: {run.options.typed.command('why', model)}",
+        next_step=f"Clients are served as before. See what happened: {run.options.typed.why(model)}",
         query_id=error.query_id,
     )
 
@@ -150,5 +193,5 @@ def _dragged_back(errors: dict[str, MigrateError]) -> NeedsYouError:
     return NeedsYouError(
         f"It shares its app with {', '.join(errors)}, so the app has its former image back.",
         code="shares-app",
-        next_step="Correct the others, then run again.",
+        next_step=type_again("Correct the others"),
     )

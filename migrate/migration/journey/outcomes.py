@@ -1,15 +1,39 @@
-"""How a model's journey ended, and how a run did."""
+"""How a model's journey ended and what shows why, and how a run did."""
 
 from collections.abc import Iterable
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.apps.conversion import model_url
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, NeedsYouError
 from migrate.core.values import App, ModelRecord, Outcome, Parity, Rehearsal
-from migrate.migration.journey.steps.prove import model_url
+from migrate.migration.journal.journal import Journal
+from migrate.migration.journal.subjects import model_subject
 
 _NEEDS_YOU: Final = frozenset({ExitCode.NEEDS_YOU, ExitCode.REFUSED})
+_LOG: Final = "log"
+
+
+class Log(Struct, frozen=True):
+    """The last lines that a model's server wrote before it failed here."""
+
+    lines: tuple[str, ...]
+
+
+def keep_evidence(journal: Journal, model: str, lines: tuple[str, ...]) -> None:
+    """Writes the lines that show why a model is not done, in place of those of an earlier run; none takes them away."""
+    if lines:
+        journal.put(model_subject(model), _LOG, "", Log(lines))
+    else:
+        journal.forget(model_subject(model), _LOG)
+
+
+def evidence_of(journal: Journal, model: str) -> tuple[str, ...]:
+    """The same lines again."""
+    stored = journal.get(model_subject(model), _LOG, Log)
+    return stored.value.lines if stored is not None else ()
 
 
 def done(record: ModelRecord, app: App, rehearsal: Rehearsal, proof: Parity, slim: str = "") -> Outcome:
@@ -76,7 +100,7 @@ def ended(record: ModelRecord, error: BaseException, *, again: str, app: App | N
 
 
 def exit_code(outcomes: Iterable[Outcome], *, interrupted: bool) -> ExitCode:
-    """The exit code of a run (field notes, 27): several different causes give 4."""
+    """The exit code of a run (decisions: Exit codes): several different causes give 4."""
     if interrupted:
         return ExitCode.INTERRUPTED
     codes = {outcome.exit_code for outcome in outcomes if outcome.exit_code}

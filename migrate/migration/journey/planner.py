@@ -7,12 +7,13 @@ from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
 from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
+from migrate.formats.inspect import said
 from migrate.formats.undocumented import undocumented
-from migrate.migration.journey.grouping import Group
-from migrate.migration.journey.steps.inspect import said
+from migrate.migration.journal.subjects import unit_subject
+from migrate.migration.journey.models import Group
 from migrate.migration.run.licences import planned
 from migrate.migration.run.run_context import Run
-from migrate.migration.run.units import Unit, unit_subject
+from migrate.migration.run.units import Unit
 from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.authorization import authorized
@@ -50,7 +51,7 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...])
 
 def _planned(run: Run, group: Group) -> PlannedApp:
     unit = group.unit(_UNKNOWN_RUNTIME)
-    plan = run.plan(unit, unit.records)
+    plan = run.plan(unit)
     key = unit.key(run.cloud.project)
     listed = [app for app in run.apps().values() if app.labels.get(KEY_LABEL) == key]
     effect = run.journal.effects.find("app", unit.subject)
@@ -77,7 +78,7 @@ def _of_models(run: Run, unit: Unit) -> tuple[str, ...]:
     notes = []
     for record in unit.records:
         found = _of_files(run, record)
-        more = [f"and {len(found) - _NOTES} more: {run.options.typed.command('why', record.id)}"]
+        more = [f"and {len(found) - _NOTES} more: {run.options.typed.why(record.id)}"]
         lines = found[:_NOTES] + (more if len(found) > _NOTES else [])
         if record.backend == "bentoml":
             lines.append(
@@ -103,7 +104,7 @@ def _twice(run: Run, unit: Unit) -> tuple[str, ...]:
     own = [name for name in unit.models if run.journal.effects.find("app", unit_subject(name))] if unit.packed else []
     if not own:
         return ()
-    undo = run.options.typed.command("undo", *(word for name in own for word in ("--model", name)))
+    undo = run.options.typed.undo(*own)
     return (f"{', '.join(own)} have apps of their own, which stay and are billed; delete them before with: {undo}",)
 
 

@@ -10,9 +10,9 @@ from migrate.core.errors import ExitCode
 from migrate.core.events import Result
 from migrate.core.text import printable
 from migrate.core.values import App, Outcome, Recording
+from migrate.migration.journal.subjects import is_packed, model_subject, unit_subject
 from migrate.migration.run import permissions
 from migrate.migration.run.run_context import Run
-from migrate.migration.run.units import is_packed, model_subject, unit_subject
 
 _INLINE: Final = 300  # characters of a sample request that fit into a line to copy
 _SMALL: Final = 2_000_000  # bytes of a recording that is read to find a sample
@@ -22,7 +22,7 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
     """The result of ``run``."""
     typed, effects = run.options.typed, run.journal.effects
     apps = [app for effect in effects.existing("app") if (app := _app(run, effect.units)) is not None]
-    files = {effect.units[0]: effect.text("file") for effect in effects.existing("token") if effect.text("file")}
+    files = {effect.name: effect.text("file") for effect in effects.existing("token") if effect.text("file")}
     data: dict[str, object] = {
         "source": run.listing.source,
         "project": run.cloud.project,
@@ -30,7 +30,7 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
         "journal": str(run.folder.journal),
         "apps": [{"id": app.id, "url": app.url, "cpu": app.cpu, "replicas": app.replicas} for app in apps],
         "tokens": files,
-        "status": typed.command("status"),
+        "status": typed.status(),
     }
     if allowed := [fact for outcome in found for fact in _allowed(run, outcome.model)]:
         data["allowed_unsafe"] = allowed
@@ -47,12 +47,12 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
             "by the minute, also without calls, until undone"
         )
     if effects.existing():
-        data["undo"] = typed.command("undo")
+        data["undo"] = typed.undo()
     if code is not ExitCode.DONE:
         data["again"] = run.options.again()
         bad = next((outcome.model for outcome in found if outcome.outcome not in {"done", "skipped"}), None)
         if bad is not None:
-            data["why"] = typed.command("why", bad)
+            data["why"] = typed.why(bad)
     if (curl := _curl(run, found, files)) is not None:
         data["curl"] = curl
     return Result(command="run", exit_code=int(code), models=found, data=data)
@@ -63,7 +63,7 @@ def _allowed(run: Run, model: str) -> list[dict[str, str]]:
 
 
 def _app(run: Run, units: tuple[str, ...]) -> App | None:
-    stored = run.journal.get(units[0], "deploy", App) if units else None
+    stored = run.journal.usable(units[0], "deploy", App) if units else None
     return stored.value if stored is not None else None
 
 
@@ -73,7 +73,7 @@ def _curl(run: Run, found: tuple[Outcome, ...], files: dict[str, str]) -> str | 
     for outcome in found:
         if outcome.outcome != "done":
             continue
-        stored = run.journal.get(model_subject(outcome.model), "record", Recording)
+        stored = run.journal.usable(model_subject(outcome.model), "record", Recording)
         if stored is None or len(stored.json) > _SMALL:
             continue
         for sample in stored.value.samples:

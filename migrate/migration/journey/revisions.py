@@ -16,7 +16,7 @@ from migrate.sources.folders import files_of
 
 UNKNOWN: Final = ""
 
-_WHOLE: Final = 1000  # objects: a listing that is shorter is surely complete (contract/ovh-api, 5)
+_WHOLE: Final = 1000  # objects: a listing that is shorter is surely complete (contract: Object Storage)
 _SECONDS: Final = len("2021-03-02T08:12:41")  # the API and Swift write times with different ends
 
 _Object = storage.ContainerObject | StoredObject

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.errors import NeedsYouError
-from migrate.core.model_json import written
+from migrate.core.model_json import content_of
 from migrate.core.values import Artifact, Conversion, Inspection, ModelRecord, Parity, Recording, RuntimeImage
 from migrate.formats.onnx.converted import inspect_converted
 from migrate.images.engine.build import build, remove_image
@@ -17,9 +17,8 @@ from migrate.images.engine.connection import Engine
 from migrate.images.model.context import ModelToRender, render
 from migrate.images.trial.conversion import SCRIPTS, convert, converter_digest
 from migrate.images.trial.rehearsal import RunningRehearsal, rehearse
-from migrate.migration.journey.steps.rehearse import caller, describe_of
-from migrate.migration.run.evidence import first_mismatch
-from migrate.parity.replay import replay
+from migrate.parity.http import caller_through, describe_through
+from migrate.parity.replay import first_mismatch, replay
 
 RUNTIME: Final = "onnx"
 SMALL: Final = frozenset({"onnx", "processors", "tokenizers"})
@@ -128,7 +127,7 @@ def _tried(
 
 def _replayed(original: Original, running: RunningRehearsal) -> Parity:
     settings, recording = original.inspection.settings, original.recording
-    described = {key: written(settings)[key] for key in ("inputs", "outputs", "rolling_windows_size")}
+    described = {key: content_of(settings)[key] for key in ("inputs", "outputs", "rolling_windows_size")}
     name = original.record.id
     if recording.describe is None:
         recording = Recording(
@@ -138,4 +137,5 @@ def _replayed(original: Original, running: RunningRehearsal) -> Parity:
             seed=recording.seed,
             describe=described,
         )
-    return replay(recording, settings, caller(running, name), describe=describe_of(running, name))
+    describe = describe_through(running.call, name)
+    return replay(recording, settings, caller_through(running.call, name), describe=describe)

@@ -8,20 +8,19 @@ from msgspec.structs import replace
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.model_json import NO_MODEL
+from migrate.core.options.shared import ACCEPT_AGPL
 from migrate.core.values import Inspection
-
-ACCEPT: Final = "--accept-agpl"
 
 _FREE: Final = "pmml"  # the runtime, its engine and the format
 _AGPL: Final = "jpmml"
 _SERVED: Final[Mapping[str | None, str]] = {
     _FREE: "served by PMML4S, which is licensed under Apache-2.0",
-    _AGPL: f"served by JPMML, which is licensed under AGPL-3.0, as {ACCEPT} accepts",
+    _AGPL: f"served by JPMML, which is licensed under AGPL-3.0, as {ACCEPT_AGPL.name} accepts",
 }
 _INSTEAD: Final[Mapping[str | None, str]] = {
-    _FREE: f"PMML4S does not load this file. Try {ACCEPT}: PMML is then served by JPMML, which is licensed under "
-    "AGPL-3.0.",
-    _AGPL: f"JPMML does not load this file. Leave out {ACCEPT}: PMML is then served by PMML4S.",
+    _FREE: f"PMML4S does not load this file. Try {ACCEPT_AGPL.name}: PMML is then served by JPMML, which is licensed "
+    "under AGPL-3.0.",
+    _AGPL: f"JPMML does not load this file. Leave out {ACCEPT_AGPL.name}: PMML is then served by PMML4S.",
 }
 _NOT_LOADED: Final = frozenset({"reference-failed", "rehearsal-failed"})
 

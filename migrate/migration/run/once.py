@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from migrate.core.errors import Interrupted
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -39,6 +40,20 @@ class Once(Generic[T]):
                 self._made = True
             value: T = self._value  # type: ignore[assignment]
             return value
+
+
+class OnceEach(Generic[K, T]):
+    """Makes a value once for each key."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._values: dict[K, Once[T]] = {}
+
+    def get(self, key: K, make: Callable[[], T]) -> T:
+        """The value of a key, made by the first who asks for it; see ``Once.get``."""
+        with self._turn:
+            value = self._values.setdefault(key, Once())
+        return value.get(make)
 
 
 class FirstAlone:

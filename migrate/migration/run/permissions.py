@@ -1,32 +1,13 @@
 """Files that run as code when they are loaded: the user's word for each, by digest, and what is told of it."""
 
-import re
-from collections.abc import Collection, Iterable, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable
 
-from migrate.core.errors import UsageError
-from migrate.core.text import printable
+from msgspec.structs import replace
+
+from migrate.core.options.declaration import written
+from migrate.core.options.shared import ALLOW_UNSAFE
+from migrate.core.options.sources import RunOptions
 from migrate.core.values import Artifact, Inspection, UnsafeFile
-
-OPTION: Final = "--allow-unsafe"
-
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-def check_digests(given: Sequence[str]) -> tuple[str, ...]:
-    """The digests themselves, each once.
-
-    Raises:
-        UsageError: One of them is not ``sha256:`` and 64 hexadecimal digits (``bad-digest``).
-    """
-    for digest in given:
-        if not _DIGEST.fullmatch(digest):
-            raise UsageError(
-                f"{printable(digest, 100)!r} is not the digest of a file.",
-                code="bad-digest",
-                next_step="Write it as sha256: and the file's 64 hexadecimal digits in lower case, as sha256sum does.",
-            )
-    return tuple(dict.fromkeys(given))
 
 
 def of_artifact(allowed: Collection[str], artifact: Artifact) -> tuple[str, ...]:
@@ -43,7 +24,7 @@ def unmatched(allowed: Iterable[str], artifacts: Iterable[Artifact]) -> tuple[st
 def unmatched_text(digest: str, *, all_read: bool) -> str:
     """What to tell of a digest that allows nothing."""
     where = "the chosen models" if all_read else "the models that could be read"
-    return f"{OPTION} {digest} allows nothing: no file of {where} has this digest"
+    return f"{' '.join(words((digest,)))} allows nothing: no file of {where} has this digest"
 
 
 def needed(allowed: Collection[str], inspection: Inspection) -> tuple[str, ...]:
@@ -52,9 +33,14 @@ def needed(allowed: Collection[str], inspection: Inspection) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*allowed, *missing)))
 
 
+def allowing(options: RunOptions, inspection: Inspection) -> RunOptions:
+    """The same options, with the user's word for all the files of a model too."""
+    return replace(options, allow_unsafe=needed(options.allow_unsafe, inspection))
+
+
 def words(digests: Iterable[str]) -> list[str]:
     """The words of a command line that allow these files."""
-    return [word for digest in digests for word in (OPTION, digest)]
+    return written(ALLOW_UNSAFE, *digests)
 
 
 def allowed_files(inspection: Inspection) -> tuple[UnsafeFile, ...]:

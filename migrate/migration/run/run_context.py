@@ -1,71 +1,105 @@
-"""The services of one run, and what its models share: the engine, the runtimes, AI Deploy's listing, the registry."""
+"""What the steps of a run are given, and what its models share: the engine, the runtimes, and OVHcloud's answers."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
 
 from migrate.apps import deploy
 from migrate.apps.resources import plan_app
 from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError
-from migrate.core.events import Emit, Event, ModelFinished, Notice, StepFinished, StepProgress, StepStarted
+from migrate.core.events import Emit, Event, ModelFinished, Notice, Step, StepFinished, StepProgress, StepStarted
 from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE_LABEL, RUN_LABEL, slug
-from migrate.core.values import App, AppPlan, Inspection, Listing, ModelRecord
+from migrate.core.options.sources import RunOptions
+from migrate.core.secret import Secret
+from migrate.core.values import App, AppPlan, Inspection, Listing, RuntimeImage
 from migrate.images.engine.connection import Engine, connect
-from migrate.migration.journal.journal import Journal
-from migrate.migration.run.once import FirstAlone, Once
-from migrate.migration.run.options import DEFAULT_REGION, RunOptions
+from migrate.images.registry.credentials import RegistryCredentials
+from migrate.machine.patience import READY_TIMEOUT
+from migrate.migration.journal.journal import Journal, Stored
+from migrate.migration.run.once import FirstAlone, Once, OnceEach
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.session import Cloud
 
 
-class Run:
-    """One run over one source. Threads share it.
+class Target(Struct, frozen=True):
+    """A registry: its host (with a port where it has one), what stands before a repository's name, and a login."""
+
+    host: str
+    prefix: str
+    shared: bool
+    credentials: RegistryCredentials | None
+
+    def repository(self, name: str) -> str:
+        """The repository of an image."""
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+
+class StepOptions(Protocol):
+    """The options that the steps on this machine read; they mean the same for every command that has them."""
+
+    @property
+    def base_image(self) -> str | None:
+        """The image that runtimes start from."""
+
+    @property
+    def samples(self) -> Path | None:
+        """The folder of the customer's own requests and answers."""
+
+    @property
+    def rehearsal_timeout(self) -> float:
+        """Seconds that a model may take to load here."""
+
+    @property
+    def allow_unsafe(self) -> tuple[str, ...]:
+        """Digests of files that the user lets run as code."""
+
+    @property
+    def accept_agpl(self) -> bool:
+        """Whether PMML may be served by JPMML."""
+
+
+class RunContext(ABC):
+    """What the steps need that ask no cloud. Threads share it.
 
     Attributes:
         options: What the person chose.
-        journal: The source's journal, opened to write.
+        journal: A journal, opened to write.
         workspace: The content store is in it.
-        folder: The source's folder.
-        cloud: OVHcloud's API and the project.
-        listing: The models of the source.
+        contexts: Where build contexts are written, one folder a unit.
         stop: Set when the run was asked to end.
-        first_push: Entered by every push.
+        runtimes: The image of a runtime, by the runtime's name and the kind of performer that asks.
+        environ: The environment, for the engine and the registry.
         found: What the files of each model are, by its id, where they were read in this run or an earlier one.
     """
 
-    def __init__(  # noqa: PLR0913 - the services of a run, each of its own kind
+    options: StepOptions
+
+    def __init__(
         self,
         *,
-        options: RunOptions,
         journal: Journal,
         workspace: Workspace,
-        folder: SourceFolder,
-        cloud: Cloud,
-        listing: Listing,
+        contexts: Path,
         emit: Emit,
         stop: threading.Event,
         environ: Mapping[str, str],
-        revisions: Mapping[str, str],
     ) -> None:
-        self.options = options
         self.journal = journal
         self.workspace = workspace
-        self.folder = folder
-        self.cloud = cloud
-        self.listing = listing
+        self.contexts = contexts
         self.stop = stop
         self.environ = environ
-        self.first_push = FirstAlone()
+        self.runtimes = OnceEach[tuple[str, type], Stored[RuntimeImage]]()
         self.found: dict[str, Inspection] = {}
         self._show = emit
-        self._revisions = revisions
         self._engine: Once[Engine] = Once()
-        self._apps: Once[dict[str, App]] = Once()
-        self._flavors: Once[tuple[capabilities.Flavor, ...]] = Once()
-        self._watcher: Once[Watcher] = Once()
-        self._shared: dict[str, Once[object]] = {}
         self._turn = threading.Lock()
 
     def emit(self, event: Event) -> None:
@@ -87,23 +121,122 @@ class Run:
         """Tells a person something in one sentence."""
         self.emit(Notice(text=text, model=model, level="warning" if warning else "info"))
 
-    def once(self, name: str) -> Once[object]:
-        """The value that all models share under a name."""
-        with self._turn:
-            return self._shared.setdefault(name, Once())
+    def say(self, text: str, *, step: Step = "runtime", model: str | None = None) -> None:
+        """Tells what a step does now, when that takes long."""
+        self.emit(StepStarted(step=step, model=model, detail=text))
+
+    def engine(self) -> Engine:
+        """The container engine, connected when the first step needs it."""
+        return self._engine.get(lambda: connect(self.environ))
+
+    @property
+    def storage(self) -> Cloud | None:
+        """Where files are fetched from that lie in object storage; None where all of them lie on this machine."""
+        return None
+
+    @property
+    def old_token(self) -> Secret | None:
+        """What opens the models' old endpoints; None where they are not asked."""
+        return None
+
+    def revision(self, model_id: str) -> str:  # noqa: ARG002 - nobody looked
+        """What lay at the model's place when the run began; empty where nobody looked."""
+        return ""
+
+    @abstractmethod
+    def memory_of(self, unit: Unit) -> int:
+        """The memory that one replica of a unit has, in bytes."""
+
+    @abstractmethod
+    def image_tag(self, unit: Unit, digest: str) -> str:
+        """The reference of a unit's image on this machine, made of a context with this digest."""
+
+    @abstractmethod
+    def look(self, model_id: str) -> str:
+        """The command that shows all that is known of a model; empty where nothing is kept."""
+
+
+class Run(RunContext):
+    """One run over one source: what the steps need that ask OVHcloud.
+
+    Attributes:
+        options: What the person chose.
+        folder: The source's folder.
+        cloud: OVHcloud's API and the project.
+        listing: The models of the source.
+        ready_timeout: How long an app may take to come up, in seconds.
+        first_push: Entered by every push.
+        target: The registry that images are pushed to.
+        registration: That AI Deploy may pull from it, made once.
+        proof_tokens: The token of the proofs, by its label selector.
+        known_tokens: The ids of the tokens that existed when the first one was handed over.
+    """
+
+    options: RunOptions
+
+    def __init__(  # noqa: PLR0913 - the services of a run, each of its own kind
+        self,
+        *,
+        options: RunOptions,
+        journal: Journal,
+        workspace: Workspace,
+        folder: SourceFolder,
+        cloud: Cloud,
+        listing: Listing,
+        emit: Emit,
+        stop: threading.Event,
+        environ: Mapping[str, str],
+        revisions: Mapping[str, str],
+        old_token: Secret | None = None,
+        ready_timeout: float = READY_TIMEOUT,
+    ) -> None:
+        super().__init__(
+            journal=journal, workspace=workspace, contexts=folder.contexts, emit=emit, stop=stop, environ=environ
+        )
+        self.options = options
+        self.ready_timeout = ready_timeout
+        self.folder = folder
+        self.cloud = cloud
+        self.listing = listing
+        self.first_push = FirstAlone()
+        self.target = Once[Target]()
+        self.registration = Once[None]()
+        self.proof_tokens = OnceEach[str, Secret]()
+        self.known_tokens = Once[frozenset[str]]()
+        self._revisions = revisions
+        self._old_token = old_token
+        self._apps: Once[dict[str, App]] = Once()
+        self._flavors: Once[tuple[capabilities.Flavor, ...]] = Once()
+        self._watcher: Once[Watcher] = Once()
+        self._states: dict[str, str] = {}
+        self._states_at = float("-inf")
+
+    @property
+    def storage(self) -> Cloud:
+        """OVHcloud's object storage."""
+        return self.cloud
+
+    @property
+    def old_token(self) -> Secret | None:
+        """What opens the models' old endpoints, if the person has it."""
+        return self._old_token
 
     def revision(self, model_id: str) -> str:
         """What lay at the model's place when the run began; see ``revisions``."""
         return self._revisions.get(model_id, "")
 
+    def image_tag(self, unit: Unit, digest: str) -> str:
+        """A name of this tool's own, with the beginning of the context's digest."""
+        return f"migrate/{unit.repository}:{digest.removeprefix('sha256:')[:12]}"
+
+    def look(self, model_id: str) -> str:
+        """``migrate why`` for a model."""
+        return self.options.typed.why(model_id)
+
     @property
     def region(self) -> str:
-        """The AI Deploy region: the one asked for, or GRA, where ML Serving was."""
-        return self.options.region or DEFAULT_REGION
-
-    def engine(self) -> Engine:
-        """The container engine, connected when the first step needs it."""
-        return self._engine.get(lambda: connect(self.environ))
+        """The AI Deploy region."""
+        return self.options.region
 
     def apps(self) -> dict[str, App]:
         """The apps of this tool in the project by id, as one listing at the run's beginning saw them."""
@@ -118,7 +251,7 @@ class Run:
         return self._watcher.get(lambda: Watcher(self.cloud))
 
     def labels(self, unit: Unit, artifact_digest: str) -> dict[str, str]:
-        """The labels of a unit's app (field notes, 5)."""
+        """The labels of a unit's app (decisions: Labels)."""
         record = unit.records[0]
         return {
             KEY_LABEL: unit.key(self.cloud.project),
@@ -128,26 +261,23 @@ class Run:
             ARTIFACT_LABEL: artifact_digest.removeprefix("sha256:")[:40],
         }
 
-    def plan(self, unit: Unit, records: tuple[ModelRecord, ...], artifact_digest: str = "") -> AppPlan:
-        """What will be asked of AI Deploy for a unit with these models in it."""
+    def plan(self, unit: Unit, artifact_digest: str = "") -> AppPlan:
+        """What will be asked of AI Deploy for a unit."""
         return plan_app(
-            records,
+            unit.records,
             name=unit.name,
             region=self.region,
             flavors=self.flavors(),
             labels=self.labels(unit, artifact_digest),
         )
 
-    def memory_of(self, record: ModelRecord) -> int:
-        """The memory of an app of a model's own, in bytes."""
-        return self.memory(self.plan(Unit(id=record.id, records=(record,), packed=False), (record,)))
-
-    def memory(self, plan: AppPlan) -> int:
-        """The memory of one replica of a plan, in bytes.
+    def memory_of(self, unit: Unit) -> int:
+        """The memory that one replica of a unit's app will have, in bytes.
 
         Raises:
             ConfigurationError: The flavor is not one of the region's.
         """
+        plan = self.plan(unit)
         for flavor in self.flavors():
             if flavor.id == plan.flavor:
                 return flavor.resources_per_unit.memory * plan.cpu

@@ -9,19 +9,33 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from migrate.core.errors import Interrupted
 from migrate.core.events import Emit, Step, StepFinished, StepProgress, StepStarted
+from migrate.core.names import digest_of
 from migrate.machine.disk import disk_errors
 from migrate.migration.journal.journal import Journal, Stored
-from migrate.migration.run.keys import step_key
 
 if TYPE_CHECKING:
     import threading
 
 T = TypeVar("T")
 Progress = Callable[[int, int | None], None]
+
+
+def step_key(step: str, version: int, inputs: tuple[str, ...], options: Mapping[str, object] | None = None) -> str:
+    """The key of a step's value, 64 hex digits: it is made again when what it was made from, or how, has changed.
+
+    Args:
+        step: The step's name.
+        version: The version of the step's own code; raised when it makes another value from the same inputs.
+        inputs: The digests of the values it reads, in order.
+        options: The options it reads, by name. A secret is never one: its presence may be.
+    """
+    text = msgspec.json.encode(dict(options or {}), order="sorted").decode()
+    return digest_of(step, str(version), text, *inputs)
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -92,10 +106,11 @@ class Recaller:
         """The journal's value.
 
         Raises:
-            Unsettled: There is none under this key, or it is gone outside.
+            Unsettled: There is none under this key that can be read, or it is gone outside.
+            UnreadableError: A newer release wrote it.
         """
-        stored = self._journal.get(task.subject, task.step, kind)
-        if stored is None or stored.key != task.key or (outside and not stands(stored.value)):
+        stored = self._journal.usable(task.subject, task.step, kind, key=task.key)
+        if stored is None or (outside and not stands(stored.value)):
             raise Unsettled
         return stored
 
@@ -127,8 +142,8 @@ class Performer:
         if self._stop.is_set():
             raise Interrupted
         names: tuple[str | None, ...] = task.models or (None,)
-        stored = self._journal.get(task.subject, task.step, kind)
-        if stored is not None and stored.key == task.key and stands(stored.value):
+        stored = self._journal.usable(task.subject, task.step, kind, key=task.key)
+        if stored is not None and stands(stored.value):
             for model in names:
                 self._emit(StepFinished(step=task.step, model=model, seconds=0.0, reused=True))
             return stored

@@ -1,33 +1,13 @@
-"""How models, units and runtimes are named in the journal and outside."""
+"""Units: how they, models and runtimes are named in the journal and outside, and whose fault it is that one fails."""
 
-from typing import Final
+from collections.abc import Mapping
 
 from msgspec import Struct
 
+from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.names import mls_key, slug
 from migrate.core.values import ModelRecord
-
-PACKED: Final = "packed"
-
-
-def model_subject(model_id: str) -> str:
-    """The journal's name of a model."""
-    return f"model:{model_id}"
-
-
-def runtime_subject(name: str) -> str:
-    """The journal's name of a runtime."""
-    return f"runtime:{name}"
-
-
-def unit_subject(unit_id: str, *, packed: bool = False) -> str:
-    """The journal's name of a unit: of a model that has an app of its own, by its id, or of a packed one."""
-    return f"{PACKED}:{unit_id}" if packed else f"unit:{unit_id}"
-
-
-def is_packed(subject: str) -> bool:
-    """Whether the journal's name of a unit is that of several models in one app."""
-    return subject.startswith(f"{PACKED}:")
+from migrate.migration.journal.subjects import PACKED, unit_subject
 
 
 class Unit(Struct, frozen=True, kw_only=True):
@@ -56,13 +36,36 @@ class Unit(Struct, frozen=True, kw_only=True):
         """The name of its app, image and folder."""
         return slug(self.id)
 
+    @property
+    def repository(self) -> str:
+        """The name of its image, in every registry and on this machine."""
+        record = self.records[0]
+        return f"{slug(record.namespace or record.source)}-{self.name}"
+
     def key(self, project: str) -> str:
-        """The value of its label ``KEY_LABEL`` (field notes, 5)."""
+        """The value of its label ``KEY_LABEL`` (decisions: Labels)."""
         record = self.records[0]
         source = record.namespace or record.source
         return mls_key(project, f"{PACKED}:{source}" if self.packed else source, self.id)
 
 
+def unit_of(record: ModelRecord) -> Unit:
+    """The unit of a model by itself."""
+    return Unit(id=record.id, records=(record,), packed=False)
+
+
 def packed_id(runtime: str, selection: tuple[str, ...]) -> str:
     """The id of a packed unit; ``selection`` holds the models that were asked for, none for all of the source."""
     return f"{PACKED}/{runtime}/" + ("\n".join(sorted(selection)) or "*")
+
+
+class BlamedError(NeedsYouError):
+    """Some models of a unit cannot go on; the others can, in an image without them: none is another one's failure.
+
+    Attributes:
+        errors: What is wrong with each of those models, by id.
+    """
+
+    def __init__(self, errors: Mapping[str, MigrateError]) -> None:
+        self.errors = dict(errors)
+        super().__init__(f"These models cannot go on: {', '.join(errors)}.", code="blamed")

@@ -27,7 +27,7 @@ class Workspace(Struct, frozen=True):
         return self.root / "state"
 
     def source(self, endpoint: str, project: str, source: str) -> "SourceFolder":
-        """The folder of one source of one project behind one endpoint (field notes, 3)."""
+        """The folder of one source of one project behind one endpoint (decisions: Journal)."""
         return SourceFolder(self.root / slug(endpoint) / slug(project) / slug(source))
 
     def sources(self) -> tuple["SourceFolder", ...]:

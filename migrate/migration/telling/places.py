@@ -6,7 +6,7 @@ from migrate.core.errors import ConfigurationError
 from migrate.core.looking import Place, Places
 from migrate.core.values import Listing
 from migrate.formats.recognise import recognise
-from migrate.migration.run.cloud import open_cloud
+from migrate.migration.run.opening import open_cloud
 from migrate.migration.run.workspace import Workspace
 from migrate.ovhcloud import serving, storage
 from migrate.sources.listing import list_models, needs_cloud

@@ -1,17 +1,17 @@
 """Where a source stands: from its journal, and what AI Deploy says now."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Final
 
 from migrate.apps import deploy
-from migrate.core.errors import MigrateError
-from migrate.core.looking import AppState, Sources, SourceState
+from migrate.core.errors import LocalError, MigrateError
+from migrate.core.looking import AppState, Sources, SourceState, UnreadSource
+from migrate.core.options.sources import Typed
 from migrate.core.values import App
 from migrate.migration.journal.journal import Journal
-from migrate.migration.journal.ledger import Effect
-from migrate.migration.run.cloud import open_cloud
-from migrate.migration.run.opening import Opened, find_journal
-from migrate.migration.run.options import Typed
+from migrate.migration.journal.ledger import Effect, readable
+from migrate.migration.run.opening import Opened, find_journal, open_cloud
 from migrate.migration.run.workspace import Workspace
 
 _NAMES: Final = {
@@ -22,15 +22,14 @@ _NAMES: Final = {
 }
 
 
-def status_of(
-    typed: Typed, workspace: Workspace, *, project: str | None, environ: Mapping[str, str], offline: bool
-) -> Sources:
+def status_of(typed: Typed, workspace: Workspace, *, environ: Mapping[str, str], offline: bool) -> Sources:
     """The state of one source.
 
     Raises:
         UsageError: Nothing is known of it.
+        LocalError: Its journal, or something in it, cannot be read.
     """
-    opened = find_journal(workspace, typed, project=project, environ=environ)
+    opened = find_journal(workspace, typed, environ=environ)
     try:
         apps, problem = (None, "") if offline else _ask(workspace, opened.journal, environ)
         return Sources(sources=(_state(opened, apps, problem),))
@@ -39,14 +38,20 @@ def status_of(
 
 
 def status_of_all(workspace: Workspace) -> Sources:
-    """The state of every source that has a journal here, without asking AI Deploy."""
-    states = []
+    """The state of every source that has a journal here, without asking AI Deploy; an unreadable one hides no other."""
+    states: list[SourceState] = []
+    unread: list[UnreadSource] = []
     for folder in workspace.sources():
-        journal = Journal.read(folder.journal)
-        if journal is not None:
-            states.append(_state(Opened(folder, journal), None, ""))
-            journal.close()
-    return Sources(sources=tuple(states))
+        try:
+            journal = Journal.read(folder.journal)
+            if journal is not None:
+                with closing(journal):
+                    states.append(_state(Opened(folder, journal), None, ""))
+        except LocalError as error:
+            unread.append(
+                UnreadSource(journal=str(folder.journal), code=error.code, what=error.what, next_step=error.next_step)
+            )
+    return Sources(sources=tuple(states), unread=tuple(unread))
 
 
 def _ask(workspace: Workspace, journal: Journal, environ: Mapping[str, str]) -> tuple[dict[str, App] | None, str]:
@@ -61,7 +66,7 @@ def _state(opened: Opened, apps: dict[str, App] | None, problem: str) -> SourceS
     journal, models = opened.journal, opened.journal.models()
     runs = journal.runs()
     last = runs[-1] if runs else None
-    existing = journal.effects.existing()
+    existing = tuple(readable(effect) for effect in journal.effects.existing())
     return SourceState(
         source=journal.fact("source"),
         project=journal.fact("project"),

@@ -6,6 +6,7 @@ from typing import Final
 
 from migrate.core.errors import UsageError
 from migrate.core.looking import StepDone, Story
+from migrate.core.options.sources import Typed
 from migrate.core.text import printable
 from migrate.core.values import (
     Artifact,
@@ -18,24 +19,25 @@ from migrate.core.values import (
     UnsafeFile,
 )
 from migrate.migration.journal.journal import Happened, Journal
-from migrate.migration.journal.ledger import Effect
-from migrate.migration.run.evidence import evidence_of, mismatch_text
+from migrate.migration.journal.ledger import Effect, readable
+from migrate.migration.journal.subjects import model_subject, unit_subject
+from migrate.migration.journey.outcomes import evidence_of
 from migrate.migration.run.opening import find_journal
-from migrate.migration.run.options import Typed
-from migrate.migration.run.units import model_subject, unit_subject
 from migrate.migration.run.workspace import Workspace
+from migrate.parity.replay import mismatch_text
 
 _ORDER: Final = ("fetch", "inspect", "record", "convert", "render", "build", "rehearse", "push", "deploy", "prove")
 _SHOWN: Final = 20
 
 
-def why(typed: Typed, model: str, workspace: Workspace, *, project: str | None, environ: Mapping[str, str]) -> Story:
+def why(typed: Typed, model: str, workspace: Workspace, *, environ: Mapping[str, str]) -> Story:
     """The story of a model.
 
     Raises:
         UsageError: Nothing is known of the source or of the model.
+        LocalError: The journal, or what it holds of that model, cannot be read.
     """
-    opened = find_journal(workspace, typed, project=project, environ=environ)
+    opened = find_journal(workspace, typed, environ=environ)
     journal = opened.journal
     try:
         models = journal.models()
@@ -60,7 +62,7 @@ def why(typed: Typed, model: str, workspace: Workspace, *, project: str | None, 
             steps=_steps(journal, model, units),
             events=tuple(_event(event) for event in events[-_SHOWN:]),
             evidence=_evidence(journal, model),
-            effects=tuple(_effect(effect) for effect in journal.effects.all() if set(effect.units) & units),
+            effects=tuple(_effect(readable(effect)) for effect in journal.effects.all() if set(effect.units) & units),
             query_ids=_query_ids(events),
             next_step=(outcome.task if outcome else "") or _next(typed, outcome is None),
         )
@@ -69,7 +71,7 @@ def why(typed: Typed, model: str, workspace: Workspace, *, project: str | None, 
 
 
 def _next(typed: Typed, unfinished: bool) -> str:
-    return f"Type: {typed.command('run')}" if unfinished else ""
+    return f"Type: {typed.run()}" if unfinished else ""
 
 
 def _units(journal: Journal, model: str) -> set[str]:

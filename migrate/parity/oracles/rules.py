@@ -12,6 +12,9 @@ Array = NDArray[Any]
 Fields = Sequence[Mapping[str, Any]]
 Request = Mapping[str, Any]
 
+JAVA_OF_AN_IMAGE = ("-Duser.language=en", "-Duser.country=", "-Duser.timezone=UTC")
+"""Options for Java: a container's locale and time zone, whatever those of this machine are."""
+
 DTYPES: dict[str, np.dtype[Any]] = {
     "float": np.dtype(np.float32),
     "double": np.dtype(np.float64),

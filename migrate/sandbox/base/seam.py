@@ -138,15 +138,6 @@ class Gate(Protocol):
 # the registry
 
 
-class Access(Struct, frozen=True, kw_only=True):
-    """A request that the registry answered; ``bytes`` are those of the answer's body, ``path`` has no query."""
-
-    method: str
-    path: str
-    status: int
-    bytes: int
-
-
 class RegistryServer(Protocol):
     """A real registry that asks for Bearer tokens, and the token server it points to.
 
@@ -174,9 +165,6 @@ class RegistryServer(Protocol):
 
     def stop(self) -> None:
         """End it, and wait."""
-
-    def accesses(self) -> Sequence[Access]:
-        """Every request so far, oldest first, from the registry's own log."""
 
 
 Check = Callable[[str, str], bool]

@@ -17,7 +17,7 @@ from typing import Final
 
 import jwt
 
-from migrate.sandbox.base.ports import kept_port
+from migrate.sandbox.base.ports import KeptPort
 from migrate.sandbox.base.seam import Traffic
 from migrate.sandbox.running.legacy_environment import environment
 
@@ -41,14 +41,14 @@ class Legacy:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._models = [folder.resolve() for folder in models]
         self._record = record
-        self._port = kept_port(self._folder / "port")
+        self._port = KeptPort(self._folder / "port")
         self._secret = _kept_secret(self._folder / "token-key")
         self._child: subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
         """``http://127.0.0.1:PORT``."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._port.number}"
 
     @property
     def token(self) -> str:
@@ -87,7 +87,7 @@ class Legacy:
                 start_new_session=True,
             )
         threading.Thread(target=self._listen, args=(self._child, ready), daemon=True).start()
-        settings = {"port": self._port, "secret": self._secret, "models": self._found()}
+        settings = {"port": self._port.number, "secret": self._secret, "models": self._found()}
         if self._child.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._child.stdin.write(json.dumps(settings) + "\n")

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from migrate.sandbox.base.ports import kept_port
-from migrate.sandbox.base.seam import Access
+from msgspec import Struct
+
+from migrate.sandbox.base.ports import KeptPort
 from migrate.sandbox.running.registry_engines import PUBLIC_IMAGE, Engine, ImageEngine, ProgramEngine, program_installed
 from migrate.sandbox.running.registry_tokens import ISSUER, SERVICE, Check, Signer, token_routes
 
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 _START_LIMIT: Final = 20.0  # seconds
 _ACCESS_LINE: Final = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[\d.]+" (?P<status>\d{3}) (?P<bytes>\d+)')
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """A request that the registry answered; ``bytes`` are those of the answer's body, ``path`` has no query."""
+
+    method: str
+    path: str
+    status: int
+    bytes: int
 
 
 class Registry:
@@ -51,13 +61,13 @@ class Registry:
         self._htpasswd = htpasswd
         self._signer = Signer(self._folder)
         self._routes = token_routes(self._signer, check)
-        self._port = kept_port(self._folder / "port")
+        self._port = KeptPort(self._folder / "port")
         config = self._folder / "config.yml"
         self._engine: Engine
         if image is None and program_installed():
-            self._engine = ProgramEngine(self._folder, config, self._port)
+            self._engine = ProgramEngine(self._folder, config, self._port.number)
         else:
-            self._engine = ImageEngine(self._folder, config, self._port, image=image or PUBLIC_IMAGE)
+            self._engine = ImageEngine(self._folder, config, self._port.number, image=image or PUBLIC_IMAGE)
         self._lock = threading.Lock()
 
     @property
@@ -68,7 +78,7 @@ class Registry:
     @property
     def address(self) -> str:
         """``127.0.0.1:PORT``."""
-        return f"127.0.0.1:{self._port}"
+        return f"127.0.0.1:{self._port.number}"
 
     def start(self, progress: Callable[[str], None]) -> None:
         """Start it and wait until it answers.
@@ -120,7 +130,7 @@ class Registry:
         return read_access_log(self._engine.output()[0])
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port.number, timeout=2)
         try:
             connection.request("GET", "/v2/")
             return connection.getresponse().status == 401

@@ -1,4 +1,4 @@
-"""Date-time encoder: dates from texts or numbers into texts or numbers (contract, 6.5)."""
+"""Date-time encoder: dates from texts or numbers into texts or numbers (contract: Old processors)."""
 
 from collections.abc import Callable, Mapping
 from math import isnan
@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.datetime_pattern import (
     DAY_NANOS,
     EPOCH,
@@ -19,6 +18,7 @@ from migrate.server.engines.datetime_pattern import (
 )
 from migrate.server.errors import bad_request
 from migrate.server.model import Field, Model
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, NUMERIC, Array
 
 _Decode = Callable[[Any], Moment]

@@ -16,11 +16,11 @@ from fastai.tabular.all import TabularDataLoaders
 from fastai.text.all import LMLearner, TextLearner
 from pandas import DataFrame
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.columns import columns_of, row_count
 from migrate.server.engines.torch_calls import failed, prepare, to_numpy
 from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, Stop
 from migrate.server.model import Field, Model
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array, Tensor, convert
 
 _TEXT: Final = "text"

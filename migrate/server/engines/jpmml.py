@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import jpype
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.java_machine import start_java
 from migrate.server.engines.pmml_table import PmmlTable, reason
 from migrate.server.engines.pmml_xml import sanitised
 from migrate.server.model import Model
+from migrate.server.model_engine import ContradictionError
 
 # What writes Java or opens pickles has no place beside a customer's file, whose functions are looked up by class name.
 _LEFT_OUT: Final = (

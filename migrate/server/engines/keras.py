@@ -1,12 +1,12 @@
-"""Keras HDF5: a model of one input and one output, named as the old runtime's converter named them (contract, 6.2)."""
+"""Keras HDF5: one input and one output, named as the old runtime's converter named them (contract: Old TensorFlow)."""
 
 import warnings
 from collections.abc import Mapping
 from typing import Any, Final
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.tf_runtime import check_type, dtype_of, failed, from_tensorflow, tf, to_tensorflow
 from migrate.server.model import Model
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array
 
 _INPUT: Final = "inputs"

@@ -1,15 +1,18 @@
 """ONNX Runtime: the session, its words for types, and ZipMaps as tensors."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import onnxruntime
+from msgspec import Struct
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.zeros import zeros
 from migrate.server.errors import bad_request
-from migrate.server.model import Field, Model, with_output_shape
+from migrate.server.model import Field, Model, OnnxSettings, with_output_shape
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array, type_of
 
 # The package does not declare what it exports.
@@ -33,12 +36,23 @@ _ERROR: Final = 3
 _EXCEPTION_TEXT: Final = "ai.onnxruntime.OrtException: "
 
 
+class _Manifest(Struct):
+    """The part of a manifest that holds its model."""
+
+    binary: bytes
+
+
+def _embedded(manifest: Path) -> bytes:
+    return msgspec.json.decode(manifest.read_bytes(), type=_Manifest).binary
+
+
 class OnnxEngine:
     """A session on the CPU, safe to run from several threads at once."""
 
     def __init__(self, model: Model, *, threads: int) -> None:
         ort.disable_telemetry_events()
         ort.set_default_logger_severity(_ERROR)
+        own = model.onnx or OnnxSettings()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -47,15 +61,15 @@ class OnnxEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(str(model.entry_path), options, providers=["CPUExecutionProvider"])
+            source = _embedded(model.entry_path) if own.embedded else str(model.entry_path)
+            self._session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise ContradictionError(f"ONNX Runtime cannot load {model.entry}: {error}") from error
         self._inputs = {node.name: _dtype(node.type) for node in self._session.get_inputs()}
         self._shapes = {node.name: node.shape for node in self._session.get_inputs()}
         self._kinds = {node.name: node.type for node in self._session.get_outputs()}
         self._names = [field.name for field in model.outputs]
-        zipmap = model.onnx.zipmap if model.onnx is not None else {}
-        self._labels = {name: labels.labels for name, labels in zipmap.items()}
+        self._labels = {name: labels.labels for name, labels in own.zipmap.items()}
         self._check(model)
         self._casts = {
             field.name: np.dtype(self._inputs[field.name])

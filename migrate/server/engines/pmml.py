@@ -6,11 +6,11 @@ from typing import Any, Final
 from pypmml import Model as PmmlModel
 from pypmml import PMMLContext
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.java_machine import start_java
 from migrate.server.engines.pmml_table import PmmlTable, reason
 from migrate.server.engines.pmml_xml import sanitised
 from migrate.server.model import Model
+from migrate.server.model_engine import ContradictionError
 
 _PREDICTED: Final = "predictedValue"
 

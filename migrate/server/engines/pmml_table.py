@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.columns import columns_of, row_count
 from migrate.server.errors import bad_request
 from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, Stop
 from migrate.server.model import Field, Model
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array, Tensor, convert
 
 

@@ -7,7 +7,7 @@ from xml.sax import SAXException, make_parser
 from xml.sax.handler import feature_external_ges, feature_external_pes, property_lexical_handler
 from xml.sax.saxutils import XMLGenerator
 
-from migrate.server.engines import ContradictionError
+from migrate.server.model_engine import ContradictionError
 
 
 def sanitised(path: Path) -> str:

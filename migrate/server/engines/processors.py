@@ -1,4 +1,4 @@
-"""Scaler and prediction interval: columns of numbers in, columns of doubles out (contract, 6.5)."""
+"""Scaler and prediction interval: columns of numbers in, columns of doubles out (contract: Old processors)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from migrate.server.engines import ContradictionError
 from migrate.server.errors import bad_request
 from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, Stop, array_of
 from migrate.server.model import Field, Model
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, NUMERIC, Array, Tensor
 
 # The quantile of 0.95 of the standard normal distribution.

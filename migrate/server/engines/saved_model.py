@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from migrate.server.engines import ContradictionError
+from migrate.server.model_engine import ContradictionError
 
 FILE: Final = "saved_model.pb"
 _LARGEST: Final = 8 * 1024**3

@@ -1,13 +1,13 @@
-"""TensorFlow: one signature of a SavedModel of any age in a session (contract, 6.2)."""
+"""TensorFlow: one signature of a SavedModel of any age in a session (contract: Old TensorFlow)."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.saved_model import unpacked
 from migrate.server.engines.tf_runtime import check_type, dtype_of, failed, from_tensorflow, tf, to_tensorflow
 from migrate.server.model import Model, TensorflowSettings
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import tensorflow  # noqa: ICN001 - see below
 
-from migrate.server.engines import ContradictionError
 from migrate.server.errors import HttpError
 from migrate.server.model import Field
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array, type_of
 
 # The package does not declare what it exports.

@@ -1,4 +1,4 @@
-"""HuggingFace tokenizer: a text or the words of one, and optionally a second one, into tokens (contract, 6.4)."""
+"""HuggingFace tokenizer: a text or its words, and optionally a second one, into tokens (contract: Old tokenizers)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,10 +6,10 @@ from typing import Any, Final
 import numpy as np
 from tokenizers import Tokenizer
 
-from migrate.server.engines import ContradictionError
 from migrate.server.errors import HttpError, bad_request
 from migrate.server.evaluator import Evaluated, Stop
 from migrate.server.model import Model
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import TYPELESS, Array, Tensor, check_type
 
 _FIRST: Final = "input1"

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from migrate.server.engines import ContradictionError
 from migrate.server.errors import HttpError
 from migrate.server.model import Field
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array
 
 _NO_TENSOR: Final = frozenset({"string", "date"})

@@ -9,11 +9,11 @@ from typing import Any, Final
 import msgspec
 import torch
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.torch_calls import check_fields, dtypes_of, failed, prepare, to_numpy, to_torch
 from migrate.server.engines.zeros import zeros
 from migrate.server.errors import HttpError
 from migrate.server.model import Field, Model
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array, Shape, type_of
 
 # Attributes that modules of PyTorch 1.6 were pickled without, and that their classes read today: name, value.

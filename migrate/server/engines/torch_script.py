@@ -1,13 +1,13 @@
-"""TorchScript: positional inputs in the manifest's order, a tensor or a tuple back (contract, 6.3)."""
+"""TorchScript: positional inputs in the manifest's order, a tensor or a tuple back (contract: Old TorchScript)."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.torch_calls import check_fields, dtypes_of, failed, prepare, to_numpy, to_torch
 from migrate.server.model import Model
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array, Tensor, shaped, type_of
 
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from migrate.server.engines import ContradictionError
 from migrate.server.engines.torch_calls import failed, prepare
 from migrate.server.errors import bad_request
 from migrate.server.model import Model, TransformersSettings
+from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array
 
 # Nothing is looked for in the network, and threads are the server's business; both are read on import.

@@ -24,7 +24,7 @@ _TYPES: Final = {".css": b"text/css;charset=utf-8", ".js": b"text/javascript;cha
 
 @cache
 def _template(name: str) -> Template:
-    return Template((_FOLDER / name).read_text())
+    return Template((_FOLDER / name).read_text(encoding="utf-8"))
 
 
 def model_page(model: Model, example: dict[str, Any]) -> bytes:

@@ -123,10 +123,12 @@ def _float_texts(flat: Array, *, quoted: bool = False) -> list[str]:
     texts = orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode().split(",")
     places = np.flatnonzero(~_is_plain(flat))
     for place, finite in zip(places.tolist(), np.isfinite(flat[places]).tolist(), strict=True):
-        if finite:
-            texts[place] = number_text(texts[place])
-            continue
         value = flat[place]
+        if finite:
+            # One digit suffices for some of the smallest numbers; Java writes the nearest two even then: 1.4E-45.
+            one_digit = texts[place].lstrip("-")[1:2] == "e"
+            texts[place] = number_text(f"{value:.1e}" if one_digit else texts[place])
+            continue
         word = "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         texts[place] = f'"{word}"' if quoted else word
     return texts

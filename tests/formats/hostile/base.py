@@ -1,8 +1,7 @@
-"""What a hostile case is, and the good models that the cases change one thing of."""
+"""What a case is, and the good models that the cases change one thing of."""
 
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,32 +9,54 @@ from typing import Any
 
 from msgspec import Struct
 
-EXAMPLES = Path(__file__).parents[3] / "examples" / "formats"
-CANARY = Path(tempfile.gettempdir()) / "migrate-hostile-canary"
-"""What the cases that run code would make."""
+from migrate.core.values import Artifact, Inspection
+from migrate.formats import inspect
 
-Content = bytes | Callable[[], bytes]
+EXAMPLES = Path(__file__).parents[3] / "examples" / "formats"
+
+Content = bytes | Callable[[Path], bytes]
+"""A file's bytes, or what makes them for the folder that it is written to."""
+Files = Mapping[str, Content]
+Limit = tuple[str, str, int]
+"""A module, the name of a limit in it, and the value that it has while a case is inspected."""
+Read = Callable[[int, int, int], bytes]
+"""``os.pread``: descriptor, length, offset."""
+
+
+def look(artifact: Artifact) -> Inspection:
+    """How most cases are inspected."""
+    return inspect(artifact, framework=None)
 
 
 class HostileCase(Struct, frozen=True):
-    """A folder made to do harm, and what must be said of it.
+    """A folder that must be refused, as small as it can be, and harmless to whatever else reads it.
 
     Attributes:
         name: A short word, unique.
-        weakness: What it tries, with the CVE where there is one.
-        files: Its files by path; large ones are made when they are needed.
+        refuses: The kind of file that is refused.
+        files: The files by path.
         verdict: That of the inspection; ``refused`` where it ends with an error of this machine's files.
         reason: The reason code; the error's code where it is refused.
-        finish: What is done to the folder after the files are written: links, holes.
+        says: Words of the sentence, or of a hazard's, where several guards have the same code.
+        finish: What is done to the folder after the files are written: links, pipes.
+        after: What is done to it after its files are listed.
+        limits: Limits that are lower for this case, so that a small file is over them.
+        disk: Reads in place of ``os.pread``: a disk that fails.
+        look: How it is inspected.
         harmless: Why it may be ``ready``.
     """
 
     name: str
-    weakness: str
-    files: Mapping[str, Content]
+    refuses: str
+    files: Files
     verdict: str
     reason: str
+    says: str = ""
     finish: Callable[[Path], None] | None = None
+    after: Callable[[Path], None] | None = None
+    limits: tuple[Limit, ...] = ()
+    disk: Read | None = None
+    look: Callable[[Artifact], Inspection] = look
     harmless: str = ""
 
     def write(self, folder: Path) -> None:
@@ -43,9 +64,14 @@ class HostileCase(Struct, frozen=True):
         for name, content in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content if isinstance(content, bytes) else content())
+            path.write_bytes(content if isinstance(content, bytes) else content(folder))
         if self.finish is not None:
             self.finish(folder)
+
+
+def lowered(where: Callable[..., object], **limits: int) -> tuple[Limit, ...]:
+    """Lower limits of the module that a function or class is defined in."""
+    return tuple((where.__module__, name, value) for name, value in limits.items())
 
 
 def example(name: str) -> dict[str, bytes]:

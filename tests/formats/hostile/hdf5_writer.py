@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = b"\xff" * 8
-SPACE, LINK_INFO, TYPE, FILL, LINK, EXTERNAL, LAYOUT, FILTERS, ATTRIBUTE, CONTINUATION, GROUP = (
-    *(0x01, 0x02, 0x03, 0x05, 0x06, 0x07, 0x08, 0x0B, 0x0C, 0x10, 0x11),
+SPACE, LINK_INFO, TYPE, FILL, LINK, EXTERNAL, LAYOUT, FILTERS, ATTRIBUTE, CONTINUATION, GROUP, ATTRIBUTES = (
+    *(0x01, 0x02, 0x03, 0x05, 0x06, 0x07, 0x08, 0x0B, 0x0C, 0x10, 0x11, 0x15),
 )
 _ROOT_AT = 96
 
@@ -25,10 +25,13 @@ def layout(address: int, size: int) -> Message:
 
 def text(name: str, content: bytes) -> Message:
     """An attribute that is one text."""
-    label = _padded(name.encode() + b"\0")
-    kind = b"\x13\0\0\0" + struct.pack("<I", len(content))
-    head = struct.pack("<BxHHH", 1, len(name) + 1, len(kind), 8)
-    return ATTRIBUTE, head + label + kind + struct.pack("<BBB5x", 1, 0, 0) + content
+    return attribute(name, b"\x13\0\0\0" + struct.pack("<I", len(content)), content)
+
+
+def attribute(name: str, kind: bytes, content: bytes, shape: bytes = bytes([1, 0, 0, 0, 0, 0, 0, 0])) -> Message:
+    """An attribute of a datatype and a dataspace, a scalar where none is given."""
+    head = struct.pack("<BxHHH", 1, len(name) + 1, len(kind), len(shape))
+    return ATTRIBUTE, head + _padded(name.encode() + b"\0") + _padded(kind) + _padded(shape) + content
 
 
 def link(name: str, address: int) -> Message:
@@ -49,6 +52,12 @@ def header(messages: Sequence[Message]) -> bytes:
     """An object header."""
     body = b"".join(struct.pack("<HHB3x", kind, len(_padded(data)), 0) + _padded(data) for kind, data in messages)
     return struct.pack("<BxHII4x", 1, len(messages), 1, len(body)) + body
+
+
+def new_header(messages: Sequence[Message]) -> bytes:
+    """An object header in the second form, without its checksum, which is not looked at."""
+    body = b"".join(struct.pack("<BHB", kind, len(data), 0) + data for kind, data in messages)
+    return b"OHDR\2\2" + struct.pack("<I", len(body)) + body + bytes(4)
 
 
 def file(root: Sequence[Message], *objects: bytes) -> bytes:

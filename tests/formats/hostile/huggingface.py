@@ -1,28 +1,36 @@
 """Pipelines and tokenizers: code of the model's own, pickled weights, and weights that are not what they say."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from tests.formats.hostile.base import HostileCase, changed, example
-from tests.formats.hostile.opcodes import HARMLESS, HOSTILE, pickle, system
+from migrate.formats.huggingface.pipeline import read_pipeline
+from migrate.formats.huggingface.safetensors import check_safetensors
+from migrate.formats.huggingface.tokenizer import read_tokenizer
+from tests.formats.hostile.base import Files, HostileCase, changed, example, lowered
+from tests.formats.hostile.opcodes import CALLS, GLOBAL, HARMLESS, NOWHERE, pickle
 from tests.formats.hostile.torches import archived
-from tests.formats.hostile.torchscripts import _FILES as _SCRIPT
 
 _FILES = example("support-pipeline")
 _BARE = {path: content for path, content in _FILES.items() if path != "model.safetensors"}
+_TOKENS = example("support-tokens")
+_SCRIPT = example("species-torchscript")["species.ts"]
 
 
 def _keys(path: str, **more: Any) -> dict[str, bytes]:
     return changed("support-pipeline", path, lambda content: {**content, **more})
 
 
-def _case(word: str, weakness: str, files: Mapping[str, Any], verdict: str, reason: str) -> HostileCase:
-    return HostileCase(f"pipeline-{word}", weakness, files, verdict, reason)
+def _case(word: str, refuses: str, files: Files, verdict: str, reason: str, says: str = "") -> HostileCase:
+    return HostileCase(f"pipeline-{word}", refuses, files, verdict, reason, says)
 
 
-def _code(word: str, weakness: str, path: str, **more: Any) -> HostileCase:
-    return _case(word, weakness, _keys(path, **more), "quarantined", "custom-code")
+def _code(word: str, refuses: str, path: str, **more: Any) -> HostileCase:
+    """The code is named, and nowhere."""
+    return _case(word, refuses, _keys(path, **more), "quarantined", "custom-code")
+
+
+def _without(*paths: str) -> dict[str, bytes]:
+    return {path: content for path, content in _FILES.items() if path not in paths}
 
 
 def safetensors(header: Any, values: bytes = b"", length: int | None = None) -> bytes:
@@ -30,39 +38,44 @@ def safetensors(header: Any, values: bytes = b"", length: int | None = None) -> 
     return (len(text) if length is None else length).to_bytes(8, "little") + text + values
 
 
-def _weights(word: str, weakness: str, content: bytes, reason: str = "corrupt") -> HostileCase:
-    return HostileCase(f"safetensors-{word}", weakness, {**_BARE, "model.safetensors": content}, "unreadable", reason)
+def _weights(word: str, refuses: str, content: bytes, says: str, reason: str = "corrupt") -> HostileCase:
+    files = {**_BARE, "model.safetensors": content}
+    return HostileCase(f"safetensors-{word}", refuses, files, "unreadable", reason, says)
 
 
-def _tensor(start: int, end: int, *shape: int) -> dict[str, Any]:
-    return {"dtype": "F32", "shape": list(shape), "data_offsets": [start, end]}
+def _tensor(start: int, end: int, *shape: int, dtype: str = "F32") -> dict[str, Any]:
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": [start, end]}
 
 
-_MAP = {"AutoModelForSequenceClassification": "modeling_evil.Evil"}
+def _tokenizer(word: str, refuses: str, content: Any, says: str) -> HostileCase:
+    data = content if isinstance(content, bytes) else json.dumps({"added_tokens": [], "model": content}).encode()
+    return HostileCase(f"tokenizer-{word}", refuses, {"tokenizer.json": data}, "unreadable", "not-a-tokenizer", says)
 
-CASES = (
-    _code("auto-map", "auto_map loads a Python file of the model (trust_remote_code)", "config.json", auto_map=_MAP),
-    _code(
-        "auto-map-remote",
-        "auto_map loads it from another repository",
-        "config.json",
-        auto_map={"AutoModel": "a/b--x.Evil"},
-    ),
-    _code("auto-map-inner", "auto_map in a part of the configuration", "config.json", text_config={"auto_map": _MAP}),
+
+def _index(content: Any) -> dict[str, bytes]:
+    return {**_BARE, "model.safetensors.index.json": json.dumps(content).encode()}
+
+
+_MAP = {"AutoModel": f"{NOWHERE}.Model"}
+_TOO_LARGE = "more than the 9 that are read"
+
+_PIPELINES = (
+    _code("auto-map", "a model class that is a file of the model", "config.json", auto_map=_MAP),
+    _code("auto-map-inner", "the same in a part of the configuration", "config.json", text_config={"auto_map": _MAP}),
     _code(
         "auto-map-tokenizer",
-        "a tokenizer with code of its own",
+        "the same of a tokenizer",
         "tokenizer_config.json",
-        auto_map={"AutoTokenizer": ["t.Evil", None]},
+        auto_map={"AutoTokenizer": [NOWHERE, None]},
     ),
     _code(
-        "custom-pipeline", "a pipeline with code of its own", "config.json", custom_pipelines={"x": {"impl": "p.Evil"}}
+        "custom-pipeline", "a pipeline with code of its own", "config.json", custom_pipelines={"x": {"impl": NOWHERE}}
     ),
     _code("trust", "a configuration that trusts itself", "config.json", trust_remote_code=True),
     _case(
         "pickled",
-        "weights as a pickle that calls (CVE-2025-32434)",
-        {**_BARE, "pytorch_model.bin": archived(pickle(system("posix")))},
+        "pickled weights of more than data",
+        {**_BARE, "pytorch_model.bin": archived(pickle(GLOBAL))},
         "quarantined",
         "pickle-dangerous",
     ),
@@ -73,7 +86,7 @@ CASES = (
             **_BARE,
             "pytorch_model.bin.index.json": json.dumps({"weight_map": {"a": "p-1.bin", "b": "p-2.bin"}}).encode(),
             "p-1.bin": archived(HARMLESS),
-            "p-2.bin": archived(pickle(system("posix"))),
+            "p-2.bin": archived(pickle(GLOBAL)),
         },
         "quarantined",
         "pickle-dangerous",
@@ -81,99 +94,186 @@ CASES = (
     _case(
         "pickled-bare",
         "weights that are another program's pickle",
-        {**_BARE, "pytorch_model.bin": HOSTILE},
+        {**_BARE, "pytorch_model.bin": CALLS},
         "unreadable",
         "not-torch",
     ),
     _case(
         "pickled-extra",
         "a pickle beside the one of the weights",
-        {**_BARE, "pytorch_model.bin": archived(HARMLESS, **{"x.pkl": HOSTILE})},
+        {**_BARE, "pytorch_model.bin": archived(HARMLESS, **{"x.pkl": CALLS})},
         "quarantined",
         "pickle-dangerous",
     ),
     _case(
         "script-weights",
-        "a TorchScript module in place of the weights",
-        {**_BARE, "pytorch_model.bin": _SCRIPT["species.ts"]},
+        "a TorchScript module in place of weights",
+        {**_BARE, "pytorch_model.bin": _SCRIPT},
         "unreadable",
         "weights-missing",
+        "is a TorchScript module",
+    ),
+    _case(
+        "no-weights",
+        "a pipeline without weights",
+        _BARE,
+        "unreadable",
+        "weights-missing",
+        "and needs model.safetensors",
     ),
     _case(
         "shard-outside",
         "an index that names a file elsewhere",
-        {**_BARE, "model.safetensors.index.json": json.dumps({"weight_map": {"a": "../x.safetensors"}}).encode()},
+        _index({"weight_map": {"a": "../m/x.safetensors"}}),
         "unreadable",
         "weights-missing",
+        "is not there",
     ),
+    _case("index-empty", "an index that names no file", _index({}), "unreadable", "corrupt", "names no weights"),
     _case(
         "adapter",
-        "an adapter that loads other weights over these",
+        "an adapter that is laid over other weights",
         {**_FILES, "adapter_config.json": b"{}"},
         "unsupported",
         "unsupported-pipeline",
+        "has an adapter",
+    ),
+    _case(
+        "kind",
+        "a pipeline that takes no texts",
+        {**_keys("config.json", architectures=["BertForPreTraining"]), "manifest.json": b"{}"},
+        "unsupported",
+        "unsupported-pipeline",
+        "cannot be asked",
+    ),
+    _case("no-tokenizer", "a pipeline without a tokenizer", _without("vocab.txt"), "unreadable", "tokenizer-missing"),
+    _case("no-config", "a pipeline without a configuration", _without("config.json"), "unreadable", "model-missing"),
+    _case(
+        "config",
+        "a configuration that is no JSON",
+        {**_FILES, "config.json": b'{"model_type": }'},
+        "unreadable",
+        "corrupt",
+        "is no JSON",
+    ),
+    _case(
+        "config-list",
+        "a part of it that is a list",
+        {**_FILES, "tokenizer_config.json": b"[]"},
+        "unreadable",
+        "corrupt",
+        "describes no model",
     ),
     HostileCase(
-        "pipeline-class-walk",
-        "a manifest whose class is a walk through the library",
-        changed("support-pipeline", "manifest.json", lambda c: {**c, "model_class": "utils.hub.cached_file"}),
+        "pipeline-config-size",
+        "a configuration longer than any",
+        _FILES,
+        "unsupported",
+        "too-large",
+        _TOO_LARGE,
+        limits=lowered(read_pipeline, _MAXIMUM_CONFIG=9),
+    ),
+    HostileCase(
+        "pipeline-pickled-data",
+        "pickled weights of data only, which are told",
+        {**_BARE, "pytorch_model.bin": archived(HARMLESS)},
+        "ready",
+        "",
+        "was read to its end and holds data only",
+        harmless="every stream was read to its end; they hold data, and the plan says that they are pickles",
+    ),
+    HostileCase(
+        "pipeline-class",
+        "a manifest whose class is no plain name",
+        changed("support-pipeline", "manifest.json", lambda c: {**c, "model_class": f"{NOWHERE}.x"}),
         "ready",
         "",
         harmless="the manifest is left out, and said to be; config.json decides, with no such class",
     ),
-    _case(
-        "config-deep",
-        "a configuration nested 100,000 levels deep",
-        {**_FILES, "config.json": b'{"model_type": "bert", "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"},
-        "unreadable",
-        "corrupt",
-    ),
-    _weights("header-cut", "a header longer than the file", safetensors(b"{}", length=1 << 20), "truncated"),
-    _weights("header-huge", "a header of 2 to the 63 bytes", safetensors(b"{}", length=(1 << 63) - 1)),
-    _weights("header-no-json", "a header that is no JSON", safetensors(b"\x80\x02c" + b" " * 20)),
+)
+_WEIGHTS = (
     _weights(
-        "overlap", "tensors that overlap", safetensors({"a": _tensor(0, 8, 2), "b": _tensor(4, 12, 2)}, bytes(12))
+        "header-cut", "a header longer than the file", safetensors(b"{}", length=99), "header is cut", "truncated"
     ),
-    _weights("gap", "bytes that no tensor has", safetensors({"a": _tensor(8, 16, 2)}, bytes(16))),
+    _weights("header-huge", "a header of more bytes than any", safetensors(b"{}", length=1 << 40), "header is cut"),
+    _weights("header-no-json", "a header that is no JSON", safetensors(b"plain words"), "no JSON of tensors"),
+    _weights("pickle", "a pickle with the name of weights", HARMLESS.ljust(16), "header is cut"),
+    _weights(
+        "overlap",
+        "tensors that overlap",
+        safetensors({"a": _tensor(0, 8, 2), "b": _tensor(4, 12, 2)}, bytes(12)),
+        "overlap",
+    ),
+    _weights("gap", "bytes that no tensor has", safetensors({"a": _tensor(8, 16, 2)}, bytes(16)), "overlap"),
+    _weights(
+        "length", "a tensor that is not as long as its shape", safetensors({"a": _tensor(0, 8, 3)}, bytes(8)), "overlap"
+    ),
     _weights(
         "beyond",
         "a tensor beyond the file's end",
-        safetensors({"a": _tensor(0, 1 << 20, 1 << 18)}, bytes(8)),
+        safetensors({"a": _tensor(0, 99, 99, dtype="U8")}, bytes(8)),
+        "its tensors have",
         "truncated",
     ),
-    _weights("tail", "bytes behind the last tensor", safetensors({"a": _tensor(0, 8, 2)}, bytes(8) + HOSTILE)),
-    _weights("negative", "a negative place", safetensors({"a": _tensor(-8, 0, 2)}, bytes(8))),
     _weights(
-        "overflow", "a shape whose product overflows to the right size", safetensors({"a": _tensor(0, 0, 1 << 62, 4)})
+        "tail",
+        "bytes behind the last tensor",
+        safetensors({"a": _tensor(0, 8, 2)}, bytes(8) + b"words"),
+        "bytes follow",
+    ),
+    _weights("negative", "a negative place", safetensors({"a": _tensor(-8, 0, 2)}, bytes(8)), "no JSON of tensors"),
+    _weights(
+        "rank",
+        "a shape of too many dimensions",
+        safetensors({"a": _tensor(0, 8, *[1] * 65)}, bytes(8)),
+        "no JSON of tensors",
     ),
     _weights(
-        "many-sizes",
-        "a shape of a million dimensions",
-        safetensors({"a": _tensor(0, 8, *[1 << 61] * 1_000_000)}, bytes(8)),
-    ),
-    _weights("pickle", "a pickle with the name of safe weights", HOSTILE),
-    HostileCase(
-        "tokenizer-deep",
-        "a tokenizer nested 100,000 levels deep",
-        {"tokenizer.json": b'{"added_tokens": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"},
-        "unreadable",
-        "not-a-tokenizer",
+        "dtype",
+        "a tensor of an unknown type",
+        safetensors({"a": _tensor(0, 8, 2, dtype="F31")}, bytes(8)),
+        "of the type",
     ),
     HostileCase(
-        "tokenizer-code",
-        "a tokenizer whose model is of a type of its own",
-        {"tokenizer.json": json.dumps({"added_tokens": [], "model": {"type": "os.system", "vocab": {}}}).encode()},
+        "safetensors-header-size",
+        "a header over the limit",
+        _FILES,
         "unreadable",
-        "not-a-tokenizer",
+        "corrupt",
+        "header is cut",
+        limits=lowered(check_safetensors, MAXIMUM_HEADER=9),
     ),
+)
+_TOKENIZERS = (
+    _tokenizer("broken", "a tokenizer that is no JSON", b'{"added_tokens": [}', "is not valid"),
+    _tokenizer("type", "a tokenizer of an unknown type", {"type": NOWHERE, "vocab": {}}, "of the type"),
+    _tokenizer("vocabulary", "a vocabulary that is a list", {"type": "BPE", "vocab": [[]]}, "no vocabulary"),
     HostileCase(
         "tokenizer-pickle",
         "a pickle with the name of a tokenizer",
         {
             "manifest.json": b'{"type": "huggingface_tokenizer", "saved_model_uri": "tokenizer.json"}',
-            "tokenizer.json": HOSTILE,
+            "tokenizer.json": HARMLESS,
         },
         "unreadable",
         "not-a-tokenizer",
     ),
+    HostileCase(
+        "tokenizer-missing",
+        "a manifest whose tokenizer is not there",
+        {"manifest.json": _TOKENS["manifest.json"]},
+        "unreadable",
+        "model-missing",
+    ),
+    HostileCase(
+        "tokenizer-size",
+        "a tokenizer larger than any",
+        {"tokenizer.json": _TOKENS["tokenizer.json"]},
+        "unsupported",
+        "too-large",
+        _TOO_LARGE,
+        limits=lowered(read_tokenizer, MAXIMUM_SIZE=9),
+    ),
 )
+
+CASES = (*_PIPELINES, *_WEIGHTS, *_TOKENIZERS)

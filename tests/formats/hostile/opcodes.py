@@ -1,11 +1,10 @@
-"""Pickles by hand, opcode by opcode: what no pickler writes, and nothing here can run by accident."""
+"""Pickles by hand, opcode by opcode. What they import exists nowhere: loaded, they end with an error at that name."""
 
-from tests.formats.hostile.base import CANARY
-
-COMMAND = f"touch {CANARY}"
-SOURCE = f"open({str(CANARY)!r}, 'w')"
+NOWHERE = "migrate_test_only"
+"""A module, and a name in any module, that there is not."""
 
 PROTO = b"\x80\x02"
+FRAMED = b"\x80\x04"
 STOP = b"."
 MARK, TUPLE, REDUCE, BUILD, POP = b"(", b"t", b"R", b"b", b"0"
 
@@ -18,10 +17,6 @@ def text(word: str) -> bytes:
 def short(word: str) -> bytes:
     data = word.encode()
     return b"\x8c" + bytes([len(data)]) + data
-
-
-def data(content: bytes) -> bytes:
-    return b"B" + len(content).to_bytes(4, "little") + content
 
 
 def name(module: str, attribute: str) -> bytes:
@@ -40,11 +35,10 @@ def pickle(body: bytes, proto: bytes = PROTO) -> bytes:
     return proto + body + STOP
 
 
-def system(module: str = "os", attribute: str = "system") -> bytes:
-    """The call that everybody tries."""
-    return call(name(module, attribute), text(COMMAND))
-
-
+OUTSIDE = "operator"
+"""A module that no model's data needs, of the kind that is refused whatever is taken from it."""
+GLOBAL = name(OUTSIDE, NOWHERE)
 HARMLESS = pickle(b"}" + text("a") + b"K\x01s")
 """A dictionary."""
-HOSTILE = pickle(system("posix"))
+CALLS = pickle(call(GLOBAL, text("words")))
+"""A call of a function that there is not, in a module whose functions are refused."""

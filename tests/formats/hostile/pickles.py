@@ -1,201 +1,194 @@
-"""Pickles: names that reach code, opcodes that hide them, and streams where nobody looks."""
+"""Pickles: names that are no data, opcodes that take them, streams that are broken, and pickles in other places."""
 
-from tests.formats.hostile.base import HostileCase
+import gzip
+
+from migrate.formats.pickle.opcodes import opcodes
+from tests.formats.hostile.base import HostileCase, Limit, lowered
 from tests.formats.hostile.opcodes import (
     BUILD,
-    COMMAND,
+    CALLS,
+    FRAMED,
+    GLOBAL,
     HARMLESS,
-    HOSTILE,
+    NOWHERE,
+    OUTSIDE,
     POP,
-    SOURCE,
+    PROTO,
     call,
-    data,
     name,
     pickle,
     short,
     stack_name,
-    system,
     text,
 )
 from tests.formats.hostile.torches import archived
 
-
-def _case(word: str, weakness: str, body: bytes, reason: str = "pickle-dangerous", proto: bytes = b"") -> HostileCase:
-    """In the place where PyTorch loads it from."""
-    content = pickle(body, proto) if proto else pickle(body)
-    return HostileCase(f"pickle-{word}", weakness, {"m.pt": archived(content)}, "quarantined", reason)
+_MADE = call(name("collections", "OrderedDict"))
+_CLASS = name("collections", "OrderedDict")
 
 
-_EVAL = call(name("builtins", "eval"), text(SOURCE))
-_PARTIAL = call(name("functools", "partial"), name("posix", "system"), text(COMMAND))
-_ATTRGETTER = call(call(name("operator", "attrgetter"), text("system")), name("os", "path"))
+def _case(word: str, refuses: str, body: bytes, reason: str = "pickle-dangerous", proto: bytes = PROTO) -> HostileCase:
+    """A whole stream in the place where PyTorch loads it from."""
+    return HostileCase(f"pickle-{word}", refuses, {"m.pt": archived(pickle(body, proto))}, "quarantined", reason)
 
-_GADGETS = {
-    "subprocess": ("subprocess.Popen", call(name("subprocess", "Popen"), text(COMMAND))),
-    "import": ("importlib.import_module", call(name("importlib", "import_module"), text("antigravity"))),
-    "runpy": ("runpy.run_path, which block-lists forgot", call(name("runpy", "run_path"), text("/tmp/x.py"))),
-    "pip": ("pip.main installs a package (CVE-2025-1716)", call(name("pip", "main"), b"]" + text("install") + b"a")),
-    "f2py": (
-        "numpy.f2py evaluates its argument (a name of numpy, so trusted by its first word)",
-        call(name("numpy.f2py.crackfortran", "getlincoef"), text(SOURCE), b"}"),
-    ),
-    "runstring": (
-        "numpy.testing runs its argument",
-        call(name("numpy.testing._private.utils", "runstring"), text(SOURCE), b"}"),
-    ),
-    "torch-hub": ("torch.hub.load fetches and runs a program", call(name("torch.hub", "load"), text("a/b"), text("c"))),
-    "torch-run": (
-        "torch.utils.collect_env.run runs a command",
-        call(name("torch.utils.collect_env", "run"), text(COMMAND)),
-    ),
-    "torch-profile": (
-        "torch.utils.bottleneck runs its argument (GHSA-4r9r-ch6f-vxmx)",
-        call(name("torch.utils.bottleneck.__main__", "run_cprofile"), text(SOURCE), b"}"),
-    ),
-    "torch-load": (
-        "torch.storage._load_from_bytes loads another pickle without limits",
-        call(name("torch.storage", "_load_from_bytes"), data(HOSTILE)),
-    ),
-    "torch-library": ("torch.ops.load_library", call(name("torch._ops", "_Ops.load_library"), b"N", text("/tmp/x.so"))),
-    "pandas": ("pandas.read_pickle loads another pickle", call(name("pandas", "read_pickle"), text("/tmp/x"))),
-    "nested": ("a pickle in the bytes of a pickle", call(name("_pickle", "loads"), data(HOSTILE))),
-    "marshal": ("byte-code in bytes", call(name("types", "FunctionType"), call(name("marshal", "loads"), data(b"c")))),
-    "attrgetter": ("operator.attrgetter reaches what is not named (getattr in other words)", _ATTRGETTER),
-    "getattr": (
-        "builtins.getattr reaches what is not named",
-        call(name("builtins", "getattr"), name("os", "path"), text("os")),
-    ),
-    "partial": ("functools.partial carries the call", _PARTIAL),
-    "asyncio": (
-        "asyncio's subprocess, which block-lists forgot",
-        call(name("asyncio.unix_events", "_UnixSubprocessTransport._start"), b"}"),
-    ),
-    "python2": (
-        "__builtin__.eval, mapped to builtins by protocols up to 2",
-        call(name("__builtin__", "eval"), text(SOURCE)),
-    ),
-    "dotted": (
-        "a dotted name walks from a harmless class to its globals (protocol 4)",
-        call(stack_name("torch.nn", "Linear.forward.__globals__.__getitem__"), text("os")),
-    ),
-    "memory": ("a file of this machine as an array", call(name("numpy", "memmap"), text("/etc/passwd"))),
-}
 
-CASES = (
-    _case("os-system", "os.system", system("os")),
-    _case("posix-system", "posix.system, as os.system is pickled (CVE-2025-1889 and all before)", system("posix")),
-    _case("eval", "builtins.eval", _EVAL),
-    *(_case(word, weakness, body, "pickle-dangerous") for word, (weakness, body) in _GADGETS.items()),
-    _case("unknown", "a name that nobody has on a list", call(name("acme.tools", "launch")), "pickle-unknown-import"),
-    _case("inst", "opcode INST imports and calls in one", b"(" + text(COMMAND) + b"iposix\nsystem\n"),
-    _case("obj", "opcode OBJ calls without REDUCE", b"(" + name("posix", "system") + text(COMMAND) + b"o"),
-    _case("newobj", "opcode NEWOBJ", name("subprocess", "Popen") + text(COMMAND) + b"\x85\x81"),
-    _case(
-        "newobj-ex", "opcode NEWOBJ_EX", name("subprocess", "Popen") + text(COMMAND) + b"\x85}\x92", proto=b"\x80\x04"
-    ),
-    _case(
-        "stack-global", "opcode STACK_GLOBAL", call(stack_name("posix", "system"), short(COMMAND)), proto=b"\x80\x04"
-    ),
-    _case(
-        "built-name",
-        "STACK_GLOBAL takes a name that the pickle computes",
-        call(
-            short("posix") + call(name("_codecs", "encode"), short("flfgrz"), short("rot13")) + b"\x93", short(COMMAND)
-        ),
-        "pickle-unknown-import",
-        b"\x80\x04",
-    ),
+def _broken(
+    word: str,
+    refuses: str,
+    stream: bytes,
+    says: str,
+    reason: str = "corrupt",
+    verdict: str = "unreadable",
+    limits: tuple[Limit, ...] = (),
+) -> HostileCase:
+    """A stream that is not followed to its end."""
+    files = {"m.pt": archived(PROTO + stream)}
+    return HostileCase(f"pickle-{word}", refuses, files, verdict, reason, says, limits=limits)
+
+
+def _unusual(word: str, refuses: str, body: bytes, says: str) -> HostileCase:
+    files = {"m.pt": archived(pickle(body))}
+    return HostileCase(f"pickle-{word}", refuses, files, "quarantined", "pickle-unusual", says)
+
+
+def _other(word: str, refuses: str, path: str, content: bytes, says: str) -> HostileCase:
+    return HostileCase(f"pickle-{word}", refuses, {path: content}, "quarantined", "pickle-of-unknown-library", says)
+
+
+_NAMES = (
+    _case("outside", "a name of a module that runs or reaches things", call(GLOBAL, text("words"))),
+    _case("within", "a name of a part of PyTorch that runs or reaches things", call(name("torch.hub", NOWHERE))),
+    _case("walk", "a name that walks on into a class", call(name("torch.nn", f"{NOWHERE}.__{NOWHERE}__"))),
+    _case("unknown", "a name that is on no list", call(name(NOWHERE, "thing")), "pickle-unknown-import"),
+    _case("framework", "a class of the framework", name("torch.nn", NOWHERE) + b")\x81", "pickled-code"),
+    _case("inst", "the name in opcode INST", b"(" + text("words") + f"i{OUTSIDE}\n{NOWHERE}\n".encode()),
+    _case("obj", "a call by opcode OBJ", b"(" + GLOBAL + text("words") + b"o"),
+    _case("newobj", "a call by opcode NEWOBJ", GLOBAL + text("words") + b"\x85\x81"),
+    _case("newobj-ex", "a call by opcode NEWOBJ_EX", GLOBAL + text("words") + b"\x85}\x92", proto=FRAMED),
+    _case("stack", "the name in opcode STACK_GLOBAL", call(stack_name(OUTSIDE, NOWHERE)), proto=FRAMED),
     _case(
         "memo",
-        "names wait in the memo, far from where they are used",
-        short("system") + b"\x94" + short("posix") + b"\x94" + POP + POP + call(b"h\x01h\x00\x93", short(COMMAND)),
-        proto=b"\x80\x04",
+        "a name from the memo",
+        short(NOWHERE) + b"\x94" + short(OUTSIDE) + b"\x94" + POP + POP + b"h\x01h\x00\x93",
+        proto=FRAMED,
     ),
-    _case(
-        "memo-order",
-        "a memo key far away and written twice",
-        text("x") + b"r\xff\xff\xff\x7f" + system("posix") + b"r\xff\xff\xff\x7f",
-    ),
-    _case("discarded", "the call's result is thrown away and data left", system("posix") + POP + b"}"),
-    _case(
-        "no-proto",
-        "protocol 0 has no mark at its beginning",
-        b"cposix\nsystem\n(S'" + COMMAND.encode() + b"'\ntR",
-        proto=b"I1\n0",
-    ),
-    _case("build", "BUILD sets attributes of an imported class", name("posix", "system") + b"}" + BUILD),
+    _case("memo-far", "a memo whose keys are far away", text("x") + b"r\xff\xff\xff\x7f" + GLOBAL),
+    _case("discarded", "a call whose result is thrown away", call(GLOBAL) + POP + b"}"),
+    _case("oldest", "a stream of protocol 0, without a mark", call(GLOBAL), proto=b"I1\n0"),
+    _case("state", "attributes for an imported function", GLOBAL + b"}" + BUILD),
     HostileCase(
-        "pickle-ext",
-        "opcode EXT1 imports by a number of the extension registry",
-        {"m.pt": archived(pickle(b"\x82\x01" + text(COMMAND) + b"\x85R"))},
-        "unreadable",
-        "corrupt",
-    ),
-    HostileCase(
-        "pickle-persistent",
-        "opcode PERSID refers to things outside the stream by a text",
-        {"m.pt": archived(pickle(b"Pposix system\n"))},
-        "unreadable",
-        "corrupt",
-    ),
-    HostileCase(
-        "pickle-broken-late",
-        "a stream that breaks after the call has run (scanners that fail report nothing)",
-        {"m.pt": archived(pickle(system("posix") + b"\xff"))},
+        "pickle-built-name",
+        "a name that the stream computes",
+        {"m.pt": archived(pickle(short("x") + _MADE + b"\x93", FRAMED))},
         "quarantined",
-        "pickle-broken",
-    ),
-    HostileCase(
-        "pickle-number-line",
-        "a number that one reader refuses and the loader takes (int-opcode desync)",
-        {"m.pt": archived(pickle(b"I0x1\n0" + system("posix")))},
-        "unreadable",
-        "corrupt",
+        "pickle-unknown-import",
+        "whose name is not written in it",
     ),
     HostileCase(
         "pickle-escaped-name",
-        "a text with escapes becomes a name",
-        {"m.pt": archived(pickle(call(b"Vp\\u006fsix\nVsystem\n\x93", text(COMMAND)), b"\x80\x04"))},
+        "a name that is escaped",
+        {"m.pt": archived(pickle(b"V\\u0061b\nVthing\n\x93", FRAMED))},
         "quarantined",
         "pickle-unknown-import",
+        "whose name is not written in it",
+    ),
+    HostileCase(
+        "pickle-long-name",
+        "a name longer than the texts that are kept",
+        {"m.pt": archived(pickle(stack_name(NOWHERE, "thing"), FRAMED))},
+        "quarantined",
+        "pickle-unknown-import",
+        "whose name is not written in it",
+        limits=lowered(opcodes, MAXIMUM_TEXT=8),
+    ),
+    HostileCase(
+        "pickle-many-texts",
+        "more text than is kept of one stream",
+        {"m.pt": archived(pickle(stack_name(NOWHERE, "thing"), FRAMED))},
+        "quarantined",
+        "pickle-unknown-import",
+        "whose name is not written in it",
+        limits=lowered(opcodes, _MAXIMUM_HELD=8),
+    ),
+)
+
+_UNUSUAL = (
+    _unusual("call-of-made", "a call of something that the stream made", call(_MADE), "calls something"),
+    _unusual(
+        "state-of-class", "a state for something that it did not make", _CLASS + b"}" + BUILD, "changes something"
+    ),
+    _unusual("items-of-class", "items for something that it did not make", _CLASS + b"K\x01a", "changes something"),
+    _unusual("keys-of-class", "keys for something that it did not make", _CLASS + b"K\x01K\x01s", "changes something"),
+    _unusual("left", "things that are left on the stack", b"]]", "leaves things"),
+)
+
+_STREAMS = (
+    _broken("opcode", "an opcode that takes from an extension registry", b"\x82\x01.", "none that models have"),
+    _broken("id-text", "an opcode that refers outside by a text", b"Pnothing\n.", "none that models have"),
+    _broken(
+        "broken", "a stream that breaks behind an import", GLOBAL + b"\xff", "none that", "pickle-broken", "quarantined"
+    ),
+    _broken("number", "a number that is not plain", b"I0x1\n.", "is no number"),
+    _broken("decimal", "a decimal that is none", b"Fx\n.", "is no number"),
+    _broken("quotes", "a text without quotes", b"Sx\n.", "has no quotes"),
+    _broken("escape", "a text with an escape that is none", b"S'\\'\n.", "an escape that is none"),
+    _broken("unicode-escape", "a text with a Unicode escape that is none", b"V\\u12\n.", "an escape that is none"),
+    _broken("no-name", "an import without a name", b"c\nx\n.", "no plain name"),
+    _broken(
+        "line", "a line longer than any", b"V" + b"a" * 9 + b"\n.", "no end", limits=lowered(opcodes, _MAXIMUM_LINE=8)
+    ),
+    _broken("not-utf8", "a text that is not UTF-8", b"\x8c\x01\xff.", "is not UTF-8"),
+    _broken("never-kept", "something from the memo that was never kept", b"h\x05.", "never kept"),
+    _broken("pop", "more from the stack than is there", b"0.", "takes more from its stack"),
+    _broken("nothing", "a stream that builds nothing", b".", "takes more from its stack"),
+    _broken("kept", "nothing that is kept", b"q\0].", "takes more from its stack"),
+    _broken("mark", "a tuple without its mark", b"t.", "has no mark"),
+    _broken("no-class", "an object without its class", b"(o.", "has no mark"),
+    _broken("key", "a key without its value", b"}(K\x01u.", "key without a value"),
+    _broken("cut-text", "a text longer than the stream", b"X\xff\0\0\0a.", "inside of a pickle", "truncated"),
+    _broken("no-stop", "a stream without its end", b"]", "inside of a pickle", "truncated"),
+    _broken(
+        "opcodes",
+        "more opcodes than any model",
+        b"]" * 10 + b".",
+        "more than 9 opcodes",
+        verdict="unsupported",
+        limits=lowered(opcodes, MAXIMUM_OPCODES=9),
     ),
     HostileCase(
         "pickle-second-stream",
-        "a second stream after STOP",
-        {"m.pt": archived(HARMLESS + HOSTILE)},
+        "a second stream behind the first",
+        {"m.pt": archived(HARMLESS + HARMLESS)},
         "quarantined",
         "torch-not-plain",
-    ),
-    HostileCase(
-        "pickle-second-stream-bare",
-        "the same in a file of its own",
-        {"m.pkl": HARMLESS + HOSTILE},
-        "quarantined",
-        "pickle-of-unknown-library",
-    ),
-    HostileCase(
-        "pickle-bare", "a pickle of no framework", {"m.pkl": HOSTILE}, "quarantined", "pickle-of-unknown-library"
-    ),
-    HostileCase(
-        "pickle-wrong-suffix",
-        "scanners choose by the suffix (CVE-2025-10155, CVE-2025-1889)",
-        {"m.onnx": HOSTILE},
-        "quarantined",
-        "pickle-of-unknown-library",
-    ),
-    HostileCase("pickle-as-keras", "the same as HDF5", {"m.h5": HOSTILE}, "quarantined", "pickle-of-unknown-library"),
-    HostileCase(
-        "pickle-no-suffix",
-        "the same without any suffix",
-        {"weights": HOSTILE},
-        "quarantined",
-        "pickle-of-unknown-library",
-    ),
-    HostileCase(
-        "pickle-joblib-zlib",
-        "a compressed pickle, as joblib writes them",
-        {"m.joblib": b"\x1f\x8b\x08" + bytes(40)},
-        "quarantined",
-        "pickle-of-unknown-library",
+        "bytes follow the pickle",
     ),
 )
+
+_PLACES = (
+    _other("bare", "a pickle of no framework", "m.pkl", CALLS, "runs code"),
+    _other("as-onnx", "a pickle that is named as ONNX", "m.onnx", CALLS, "runs code"),
+    _other("as-keras", "a pickle that is named as HDF5", "m.h5", CALLS, "runs code"),
+    _other("no-suffix", "a pickle without a suffix", "weights", CALLS, "runs code"),
+    _other("bare-second", "a second stream in a file of its own", "m.pkl", HARMLESS + HARMLESS, "behind its end"),
+    _other("bare-cut", "a file of its own that is cut", "m.pkl", PROTO + b"]", "cannot be followed"),
+    HostileCase(
+        "pickle-long-cut",
+        "a long text that is cut",
+        {"m.pkl": PROTO + b"X\xff\0\0\0words"},
+        "quarantined",
+        "pickle-of-unknown-library",
+        "cannot be followed",
+        limits=lowered(opcodes, MAXIMUM_TEXT=8),
+    ),
+    _other(
+        "packed",
+        "a compressed file where a pickle is expected",
+        "m.pkl",
+        gzip.compress(b"words", mtime=0),
+        "compressed",
+    ),
+    HostileCase("pickle-of-data", "a pickle of plain data", {"m.pkl": HARMLESS}, "unreadable", "not-a-model"),
+)
+
+CASES = (*_NAMES, *_UNUSUAL, *_STREAMS, *_PLACES)

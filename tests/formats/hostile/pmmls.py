@@ -1,107 +1,137 @@
-"""PMML: what an XML document makes its readers do (PMML4S 1.5.8 and JPMML before 1.4.3 did)."""
+"""PMML: what an XML document asks of its readers, encodings that they know differently, and what is no model."""
 
-from tests.formats.hostile.base import HostileCase, example
+from migrate.formats.pmml.model import read_pmml
+from migrate.formats.pmml.structure import read_document
+from tests.formats.hostile.base import HostileCase, Limit, example, lowered
 
 _TREE = example("species-tree")["species-tree.pmml"].decode().replace("utf-8", "UTF-8", 1)
 _AT = _TREE.index("<PMML")
-_HEAD, _BODY = _TREE[:_AT], _TREE[_AT:]
+_BODY = _TREE[_AT:]
 _DECLARED = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
 def _case(
-    word: str, weakness: str, content: str | bytes, verdict: str = "quarantined", reason: str = "pmml-entities"
+    word: str,
+    refuses: str,
+    content: str | bytes,
+    reason: str,
+    verdict: str = "unsupported",
+    says: str = "",
+    limits: tuple[Limit, ...] = (),
 ) -> HostileCase:
     data = content.encode() if isinstance(content, str) else content
-    return HostileCase(f"pmml-{word}", weakness, {"m.pmml": data}, verdict, reason)
+    return HostileCase(f"pmml-{word}", refuses, {"m.pmml": data}, verdict, reason, says, limits=limits)
 
 
-def _typed(declaration: str) -> str:
-    return f"{_DECLARED}<!DOCTYPE PMML {declaration}>{_BODY}"
+def _entities(word: str, refuses: str, content: str, says: str) -> HostileCase:
+    return _case(word, refuses, content, "pmml-entities", "quarantined", says)
 
 
-def _inside(element: str) -> str:
-    """The good model with something in its header."""
-    return _TREE.replace("</Header>", f"{element}</Header>") if "</Header>" in _TREE else _headed(element)
+def _replaced(old: str, new: str) -> str:
+    return _TREE.replace(old, new)
 
 
 def _headed(element: str) -> str:
+    """The good model with an element before its fields."""
     at = _TREE.index("<DataDictionary")
     return _TREE[:at] + f"<Extension>{element}</Extension>" + _TREE[at:]
 
 
-_BOMB = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
-_APPLY = '<Apply function="com.acme.Runner"><Constant>1</Constant></Apply>'
-_DERIVED = (
-    '<TransformationDictionary><DerivedField name="d" optype="continuous" dataType="double">'
-    f"{_APPLY}</DerivedField></TransformationDictionary>"
-)
+def _limited(word: str, refuses: str, says: str, **limits: int) -> HostileCase:
+    return _case(word, refuses, _TREE, "pmml-too-complex", says=says, limits=lowered(read_document, **limits))
 
+
+_DERIVED = (
+    "</DataDictionary><TransformationDictionary>"
+    '<DerivedField name="d" optype="continuous" dataType="double"><Apply function="no.such.function"/></DerivedField>'
+    "</TransformationDictionary>"
+)
+_INCLUDE = '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude"/>'
 
 CASES = (
-    _case("entity", "an external entity reads a file (XXE)", _typed('[<!ENTITY x SYSTEM "file:///etc/passwd">]')),
-    _case(
-        "entity-host", "an external entity asks a host (SSRF)", _typed('[<!ENTITY x SYSTEM "http://169.254.169.254/">]')
+    _entities("doctype", "a document type", f"{_DECLARED}<!DOCTYPE PMML>{_BODY}", "declares a document type"),
+    _entities(
+        "entity", "an entity", f'{_DECLARED}<!DOCTYPE PMML [<!ENTITY a "words">]>{_BODY}', "declares a document type"
     ),
-    _case("entity-parameter", "a parameter entity", _typed('[<!ENTITY % x SYSTEM "http://a.example/x.dtd"> %x;]')),
-    _case("bomb", "a billion laughs", _typed(f'[<!ENTITY a0 "ha">{_BOMB}]')),
-    _case("quadratic", "one long entity, many times", _typed(f'[<!ENTITY a "{"a" * 100_000}">]')),
-    _case("dtd", "an external document type", _typed('SYSTEM "http://a.example/pmml.dtd"')),
-    _case("public", "a public document type", _typed('PUBLIC "-//X" "http://a.example/pmml.dtd"')),
-    _case(
-        "xinclude",
-        "XInclude takes another file in",
-        _inside('<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd" parse="text"/>'),
+    _entities("include", "another file taken in", _headed(_INCLUDE), "takes in another file"),
+    _entities(
+        "include-deep", "the same, deep inside", _headed(f"<a><b><c>{_INCLUDE}</c></b></a>"), "takes in another file"
     ),
-    _case(
-        "xinclude-deep",
-        "the same, deep inside",
-        _inside("<a><b><c>" + '<include xmlns="http://www.w3.org/2001/XInclude" href="/etc/passwd"/>' + "</c></b></a>"),
+    _entities(
+        "instruction", "an instruction for other programs", f"{_DECLARED}<?note words?>{_BODY}", "has an instruction"
     ),
-    _case(
-        "instruction",
-        "an instruction for other programs (a style sheet)",
-        f'{_DECLARED}<?xml-stylesheet href="http://a.example/x.xsl"?>{_BODY}',
-    ),
-    _case("instruction-inside", "the same inside", _inside('<?php system("id")?>')),
+    _entities("instruction-inside", "the same inside", _headed("<?note words?>"), "has an instruction"),
     _case(
         "function",
-        "a function that is the name of a Java class (JPMML loads it)",
-        _TREE.replace("<DataDictionary", "<Extension/><DataDictionary").replace(
-            "</DataDictionary>", f"</DataDictionary>{_DERIVED}"
-        ),
-        reason="pmml-function",
+        "a function that is a class of the evaluator",
+        _replaced("</DataDictionary>", _DERIVED),
+        "pmml-function",
+        "quarantined",
     ),
+    _case("utf16", "UTF-16", _TREE.encode("utf-16"), "pmml-encoding", says="not in UTF-8"),
+    _case("utf16-no-mark", "UTF-16 without its mark", _TREE.encode("utf-16-le"), "pmml-encoding", says="not in UTF-8"),
+    _case("utf7", "the mark of UTF-7", b"+/v8-" + _TREE.encode(), "pmml-encoding", says="not in UTF-8"),
     _case(
-        "utf16",
-        "UTF-16, in which a filter does not see the entity",
-        _typed('[<!ENTITY x SYSTEM "file:///etc/passwd">]').encode("utf-16"),
-        "unsupported",
+        "declared",
+        "another encoding by its declaration",
+        _replaced("UTF-8", "UTF-7"),
         "pmml-encoding",
+        says="says that it is in",
+    ),
+    _case("utf32", "UTF-32", _TREE.encode("utf-32-be"), "corrupt", "unreadable"),
+    _case("cut", "a document that is cut", _replaced("</PMML>", ""), "truncated", "unreadable"),
+    _case(
+        "tags",
+        "tags that do not match",
+        _replaced("</DataDictionary>", "</Dictionary>"),
+        "corrupt",
+        "unreadable",
+        "in line",
+    ),
+    _case("html", "a page instead of a model", "<html><body>words</body></html>", "not-pmml", "unreadable"),
+    _case(
+        "version",
+        "a version that is not read",
+        _replaced('version="4', 'version="5'),
+        "unsupported-pmml",
+        says="has the version",
     ),
     _case(
-        "utf16-no-mark",
-        "the same without its mark",
-        _typed('[<!ENTITY x SYSTEM "file:///etc/passwd">]').replace("UTF-8", "UTF-16LE").encode("utf-16-le"),
-        "unsupported",
-        "pmml-encoding",
-    ),
-    _case("utf7", "UTF-7 by its mark", b"+/v8-" + _TREE.encode("utf-7"), "unsupported", "pmml-encoding"),
-    _case("utf7-declared", "UTF-7 by its declaration", _TREE.replace("UTF-8", "UTF-7"), "unsupported", "pmml-encoding"),
-    _case("utf32", "UTF-32", _TREE.encode("utf-32-be"), "unreadable", "corrupt"),
-    _case("ebcdic", "EBCDIC", _TREE.encode("cp037"), "unreadable", "corrupt"),
-    _case(
-        "declared-other",
-        "an encoding that readers know differently",
-        _TREE.replace("UTF-8", "x-mac-roman"),
-        "unsupported",
-        "pmml-encoding",
+        "no-model",
+        "a document without a model",
+        _replaced("TreeModel", "OtherModel"),
+        "unsupported-pmml",
+        says="holds no model",
     ),
     _case(
-        "deep",
-        "more levels than a reader's stack",
-        _inside("<Extension>" * 5000 + "</Extension>" * 5000),
-        "unsupported",
-        "pmml-too-complex",
+        "kind", "a model that is not scored", _replaced("TreeModel", "TextModel"), "unsupported-pmml", says="not scored"
     ),
-    _case("html", "a page instead of a model", "<html><body>404</body></html>", "unreadable", "not-pmml"),
+    _case(
+        "no-fields",
+        "a model that takes nothing",
+        _replaced(' invalidValueTreatment="asMissing"', ' usageType="supplementary"'),
+        "unsupported-pmml",
+        says="no active fields",
+    ),
+    _case(
+        "undeclared",
+        "a field that is not declared",
+        _replaced('<DataField name="sepal_length"', '<DataField name="other"'),
+        "corrupt",
+        "unreadable",
+        "does not declare",
+    ),
+    _case(
+        "outputs",
+        "more outputs than any model",
+        _TREE,
+        "unsupported-pmml",
+        says="outputs",
+        limits=lowered(read_pmml, _MAXIMUM_OUTPUTS=0),
+    ),
+    _limited("deep", "elements deeper than any model's", "deeper ones", MAXIMUM_DEPTH=3),
+    _limited("elements", "more elements than any model", "more elements", MAXIMUM_ELEMENTS=9),
+    _limited("tag", "a tag longer than any", "a tag of more than", _MAXIMUM_TAG=9, _CHUNK=16),
+    _limited("fields", "more fields than any model", "more than 1 fields", _MAXIMUM_FIELDS=1),
+    _limited("name", "a name longer than any", "a name or value of", _MAXIMUM_TEXT=3),
 )

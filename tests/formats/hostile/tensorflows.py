@@ -1,13 +1,15 @@
-"""SavedModels: a graph is a program, and some operators reach beyond it."""
+"""SavedModels: a graph is a program, and some operators reach beyond it. Those here are given nothing to reach."""
 
+import json
 from collections.abc import Mapping, Sequence
 
-from tests.formats.hostile.base import HostileCase, example, unzipped
-from tests.formats.hostile.opcodes import HOSTILE
+from migrate.formats.tensorflow.structure import read_meta_graphs
+from tests.formats.hostile.base import HostileCase, example, lowered, unzipped, zipped
+from tests.formats.hostile.opcodes import CALLS, NOWHERE
 from tests.formats.hostile.zips import Member, members, pack
 from tests.formats.models import message, number
 
-_FLOAT = 1
+_FLOAT, _STRING = 1, 7
 _LOAD = example("load-zip")
 
 
@@ -25,108 +27,117 @@ def function(name: str, *nodes: bytes) -> bytes:
     return message(1, message(1, name.encode())) + b"".join(message(3, one) for one in nodes)
 
 
-def _tensor(name: str) -> bytes:
-    return message(1, name.encode()) + number(2, _FLOAT) + message(3, message(2, number(1, 2)))
+def _tensor(name: str, *sizes: int, dtype: int = _FLOAT) -> bytes:
+    shape = b"".join(message(2, number(1, size)) for size in sizes or (2,))
+    return message(1, name.encode()) + number(2, dtype) + message(3, shape)
 
 
 def saved_model(
-    *nodes: bytes, functions: Sequence[bytes] = (), output: str = "y:0", more: bytes = b"", signatures: bytes = b""
+    *nodes: bytes,
+    functions: Sequence[bytes] = (),
+    output: str = "y:0",
+    sizes: Sequence[int] = (),
+    more: bytes = b"",
+    signatures: bytes = b"",
+    tag: bytes = b"serve",
+    dtype: int = _FLOAT,
 ) -> bytes:
     """``y = x``, and these nodes besides."""
     graph = b"".join(message(1, one) for one in (node("x", "Placeholder"), node("y", "Identity", "x"), *nodes))
     graph += message(2, b"".join(message(1, one) for one in functions)) if functions else b""
-    signature = message(1, entry("x", _tensor("x:0"))) + message(2, entry("y", _tensor(output)))
-    meta = message(1, message(4, b"serve")) + message(2, graph)
+    signature = message(1, entry("x", _tensor("x:0", *sizes, dtype=dtype))) + message(2, entry("y", _tensor(output)))
+    meta = message(1, message(4, tag)) + message(2, graph)
     meta += message(5, entry("serving_default", signature)) + signatures + more
     return number(1, 1) + message(2, meta)
 
 
-def _case(word: str, weakness: str, content: bytes, reason: str, verdict: str = "quarantined") -> HostileCase:
-    return HostileCase(f"tensorflow-{word}", weakness, {"saved_model.pb": content}, verdict, reason)
+def _case(word: str, refuses: str, content: bytes, reason: str, says: str = "") -> HostileCase:
+    return HostileCase(f"tensorflow-{word}", refuses, {"saved_model.pb": content}, "quarantined", reason, says)
 
 
-def _operator(operator: str, weakness: str, reason: str = "tensorflow-operator") -> HostileCase:
-    return _case(operator.lower(), weakness, saved_model(node("n", operator, "x")), reason)
+def _broken(
+    word: str, refuses: str, content: bytes, says: str, reason: str = "corrupt", verdict: str = "unreadable"
+) -> HostileCase:
+    return HostileCase(f"tensorflow-{word}", refuses, {"saved_model.pb": content}, verdict, reason, says)
 
 
 def _called(name: str) -> bytes:
     return message(10, message(1, name.encode()))
 
 
-_READ = node("read", "ReadFile", "name")
-_ASSET = message(1, message(1, b"file:0")) + message(2, b"../../etc/passwd")
-_IN_SIGNATURE = message(1, entry("x", _tensor("x:0"))) + message(2, entry("y", _tensor("n:0")))
-
-
 def _zipped(*more: Member) -> dict[str, bytes]:
     return {**_LOAD, "load.zip": pack([*members(unzipped(_LOAD["load.zip"])), *more])}
 
 
-CASES = (
-    _operator("ReadFile", "reads any file (modelscan's first case)"),
-    _operator("WriteFile", "writes any file"),
-    _operator("MatchingFiles", "lists folders"),
-    _operator("PyFunc", "calls Python by a token", "tensorflow-python"),
-    _operator("EagerPyFunc", "calls Python by a token", "tensorflow-python"),
-    _operator("PrintV2", "writes to any file by its output_stream"),
-    _operator("DebugIdentityV2", "writes tensors to any URL or folder"),
-    _operator("FixedLengthRecordReaderV2", "reads records of any file"),
-    _operator("TFRecordDataset", "reads records of any file"),
-    _operator("DistributedSave", "writes files on any host"),
-    _operator("DataServiceDatasetV4", "asks any host"),
+_READ = node("read", "ReadFile")
+_CALL = node("c", "PartitionedCall", "x", attributes={"f": _called("f")})
+_ASSET = message(1, message(1, b"file:0")) + message(2, b"../m/words.txt")
+_IN_SIGNATURE = message(1, entry("x", _tensor("x:0"))) + message(2, entry("y", _tensor("n:0")))
+_STARTS = message(4, entry("legacy_init_op", message(1, message(1, b"n"))))
+_TWO_KEYS = entry("f", b"") + message(2, b"")
+_GRAPHS = saved_model() + saved_model()[2:]
+_FIELDS = {
+    role: [{"name": name, "type": word, "shape": [2]}]
+    for role, name, word in (("inputs", "x", "string"), ("outputs", "y", "float"))
+}
+_FLOW = {"type": "flow", "evaluator_manifests": [{"type": "tensorflow", "saved_model_uri": "model", **_FIELDS}]}
+_MANIFEST = {**json.loads(_LOAD["manifest.json"]), "saved_model_uri": "gone"}
+
+_OPERATORS = (
+    _case("reads", "an operator that reads files", saved_model(_READ), "tensorflow-operator"),
+    _case("python", "an operator that calls Python", saved_model(node("n", "PyFunc", "x")), "tensorflow-python"),
     _case(
         "library",
-        "the same in a function of the library",
-        saved_model(
-            node("c", "PartitionedCall", "x", attributes={"f": _called("f")}), functions=[function("f", _READ)]
-        ),
+        "an operator that reads files, in a function",
+        saved_model(_CALL, functions=[function("f", _READ)]),
         "tensorflow-operator",
     ),
     _case(
         "library-uncalled",
-        "in a function that nothing calls yet",
+        "the same in a function that nothing calls",
         saved_model(functions=[function("f", _READ)]),
         "tensorflow-operator",
     ),
     _case(
-        "library-nested",
-        "in a function that a function calls",
-        saved_model(
-            functions=[
-                function("g", node("c", "StatefulPartitionedCall", attributes={"f": _called("f")})),
-                function("f", _READ),
-            ]
-        ),
-        "tensorflow-operator",
-    ),
-    _case(
         "function-name",
-        "a function of the library that is named as a harmless operator",
+        "the same in a function that is named as another operator",
         saved_model(node("z", "Relu", "x"), functions=[function("Relu", _READ)]),
         "tensorflow-operator",
     ),
     _case(
         "other-signature",
-        "in a second signature",
-        saved_model(node("n", "ReadFile", "x"), signatures=message(5, entry("more", _IN_SIGNATURE))),
+        "the same in a second signature",
+        saved_model(node("n", "ReadFile"), signatures=message(5, entry("more", _IN_SIGNATURE))),
+        "tensorflow-operator",
+    ),
+    _case(
+        "half",
+        "the same in a second half of the graph",
+        saved_model(more=message(2, message(1, _READ))),
+        "tensorflow-operator",
+    ),
+    _case(
+        "two-operators",
+        "a node of two operators",
+        saved_model(message(1, b"n") + message(2, b"Identity") + message(2, b"ReadFile")),
         "tensorflow-operator",
     ),
     _case(
         "checkpoint",
-        "an answer of the model restores another file as a checkpoint",
-        saved_model(node("n", "RestoreV2", "x"), output="n:0"),
+        "an answer that restores a checkpoint",
+        saved_model(node("n", "RestoreV2"), output="n:0"),
         "tensorflow-operator",
     ),
     _case(
-        "init",
-        "what a loader runs first writes a file",
-        saved_model(node("n", "SaveV2", "x"), more=message(4, entry("legacy_init_op", message(1, message(1, b"n"))))),
+        "start",
+        "a save before the first request",
+        saved_model(node("n", "SaveV2"), more=_STARTS),
         "tensorflow-operator",
     ),
     _case(
-        "saver",
-        "what a loader restores with saves first",
-        saved_model(node("n", "SaveV2", "x"), more=message(3, message(3, b"n"))),
+        "restore",
+        "a save where variables are restored",
+        saved_model(node("n", "SaveV2"), more=message(3, message(3, b"n"))),
         "tensorflow-operator",
     ),
     _case(
@@ -134,65 +145,129 @@ CASES = (
         "an asset outside the model's folder",
         saved_model(node("file", "Const"), more=message(6, _ASSET)),
         "tensorflow-file",
+        "names the asset",
     ),
     _case(
         "vocabulary",
-        "a table filled from any file",
+        "a table filled from a file that is no asset",
         saved_model(node("path", "Const"), node("t", "InitializeTableFromTextFileV2", "x", "path")),
         "tensorflow-file",
+        "reads a file",
     ),
-    _case(
+    _broken(
         "custom",
         "an operator of a library of the model's own",
-        saved_model(node("n", "AcmeRun", "x")),
+        saved_model(node("n", NOWHERE, "x")),
+        NOWHERE,
         "custom-operators",
         "unsupported",
     ),
-    _case(
-        "two-graphs",
-        "two graphs for the same tag",
-        saved_model() + saved_model(node("n", "ReadFile", "x"))[2:],
-        "corrupt",
-        "unreadable",
-    ),
-    _case(
-        "two-graph-fields",
-        "one graph in two halves, which protobuf joins",
-        saved_model(more=message(2, message(1, node("n", "ReadFile", "x")))),
-        "tensorflow-operator",
-    ),
-    _case(
+)
+_STRUCTURE = (
+    _broken("two-graphs", "two graphs for one tag", _GRAPHS, "2 graphs"),
+    _broken("two-nodes", "two nodes of one name", saved_model(node("x", "Placeholder")), "two nodes"),
+    _broken(
         "two-functions",
         "two functions of one name",
-        saved_model(functions=[function("f"), function("f", _READ)]),
-        "corrupt",
-        "unreadable",
+        saved_model(functions=[function("f"), function("f")]),
+        "two functions",
     ),
-    _case(
-        "two-operators",
-        "a node with two operators, of which the last counts",
-        saved_model(message(1, b"n") + message(2, b"Identity") + message(2, b"ReadFile")),
-        "tensorflow-operator",
+    _broken(
+        "two-names",
+        "a function of two names",
+        saved_model(functions=[function("f") + function("g")]),
+        "two signatures of one function",
+    ),
+    _broken(
+        "two-values",
+        "two values of one key",
+        saved_model(message(1, b"n") + message(5, _TWO_KEYS)),
+        "two values of one key",
+    ),
+    _broken("rank", "a tensor of too many dimensions", saved_model(sizes=[1] * 65), "more than 64 dimensions"),
+    _broken("other-field", "a field that no SavedModel has", saved_model() + b"\x22\0", "does not belong"),
+    _broken("no-graph", "a SavedModel without a graph", number(1, 1), "holds no graph"),
+    _broken("cut", "a SavedModel that is cut", saved_model()[:-9], "is incomplete", "truncated"),
+    _broken(
+        "tag",
+        "a graph for training only",
+        saved_model(tag=b"train"),
+        "no graph for the tag",
+        "no-serving-graph",
+        "unsupported",
+    ),
+    _broken(
+        "signature",
+        "a signature whose tensor is not there",
+        saved_model(output="gone:0"),
+        "has no signature",
+        "no-signature",
+        "unsupported",
+    ),
+    _broken(
+        "size-zero", "a tensor of size 0", saved_model(sizes=[0]), "of size 0", "unsupported-tensor", "unsupported"
+    ),
+    _broken(
+        "variables",
+        "variables without their values",
+        saved_model(node("v", "VarHandleOp")),
+        "has variables",
+        "variables-missing",
     ),
     HostileCase(
+        "tensorflow-nodes",
+        "more nodes than any model",
+        {"saved_model.pb": saved_model()},
+        "unsupported",
+        "too-complex",
+        "more than 1 nodes",
+        limits=lowered(read_meta_graphs, _MAXIMUM_NODES=1),
+    ),
+)
+_ARCHIVES = (
+    HostileCase(
         "tensorflow-zip-pickle",
-        "a pickle among the assets of a SavedModel",
-        _zipped(Member(b"assets/words.txt", HOSTILE)),
+        "a pickle among the assets",
+        _zipped(Member(b"assets/words.txt", CALLS)),
         "quarantined",
         "pickle-dangerous",
     ),
     HostileCase(
         "tensorflow-zip-slip",
-        "zip slip in the archive of a SavedModel",
-        _zipped(Member(b"../../evil", b"x")),
+        "a name with .. in an archive",
+        _zipped(Member(b"assets/../words.txt", b"words")),
         "quarantined",
         "archive-slip",
     ),
     HostileCase(
         "tensorflow-zip-link",
         "a link for the values of variables",
-        _zipped(Member(b"variables/x", b"/etc/passwd", mode=0o120777)),
+        _zipped(Member(b"variables/x", b"y", mode=0o120777)),
         "quarantined",
         "archive-link",
     ),
+    HostileCase(
+        "tensorflow-zip-two",
+        "an archive of two SavedModels",
+        {**_LOAD, "load.zip": zipped({"a/saved_model.pb": b"", "b/saved_model.pb": b""})},
+        "unreadable",
+        "not-a-saved-model",
+    ),
+    HostileCase(
+        "tensorflow-flow",
+        "a SavedModel of texts as a step of a flow",
+        {"manifest.json": json.dumps(_FLOW).encode(), "model/saved_model.pb": saved_model(dtype=_STRING)},
+        "unreadable",
+        "invalid-manifest",
+        "is no number",
+    ),
+    HostileCase(
+        "tensorflow-missing",
+        "a manifest whose SavedModel is not there",
+        {"manifest.json": json.dumps(_MANIFEST).encode()},
+        "unreadable",
+        "model-missing",
+    ),
 )
+
+CASES = (*_OPERATORS, *_STRUCTURE, *_ARCHIVES)

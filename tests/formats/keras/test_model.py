@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from migrate.core.model_json import written
+from migrate.core.model_json import content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
+from tests.formats.hostile import hdf5
 from tests.formats.hostile.hdf5_writer import GROUP_LINKS, file, text
-from tests.formats.hostile.keras import DENSE, INPUT, Layer, model
+from tests.formats.hostile.keras import DENSE, INPUT, Layer, functional, model
 from tests.formats.models import write
 
 
@@ -20,11 +23,6 @@ def look(tmp_path: Path, content: bytes) -> Inspection:
 
 def layer(kind: str, **config: Any) -> Layer:
     return {"class_name": kind, "config": {"name": kind.lower(), **config}}
-
-
-def functional(*layers: Layer, inputs: list[Any], outputs: list[Any]) -> bytes:
-    config = {"name": "f", "layers": list(layers), "input_layers": inputs, "output_layers": outputs}
-    return model(config={"class_name": "Functional", "config": config})
 
 
 @pytest.mark.parametrize(
@@ -43,13 +41,13 @@ def functional(*layers: Layer, inputs: list[Any], outputs: list[Any]) -> bytes:
     ],
 )
 def test_shapes(tmp_path: Path, layers: list[Layer], shape: list[int]) -> None:
-    found = written(look(tmp_path, model(*layers)).settings)
+    found = content_of(look(tmp_path, model(*layers)).settings)
     assert found["inputs"] == [{"name": "inputs", "type": "float", "shape": [-1, 4, 8]}]
     assert found["outputs"] == [{"name": "prediction", "type": "float", "shape": shape}]
 
 
 def test_a_shape_that_only_the_engine_knows_is_left_to_it(tmp_path: Path) -> None:
-    assert written(look(tmp_path, model(layer("Conv1D", filters=6))).settings)["outputs"] == [
+    assert content_of(look(tmp_path, model(layer("Conv1D", filters=6))).settings)["outputs"] == [
         {"name": "prediction", "type": "float"}
     ]
 
@@ -57,7 +55,7 @@ def test_a_shape_that_only_the_engine_knows_is_left_to_it(tmp_path: Path) -> Non
 def test_a_functional_model_names_its_ends(tmp_path: Path) -> None:
     dense = {**DENSE, "name": "d", "inbound_nodes": [[["x", 0, 0, {}]]]}
     found = look(tmp_path, functional({**INPUT, "name": "x"}, dense, inputs=[["x", 0, 0]], outputs=[["d", 0, 0]]))
-    assert (found.verdict, written(found.settings)["keras"]) == ("ready", {"input": "x", "output": "d"})
+    assert (found.verdict, content_of(found.settings)["keras"]) == ("ready", {"input": "x", "output": "d"})
 
 
 @pytest.mark.parametrize(
@@ -86,7 +84,7 @@ def test_types(tmp_path: Path) -> None:
     policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
     first = {"class_name": "InputLayer", "config": {**INPUT["config"], "dtype": "int64"}}
     last = layer("Dense", units=1, dtype=policy)
-    found = written(
+    found = content_of(
         look(tmp_path, model(config={"class_name": "Sequential", "config": {"layers": [first, last]}})).settings
     )
     assert [found[role][0]["type"] for role in ("inputs", "outputs")] == ["long", "float"]  # type: ignore[index]
@@ -102,3 +100,24 @@ def test_names_that_a_newer_keras_2_repeats_are_no_danger(tmp_path: Path) -> Non
         "registered_name": None,
     }
     assert look(tmp_path, model(config=json.loads(json.dumps(config)))).verdict == "ready"
+
+
+_SEEDS = [content for case in hdf5.CASES for content in case.files.values() if isinstance(content, bytes)]
+_EDIT = st.tuples(
+    st.integers(0, 2000), st.sampled_from([b"", b"\0", b"\1", b"\x08", b"\xff" * 8]) | st.binary(max_size=9)
+)
+
+
+@given(st.sampled_from(_SEEDS), st.lists(_EDIT, min_size=1, max_size=4), st.sampled_from(["set", "insert", "cut"]))
+def test_damaged_files_always_get_a_verdict(
+    tmp_path_factory: pytest.TempPathFactory, seed: bytes, edits: list[tuple[int, bytes]], kind: str
+) -> None:
+    data = seed
+    for place, content in edits:
+        at = place % len(data)
+        data = data[:at] + content + data[at + (0 if kind == "insert" else len(content)) :]
+    data = data[:-1] if kind == "cut" else data
+    # as long as it says, so that it is read beyond its head
+    data = data[:40] + len(data).to_bytes(8, "little") + data[48:]
+    found = look(tmp_path_factory.mktemp("m"), data)
+    assert found.verdict == "ready" or (found.reason and found.text and found.task)

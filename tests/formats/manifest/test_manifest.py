@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from migrate.core.model_json import written
+from migrate.core.model_json import content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from migrate.server.model import read_model
@@ -33,14 +33,14 @@ def look(folder: Path, content: Any, **files: bytes) -> Inspection:
 def served(folder: Path, found: Inspection) -> Path:
     """The folder of a model as an image holds it."""
     folder.mkdir()
-    (folder / "model.json").write_text(json.dumps(written(replace(found.settings, id="m"))))
+    (folder / "model.json").write_text(json.dumps(content_of(replace(found.settings, id="m"))))
     return folder
 
 
 def test_a_manifest_names_its_model(tmp_path: Path) -> None:
     found = look(tmp_path, manifest(batch_size=3, unknown="ignored"))
     assert (found.verdict, found.format, found.runtime) == ("ready", "onnx", "onnx")
-    assert written(found.settings) == {
+    assert content_of(found.settings) == {
         "schema": 1,
         "engine": "onnx",
         "files": "files",
@@ -88,7 +88,7 @@ def test_keys_are_printed_in_the_old_order_and_spelling(tmp_path: Path) -> None:
             }
         ]
     )
-    assert written(found.settings)["outputs"] == [field("y")]
+    assert content_of(found.settings)["outputs"] == [field("y")]
 
 
 @pytest.mark.parametrize(
@@ -97,31 +97,31 @@ def test_keys_are_printed_in_the_old_order_and_spelling(tmp_path: Path) -> None:
 )
 def test_both_spellings_of_shapes(tmp_path: Path, shape: object, expected: list[int]) -> None:
     found = look(tmp_path, manifest(inputs=[field("x", shape=shape)]))
-    assert written(found.settings)["inputs"] == [field("x", shape=expected)]
+    assert content_of(found.settings)["inputs"] == [field("x", shape=expected)]
 
 
 @pytest.mark.parametrize("word", ["FLOAT", "Float"])
 def test_types_in_any_case(tmp_path: Path, word: str) -> None:
-    assert written(look(tmp_path, manifest(inputs=[field("x", type=word)])).settings)["inputs"] == [field("x")]
+    assert content_of(look(tmp_path, manifest(inputs=[field("x", type=word)])).settings)["inputs"] == [field("x")]
 
 
 def test_the_old_converters_int_is_an_integer(tmp_path: Path) -> None:
     made = identity(6, ("N", 2), ("N", 2)).SerializeToString()
     content = manifest(inputs=[field("x", type="int")], outputs=[field("y", type="integer")])
-    assert written(look(tmp_path, content, **{"m.onnx": made}).settings)["inputs"] == [field("x", type="integer")]
+    assert content_of(look(tmp_path, content, **{"m.onnx": made}).settings)["inputs"] == [field("x", type="integer")]
 
 
 def test_zipmaps_keep_their_labels(tmp_path: Path) -> None:
     found = look(tmp_path, manifest(), **{"m.onnx": zipmap(["no", "yes"]).SerializeToString()})
-    assert written(found.settings)["onnx"] == {"zipmap": {"y": {"labels": ["no", "yes"]}}, "rows_apart": True}
+    assert content_of(found.settings)["onnx"] == {"zipmap": {"y": {"labels": ["no", "yes"]}}, "rows_apart": True}
 
 
 def test_a_model_inside_the_manifest_wins(tmp_path: Path) -> None:
     content = manifest(binary=base64.b64encode(MODEL).decode(), onnx_model_uri="../elsewhere")
     found = look(tmp_path, content, **{"m.onnx": b""})
     assert found.verdict == "ready"
-    assert written(found.settings)["entry"] == "manifest.json"
-    assert written(found.settings)["onnx"] == {"zipmap": {}, "rows_apart": True, "embedded": True}
+    assert content_of(found.settings)["entry"] == "manifest.json"
+    assert content_of(found.settings)["onnx"] == {"zipmap": {}, "rows_apart": True, "embedded": True}
 
 
 def test_a_model_inside_the_manifest_has_no_files(tmp_path: Path) -> None:
@@ -134,7 +134,8 @@ def test_a_model_inside_the_manifest_has_no_files(tmp_path: Path) -> None:
 def test_a_model_in_a_folder_of_its_own(tmp_path: Path) -> None:
     made = weights((2,), external={"location": "w.bin"}).SerializeToString()
     files = {"sub/m.onnx": made, "sub/w.bin": bytes(8)}
-    assert written(look(tmp_path, manifest(onnx_model_uri="./sub/m.onnx"), **files).settings)["entry"] == "sub/m.onnx"
+    found = look(tmp_path, manifest(onnx_model_uri="./sub/m.onnx"), **files)
+    assert found.settings.entry == "sub/m.onnx"
 
 
 @pytest.mark.parametrize("uri", ["../m.onnx", "/m.onnx", "sub/../../m.onnx", "file:///m.onnx", "..", "a\\m.onnx"])
@@ -187,7 +188,7 @@ _INVALID: list[Any] = [
     manifest(inputs=[field("x", image_transformer=7)]),
     b'{"type": "onnx", "inputs": [',
     b'{"type": "onnx", "x": "\xff"}',
-    b'{"type": "onnx", "a": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    b'{"type": "onnx", "a": ' + b"[" * 2000 + b"]" * 2000 + b"}",
 ]
 
 
@@ -203,7 +204,7 @@ def test_invalid_manifests_say_why(tmp_path: Path, content: Any) -> None:
 def test_the_old_service_fell_through_to_the_model_and_so_does_this_one_but_says_so(tmp_path: Path) -> None:
     found = look(tmp_path, manifest(batch_size=0))
     assert found.verdict == "ready"
-    assert written(found.settings)["manifest"] is False
+    assert content_of(found.settings)["manifest"] is False
     assert "batch_size" in found.notes[0]
 
 
@@ -235,4 +236,4 @@ def test_outputs_may_be_of_another_number_type_and_shape(tmp_path: Path) -> None
 
 
 def test_a_byte_order_mark_is_no_part_of_json(tmp_path: Path) -> None:
-    assert written(look(tmp_path, b"\xef\xbb\xbf" + json.dumps(manifest()).encode()).settings)["manifest"] is True
+    assert content_of(look(tmp_path, b"\xef\xbb\xbf" + json.dumps(manifest()).encode()).settings)["manifest"] is True

@@ -11,10 +11,10 @@ from onnx import TensorProto, helper
 from migrate.core.model_json import Field, ImageTransformer, Labels, OnnxSettings
 from migrate.formats.onnx.description import Description, describe
 from migrate.formats.reading.errors import FormatError
+from migrate.formats.reading.wire import MAXIMUM_DEPTH
 from tests.formats.models import (
     EXAMPLES,
     FLOAT,
-    GOLDEN,
     graph,
     identity,
     message,
@@ -24,6 +24,7 @@ from tests.formats.models import (
     weights,
     zipmap,
 )
+from tests.golden_folders import paths
 
 _ENGINE_WORDS = {
     "tensor(float)": "float",
@@ -79,7 +80,7 @@ def agree(data: bytes) -> Description:
     return found
 
 
-_REAL = sorted(EXAMPLES.glob("*/*.onnx")) + sorted(GOLDEN.glob("_models/*/*.onnx"))
+_REAL = sorted(EXAMPLES.glob("*/*.onnx")) + paths("_models/*/*.onnx")
 
 
 @pytest.mark.parametrize("path", [path for path in _REAL if path.parent.name != "broken"], ids=lambda p: p.parent.name)
@@ -383,7 +384,7 @@ def test_tensors_that_do_not_fill_their_shape_are_refused() -> None:
 
 def test_types_nested_beyond_all_measure_are_refused() -> None:
     nested = message(1, number(1, 1))
-    for _ in range(400):
+    for _ in range(MAXIMUM_DEPTH):
         nested = message(4, message(1, nested))
     out = message(1, b"y") + message(2, nested)
     top = number(1, 8) + message(7, message(12, out)) + message(8, number(2, 13))
@@ -392,7 +393,7 @@ def test_types_nested_beyond_all_measure_are_refused() -> None:
 
 def test_graphs_nested_beyond_all_measure_are_refused() -> None:
     inner = b""
-    for _ in range(2000):
+    for _ in range(MAXIMUM_DEPTH):
         inner = message(1, message(4, b"If") + message(5, message(1, b"b") + message(6, inner)))
     io = message(11, message(1, b"x") + message(2, message(1, number(1, 1))))
     io += message(12, message(1, b"y") + message(2, message(1, number(1, 1))))

@@ -1,4 +1,4 @@
-"""External data: one case for each way out of the model's folder that ONNX loaders have followed."""
+"""External data: weights lie in files of the model's own folder, complete, or the model is refused."""
 
 import os
 from pathlib import Path
@@ -28,16 +28,16 @@ def test_weights_beside_the_model_are_fine(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "location",
     [
-        "../w.bin",  # CVE-2022-25882
-        "sub/../../w.bin",  # CVE-2024-27318
-        "/etc/passwd",
+        "../w.bin",
+        "sub/../../w.bin",
+        "/w.bin",
         "",
         ".",
         "..",
         "//w.bin",
         "C:\\w.bin",
-        "file:///etc/passwd",
-        "*/_ORT_MEM_ADDR_/*",  # onnxruntime reads memory at the offset
+        "file:///w.bin",
+        "*/w.bin",
         "w.bin\n",
         "w\0.bin",
         "w" * 2000,
@@ -71,7 +71,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("link", ["sub/w.bin", "sub"])
-def test_symbolic_links_are_refused(tmp_path: Path, link: str) -> None:  # CVE-2026-27489, CVE-2026-34447
+def test_symbolic_links_are_refused(tmp_path: Path, link: str) -> None:
     outside = tmp_path / "outside"
     write(outside, {"sub/w.bin": bytes(16)})
     folder = tmp_path / "m"
@@ -86,8 +86,8 @@ def test_symbolic_links_are_refused(tmp_path: Path, link: str) -> None:  # CVE-2
         inspect(made, framework=None)
 
 
-def test_hard_links_are_refused(tmp_path: Path) -> None:  # CVE-2026-34446
-    outside = tmp_path / "secret"
+def test_hard_links_are_refused(tmp_path: Path) -> None:
+    outside = tmp_path / "kept.bin"
     outside.write_bytes(bytes(16))
     folder = tmp_path / "m"
     write(folder, {"m.onnx": weights(external={"location": "w.bin"}).SerializeToString()})
@@ -127,7 +127,7 @@ def test_texts_are_never_external(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["attribute", "subgraph", "sparse", "function"])
 def test_external_tensors_are_found_wherever_they_hide(tmp_path: Path, place: str) -> None:
     tensor = TensorProto(name="w", data_type=FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
-    tensor.external_data.add(key="location", value="../secret")
+    tensor.external_data.add(key="location", value="../kept.bin")
     constant = helper.make_node("Constant", [], ["c"])
     constant.attribute.append(helper.make_attribute("value", tensor))
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
@@ -146,7 +146,7 @@ def test_external_tensors_are_found_wherever_they_hide(tmp_path: Path, place: st
 
 
 def test_a_location_without_the_flag_is_still_followed_nowhere(tmp_path: Path) -> None:
-    made = weights(external={"location": "../secret"})
+    made = weights(external={"location": "../kept.bin"})
     made.graph.initializer[0].ClearField("data_location")
     found = inspect(write(tmp_path, {"m.onnx": made.SerializeToString()}), framework=None)
     assert found.reason == "external-data-outside"

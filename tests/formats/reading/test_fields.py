@@ -1,11 +1,7 @@
-import json
-
 import pytest
 
 from migrate.formats.reading.fields import image_transformer, java_hash_order, tensor_field
-from tests.formats.models import GOLDEN
-
-_VECTORS = json.loads((GOLDEN / "unit_vectors.json").read_text()) if (GOLDEN / "unit_vectors.json").exists() else {}
+from tests.golden_folders import vectors
 
 _GRAY = ["GRAY_SCALE"]
 _RGB = ["RED", "GREEN", "BLUE"]
@@ -19,12 +15,12 @@ _IMAGES = [
     ([3, 28, 28], ["CHANEL", "HEIGHT", "WIDTH"], _RGB),
     *(
         (case["shape"], *_known)
-        for case in _VECTORS.get("image_shape", ())
+        for case in vectors("image_shape")
         if (_known := [case["expect"]["image_shape"], case["expect"]["property_chanel"]] if case["expect"] else None)
     ),
 ]
 _NO_IMAGES = [[], [3], [28, 28], [-1, 3], [-1, 28, 28], [-1, 224, 224, 4], [-1, 4, 28, 28, 1]] + [
-    case["shape"] for case in _VECTORS.get("image_shape", ()) if case["expect"] is None
+    case["shape"] for case in vectors("image_shape") if case["expect"] is None
 ]
 
 
@@ -54,7 +50,7 @@ def test_only_numbers_are_images() -> None:
         (["Aa", "BB"], ["Aa", "BB"]),  # equal hash codes keep their order
         (["BB", "Aa"], ["BB", "Aa"]),
         ([], []),
-        *((case["names"], case["expect"]) for case in _VECTORS.get("java_hashmap_order", ())),
+        *((case["names"], case["expect"]) for case in vectors("java_hashmap_order")),
     ],
 )
 def test_java_hash_order(names: list[str], order: list[str]) -> None:

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,11 +77,11 @@ def test_a_part_that_leaves_its_whole_is_malformed_even_inside_the_file() -> Non
     assert caught.value.kind == "malformed"
 
 
-def test_millions_of_numbers_one_by_one_are_skipped_quickly() -> None:
+def test_millions_of_numbers_one_by_one_are_skipped_in_few_steps() -> None:
     data = number(8, 300) * 3_000_000 + b"\x3d\x00\x00\x80\x3f" * 1_000_000 + message(9, b"BRANCH_LEQ") * 500_000
-    start = time.monotonic()
-    assert fields(data, frozenset({20}), 1 << 16) == []
-    assert time.monotonic() - start < 10
+    steps = 2 * len(data) // (1 << 16)
+    quick = Wire(lambda offset, length: data[offset : offset + length], len(data), block=1 << 16, steps=steps)
+    assert list(quick.fields(0, len(data), frozenset({20}))) == []
 
 
 def test_a_file_of_endless_small_fields_is_given_up() -> None:

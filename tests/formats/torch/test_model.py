@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from migrate.core.model_json import written
+from migrate.core.model_json import content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
+from migrate.formats.pickle.imports import group_of
 from tests.formats.hostile.base import changed, example
-from tests.formats.hostile.opcodes import HARMLESS, call, name, pickle, text
+from tests.formats.hostile.opcodes import HARMLESS, NOWHERE, call, name, pickle, text
 from tests.formats.hostile.torches import LEGACY, archived
 from tests.formats.models import artifact, write
 
@@ -36,7 +37,7 @@ def module(full: str, key: str, size: int) -> bytes:
 def test_a_modules_input(tmp_path: Path, full: str, key: str, shape: list[int], word: str) -> None:
     found = look(tmp_path, {"m.pt": archived(pickle(module(full, key, 7)))}, trusted=True)
     assert found.verdict == "ready"
-    assert written(found.settings)["inputs"] == [{"name": "input_0", "type": word, "shape": shape}]
+    assert content_of(found.settings)["inputs"] == [{"name": "input_0", "type": word, "shape": shape}]
     assert "did not document" in found.notes[0]
 
 
@@ -79,7 +80,7 @@ def test_refusals(tmp_path: Path, files: dict[str, bytes], verdict: str, reason:
 def test_a_learner_of_texts(tmp_path: Path) -> None:
     learner = pickle(name("fastai.text.learner", "TextLearner") + b")\x81}b")
     found = look(tmp_path, {"m.pkl": archived(learner)}, trusted=True)
-    assert (found.runtime, written(found.settings)["inputs"]) == (
+    assert (found.runtime, content_of(found.settings)["inputs"]) == (
         "fastai",
         [{"name": "text", "type": "string", "shape": [-1]}],
     )
@@ -87,7 +88,7 @@ def test_a_learner_of_texts(tmp_path: Path) -> None:
 
 def test_manifests(tmp_path: Path) -> None:
     files = changed("species-torchscript", "manifest.json", lambda c: {**c, "saved_model_uri": "models/species.ts"})
-    assert written(look(tmp_path / "1", files).settings)["entry"] == "species.ts"
+    assert content_of(look(tmp_path / "1", files).settings)["entry"] == "species.ts"
     files = changed("species-torchscript", "manifest.json", lambda c: {**c, "saved_model_uri": "gone.ts"})
     assert look(tmp_path / "2", files).reason == "model-missing"
     files = changed("species-torchscript", "manifest.json", lambda c: {**c, "outputs": []})
@@ -107,7 +108,7 @@ def test_a_manifest_of_a_pickled_module(tmp_path: Path) -> None:
     files = {**example("species-module"), "manifest.json": json.dumps(manifest).encode()}
     assert look(tmp_path / "1", files).reason == "pickled-code"
     found = look(tmp_path / "1", files, trusted=True)
-    assert (found.format, written(found.settings)["engine"], written(found.settings)["manifest"]) == (
+    assert (found.format, content_of(found.settings)["engine"], content_of(found.settings)["manifest"]) == (
         "torch_pickle",
         "torch_pickle",
         True,
@@ -115,3 +116,35 @@ def test_a_manifest_of_a_pickled_module(tmp_path: Path) -> None:
     learner = {"manifest.json": files["manifest.json"], "species.pt": example("species-learner")["species.pkl"]}
     assert look(tmp_path / "2", learner, trusted=True).notes
     assert artifact(tmp_path / "2").files
+
+
+@pytest.mark.parametrize(
+    ("module", "word", "group"),
+    [
+        ("collections", "OrderedDict", "data"),
+        ("torch._utils", "_rebuild_tensor_v2", "data"),
+        ("builtins", "dict", "data"),
+        ("builtins", NOWHERE, "dangerous"),
+        ("__builtin__", NOWHERE, "dangerous"),
+        *(
+            (module, NOWHERE, "dangerous")
+            for module in ("os", "posix", "operator", "importlib", "asyncio.events", "pip")
+        ),
+        *((f"torch.{part}", NOWHERE, "dangerous") for part in ("hub", "utils", "ops", "_ops", "jit", "fx", "package")),
+        *((f"numpy.{part}", NOWHERE, "dangerous") for part in ("f2py", "testing", "testing.x", "lib.x", "distutils")),
+        *((f"pandas.{part}", NOWHERE, "dangerous") for part in ("io", "testing", "core.computation.x")),
+        ("pandas", "read_pickle", "dangerous"),
+        ("numpy", "memmap", "dangerous"),
+        ("functools", "partial", "dangerous"),
+        ("torch.storage", "_load_from_bytes", "dangerous"),
+        ("torch.nn", f"Linear.__{NOWHERE}__", "dangerous"),
+        ("torch.utils.hooks", NOWHERE, "framework"),
+        ("torch.utils.data.dataset", NOWHERE, "framework"),
+        ("torch.nn.modules.linear", "Linear", "framework"),
+        ("inspect", "Signature", "framework"),
+        ("inspect", NOWHERE, "dangerous"),
+        (NOWHERE, "thing", "unknown"),
+    ],
+)
+def test_how_far_an_import_is_trusted(module: str, word: str, group: str) -> None:
+    assert group_of(module, word) == group

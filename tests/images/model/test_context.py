@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from migrate.core.errors import LocalError, RefusedError
-from migrate.core.model_json import written
+from migrate.core.model_json import content_of
 from migrate.core.values import ArtifactFile, RuntimeImage
 from migrate.images.model.context import ModelToRender, render, safe_path
 from tests.images.conftest import HOUSING, IRIS, artifact_of, model_of
@@ -24,7 +24,7 @@ RUNTIME = RuntimeImage(
     base="b:1",
 )
 HOSTILE = [
-    '../../x"\nRUN id',
+    '../../x"\nRUN nowhere',
     "",
     "a" * 300,
     "${HOME}",
@@ -71,7 +71,7 @@ def test_the_settings_are_what_was_inspected_and_the_names(tmp_path: Path) -> No
     context = render([model], RUNTIME, tmp_path / "out")
     place = Path(context.folder) / "layer-settings/models/iris"
     content = json.loads(place.joinpath("model.json").read_bytes())
-    described = written(model.inspection.settings)
+    described = content_of(model.inspection.settings)
     assert {key: content[key] for key in described} == described
     assert (content["schema"], content["id"], content["artifact"]) == (1, "iris", model.artifact.digest)
     assert place.joinpath("recorded.json").read_bytes() == b'{"samples":[]}'

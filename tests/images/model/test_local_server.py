@@ -1,65 +1,67 @@
 """The server on this machine, as ``migrate serve`` runs it."""
 
+import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from migrate.core.errors import LocalError
+from migrate.core.errors import LocalError, NeedsYouError
 from migrate.images.model import local_server as serve_module
 from migrate.images.model.local_server import ensure_environment
-from tests.images.conftest import silent
+from migrate.machine.ports import port_to_open
+from tests.images.conftest import IRIS, model_of, silent
+from tests.server.process import listening
+from tests.waiting import wait_until
 
+INSTALLED_SECONDS = 250.0  # the first time the packages are installed
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from migrate.images.model.local_server import serve
+from migrate.machine.ports import port_to_open
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this with the signal ignored
 from tests.images.conftest import IRIS, model_of
-sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=int(sys.argv[1]), store=Path(sys.argv[2]),
-               environ=os.environ, progress_text=lambda text: print(text, flush=True)))
+with port_to_open("127.0.0.1", 0) as port:
+    sys.exit(serve([model_of(IRIS, "iris")], host="127.0.0.1", port=port, store=Path(sys.argv[1]),
+                   environ=os.environ, progress_text=lambda text: print(text, flush=True),
+                   timeout=float(sys.argv[2])))
 """
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def get(url: str) -> bytes:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            answer = requests.get(url, timeout=5)
-        except requests.ConnectionError:
-            answer = None
-        if answer is not None and answer.status_code == 200:  # 503 until it is ready
-            return answer.content
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    answers: list[requests.Response] = []
+
+    def ready() -> bool:
+        answers.append(requests.get(url, timeout=60))
+        return answers[-1].status_code == 200  # 503 until it is ready
+
+    wait_until(ready, lambda: answers[-1].text)
+    return answers[-1].content
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Signals) -> None:
-    port = free_port()
+    log = tmp_path.with_suffix(".log")
     environ = {**os.environ, "OVH_APPLICATION_SECRET": "must-not-travel", "MIGRATE_REGISTRY_PASSWORD": "nor-this"}
     environ |= {"TMPDIR": str(tmp_path), "SOMETHING_ELSE": "may-travel"}
-    with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(port), str(store)],
-        cwd=Path(__file__).parents[3],
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as program:
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(store), "200"],
+            cwd=Path(__file__).parents[3],
+            env=environ,
+            stdout=output,
+            stderr=output,
+        ) as program,
+    ):
         try:
+            port = listening(program, log, patience=INSTALLED_SECONDS)["port"]
             described = json.loads(get(f"http://127.0.0.1:{port}/describe"))
             assert described["inputs"][0]["name"] == "float_input"
             (child,) = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
@@ -68,13 +70,59 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
             assert "nor-this" not in variables
             assert "may-travel" in variables
             program.send_signal(how)
-            said, _ = program.communicate(timeout=40)
+            program.wait(timeout=120)
         finally:
             program.kill()
+    said = log.read_text()
     assert program.returncode == (130 if how == signal.SIGINT else 0), said
     assert "Traceback" not in said
     assert not Path(f"/proc/{child}").exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_found_when_it_is_ready_may_end_it(store: Path, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def on_ready(url: str) -> None:
+        asked.append(url)
+        assert json.loads(get(f"{url}/describe"))["inputs"]
+        raise NeedsYouError("It answers differently.", code="answers-differ")
+
+    with port_to_open("0.0.0.0", 0) as port, pytest.raises(NeedsYouError) as error:
+        serve_module.serve(
+            [model_of(IRIS, "iris")],
+            host="0.0.0.0",
+            port=port,
+            store=store,
+            environ={**os.environ, "TMPDIR": str(tmp_path)},
+            progress_text=silent,
+            timeout=200,
+            on_ready=on_ready,
+        )
+    assert error.value.code == "answers-differ"
+    assert asked == [f"http://127.0.0.1:{port}"]
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://127.0.0.1:{port}/health/live", timeout=60)
+
+
+def test_a_server_that_is_never_ready_is_ended() -> None:
+    with port_to_open("127.0.0.1", 0) as nowhere, pytest.raises(NeedsYouError) as error:
+        serve_module._run(
+            [sys.executable, "-c", "import time; time.sleep(600)"],
+            os.environ,
+            http.client.HTTPConnection("127.0.0.1", nowhere, timeout=5),
+            1.0,
+            lambda _: pytest.fail("it was not ready"),
+        )
+    assert error.value.code == "not-ready"
+    assert "--rehearsal-timeout" in error.value.next_step
+
+
+def test_a_server_that_ends_by_itself_is_not_waited_for() -> None:
+    command = [sys.executable, "-c", "import sys; sys.exit(5)"]
+    with port_to_open("127.0.0.1", 0) as port:
+        nowhere = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        assert serve_module._run(command, os.environ, nowhere, 600.0, lambda _: pytest.fail("it was not ready")) == 5
 
 
 def test_the_environment_is_made_once_and_apart_from_this_one(store: Path) -> None:

@@ -171,11 +171,11 @@ def test_an_index_is_followed_to_the_image_for_amd64(engine: Engine, registry: R
     assert client._authorization is not None
     head = {"Authorization": client._authorization.reveal()}
     if head["Authorization"].startswith("Bearer"):
-        challenge = requests.put(url + "all", timeout=10).headers["WWW-Authenticate"]
+        challenge = requests.put(url + "all", timeout=60).headers["WWW-Authenticate"]
         assert client._login(challenge)
         head = {"Authorization": client._authorization.reveal()}
     media = "application/vnd.docker.distribution.manifest.v2+json"
-    manifest = requests.get(url + "x", headers={**head, "Accept": media}, timeout=10).content
+    manifest = requests.get(url + "x", headers={**head, "Accept": media}, timeout=60).content
     entry = {"mediaType": media, "size": len(manifest), "digest": pushed.digest}
     # An attestation beside the image, as newer engines push it.
     entries = [
@@ -185,7 +185,7 @@ def test_an_index_is_followed_to_the_image_for_amd64(engine: Engine, registry: R
     kind = "application/vnd.docker.distribution.manifest.list.v2+json"
     for tag, listed in (("all", entries), ("none", entries[:1])):
         index = {"schemaVersion": 2, "mediaType": kind, "manifests": listed}
-        answer = requests.put(url + tag, data=json.dumps(index), headers={**head, "Content-Type": kind}, timeout=10)
+        answer = requests.put(url + tag, data=json.dumps(index), headers={**head, "Content-Type": kind}, timeout=60)
         assert answer.status_code == 201, answer.text
     found = client.image("all")
     assert found is not None

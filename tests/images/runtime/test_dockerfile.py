@@ -41,7 +41,7 @@ def test_nothing_is_run_and_nothing_is_fetched(runtime: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "hostile", ['b:1"\nRUN id', "b:1 AS x", "${HOME}", "b\n", "", "{{ 7*7 }}", "a" * 600, "B:1", "ä:1"]
+    "hostile", ['b:1"\nRUN nowhere', "b:1 AS x", "${HOME}", "b\n", "", "{{ 7*7 }}", "a" * 600, "B:1", "ä:1"]
 )
 def test_a_base_that_is_no_reference_never_gets_into_the_text(hostile: str) -> None:
     with pytest.raises(UsageError) as error:
@@ -51,7 +51,7 @@ def test_a_base_that_is_no_reference_never_gets_into_the_text(hostile: str) -> N
         dockerfile(template_of("onnx"), Values(stage="model", tool_version="1.0", runtime_reference=hostile))
 
 
-@pytest.mark.parametrize("artifact", ["sha256:1", f'{DIGEST}"\nRUN id', f"{DIGEST}\n"])
+@pytest.mark.parametrize("artifact", ["sha256:1", f'{DIGEST}"\nRUN nowhere', f"{DIGEST}\n"])
 def test_what_is_no_digest_never_gets_into_the_text(artifact: str) -> None:
     values = Values(stage="model", tool_version="1.0", runtime_reference="r:1", artifacts=(artifact,), model_layers=1)
     with pytest.raises(ValueError, match="not a digest"):
@@ -60,11 +60,11 @@ def test_what_is_no_digest_never_gets_into_the_text(artifact: str) -> None:
 
 def test_a_version_is_a_version() -> None:
     with pytest.raises(ValueError, match="not a version"):
-        dockerfile(template_of("onnx"), Values(stage="runtime", tool_version="1\nRUN id", base="b:1"))
+        dockerfile(template_of("onnx"), Values(stage="runtime", tool_version="1\nRUN nowhere", base="b:1"))
     with pytest.raises(ValueError, match="not the layers of packages"):
         dockerfile(
             template_of("onnx"),
-            Values(stage="runtime", tool_version="1", base="b:1", package_layers=("layer-wheels/ /\nRUN id #",)),
+            Values(stage="runtime", tool_version="1", base="b:1", package_layers=("layer-wheels/ /\nRUN nowhere #",)),
         )
 
 

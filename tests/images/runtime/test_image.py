@@ -103,7 +103,7 @@ def test_two_models_share_all_but_settings_and_model(
 def test_packed_models_have_a_layer_each(
     engine: Engine, runtime: RuntimeImage, tmp_path: Path, new_tag: Callable[[], str]
 ) -> None:
-    models = [model_of(IRIS, "iris"), model_of(HOUSING, '../../x"\nRUN id')]
+    models = [model_of(IRIS, "iris"), model_of(HOUSING, '../../x"\nRUN nowhere')]
     image = build(engine, render(models, runtime, tmp_path / "out"), runtime, tag=new_tag(), progress=silent)
     assert len(image.layers) == len(read_image(engine, runtime.reference).layers) + 3
     labels = engine.client.api.inspect_image(image.image_id)["Config"]["Labels"]

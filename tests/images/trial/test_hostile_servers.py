@@ -1,10 +1,13 @@
-"""Models that hang, take all memory, start processes without end, crash or cheat: a verdict on each, and no more."""
+"""Models that take long, more memory or processes than they may, crash or cheat: a verdict on each, and no more.
+
+None goes on for ever: each takes a little more than the limit that it is held to, and ends by itself where none is.
+"""
 
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,11 @@ from migrate.images.engine import containers, exchange
 from migrate.images.engine.build import build
 from migrate.images.engine.connection import Engine, connect
 from migrate.images.model.context import render
-from migrate.images.trial import endings
+from migrate.images.trial import endings, rehearsal_client
 from migrate.images.trial.oracle_run import run_reference
 from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import IRIS, artifact_of, containers_of, model_of, silent
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -113,8 +117,8 @@ def saved(folder: Path, nodes: list[onnx.NodeProto], initializers: list[onnx.Ten
 
 
 @pytest.fixture
-def endless(tmp_path: Path) -> Path:
-    """A loop whose condition stays true."""
+def slow(tmp_path: Path) -> Path:
+    """A loop of some dozens of millions of rounds: longer than the test waits, and over within minutes."""
     body = helper.make_graph(
         [helper.make_node("Identity", ["go"], ["goes"]), helper.make_node("Neg", ["v"], ["w"])],
         "body",
@@ -129,7 +133,7 @@ def endless(tmp_path: Path) -> Path:
         ],
     )
     constants = [
-        numpy_helper.from_array(np.array(2**62, np.int64), "most"),
+        numpy_helper.from_array(np.array(60_000_000, np.int64), "most"),
         numpy_helper.from_array(np.array(True), "yes"),
     ]
     return saved(tmp_path, [helper.make_node("Loop", ["most", "yes", "x"], ["y"], body=body)], constants)
@@ -137,17 +141,17 @@ def endless(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def greedy(tmp_path: Path) -> Path:
-    """A small file that makes tensors of gigabytes of each input."""
+    """A small file that makes tensors of 400 MB of each input: more than the memory that it is given."""
     nodes = [
         helper.make_node("Expand", ["x", "size"], ["many"]),
         helper.make_node("Exp", ["many"], ["more"]),
         helper.make_node("ReduceMean", ["more"], ["y"], axes=[0], keepdims=1),
     ]
-    return saved(tmp_path, nodes, [numpy_helper.from_array(np.array([2_000_000_000, 1], np.int64), "size")])
+    return saved(tmp_path, nodes, [numpy_helper.from_array(np.array([100_000_000, 1], np.int64), "size")])
 
 
-@pytest.mark.parametrize("kind", ["endless", "greedy"])
-def test_an_onnx_file_that_never_ends_or_takes_all_memory(
+@pytest.mark.parametrize("kind", ["slow", "greedy"])
+def test_an_onnx_file_that_takes_too_long_or_too_much_memory(
     engine: Engine,
     runtime: RuntimeImage,
     new_tag: Callable[[], str],
@@ -158,27 +162,29 @@ def test_an_onnx_file_that_never_ends_or_takes_all_memory(
     path: Path = request.getfixturevalue(kind)
     inputs = [{"name": "x", "type": "float", "shape": [-1, 1]}]
     lines = [{"model": {"engine": "onnx", "entry": "model.onnx", "inputs": inputs}}, {"request": {"x": [[1.0]]}}]
-    timeout, memory = (4, GIGABYTE) if kind == "endless" else (60, 256 << 20)
+    timeout, memory = (4, GIGABYTE) if kind == "slow" else (60, 256 << 20)
     reference = failed(
         lambda: asked(engine, runtime, artifact_of(path), PROGRAM, lines, memory=memory, timeout=timeout)
     )
     context = render([model_of(path)], runtime, tmp_path / "context")
     image = build(engine, context, runtime, tag=new_tag(), progress=silent)
     rehearsal = rehearsed(engine, image, memory=memory, timeout=timeout)
-    expected = ("reference-timeout", "not-ready") if kind == "endless" else ("out-of-memory", "out-of-memory")
+    expected = ("reference-timeout", "not-ready") if kind == "slow" else ("out-of-memory", "out-of-memory")
     assert (reference.code, rehearsal.code) == expected
     assert isinstance(reference, NeedsYouError)
     assert isinstance(rehearsal, NeedsYouError)
 
 
+# Eighty processes that only sleep, where the test allows 64.
 FORKS = """
 import os, time
 def fork():
-    while True:
+    for _ in range(80):
         if not os.fork():
-            time.sleep(600)
+            time.sleep(180)
+            os._exit(0)
 """
-AT_LOAD = f"{FORKS}\ntry:\n    fork()\nexcept OSError:\n    time.sleep(600)\n"
+AT_LOAD = f"{FORKS}\ntry:\n    fork()\nexcept OSError:\n    time.sleep(180)\n"
 # The call that finds no room for one more process is not answered.
 AT_A_CALL = FORKS + READY.replace(
     "self.send_response", "if self.path != '/health/ready':\n            fork()\n        self.send_response", 1
@@ -186,7 +192,7 @@ AT_A_CALL = FORKS + READY.replace(
 
 
 @pytest.mark.parametrize(("script", "timeout"), [(AT_LOAD, 12), (AT_A_CALL, 120)], ids=["load", "call"])
-def test_a_model_that_starts_processes_without_end(
+def test_a_model_that_starts_too_many_processes(
     engine: Engine, server_of: Callable[..., Image], monkeypatch: pytest.MonkeyPatch, script: str, timeout: float
 ) -> None:
     monkeypatch.setattr(containers, "PIDS", 64)  # reached soon, on a busy machine too
@@ -194,11 +200,11 @@ def test_a_model_that_starts_processes_without_end(
     assert (type(error), error.code) == (NeedsYouError, "too-many-processes")
 
 
-def test_a_server_that_answers_a_byte_at_a_time_without_end(engine: Engine, server_of: Callable[..., Image]) -> None:
+def test_a_server_that_answers_a_byte_at_a_time(engine: Engine, server_of: Callable[..., Image]) -> None:
     drips = """
 import time
 def called(handler):
-    while True:
+    for _ in range(100):
         handler.wfile.write(b"x")
         time.sleep(0.2)
 """
@@ -206,36 +212,36 @@ def called(handler):
     assert (type(error), error.code) == (NeedsYouError, "rehearsal-timeout")
 
 
-def test_a_server_that_answers_without_end(engine: Engine, server_of: Callable[..., Image]) -> None:
-    pours = "def called(handler):\n    while True:\n        handler.wfile.write(bytes(1 << 20))\n"
+def test_a_server_whose_answer_is_too_long(engine: Engine, server_of: Callable[..., Image]) -> None:
+    times = (rehearsal_client.LONGEST >> 20) + 6
+    pours = f"def called(handler):\n    for _ in range({times}):\n        handler.wfile.write(bytes(1 << 20))\n"
     error = rehearsed(engine, server_of(pours + READY))
     assert (type(error), error.code) == (NeedsYouError, "rehearsal-failed")
     assert "MB" in error.what
 
 
 def test_what_asks_the_server_is_out_of_its_reach(engine: Engine, server_of: Callable[..., Image]) -> None:
-    """A model that kills every other process, and writes answers of its own where it can."""
+    """A model that looks whether it could end any other process, or write where that one does."""
     script = """
-import os, signal
+import os
 def called(handler):
     reached = []
     for name in os.listdir("/proc"):
         if name.isdecimal() and int(name) != os.getpid():
             for number in range(3):
                 try:
-                    with open(f"/proc/{name}/fd/{number}", "wb") as other:
-                        other.write(b"{}\\n")
-                    reached.append(f"wrote to {number}")
+                    os.close(os.open(f"/proc/{name}/fd/{number}", os.O_WRONLY))
+                    reached.append(f"opened {number}")
                 except OSError:
                     pass
             try:
-                os.kill(int(name), signal.SIGKILL)
-                reached.append("killed")
+                os.kill(int(name), 0)
+                reached.append("could end it")
             except OSError:
                 pass
     handler.wfile.write(repr(reached).encode())
 """
-    with rehearse(engine, server_of(script + READY), memory=GIGABYTE, timeout=60) as running:
+    with rehearse(engine, server_of(script + READY), memory=GIGABYTE, timeout=200) as running:
         assert running.call("GET", "/")[2] == b"[]"
         assert running.call("GET", "/")[0] == 200
 
@@ -284,8 +290,8 @@ def test_which_machine_can_try_a_model(architecture: str, cpuinfo: str, unable: 
     assert bool(endings.missing(architecture, cpuinfo)) is unable
 
 
-def test_a_reference_that_takes_all_memory(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
-    script = scripted(tmp_path, "data = []\nwhile True:\n    data.append(bytearray(10 << 20))\n")
+def test_a_reference_that_takes_too_much_memory(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
+    script = scripted(tmp_path, "data = [bytearray(10 << 20) for _ in range(20)]\n")
     error = referenced(engine, runtime, script, memory=128 << 20)
     assert (type(error), error.code) == (NeedsYouError, "out-of-memory")
 
@@ -295,7 +301,7 @@ def test_a_reference_that_aborts(engine: Engine, runtime: RuntimeImage, tmp_path
     assert error.code == ("reference-failed" if has_avx() else "cpu-unsupported")
 
 
-@pytest.mark.parametrize("line", ["[]", "1", "nonsense", "[" * 100_000])
+@pytest.mark.parametrize("line", ["[]", "1", "nonsense", "[" * 2000])
 def test_a_reference_that_answers_nonsense(engine: Engine, runtime: RuntimeImage, tmp_path: Path, line: str) -> None:
     error = referenced(
         engine, runtime, scripted(tmp_path, f"print({line!r}, flush=True)\nimport time\ntime.sleep(9)\n")
@@ -303,11 +309,11 @@ def test_a_reference_that_answers_nonsense(engine: Engine, runtime: RuntimeImage
     assert (type(error), error.code) == (NeedsYouError, "reference-failed")
 
 
-def test_a_reference_that_writes_a_line_without_end(
+def test_a_reference_that_writes_too_long_a_line(
     engine: Engine, runtime: RuntimeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exchange, "_LONGEST", 8 << 20)
-    script = scripted(tmp_path, "import sys\nwhile True:\n    sys.stdout.write('x' * 100_000)\n")
+    script = scripted(tmp_path, "import sys\nfor _ in range(100):\n    sys.stdout.write('x' * 100_000)\n")
     error = referenced(engine, runtime, script)
     assert (type(error), error.code) == (NeedsYouError, "reference-failed")
     assert "8 MB" in error.what
@@ -335,13 +341,12 @@ for line in sys.stdin:
     assert answer.pop("uid") == 42420
     assert "eth0" not in answer.pop("interfaces")
     assert "done" not in answer.values()
-    hanging = scripted(tmp_path, "import time\ntime.sleep(600)\n")
+    hanging = scripted(tmp_path, "import time\ntime.sleep(180)\n")
     stop = threading.Event()
     found: list[dict[str, object]] = []
 
     def look() -> None:
-        while not (identities := containers_of(engine, "reference")):
-            time.sleep(0.05)
+        identities = wait_until(lambda: containers_of(engine, "reference"), "it has no container")
         found.append(engine.client.api.inspect_container(identities[0])["HostConfig"])
         stop.set()
 
@@ -363,8 +368,13 @@ def test_a_rehearsal_that_hangs_is_left_when_the_run_is_stopped(
     engine: Engine, server_of: Callable[..., Image]
 ) -> None:
     image, stop = server_of("import signal\nsignal.pause()\n"), threading.Event()
-    threading.Timer(1.5, stop.set).start()
-    begin = time.monotonic()
-    with pytest.raises(Interrupted), rehearse(engine, image, memory=GIGABYTE, timeout=120, stop=stop):
-        pass
-    assert time.monotonic() - begin < 60
+
+    def look() -> None:
+        wait_until(lambda: containers_of(engine, "rehearsal"), "it has no container")
+        stop.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        with pytest.raises(Interrupted), rehearse(engine, image, memory=GIGABYTE, timeout=3600, stop=stop):
+            pass
+        looking.result()

@@ -14,7 +14,7 @@ HOLDER = (
     "import sys, time; from pathlib import Path\n"
     "from migrate.migration.journal.lock import WriterLock\n"
     "with WriterLock(Path(sys.argv[1]), doing='run ns'):\n"
-    "    print('held', flush=True); time.sleep(60)\n"
+    "    print('held', flush=True); time.sleep(600)\n"
 )
 
 

@@ -17,15 +17,13 @@ from migrate.core.errors import (
 )
 from migrate.core.values import FolderLocation, ModelRecord, Outcome
 from migrate.migration.journey import outcomes
-from migrate.migration.journey.grouping import group
+from migrate.migration.journey.models import group
 from migrate.migration.journey.revisions import UNKNOWN, revisions
-from migrate.migration.journey.steps.record import at_least
-from migrate.migration.run.options import RunOptions, Typed
 from migrate.migration.run.units import Unit, packed_id
 from migrate.migration.run.workspace import Workspace, open_workspace
 from migrate.ovhcloud.session import Cloud
 
-HOSTILE = '../../x"\nRUN id'
+HOSTILE = '../../x"\nRUN nowhere'
 
 
 def record(name: str, **more: str) -> ModelRecord:
@@ -119,43 +117,6 @@ def test_an_end_has_a_reason_a_task_and_a_code(error: Exception, kind: str, code
     assert outcome.task
     if isinstance(error, RemoteError):
         assert outcome.query_id == "q"
-
-
-def test_the_next_command_is_quoted_for_a_shell() -> None:
-    typed = Typed("my models@GRA", ("--workspace", "/a b"))
-    assert typed.command("undo", "--model", "it's") == (
-        "migrate undo 'my models@GRA' --model 'it'\"'\"'s' --workspace '/a b'"
-    )
-
-
-def test_going_on_means_the_same_options() -> None:
-    plain = RunOptions(typed=Typed("ns"))
-    assert plain.again() == "migrate run ns"
-    assert plain.again("iris") == "migrate run ns --model iris"
-    full = RunOptions(
-        typed=Typed("ns", ("--workspace", "/w")),
-        models=("a", "b"),
-        layout="packed",
-        jobs=2,
-        region="BHS",
-        registry="r.test/team",
-        registry_user="me",
-        samples=Path("/my samples"),
-        proof="recorded",
-        adopt=True,
-        slim=True,
-    )
-    assert full.again() == (
-        "migrate run ns --model a --model b --layout packed --jobs 2 --region BHS --registry r.test/team "
-        "--registry-user me --samples '/my samples' --proof recorded --adopt --slim --workspace /w"
-    )
-
-
-def test_levels_of_proof_have_an_order() -> None:
-    assert at_least("live", "recorded")
-    assert at_least("recorded", "cross-checked")
-    assert at_least("cross-checked", "cross-checked")
-    assert not at_least("self", "cross-checked")
 
 
 def test_a_folders_revision_changes_with_its_files(cloud: Cloud, tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from migrate.apps import deploy as platform
-from migrate.apps.registries import authorize
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.values import Artifact, Inspection, Recording, RuntimeImage
+from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps import deploy
-from migrate.migration.journey.steps.image import Prepared
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Performer
+from migrate.ovhcloud.authorization import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import logged
@@ -63,7 +63,7 @@ def test_the_id_is_journalled_before_the_app_is_waited_for(cloud: Cloud, tmp_pat
 @pytest.mark.parametrize("lost", ["the id", "the intent"])
 def test_a_lost_app_is_found_by_its_label(cloud: Cloud, tmp_path: Path, lost: str) -> None:
     with run_of(cloud, tmp_path) as (run, _):
-        plan = run.plan(unit(), (record(),), "sha256:0")
+        plan = run.plan(unit(), "sha256:0")
         app = platform.create(cloud, plan, IMAGE)
         if lost == "the id":
             run.journal.effects.intend("app", unit().subject, {"key": "k"}, unit=unit().subject)
@@ -114,7 +114,7 @@ def test_an_app_that_somebody_deleted_is_made_again(cloud: Cloud, tmp_path: Path
 
 def test_an_app_of_another_run_is_left(cloud: Cloud, tmp_path: Path) -> None:
     with run_of(cloud, tmp_path, journal_name="other.sqlite") as (run, _):
-        theirs = platform.create(cloud, run.plan(unit(), (record(),), "sha256:0"), IMAGE)
+        theirs = platform.create(cloud, run.plan(unit(), "sha256:0"), IMAGE)
     with run_of(cloud, tmp_path) as (run, _):
         assert deployed(run) == "app-of-another-run"
         assert run.journal.effects.existing("app") == ()
@@ -124,7 +124,7 @@ def test_an_app_of_another_run_is_left(cloud: Cloud, tmp_path: Path) -> None:
 
 def test_an_app_of_another_run_is_taken_over_with_adopt(cloud: Cloud, tmp_path: Path) -> None:
     with run_of(cloud, tmp_path, journal_name="other.sqlite") as (run, _):
-        theirs = platform.create(cloud, run.plan(unit(), (record(),), "sha256:0"), IMAGE)
+        theirs = platform.create(cloud, run.plan(unit(), "sha256:0"), IMAGE)
     with run_of(cloud, tmp_path, adopt=True) as (run, _):
         deployed(run)
         (app,) = platform.listing(cloud)
@@ -137,7 +137,7 @@ def test_an_app_of_another_run_is_taken_over_with_adopt(cloud: Cloud, tmp_path: 
 
 def test_errors_of_waiting_are_of_their_kind(cloud: Cloud, tmp_path: Path) -> None:
     with run_of(cloud, tmp_path) as (run, _):
-        plan = run.plan(unit(), (record(),), "sha256:0")
+        plan = run.plan(unit(), "sha256:0")
         app = platform.create(cloud, plan, IMAGE)
         with pytest.raises((RemoteError, NeedsYouError)):
             deploy.wait(run, unit(), app.id, IMAGE.reference)

@@ -1,9 +1,9 @@
 """Models converted to ONNX in real containers, and kept so only where that changes no answer."""
 
+import hashlib
 import os
 import shutil
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,11 +23,12 @@ from migrate.images.runtime.image import ensure_runtime
 from migrate.images.trial.conversion import MODEL, convert
 from migrate.images.trial.rehearsal import rehearse
 from migrate.migration.journey.slim import Original, Place, slim
-from migrate.migration.local import read_folder
 from migrate.migration.run.workspace import Workspace
+from migrate.migration.run_folder import export_models, read_folder
 from migrate.parity.recording import record_customer, record_self
 from migrate.parity.samples import read_samples
 from tests.images.conftest import containers_of, silent
+from tests.migration.folders import read, run_of_folder
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SPECIES = EXAMPLES / "formats/species-torchscript"
@@ -61,10 +62,11 @@ def original(workspace: Workspace, runtime: Callable[[str], RuntimeImage]) -> Ca
     """A model of a folder, with the samples' answers for the model of this id."""
 
     def give(folder: Path, samples: str = "", *, image: str = "") -> Original:
-        (model,) = read_folder(folder, workspace, silent, threading.Event(), loading="here")
+        (model,), _ = read(folder, workspace.root)
         known = read_samples(EXAMPLES / "format-samples", samples or folder.name)
-        name = image or model.inspection.runtime or ""
-        return Original(model.record, model.artifact, model.inspection, runtime(name), record_customer(known, "tests"))
+        artifact, inspection = model.artifact.value, model.inspection.value
+        name = image or inspection.runtime or ""
+        return Original(model.record, artifact, inspection, runtime(name), record_customer(known, "tests"))
 
     return give
 
@@ -186,7 +188,6 @@ def test_a_conversion_that_hangs_is_ended(
     code = "_0 = torch.div((linear).forward(measurements, ), temperature)\n"
     endless = f"{code}    while bool(torch.ge(torch.sum(_0), -1000000)):\n      _0 = torch.add(_0, 1)\n"
     model = original(rewritten(tmp_path / "model", code, endless), SPECIES.name)
-    began = time.monotonic()
     with pytest.raises(NeedsYouError) as caught:
         convert(
             engine,
@@ -198,7 +199,6 @@ def test_a_conversion_that_hangs_is_ended(
             progress_text=silent,
         )
     assert caught.value.code == "conversion-timeout"
-    assert 20 <= time.monotonic() - began < 120
 
 
 def test_what_is_not_even_tried(original: Callable[..., Original], slimmed: Slim) -> None:
@@ -209,3 +209,19 @@ def test_what_is_not_even_tried(original: Callable[..., Original], slimmed: Slim
         model.inspection, format="torch_pickle", settings=replace(model.inspection.settings, engine="torch_pickle")
     )
     assert slimmed(replace(model, inspection=pickled)).reason == "models of the format torch_pickle are not converted"
+
+
+def test_the_models_of_one_image_are_all_converted_or_none(tmp_path: Path, workspace: Workspace) -> None:
+    module = EXAMPLES / "formats/species-module"
+    for model in (SPECIES, module):
+        shutil.copytree(model, tmp_path / "models" / model.name)
+    digest = f"sha256:{hashlib.sha256((module / 'species.pt').read_bytes()).hexdigest()}"
+    folder = tmp_path / "models"
+    with run_of_folder(folder, workspace.root, slim=True, rehearsal_timeout=800, allow_unsafe=(digest,)) as (run, _):
+        rendered, told = export_models(run, read_folder(run, loading="here"))
+    assert {model.inspection.runtime for model in rendered} == {"torch"}
+    assert all(model.recorded for model in rendered)
+    assert told == {
+        module.name: "refused: models of the format torch_pickle are not converted",
+        SPECIES.name: "refused: another model of the same image cannot be converted",
+    }

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.migration.run.keys import step_key
+from migrate.migration.run.step_engine import step_key
 
 BASE = ("build", 1, ("sha256:a", "sha256:b"), {"base": None})
 

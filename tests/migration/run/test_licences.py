@@ -1,19 +1,17 @@
 """JPMML serves PMML only where the user accepts its licence, and each engine's refusal names the other."""
 
-import threading
 from pathlib import Path
 
 import pytest
 
 from migrate.core.errors import NeedsYouError
-from migrate.core.model_json import written
+from migrate.core.model_json import content_of
+from migrate.core.options.sources import RunOptions
 from migrate.formats.inspect import inspect
 from migrate.images.runtime.templates import runtimes, template_of
-from migrate.migration.local import read_folder
 from migrate.migration.run.licences import naming_the_other, planned, served_by, under_licences
-from migrate.migration.run.options import RunOptions, Typed
-from migrate.migration.run.workspace import open_workspace
 from tests.formats.models import artifact
+from tests.migration.folders import read
 
 FORMATS = Path(__file__).parents[3] / "examples" / "formats"
 
@@ -28,7 +26,7 @@ def test_only_pmml_has_another_engine_and_only_when_its_licence_is_accepted(mode
         return
     assert free.notes[-1] == "served by PMML4S, which is licensed under Apache-2.0"
     assert (accepted.runtime, accepted.settings.engine) == ("jpmml", "jpmml")
-    one, other = written(accepted.settings), written(found.settings)
+    one, other = content_of(accepted.settings), content_of(found.settings)
     assert one.pop("jpmml") == other.pop("pmml")
     assert one | {"engine": "pmml"} == other
     assert "licensed under AGPL-3.0" in accepted.notes[-1]
@@ -40,21 +38,18 @@ def test_the_package_is_in_the_lock_of_no_other_runtime() -> None:
 
 
 def test_a_folder_is_read_under_the_licence_that_was_accepted(tmp_path: Path) -> None:
-    place = open_workspace(tmp_path / "workspace")
     for accept, runtime in ((False, "pmml"), (True, "jpmml")):
-        (model,) = read_folder(
-            FORMATS / "species-tree", place, lambda _: None, threading.Event(), accept_agpl=accept, loading="here"
-        )
-        assert model.inspection.runtime == runtime
-        assert served_by(runtime) == model.inspection.notes[-1]
-        assert planned("pmml", accept_agpl=accept) == model.inspection.notes[-1:]
+        (model,), _ = read(FORMATS / "species-tree", tmp_path, accept_agpl=accept)
+        inspection = model.inspection.value
+        assert inspection.runtime == runtime
+        assert served_by(runtime) == inspection.notes[-1]
+        assert planned("pmml", accept_agpl=accept) == inspection.notes[-1:]
     assert planned("onnx", accept_agpl=True) == ()
 
 
 def test_the_command_that_goes_on_accepts_it_again() -> None:
-    typed = Typed(source="models@GRA")
-    assert "--accept-agpl" not in RunOptions(typed=typed).again()
-    assert RunOptions(typed=typed, accept_agpl=True, adopt=True).again().endswith("--adopt --accept-agpl")
+    assert "--accept-agpl" not in RunOptions(source="models@GRA").again()
+    assert RunOptions(source="models@GRA", accept_agpl=True, adopt=True).again().endswith("--accept-agpl --adopt")
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,31 @@
 """Values that threads share, and the first who goes alone."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from migrate.core.errors import Interrupted, LocalError
-from migrate.migration.run.once import FirstAlone, Once
+from migrate.migration.run.once import FirstAlone, Once, OnceEach
+from tests.waiting import wait_until
 
 
 def test_one_makes_it_and_the_others_wait() -> None:
     once: Once[int] = Once()
+    came: list[int] = []
     made: list[int] = []
 
     def make() -> int:
-        time.sleep(0.05)
+        wait_until(lambda: len(came) == 8, "the others do not come")
         made.append(1)
         return 7
 
+    def come(number: int) -> int:
+        came.append(number)
+        return once.get(make)
+
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda _: once.get(make), range(8))) == [7] * 8
+        assert list(pool.map(come, range(8))) == [7] * 8
     assert made == [1]
 
 
@@ -49,21 +54,43 @@ def test_an_interruption_is_not_kept() -> None:
     assert once.get(lambda: 1) == 1
 
 
+def test_each_key_has_a_value_and_a_failure_of_its_own() -> None:
+    each: OnceEach[str, int] = OnceEach()
+    made: list[str] = []
+
+    def make(key: str) -> int:
+        made.append(key)
+        if key == "bad":
+            raise LocalError("no engine", code="engine-not-running")
+        return len(key)
+
+    assert each.get("one", lambda: make("one")) == 3
+    assert each.get("three", lambda: make("three")) == 5
+    assert each.get("one", lambda: make("one")) == 3
+    for _ in range(2):
+        with pytest.raises(LocalError):
+            each.get("bad", lambda: make("bad"))
+    assert made == ["one", "three", "bad"]
+
+
 def test_the_first_goes_alone_then_all_together() -> None:
     gate, inside, most = FirstAlone(), 0, 0
     turn = threading.Lock()
     first_done = threading.Event()
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=120)
+
+    came: list[int] = []
 
     def go(number: int) -> None:
         nonlocal inside, most
+        came.append(number)
         with gate.enter():
             with turn:
                 inside += 1
                 most = max(most, inside)
                 alone = not first_done.is_set()
             if alone:
-                time.sleep(0.05)
+                wait_until(lambda: len(came) == 4, "the others do not come")
                 assert inside == 1
                 first_done.set()
             else:

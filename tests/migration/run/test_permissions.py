@@ -11,10 +11,10 @@ import pytest
 
 from migrate.core.errors import ExitCode, UsageError
 from migrate.core.events import Event, Notice, Result, StepFinished
+from migrate.core.options.checks import check_digests
+from migrate.core.options.sources import RunOptions, Typed
 from migrate.core.plan import Plan
 from migrate.core.values import Outcome
-from migrate.migration.run.options import RunOptions, Typed
-from migrate.migration.run.permissions import check_digests
 from migrate.migration.run.workspace import open_workspace
 from migrate.migration.run_source import plan_source, run_source
 from migrate.migration.telling.why import why
@@ -43,7 +43,7 @@ class Moving:
         self.events: list[Event] = []
 
     def options(self, *allowed: str, source: Path | None = None, **more: Any) -> RunOptions:
-        return RunOptions(typed=Typed(str(source or self.source)), allow_unsafe=check_digests(allowed), **more)
+        return RunOptions(source=str(source or self.source), allow_unsafe=check_digests(allowed), **more)
 
     def run(self, *allowed: str, **more: Any) -> tuple[Result, dict[str, Outcome]]:
         self.events.clear()
@@ -95,9 +95,9 @@ def test_a_quarantined_model_needs_you_and_names_the_command(module: Moving) -> 
     assert (outcome.outcome, outcome.exit_code, result.exit_code) == ("needs-you", 4, ExitCode.NEEDS_YOU)
     assert outcome.reason
     assert outcome.hazards
-    assert f"migrate run {module.source} --model module --rehearsal-timeout 12 --allow-unsafe {DIGEST}" in outcome.task
+    assert f"migrate run {module.source} --model module --allow-unsafe {DIGEST} --rehearsal-timeout 12" in outcome.task
     assert "allowed_unsafe" not in result.data
-    story = why(Typed(str(module.source)), "module", module.workspace, project=module.cloud.project, environ={})
+    story = why(Typed(str(module.source), project=module.cloud.project), "module", module.workspace, environ={})
     assert any(line.startswith("quarantined: ") for line in story.evidence)
     assert any("species.pt" in line and f"--allow-unsafe {DIGEST}" in line for line in story.evidence)
     assert any(line.startswith(f"{outcome.hazards[0].code}: ") for line in story.evidence)
@@ -120,7 +120,7 @@ def test_the_users_word_for_one_file_is_a_new_inspection_of_that_model_only(modu
     inspected = [e.model for e in module.events if isinstance(e, StepFinished) and e.step == "inspect" and not e.reused]
     assert inspected == ["module"]
     assert any(f"allowed by --allow-unsafe {DIGEST}" in text for text in module.notices())
-    story = why(Typed(str(module.source)), "module", module.workspace, project=module.cloud.project, environ={})
+    story = why(Typed(str(module.source), project=module.cloud.project), "module", module.workspace, environ={})
     assert any(line == f"species.pt: allowed by --allow-unsafe {DIGEST}" for line in story.evidence)
     assert module.run()[1]["module"].outcome == "needs-you"  # the word is the option's, for one run
 
@@ -193,7 +193,7 @@ def test_a_model_without_files_is_settled_by_that(moving: Moving, inventory: Cal
     assert "'sentiment'" in found["preset"].text
     only, _ = moving.run(source=file, layout=layout, models=("preset",))
     assert only.exit_code == ExitCode.NEEDS_YOU
-    story = why(Typed(str(file)), "preset", moving.workspace, project=moving.cloud.project, environ={})
+    story = why(Typed(str(file), project=moving.cloud.project), "preset", moving.workspace, environ={})
     assert story.next_step == found["preset"].task
 
 

@@ -6,14 +6,15 @@ import pytest
 
 from migrate.apps import deploy as platform
 from migrate.apps import tokens as api
-from migrate.apps.registries import authorize, create_ai_user, find_registration, find_user, register
+from migrate.apps.registries import create_ai_user, find_registration, find_user, register
 from migrate.core.errors import Interrupted, UsageError
+from migrate.core.options.sources import Typed
 from migrate.core.secret import Secret
 from migrate.core.values import ModelRecord
 from migrate.migration.journey.steps.tokens import hand_over
-from migrate.migration.run.options import Typed
 from migrate.migration.run.run_context import Run
 from migrate.migration.undo.undo import Undone, plan_undo, undo
+from migrate.ovhcloud.authorization import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.migration.runs import IMAGE, app, record, run_of, unit
@@ -31,7 +32,7 @@ def made(run: Run, name: str) -> str:
     """An app with a token, as deploy and hand_over make them."""
     effects, one = run.journal.effects, unit(name)
     run.journal.list_models([ModelRecord(id=name, source="ns")])
-    found = platform.create(run.cloud, run.plan(one, (record(name),), "sha256:0"), IMAGE)
+    found = platform.create(run.cloud, run.plan(one, "sha256:0"), IMAGE)
     effect = effects.intend("app", one.subject, {"key": one.key(run.cloud.project)}, unit=one.subject)
     effects.done(effect, found.id, models=[name])
     hand_over(run, one, app(run, name))
@@ -63,7 +64,7 @@ def test_it_deletes_everything_that_was_made_and_the_second_time_nothing(cloud: 
 
 def test_what_others_made_stays(cloud: Cloud, tmp_path: Path) -> None:
     with run_of(cloud, tmp_path, journal_name="other.sqlite") as (run, _):
-        theirs = platform.create(cloud, run.plan(unit("housing"), (record("housing"),), "sha256:0"), IMAGE)
+        theirs = platform.create(cloud, run.plan(unit("housing"), "sha256:0"), IMAGE)
     registered = register(cloud, "GRA", "registry.test", "u", Secret("theirs"))
     with run_of(cloud, tmp_path) as (run, _):
         made(run, "iris")
@@ -98,7 +99,7 @@ def test_what_a_kill_left_without_an_id_is_found_and_deleted(cloud: Cloud, tmp_p
         one, effects = unit(), run.journal.effects
         run.journal.list_models([record()])
         effects.intend("app", one.subject, {"key": one.key(cloud.project)}, unit=one.subject)
-        platform.create(cloud, run.plan(one, (record(),), "sha256:0"), IMAGE)
+        platform.create(cloud, run.plan(one, "sha256:0"), IMAGE)
         effects.intend("token", one.subject, {"name": "lost"}, unit=one.subject)
         api.create_token(cloud, name="lost", region="GRA", role="ai_training_read", label_selector=None)
         effects.intend("user", "migrate-registry-lost", {}, unit=one.subject)

@@ -60,7 +60,7 @@ def test_slow_answers(box: Any) -> None:
     control.fail(box.folder, "slow", path_regex="/me$", seconds=0.4)
     started = time.monotonic()
     box.client().get("/me")
-    assert 0.4 <= time.monotonic() - started < 5
+    assert time.monotonic() - started >= 0.4
 
 
 def test_an_expired_credential(box: Any) -> None:
@@ -143,7 +143,7 @@ def test_a_slow_and_a_failing_store(box: Any, http: requests.Session, tmp_path: 
     control.fail(box.folder, "slow", service="storage", bytes_per_second=2000, times=1)
     started = time.monotonic()
     assert len(http.get(url).content) == 1000
-    assert time.monotonic() - started > 0.4
+    assert time.monotonic() - started >= 0.4
     control.fail(box.folder, "5xx", service="storage", times=1)
     assert http.get(url).status_code == 503
     control.fail(box.folder, "429", service="storage", times=1)

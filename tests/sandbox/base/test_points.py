@@ -1,19 +1,23 @@
 """Holding a request at a point, and killing its caller there."""
 
+import json
 import signal
 import subprocess
 import sys
 import threading
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from migrate.sandbox import control
+from tests.waiting import PATIENCE, wait_until
 
-# A caller of its own process group, which makes a token and then writes down that it has the answer.
+# A caller of its own process group, which makes a token and, if it lives so long, writes down that it has the answer.
 CALLER = """
 import os, sys, time
 import ovh
@@ -25,7 +29,7 @@ client.get("/me")
 print("ready", flush=True)
 sys.stdin.readline()
 client.post(sys.argv[1], name="t", region="GRA", role="ai_training_read")
-time.sleep(0.3)
+time.sleep(600)
 open(sys.argv[2], "w").close()
 """
 
@@ -41,15 +45,8 @@ def caller(box: Any, written: Path) -> "subprocess.Popen[str]":
 
 
 def go_and_wait(process: "subprocess.Popen[str]") -> int:
-    process.communicate("go\n", timeout=30)
+    process.communicate("go\n", timeout=PATIENCE)
     return process.returncode
-
-
-def wait_for(file: Path) -> None:
-    end = time.monotonic() + 10
-    while not file.exists():
-        assert time.monotonic() < end, f"{file} was not made"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(("point", "made"), [("before", 0), ("after", 1), ("answered", 1)])
@@ -62,9 +59,7 @@ def test_the_caller_is_killed_at_each_point(box: Any, tmp_path: Path, point: str
     assert go_and_wait(process) == -signal.SIGKILL
     assert touched.exists()
     assert not written.exists()
-    end = time.monotonic() + 5
-    while not box.lines(method="POST") and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_until(lambda: box.lines(method="POST"), "the call is not in the log")
     assert control.release(box.folder) == 1
     assert len(box.client().get(box.path("/ai/token"))) == made
 
@@ -85,10 +80,7 @@ def test_the_caller_is_killed_while_bytes_move(box: Any, tmp_path: Path) -> None
     assert go_and_wait(process) == -signal.SIGKILL
     assert touched.exists()
     control.release(box.folder)
-    end = time.monotonic() + 5
-    while not box.lines(service="storage") and time.monotonic() < end:
-        time.sleep(0.01)
-    (line,) = box.lines(service="storage")
+    (line,) = wait_until(lambda: box.lines(service="storage"), "the download is not in the log")
     assert 1 << 20 <= line.bytes < 8 << 20
     assert line.fault == "hold"
 
@@ -107,36 +99,46 @@ def test_the_second_download_is_held(box: Any, http: requests.Session, tmp_path:
 
 def test_a_held_call_goes_on_when_released(box: Any, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
-    name = control.fail(box.folder, "hold", path_regex="/me$", nth=2, touch=touched, seconds=30)
+    name = control.fail(box.folder, "hold", path_regex="/me$", nth=2, touch=touched, seconds=3600)
     client = box.client()
     client.get("/me")
     answers: list[object] = []
     thread = threading.Thread(target=lambda: answers.append(client.get("/me")))
     thread.start()
-    wait_for(touched)
-    time.sleep(0.1)
-    assert answers == []
+    wait_until(touched.exists, "it is not held")
+    assert box.client().get(box.path("/ai/token")) == []
+    assert answers == [], "a later call was answered, and this one not"
     assert control.release(box.folder, name) == 1
-    thread.join(10)
+    thread.join(PATIENCE)
     assert len(answers) == 1
 
 
-def test_a_held_call_goes_on_after_its_time(box: Any) -> None:
+def test_a_held_call_goes_on_after_its_time(box: Any, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    control.fail(box.folder, "hold", path_regex="/ai/token$", touch=touched, seconds=3600)
+    client, other = box.client(), box.client()
+    client.get("/auth/time")
+    answers: list[object] = []
+    thread = threading.Thread(target=lambda: answers.append(client.get(box.path("/ai/token"))))
+    thread.start()
+    wait_until(touched.exists, "it is not held")
     control.fail(box.folder, "hold", path_regex="/me$", seconds=0.3)
     started = time.monotonic()
-    box.client().get("/me")
-    assert 0.3 <= time.monotonic() - started < 10
+    other.get("/me")
+    assert time.monotonic() - started >= 0.3
+    assert answers == [], "what is held for longer is still held"
+    control.release(box.folder)
+    thread.join(PATIENCE)
+    assert answers == [[]]
 
 
-def test_a_caller_that_goes_away_before_the_work_leaves_nothing(
-    box: Any, tmp_path: Path, http: requests.Session
-) -> None:
+def test_a_caller_that_goes_away_before_the_work_leaves_nothing(box: Any, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
-    control.fail(box.folder, "hold", path_regex="/auth/credential$", touch=touched)
-    with pytest.raises(requests.exceptions.ReadTimeout):
-        http.post(f"{box.url}/auth/credential", json={"accessRules": []}, timeout=0.5)
-    end = time.monotonic() + 5
-    while not box.lines(method="POST") and time.monotonic() < end:
-        time.sleep(0.01)
-    (line,) = box.lines(method="POST")
+    control.fail(box.folder, "hold", path_regex="/auth/credential$", touch=touched, seconds=3600)
+    place = urlsplit(f"{box.url}/auth/credential")
+    caller = HTTPConnection(place.netloc, timeout=PATIENCE)
+    caller.request("POST", place.path, json.dumps({"accessRules": []}), {"Content-Type": "application/json"})
+    wait_until(touched.exists, "it is not held")
+    caller.close()
+    (line,) = wait_until(lambda: box.lines(method="POST"), "the call is not in the log")
     assert (line.status, line.bytes, line.fault) == (0, 0, "gone")

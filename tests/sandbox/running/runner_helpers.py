@@ -1,10 +1,10 @@
 """What the runner's tests put on the other side of it: a gate with switches, and a program for containers."""
 
-import time
 from collections.abc import Callable
 from typing import Literal
 
 from migrate.sandbox.base.seam import RunnerState, Traffic
+from tests.waiting import wait_until
 
 TOKEN = "Bearer good"
 
@@ -59,10 +59,13 @@ class Switches:
         self.seen.append(traffic)
 
 
-def wait_for(state: Callable[[], RunnerState], *phases: str, seconds: float = 30) -> RunnerState:
+def wait_for(state: Callable[[], RunnerState], *phases: str) -> RunnerState:
     """The state when it has reached one of the phases."""
-    deadline = time.monotonic() + seconds
-    while (now := state()).phase not in phases:
-        assert time.monotonic() < deadline, f"still {now}"
-        time.sleep(0.02)
-    return now
+
+    def reached() -> RunnerState | None:
+        now = state()
+        return now if now.phase in phases else None
+
+    found = wait_until(reached, lambda: f"still {state()}")
+    assert found is not None
+    return found

@@ -1,12 +1,11 @@
-"""The old endpoints answer as the old runtime did, by its golden vectors where they are and by our own cases."""
+"""The old endpoints answer as the old runtime did, by the golden vectors and by the samples of the sample models."""
 
 import json
 import math
-import os
+import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,35 @@ import requests
 from migrate.sandbox.base.seam import Traffic
 from migrate.sandbox.running.legacy import Legacy
 from migrate.sandbox.world.samples import NAMESPACES, read_index, requests_folder, samples_folder
+from tests import golden_folders
+from tests.golden_folders import GoldenCase
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[3]
-GOLDEN = Path(os.environ.get("GOLDEN", ROOT.parent / "shared" / "golden"))
+
 PARSE = "Unable to parse the given bytes into a correct json map of (name -> tensor)"
 FOLDERS = [samples_folder(name) for name in NAMESPACES]
 FLOWER = b'{"float_input":[5.1,3.5,1.4,0.2]}'
 
 
-def golden_cases() -> list[dict[str, Any]]:
-    if not GOLDEN.is_dir():
-        return []
-    cases = json.loads((GOLDEN / "index.json").read_text(encoding="utf-8"))
-    return [case for case in cases if case["model_dir"].startswith("_models/onnx_")]
+# Models whose engines the sandbox's old endpoints do not have, and patterns of dates that they do not know.
+UNKNOWN = {
+    "support-tokens", "species-torchscript", "wine-tf2", "load-zip", "progression-flow", "urgency-flow", "flow",
+    "calendar", "partial", "count-TS_D", "count-TS_MO", "count-TS_MS",
+}  # fmt: skip
+JSON = "application/json"
+
+
+def golden_cases() -> list[GoldenCase]:
+    """Those that the sandbox's old endpoints answer: JSON in and out, and the models that it has engines for."""
+    found = []
+    for one in golden_folders.cases():
+        model, request = one.model.name, one.case["request"]
+        known = model.startswith("onnx_") if one.folder != golden_folders.OURS else model not in UNKNOWN
+        kinds = {request["headers"].get("Content-Type", JSON).partition(";")[0], request["headers"].get("Accept", JSON)}
+        if known and kinds <= {JSON, "*/*", ""} and request["path"].strip("/") in ("eval", "describe"):
+            found.append(one)
+    return found
 
 
 def sample_cases() -> list[dict[str, Any]]:
@@ -63,38 +78,46 @@ def samples(tmp_path_factory: pytest.TempPathFactory, seen: list[Traffic]) -> It
 
 
 @pytest.fixture(scope="module")
-def golden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Legacy | None]:
-    if not GOLDEN.is_dir():
-        yield None
-        return
-    server = Legacy(tmp_path_factory.mktemp("legacy"), models=[GOLDEN / "_models"], record=lambda _traffic: None)
-    server.start(lambda _text: None)
-    yield server
-    server.stop()
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Legacy]]:
+    servers = {
+        folder: Legacy(tmp_path_factory.mktemp("legacy"), models=[folder / "_models"], record=lambda _traffic: None)
+        for folder in golden_folders.FOLDERS
+    }
+    for server in servers.values():
+        server.start(lambda _text: None)
+    yield servers
+    for server in servers.values():
+        server.stop()
 
 
 def call(server: Legacy, model: str, path: str = "/eval", body: bytes | None = None, **headers: str) -> Any:
     given = {"Authorization": f"Bearer {server.token}"} | {k.replace("_", "-"): v for k, v in headers.items()}
     method = "GET" if body is None else "POST"
-    return requests.request(method, f"{server.url}/{model}{path}", data=body, headers=given, timeout=10)
+    return requests.request(method, f"{server.url}/{model}{path}", data=body, headers=given, timeout=60)
 
 
-@pytest.mark.parametrize("case", golden_cases() + sample_cases(), ids=lambda case: case["case"])
-def test_vectors(case: dict[str, Any], golden: Legacy | None, samples: Legacy) -> None:
-    model = case["model_dir"].removeprefix("_models/")
-    server = golden if case["model_dir"].startswith("_models/") else samples
-    assert server is not None
+@pytest.mark.parametrize("one", golden_cases(), ids=lambda one: one.name)
+def test_golden_vectors(one: GoldenCase, golden: dict[Path, Legacy]) -> None:
+    hold(golden[one.folder], one.model.name, one.case, one.body)
+
+
+@pytest.mark.parametrize("case", sample_cases(), ids=lambda case: case["case"])
+def test_samples(case: dict[str, Any], samples: Legacy) -> None:
+    hold(samples, case["model_dir"], case, case["request"]["body"])
+
+
+def hold(server: Legacy, model: str, case: dict[str, Any], body: bytes | None) -> None:
     request, expect = case["request"], case["expect"]
-    body = request.get("body")
-    if body is None and request["body_file"]:
-        body = (GOLDEN / request["body_file"]).read_bytes()
     headers = {"Authorization": f"Bearer {server.token}"} | request["headers"]
     answer = requests.request(
-        request["method"], f"{server.url}/{model}{request['path']}", data=body, headers=headers, timeout=10
+        request["method"], f"{server.url}/{model}{request['path']}", data=body, headers=headers, timeout=60
     )
     assert answer.status_code == expect.get("status", 200), answer.text
     for name, value in expect.get("headers", {}).items():
         assert answer.headers[name] == value
+    if "body_file" in expect:
+        folder = next(folder for folder in golden_folders.FOLDERS if (folder / expect["body_file"]).exists())
+        assert answer.text == (folder / expect["body_file"]).read_text(encoding="utf-8")
     if "json" in expect:
         assert answer.json() == expect["json"]
     for check in expect.get("assert", ()):
@@ -124,34 +147,38 @@ def assert_close(got: Any, wanted: Any, tolerance: float) -> None:
         assert math.isclose(got, wanted, rel_tol=tolerance, abs_tol=tolerance)
 
 
-@pytest.mark.parametrize("model", ["onnx_iris", "onnx_iris_manifest", "onnx_titanic", "onnx_titanic_manifest"])
-def test_describe_documents(model: str, golden: Legacy | None, samples: Legacy) -> None:
-    if golden is None:  # the same kind of model is among the samples
-        assert call(samples, model.split("_")[1], "/describe").json()["rolling_windows_size"] == 1
-        return
-    expected = json.loads((GOLDEN / "_describe" / f"{model}.json").read_text(encoding="utf-8"))
-    answer = call(golden, model, "/describe")
-    assert answer.text == json.dumps(expected, separators=(",", ":"))
+@pytest.mark.parametrize(
+    ("folder", "text"),
+    [
+        (folder, text)
+        for folder, text in golden_folders.descriptions()
+        if folder.name.startswith("onnx_") or (folder.parents[1] == golden_folders.OURS and folder.name not in UNKNOWN)
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_describe_documents(folder: Path, text: str, golden: dict[Path, Legacy]) -> None:
+    assert call(golden[folder.parents[1]], folder.name, "/describe").text == text
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    "body",
     [
-        (FLOWER, '{"output_probability":[0.98165697,0.018343046,1.4395182E-8],"output_label":0}'),
-        (b'{"other":1,"float_input":[[5.1,3.5,1.4,0.2]]} and more', None),
-        ('{"float_input":[5.1,3.5,1.4,0.2]}'.encode("utf-16"), None),
-        (b'{"float_input":[1],"float_input":[5.1,3.5,1.4,0.2]}', None),
-        (b'{"float_input":[[5.1,3.5],[1.4,0.2]]}', None),
+        FLOWER,
+        b'{"other":1,"float_input":[[5.1,3.5,1.4,0.2]]} and more',
+        '{"float_input":[5.1,3.5,1.4,0.2]}'.encode("utf-16"),
+        b'{"float_input":[1],"float_input":[5.1,3.5,1.4,0.2]}',
+        b'{"float_input":[[5.1,3.5],[1.4,0.2]]}',
     ],
 )
-def test_what_the_old_parser_took(samples: Legacy, body: bytes, answer: str | None) -> None:
+def test_what_the_old_parser_took(samples: Legacy, body: bytes) -> None:
     got = call(samples, "iris", body=body, Content_Type="application/json")
     assert got.status_code == 200
     assert got.headers["Content-Type"] == "application/json;charset=utf-8"
     assert "Server" not in got.headers
-    assert json.loads(got.text)["output_label"] == 0
-    if answer is not None:
-        assert got.text == answer
+    # A digit may be another one on another processor.
+    written = re.fullmatch(r'{"output_probability":\[0\.\d{7,8},0\.0\d{7,8},1\.\d{5,8}E-8],"output_label":0}', got.text)
+    assert written is not None, got.text
+    assert_close(json.loads(got.text)["output_probability"], [0.98165697, 0.018343046, 1.4395182e-8], 1e-5)
 
 
 @pytest.mark.parametrize(
@@ -219,8 +246,8 @@ def test_routes(samples: Legacy) -> None:
     assert call(samples, "iris", "/eval").status_code == 405
     assert call(samples, "iris", "/describe", body=b"{}").status_code == 405
     header = {"Authorization": f"Bearer {samples.token}"}
-    assert requests.options(f"{samples.url}/iris/eval", headers=header, timeout=5).status_code == 500
-    head = requests.head(f"{samples.url}/iris/describe", headers=header, timeout=5)
+    assert requests.options(f"{samples.url}/iris/eval", headers=header, timeout=60).status_code == 500
+    head = requests.head(f"{samples.url}/iris/describe", headers=header, timeout=60)
     assert (head.status_code, head.text) == (200, "")
     assert int(head.headers["Content-Length"]) > 100
 
@@ -235,13 +262,13 @@ def test_step_shows_the_inside_without_dropping_dimensions(samples: Legacy) -> N
 def test_chunked_bodies_are_read(samples: Legacy) -> None:
     parts = iter([FLOWER[:10], FLOWER[10:]])
     header = {"Authorization": f"Bearer {samples.token}", "Content-Type": "application/json"}
-    got = requests.post(f"{samples.url}/iris/eval", data=parts, headers=header, timeout=5)
+    got = requests.post(f"{samples.url}/iris/eval", data=parts, headers=header, timeout=60)
     assert got.json()["output_label"] == 0
 
 
 def test_tokens_open_what_they_name(samples: Legacy) -> None:
     def status(token: str, model: str = "iris") -> int:
-        return requests.get(f"{samples.url}/{model}/describe", auth=("", token), timeout=5).status_code
+        return requests.get(f"{samples.url}/{model}/describe", auth=("", token), timeout=60).status_code
 
     assert status(samples.token) == 200
     assert status(samples.issue("a", ("model-evaluation",), "iris")) == 200
@@ -250,8 +277,8 @@ def test_tokens_open_what_they_name(samples: Legacy) -> None:
     assert status(samples.issue("a", ("model-management",), "iris")) == 401
     assert status(samples.token[:-4] + "AAAA") == 401
     assert status("") == 401
-    assert requests.get(f"{samples.url}/iris/describe", auth=("me", samples.token), timeout=5).status_code == 401
-    assert requests.get(f"{samples.url}/iris/describe", timeout=5).status_code == 401
+    assert requests.get(f"{samples.url}/iris/describe", auth=("me", samples.token), timeout=60).status_code == 401
+    assert requests.get(f"{samples.url}/iris/describe", timeout=60).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -295,7 +322,8 @@ def test_a_date_time_encoder_is_described_with_its_formats(samples: Legacy) -> N
         ("ages-scaler", b'{"age":["a"],"income":[1]}', 400, "Required fields (age,double),(income,double) not found"),
         ("price-interval", b'{"price":[[1e300],[2]]}', 200, '"price_quantile_inf":[1.0E300,-2054.0'),
         ("dates", b'{"ordered_at":"1/7/2021 20:30"}', 500, "Internal error"),
-        ("dates", b'{"ordered_at":"31/02/2021 20:30"}', 500, "Internal error"),
+        ("dates", b'{"ordered_at":"32/02/2021 20:30"}', 500, "Internal error"),
+        ("dates", b'{"ordered_at":"31/02/2021 20:30"}', 200, '"seconds":1614544200'),
         ("dates", b'{"other":"31/02/2021 20:30"}', 400, "Unable to find a tensor with name ordered_at"),
         ("dates", b'{"ordered_at":"31/12/1969 23:59"}', 200, '"seconds":-60'),
     ],
@@ -320,10 +348,7 @@ def test_a_model_that_never_deployed_is_not_there(samples: Legacy) -> None:
 def test_every_request_is_reported(samples: Legacy, seen: list[Traffic]) -> None:
     before = len(seen)
     answer = call(samples, "housing", "/describe")
-    for _ in range(100):
-        if len(seen) > before:
-            break
-        time.sleep(0.02)
+    wait_until(lambda: len(seen) > before, "it is not reported")
     assert seen[-1].status == 200
     assert seen[-1].bytes == len(answer.content)
 
@@ -360,13 +385,15 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     )
     assert done.returncode == -9
     url = done.stdout.strip()
-    for _ in range(200):
+
+    def ended() -> bool:
         try:
-            requests.get(url, timeout=1)
+            requests.get(url, timeout=PATIENCE)
         except requests.ConnectionError:
-            return
-        time.sleep(0.02)
-    pytest.fail("the child outlived its parent")
+            return True
+        return False
+
+    wait_until(ended, "the child outlived its parent")
 
 
 def test_it_imports_nothing_of_the_tool() -> None:

@@ -1,9 +1,7 @@
-"""The old runtime's values: parsing, shapes, conversions and texts, by the unit vectors where they are."""
+"""The old runtime's values: parsing, shapes, conversions and texts, by the golden vectors of single rules."""
 
 import json
-import os
 import struct
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +13,8 @@ from migrate.sandbox.running.old_runtime.models import _with_image
 from migrate.sandbox.running.old_runtime.refusals import RefusalError
 from migrate.sandbox.running.old_runtime.tensors import Tensor, build, columns, fit, narrow, resolve, roll
 from migrate.sandbox.running.old_runtime.texts import hash_map_order, number_text, write_tensors
+from tests import golden_folders
 
-GOLDEN = Path(os.environ.get("GOLDEN", Path(__file__).parents[4] / "shared" / "golden"))
 OWN: dict[str, list[dict[str, Any]]] = {
     "parse": [
         {"input": [1, 2.5], "expect": {"type": "double", "shape": [2], "nullable": False}},
@@ -36,14 +34,16 @@ OWN: dict[str, list[dict[str, Any]]] = {
     "java_hashmap_order": [
         {"names": ["output_label", "output_probability"], "expect": ["output_probability", "output_label"]}
     ],
-    "java_float_text": [{"float32": 1e-05, "text": "1.0E-5"}, {"float32": 123456.79, "text": "123456.79"}],
+    "java_float_text": [
+        {"float32": 1e-05, "text": "1.0E-5"},
+        {"float32": 123456.79, "text": "123456.79"},
+        {"float32": 1e-45, "text": "1.4E-45"},
+    ],
 }
 
 
 def vectors(kind: str) -> list[dict[str, Any]]:
-    file = GOLDEN / "unit_vectors.json"
-    golden = json.loads(file.read_text(encoding="utf-8"))[kind] if file.is_file() else []
-    return OWN[kind] + golden
+    return OWN[kind] + golden_folders.vectors(kind)
 
 
 @pytest.mark.parametrize("vector", vectors("parse"))
@@ -83,7 +83,8 @@ def test_hash_map_order(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", vectors("java_float_text"))
 def test_float_text(vector: dict[str, Any]) -> None:
-    assert number_text(np.float32(vector["float32"])) == vector["text"]
+    number = np.float32(vector["float32"]) if "float32" in vector else np.float64(vector["float64"])
+    assert number_text(number) == vector["text"]
 
 
 @given(st.floats(width=32))
@@ -137,7 +138,7 @@ def test_columns_are_placed_by_their_index() -> None:
     ("a", "b", "status", "message"),
     [
         ([1], [[1]], 400, "vectors"),
-        ([1], [1, 2], 400, "same length"),
+        ([1], [1, 2], 400, "of the same size"),
         ([1], [1.5], 500, "Internal"),
         ([1], ["x"], 500, "Internal"),
         ([1, None], [1, 2], 500, "Internal"),

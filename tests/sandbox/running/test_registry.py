@@ -76,27 +76,27 @@ def test_a_wrong_password_is_refused(registry: Registry, client: docker.DockerCl
 
 def test_nobody_gets_in_without_a_login(registry: Registry, client: docker.DockerClient, image: str) -> None:
     assert push(client, image, {})
-    answer = requests.get(f"http://{registry.address}/v2/", timeout=5)
+    answer = requests.get(f"http://{registry.address}/v2/", timeout=60)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="http://127.0.0.1:')
 
 
 def test_a_token_opens_what_it_was_asked_for_and_nothing_else(registry: Registry) -> None:
-    challenge = requests.get(f"http://{registry.address}/v2/", timeout=5).headers["WWW-Authenticate"]
+    challenge = requests.get(f"http://{registry.address}/v2/", timeout=60).headers["WWW-Authenticate"]
     realm = challenge.split('"')[1]
     query = {"service": "sandbox-registry", "scope": "repository:asked:pull"}
-    token = requests.get(realm, params=query, auth=(USER, PASSWORD), timeout=5).json()["token"]
+    token = requests.get(realm, params=query, auth=(USER, PASSWORD), timeout=60).json()["token"]
     headers = {"Authorization": f"Bearer {token}"}
     tags = f"http://{registry.address}/v2/%s/tags/list"
-    assert requests.get(tags % "asked", headers=headers, timeout=5).status_code == 404
-    assert requests.get(tags % "other", headers=headers, timeout=5).status_code == 401
+    assert requests.get(tags % "asked", headers=headers, timeout=60).status_code == 404
+    assert requests.get(tags % "other", headers=headers, timeout=60).status_code == 401
     start = f"http://{registry.address}/v2/asked/blobs/uploads/"
-    assert requests.post(start, headers=headers, timeout=5).status_code == 401
+    assert requests.post(start, headers=headers, timeout=60).status_code == 401
     form = {"grant_type": "password", "username": USER, "password": PASSWORD, "scope": "repository:asked:push,pull"}
-    token = requests.post(realm, data=form, timeout=5).json()["access_token"]
-    assert requests.post(start, headers={"Authorization": f"Bearer {token}"}, timeout=5).status_code == 202
-    assert requests.get(realm, timeout=5).status_code == 401
-    assert requests.get(realm, headers={"Authorization": "Basic ???"}, timeout=5).status_code == 401
+    token = requests.post(realm, data=form, timeout=60).json()["access_token"]
+    assert requests.post(start, headers={"Authorization": f"Bearer {token}"}, timeout=60).status_code == 202
+    assert requests.get(realm, timeout=60).status_code == 401
+    assert requests.get(realm, headers={"Authorization": "Basic ???"}, timeout=60).status_code == 401
 
 
 def test_down_and_up_keep_address_and_content(registry: Registry, client: docker.DockerClient, image: str) -> None:
@@ -104,7 +104,7 @@ def test_down_and_up_keep_address_and_content(registry: Registry, client: docker
     address = registry.address
     registry.down()
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"http://{address}/v2/", timeout=5)
+        requests.get(f"http://{address}/v2/", timeout=60)
     registry.up()
     assert registry.address == address
     client.images.remove(image)
@@ -114,10 +114,10 @@ def test_down_and_up_keep_address_and_content(registry: Registry, client: docker
 
 def test_basic_authentication_can_be_had(tmp_path: Path, client: docker.DockerClient) -> None:
     with running_registry(tmp_path, htpasswd=HTPASSWD) as basic:
-        challenge = requests.get(f"http://{basic.address}/v2/", timeout=5).headers["WWW-Authenticate"]
+        challenge = requests.get(f"http://{basic.address}/v2/", timeout=60).headers["WWW-Authenticate"]
         assert challenge.startswith("Basic")
-        assert requests.get(f"http://{basic.address}/v2/", auth=(USER, PASSWORD), timeout=5).status_code == 200
-        assert requests.get(f"http://{basic.address}/v2/", auth=(USER, "wrong"), timeout=5).status_code == 401
+        assert requests.get(f"http://{basic.address}/v2/", auth=(USER, PASSWORD), timeout=60).status_code == 200
+        assert requests.get(f"http://{basic.address}/v2/", auth=(USER, "wrong"), timeout=60).status_code == 401
 
 
 def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
@@ -132,9 +132,9 @@ def test_the_guard_ends_it_with_the_sandbox(tmp_path: Path) -> None:
     with running_registry(tmp_path) as running:
         child = running._engine._child  # type: ignore[attr-defined]
         child.stdin.close()  # what the kernel does when the sandbox is killed
-        child.wait(10)
+        child.wait(120)
         with pytest.raises(requests.ConnectionError):
-            requests.get(f"http://{running.address}/v2/", timeout=5)
+            requests.get(f"http://{running.address}/v2/", timeout=60)
 
 
 @pytest.fixture

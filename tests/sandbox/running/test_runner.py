@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import tarfile
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from migrate.sandbox.running.registry import Registry
 from migrate.sandbox.running.runner import DockerRunner
 from tests.sandbox.running.registry_helpers import PASSWORD, USER, running_registry
 from tests.sandbox.running.runner_helpers import PROGRAM, TOKEN, Switches, wait_for
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 LOGIN = {"username": USER, "password": PASSWORD}
@@ -70,7 +70,15 @@ def gate() -> Switches:
 
 @pytest.fixture
 def runner(tmp_path: Path, gate: Switches) -> Iterator[DockerRunner]:
-    started = DockerRunner(tmp_path, gate, start_deadline=4)
+    started = DockerRunner(tmp_path, gate)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def hasty(tmp_path: Path, gate: Switches) -> Iterator[DockerRunner]:
+    """A runner that gives an app hardly any time to start."""
+    started = DockerRunner(tmp_path / "hasty", gate, start_deadline=3)
     yield started
     started.close()
 
@@ -97,19 +105,23 @@ def launch(image: str, registry: Registry) -> Change:
 
 def test_the_life_of_an_app(runner: DockerRunner, client: docker.DockerClient, launch: Change, tmp_path: Path) -> None:
     url = runner.open("one")
-    assert requests.get(url, headers=HEADERS, timeout=5).status_code == 503
+    assert requests.get(url, headers=HEADERS, timeout=60).status_code == 503
     assert runner.state("one").phase == "stopped"
     runner.start(launch())
-    phases = []
-    while not phases or phases[-1] != "ready":
+    phases: list[str] = []
+
+    def ready() -> bool:
         phase = runner.state("one").phase
         if phases[-1:] != [phase]:
             phases.append(phase)
         assert phase in {"pulling", "starting", "ready"}
+        return phase == "ready"
+
+    wait_until(ready, lambda: f"it only came to {phases}")
     assert phases == ["pulling", "starting", "ready"]
 
-    assert requests.get(url, timeout=5).status_code == 401
-    answer = requests.get(f"{url}/a%2Fb//c?x=%20y", headers=HEADERS, timeout=5).json()
+    assert requests.get(url, timeout=60).status_code == 401
+    answer = requests.get(f"{url}/a%2Fb//c?x=%20y", headers=HEADERS, timeout=60).json()
     assert answer["path"] == "/a%2Fb//c?x=%20y"
     assert answer["ids"] == [42420, 42420]
     assert answer["color"] == "blue"
@@ -123,30 +135,27 @@ def test_the_life_of_an_app(runner: DockerRunner, client: docker.DockerClient, l
 
     runner.stop("one")
     wait_for(lambda: runner.state("one"), "stopped")
-    assert requests.get(url, headers=HEADERS, timeout=5).status_code == 503
+    assert requests.get(url, headers=HEADERS, timeout=60).status_code == 503
     assert runner.logs("one")
     runner.start(launch(env={"COLOR": "green"}))
     wait_for(lambda: runner.state("one"), "ready")
-    assert requests.get(url, headers=HEADERS, timeout=5).json()["color"] == "green"
+    assert requests.get(url, headers=HEADERS, timeout=60).json()["color"] == "green"
 
     runner.start(launch(env={"COLOR": "red"}))  # a running container is replaced
     wait_for(lambda: runner.state("one"), "pulling")
     wait_for(lambda: runner.state("one"), "ready")
-    assert requests.get(url, headers=HEADERS, timeout=5).json()["color"] == "red"
+    assert requests.get(url, headers=HEADERS, timeout=60).json()["color"] == "red"
     assert len(ours(client, tmp_path)) == 1
 
     runner.delete("one")
-    deadline = time.monotonic() + 10
-    while ours(client, tmp_path):
-        assert time.monotonic() < deadline
+    wait_until(lambda: not ours(client, tmp_path), "its container is still there")
     assert runner.state("one").phase == "stopped"
-    while answers(url):
-        assert time.monotonic() < deadline
+    wait_until(lambda: not answers(url), "its port is still open")
 
 
 def answers(url: str) -> bool:
     try:
-        requests.get(url, timeout=5)
+        requests.get(url, timeout=60)
     except requests.ConnectionError:
         return False
     return True
@@ -167,7 +176,7 @@ def test_apps_run_side_by_side_and_close_ends_them(
             runner.start(launch(name, env={"COLOR": name}))
         for name, url in urls.items():
             wait_for(partial(runner.state, name), "ready")
-            assert requests.get(url, headers=HEADERS, timeout=5).json()["color"] == name
+            assert requests.get(url, headers=HEADERS, timeout=60).json()["color"] == name
         assert len(ours(client, tmp_path)) == 2
     finally:
         runner.close()
@@ -180,7 +189,7 @@ def test_answers_drift_when_they_are_told_to(runner: DockerRunner, gate: Switche
     wait_for(lambda: runner.state("one"), "ready")
 
     def ask(path: str = "/m/eval") -> object:
-        return requests.post(url + path, json={}, headers=HEADERS, timeout=5).json()
+        return requests.post(url + path, json={}, headers=HEADERS, timeout=60).json()
 
     true = {"label": [0, 2], "score": [[0.5, 0.25], [0.125, 2.0]]}
     assert ask() == true
@@ -227,7 +236,7 @@ def test_a_crash_later_is_told_too(runner: DockerRunner, launch: Change) -> None
     runner.start(launch(env={"BOOT": boot}))
     wait_for(lambda: runner.state("one"), "ready")
     assert wait_for(lambda: runner.state("one"), "failed").exit_code == 9
-    assert requests.get(url, headers=HEADERS, timeout=5).status_code == 503
+    assert requests.get(url, headers=HEADERS, timeout=60).status_code == 503
 
 
 def test_too_much_memory_is_told(runner: DockerRunner, launch: Change) -> None:
@@ -237,14 +246,13 @@ def test_too_much_memory_is_told(runner: DockerRunner, launch: Change) -> None:
     assert state.info == "The container was killed: it used more than its 256 MiB of memory"
 
 
-def test_the_probe_gates(runner: DockerRunner, launch: Change) -> None:
-    runner.open("one")
+def test_the_probe_gates(runner: DockerRunner, hasty: DockerRunner, launch: Change) -> None:
+    hasty.open("one")
     runner.open("two")
-    runner.start(launch(env={"SICK": "/ready"}))
+    hasty.start(launch(env={"SICK": "/ready"}))
     runner.start(launch("two", env={"PORT": "9000"}, probe=Probe(path="/ready", port=9000, successes=3, period=0.2)))
-    wait_for(lambda: runner.state("one"), "starting")
     wait_for(lambda: runner.state("two"), "ready")
-    state = wait_for(lambda: runner.state("one"), "failed")
+    state = wait_for(lambda: hasty.state("one"), "failed")
     assert state.info == "The probe GET :8080/ready never passed: status 418"
 
 

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from migrate.images.engine.connection import connect
 from migrate.sandbox import control
 from migrate.sandbox.base.settings import Options
 from migrate.sandbox.running.containers import labels
-from tests.sandbox.conftest import Box
+from tests.sandbox.conftest import UNSEEN, Box
 from tests.sandbox.running.runner_helpers import PROGRAM
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -31,8 +31,8 @@ class Cloud:
         region = self.client.get(box.path("/ai/capabilities/region/GRA"))
         self.repository = f"{region['registryUrl']}/app"
         made = self.client.post(box.path("/user"), description="pusher", roles=["ai_training_operator"])
-        while self.client.get(box.path(f"/user/{made['id']}"))["status"] != "ok":
-            time.sleep(0.05)
+        path = box.path(f"/user/{made['id']}")
+        wait_until(lambda: self.client.get(path)["status"] == "ok", "the user is not made")
         self.login = {"username": made["username"], "password": made["password"]}
 
     def push(self, engine: docker.DockerClient, source: str) -> str:
@@ -63,16 +63,17 @@ class Cloud:
         found: dict[str, Any] = self.client.get(self.box.path(f"/ai/app/{app}"))
         return found
 
-    def states(self, app: str, last: str, seconds: float = 60) -> list[str]:
+    def states(self, app: str, last: str) -> list[str]:
         """The states that polling sees, until the wanted one."""
         seen: list[str] = []
-        end = time.monotonic() + seconds
-        while last not in seen:
-            assert time.monotonic() < end, f"{last} was not reached: {seen}, {self.get(app)['status']['info']}"
+
+        def reached() -> bool:
             state = self.get(app)["status"]["state"]
             if state not in seen[-1:]:
                 seen.append(state)
-            time.sleep(0.02)
+            return last in seen
+
+        wait_until(reached, lambda: f"{last} was not reached: {seen}, {self.get(app)['status']['info']}")
         return seen
 
     def token(self, selector: str) -> dict[str, str]:
@@ -100,7 +101,7 @@ def base() -> str:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     folder = tmp_path_factory.mktemp("whole")
-    shown = control.start(folder, Options(samples=False, rate_limit=0, authorized=True))
+    shown = control.start(folder, Options(samples=False, rate_limit=0, authorized=True, unseen_seconds=UNSEEN))
     assert (shown.apps, shown.registry) == ("running", "running")
     made = Box(folder)
     yield made
@@ -122,11 +123,8 @@ def image(running: Box, engine: docker.DockerClient, base: str) -> str:
 
 
 def ask_until_closed(http: requests.Session, url: str) -> None:
-    """Ask for ten seconds; every answer says that nothing is there."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        assert http.get(url).status_code == 503
-        time.sleep(0.05)
+    """Ask until nobody answers; every answer says that nothing is there."""
+    wait_until(lambda: http.get(url).status_code != 503, "it is still answered")
 
 
 def test_the_life_of_an_app(cloud: Cloud, image: str, http: requests.Session) -> None:
@@ -184,7 +182,10 @@ def test_a_new_image_takes_effect_at_the_next_start(
 def test_a_rolling_image_and_nothing_left_after_the_stop(
     tmp_path: Path, engine: docker.DockerClient, base: str, http: requests.Session
 ) -> None:
-    control.start(tmp_path, Options(samples=False, rate_limit=0, authorized=True, image_update="rolling"))
+    control.start(
+        tmp_path,
+        Options(samples=False, rate_limit=0, authorized=True, image_update="rolling", unseen_seconds=UNSEEN),
+    )
     box = Box(tmp_path)
     try:
         cloud = Cloud(box)
@@ -196,9 +197,7 @@ def test_a_rolling_image_and_nothing_left_after_the_stop(
         assert http.get(cloud.get(app)["status"]["url"]).json()["color"] == "blue"
         mark = "=".join(*labels(tmp_path).items())
         assert len(engine.containers.list(all=True, filters={"label": mark}, ignore_removed=True)) == 1
-        started = time.monotonic()
         control.stop(tmp_path)
-        assert time.monotonic() - started < 30
         assert engine.containers.list(all=True, filters={"label": mark}, ignore_removed=True) == []
     finally:
         box.close()
@@ -239,11 +238,11 @@ def test_an_image_that_cannot_be_pulled(cloud: Cloud) -> None:
 def test_the_registry_is_down(cloud: Cloud, image: str) -> None:
     fault = control.fail(cloud.box.folder, "registry-down")
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"http://{cloud.repository.partition('/')[0]}/v2/", timeout=5)
+        requests.get(f"http://{cloud.repository.partition('/')[0]}/v2/", timeout=60)
     app = cloud.create(f"{image}x")
     assert "FAILED" in cloud.states(app, "FAILED")
     control.release(cloud.box.folder, fault)
-    assert requests.get(f"http://{cloud.repository.partition('/')[0]}/v2/", timeout=5).status_code == 401
+    assert requests.get(f"http://{cloud.repository.partition('/')[0]}/v2/", timeout=60).status_code == 401
     app = cloud.create(image)
     cloud.states(app, "RUNNING")
 

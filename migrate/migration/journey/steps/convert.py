@@ -4,24 +4,24 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from migrate.core.events import StepStarted
-from migrate.core.names import digest_of, slug
+from migrate.core.names import digest_of
 from migrate.core.values import Conversion
 from migrate.images.runtime.server_code import server_digest
 from migrate.images.runtime.templates import template_of
 from migrate.migration.journal.journal import part_of
+from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import slim
-from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.runtime import runtime
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Steps, Task
-from migrate.migration.run.units import Unit, model_subject
+from migrate.migration.run.units import unit_of
 from migrate.sources.fetch import artifact_exists
 
 VERSION: Final = 1
 
 
-def convert(run: Run, steps: Steps, model: Prepared) -> Prepared:
+def convert(run: RunContext, steps: Steps, model: Prepared) -> Prepared:
     """The model as it will be served: as ONNX, or, with a word on why, as it was."""
     if model.runtime.value.runtime in slim.SMALL:
         return model
@@ -64,21 +64,17 @@ def convert(run: Run, steps: Steps, model: Prepared) -> Prepared:
     )
 
 
-def _convert(run: Run, steps: Steps, original: slim.Original) -> Conversion:
+def _convert(run: RunContext, steps: Steps, original: slim.Original) -> Conversion:
     record = original.record
-    unit = Unit(id=record.id, records=(record,), packed=False)
-
-    def say(text: str) -> None:
-        run.emit(StepStarted(step="convert", model=record.id, detail=text))
-
+    unit = unit_of(record)
     place = slim.Place(
         engine=run.engine(),
         store=run.workspace.store,
-        context=run.folder.contexts / f"{unit.name}.slim",
-        tag=f"migrate/slim-{slug(record.namespace or record.source)}-{unit.name}:{digest_of(run.journal.id)[:12]}",
-        memory=run.memory(run.plan(unit, (record,))),
+        context=run.contexts / f"{unit.name}.slim",
+        tag=f"migrate/slim-{unit.repository}:{digest_of(run.journal.id)[:12]}",
+        memory=run.memory_of(unit),
         timeout=run.options.rehearsal_timeout,
-        say=say,
+        say=lambda text: run.say(text, step="convert", model=record.id),
         stop=run.stop,
     )
     found = slim.slim(original, lambda: runtime(run, steps, slim.RUNTIME).value, place)

@@ -1,9 +1,10 @@
-"""Deploy: one app a unit; its id is journalled before it is waited for (field notes, 2, 5, 6)."""
+"""Deploy: one app a unit; its id is journalled before the wait (decisions: Effects; Labels; New artifact)."""
 
 from typing import Final
 
 from migrate.apps import deploy as platform
 from migrate.apps.states import ANSWERING, RESTARTED, RESTING
+from migrate.core.again import type_again
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
 from migrate.core.names import KEY_LABEL, RUN_LABEL, digest_of
@@ -12,7 +13,7 @@ from migrate.machine import patience
 from migrate.machine.patience import wait_until
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.ledger import Effect
-from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.registry import register, target
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
@@ -78,9 +79,7 @@ def wait(run: Run, unit: Unit, app_id: str, image: str) -> App:
         for model in unit.models:
             run.emit(StepStarted(step="deploy", model=model, detail=state))
 
-    return run.watcher().wait_running(
-        app_id, timeout=run.options.ready_timeout, on_state=on_state, stop=run.stop, image=image
-    )
+    return run.watcher().wait_running(app_id, timeout=run.ready_timeout, on_state=on_state, stop=run.stop, image=image)
 
 
 def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:
@@ -96,7 +95,7 @@ def _keep_models(unit: Unit, effect: Effect, models: tuple[Prepared, ...]) -> No
         raise NeedsYouError(
             f"The app serves {', '.join(lost)} now, and the new image would not.",
             code="would-drop-models",
-            next_step="Repair those models first, or undo the app and run again.",
+            next_step=type_again("Repair those models first, or undo the app"),
         )
 
 
@@ -134,7 +133,7 @@ def _others(run: Run, unit: Unit, apps: list[App]) -> tuple[App | None, Effect |
         raise NeedsYouError(
             f"The app {app.id} ({app.state}, {app.url}) of another run of this tool serves this model.",
             code="app-of-another-run",
-            next_step="Take it over with --adopt, or undo it where it was made, then run again.",
+            next_step=type_again("Take it over with --adopt, or undo it where it was made"),
         )
     effects = run.journal.effects
     effect = effects.intend(
@@ -156,7 +155,7 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
         if unit.packed
         else models[0].artifact.value.digest
     )
-    plan = run.plan(unit, tuple(model.record for model in models), digest)
+    plan = run.plan(unit, digest)
     effect = effects.intend("app", unit.subject, _intent(unit, key), unit=unit.subject)
     try:
         app = platform.create(run.cloud, plan, pushed)

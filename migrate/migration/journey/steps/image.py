@@ -3,58 +3,29 @@
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
-
-from migrate.core.names import slug
-from migrate.core.values import Artifact, BuildContext, Image, Inspection, ModelRecord, Recording, RuntimeImage
+from migrate.core.values import BuildContext, Image, RuntimeImage
 from migrate.images.engine.build import build as build_image
 from migrate.images.engine.build import image_exists
-from migrate.images.model.context import ModelToRender
 from migrate.images.model.context import render as write_context
 from migrate.migration.journal.journal import Stored
+from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.runtime import count_user
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Progress, Steps, Task
 from migrate.migration.run.units import Unit
-from migrate.parity.comparison import recorded_json
 
 RENDER_VERSION: Final = 1
 BUILD_VERSION: Final = 1
 
 
-class Prepared(Struct, frozen=True):
-    """A model of which everything is known that its image needs."""
-
-    record: ModelRecord
-    artifact: Stored[Artifact]
-    inspection: Stored[Inspection]
-    runtime: Stored[RuntimeImage]
-    recording: Stored[Recording]
-    slim: str = ""  # see ``Outcome``
-
-
-def repository(unit: Unit) -> str:
-    """The name of a unit's image, in every registry and on this machine."""
-    record = unit.records[0]
-    return f"{slug(record.namespace or record.source)}-{unit.name}"
-
-
-def render(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Stored[BuildContext]:
+def render(run: RunContext, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Stored[BuildContext]:
     """The build context of a unit; it stands while its folder is there."""
 
     def make(_: object) -> BuildContext:
         return write_context(
-            [
-                ModelToRender(
-                    record=model.record,
-                    artifact=model.artifact.value,
-                    inspection=model.inspection.value,
-                    recorded=recorded_json(model.recording.value, model.inspection.value.settings),
-                )
-                for model in models
-            ],
+            [model.to_render(model.recording) for model in models],
             models[0].runtime.value,
-            run.folder.contexts / unit.name,
+            run.contexts / unit.name,
         )
 
     return steps.do(
@@ -84,10 +55,10 @@ def render(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> 
 
 
 def build(
-    run: Run, steps: Steps, unit: Unit, context: Stored[BuildContext], runtime: Stored[RuntimeImage]
+    run: RunContext, steps: Steps, unit: Unit, context: Stored[BuildContext], runtime: Stored[RuntimeImage]
 ) -> Stored[Image]:
     """The local image of a unit; it stands while the engine has it."""
-    tag = f"migrate/{repository(unit)}:{context.value.digest.removeprefix('sha256:')[:12]}"
+    tag = run.image_tag(unit, context.value.digest)
 
     def make(progress: Progress) -> Image:
         effects = run.journal.effects

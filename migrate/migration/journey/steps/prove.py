@@ -1,25 +1,21 @@
 """Prove: every recorded request asked of the new app, its answer held against the old one."""
 
 from typing import Final
-from urllib.parse import quote
 
+from migrate.apps.conversion import model_url
 from migrate.core.values import App, Parity
 from migrate.machine.patience import NEW_ANSWER
 from migrate.migration.journal.journal import Stored
-from migrate.migration.journey.steps.image import Prepared
+from migrate.migration.journal.subjects import model_subject
+from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.tokens import proof_token
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Progress, Steps, Task
-from migrate.migration.run.units import Unit, model_subject
+from migrate.migration.run.units import Unit
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.replay import replay
 
 VERSION: Final = 1
-
-
-def model_url(app: App, model_id: str) -> str:
-    """Where a model answers as it did in ML Serving: ``/describe`` and ``/eval`` come after it."""
-    return f"{app.url.rstrip('/')}/{quote(model_id, safe='')}"
 
 
 def prove(run: Run, steps: Steps, unit: Unit, model: Prepared, app: Stored[App], image: str) -> Stored[Parity]:

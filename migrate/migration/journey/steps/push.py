@@ -7,7 +7,6 @@ from migrate.core.values import Image, PushedImage
 from migrate.images.registry.push import immutable_tag, pushed_exists
 from migrate.images.registry.push import push as push_image
 from migrate.migration.journal.journal import Stored
-from migrate.migration.journey.steps.image import repository
 from migrate.migration.journey.steps.registry import target
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Progress, Steps, Task
@@ -23,7 +22,7 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
     def make(progress: Progress) -> PushedImage:
         where = target(run, unit)
         tag = immutable_tag(image.value)
-        name = where.repository(repository(unit))
+        name = where.repository(unit.repository)
         effects = run.journal.effects
         reference = f"{where.host}/{name}:{tag}"
         effect = effects.find("pushed-image", reference) or effects.intend(

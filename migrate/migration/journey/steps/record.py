@@ -1,38 +1,32 @@
 """Record: sample requests with the answers to hold the new app against, before anything of the model is built.
 
 Later there may be nobody to ask, so a recording of a higher level is never replaced by one of a lower level
-(field notes, 8).
+(decisions: Record first).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from migrate.core.errors import RemoteError
-from migrate.core.model_json import ModelJson, written
+from migrate.core.model_json import content_of
 from migrate.core.names import digest_of
-from migrate.core.values import (
-    Artifact,
-    Inspection,
-    ModelRecord,
-    ProofLevel,
-    Recording,
-    RuntimeImage,
-    Sample,
-    to_json,
-)
+from migrate.core.values import ModelRecord, ProofLevel, Recording, RuntimeImage, Sample, to_json
 from migrate.images.trial.oracle_run import run_reference
 from migrate.machine.patience import OLD_ANSWER
 from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.subjects import model_subject
+from migrate.migration.journey.models import Inspected
 from migrate.migration.run.licences import naming_the_other
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Steps, Task
-from migrate.migration.run.units import model_subject
-from migrate.parity.generate import generate
+from migrate.migration.run.units import unit_of
+from migrate.parity.generate import SEED, generate
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.recording import (
     REFERENCE_PROGRAM,
+    at_least,
     has_reference,
     record_customer,
     record_live,
@@ -42,14 +36,6 @@ from migrate.parity.recording import (
 from migrate.parity.samples import read_samples
 
 VERSION: Final = 1
-SEED: Final = 20221201  # fixed, so that a second run asks the same questions
-
-_RANK: Final[dict[ProofLevel, int]] = {"self": 0, "cross-checked": 1, "recorded": 2, "live": 3}
-
-
-def at_least(level: ProofLevel, minimum: ProofLevel) -> bool:
-    """Whether a level of proof says as much as another."""
-    return _RANK[level] >= _RANK[minimum]
 
 
 class Wish(Struct, frozen=True):
@@ -66,7 +52,7 @@ class Wish(Struct, frozen=True):
         return at_least(recording.level, self.level)
 
 
-def wish(run: Run, record: ModelRecord) -> Wish:
+def wish(run: RunContext, record: ModelRecord) -> Wish:
     """What can be asked for one model.
 
     Raises:
@@ -76,35 +62,42 @@ def wish(run: Run, record: ModelRecord) -> Wish:
     if run.options.samples is not None:
         customer = read_samples(run.options.samples, record.id)
     mark = f"samples {digest_of(to_json(customer).decode())[:12]}" if customer else ""
-    if run.options.old_token is not None and record.old_url is not None:
+    if run.old_token is not None and record.old_url is not None:
         return Wish("live", customer, mark)
     return Wish("recorded" if customer else "cross-checked", customer, mark)
 
 
-def record_answers(
-    run: Run,
-    steps: Steps,
-    record: ModelRecord,
-    *,
-    artifact: Stored[Artifact],
-    inspection: Stored[Inspection],
-    runtime: Stored[RuntimeImage],
-) -> Stored[Recording]:
+def record_answers(run: RunContext, steps: Steps, model: Inspected, runtime: Stored[RuntimeImage]) -> Stored[Recording]:
     """The recording of a model."""
-    wanted = wish(run, record)
+    wanted = wish(run, model.record)
+    return _record(run, steps, model, wanted, lambda: _best(run, model, wanted, runtime.value))
+
+
+def record_given(run: RunContext, steps: Steps, model: Inspected) -> Stored[Recording] | None:
+    """The recording of a model from the customer's samples alone, for which no engine is needed; None without any."""
+    wanted = wish(run, model.record)
+    if not wanted.customer:
+        return None
+    return _record(run, steps, model, wanted, lambda: _of_customer(run, wanted))
+
+
+def _record(
+    run: RunContext, steps: Steps, model: Inspected, wanted: Wish, ask: Callable[[], Recording]
+) -> Stored[Recording]:
+    record = model.record
     task = Task(
         step="record",
         version=VERSION,
         subject=model_subject(record.id),
         models=(record.id,),
-        inputs=(artifact.value.digest, digest_of(to_json(written(inspection.value.settings)).decode())),
+        inputs=(model.artifact.value.digest, digest_of(to_json(content_of(model.inspection.value.settings)).decode())),
         options={"seed": SEED},
     )
-    former = run.journal.get(task.subject, task.step, Recording)
-    kept = former.value if former is not None and former.key == task.key else None
+    former = run.journal.usable(task.subject, task.step, Recording, key=task.key)
+    kept = former.value if former is not None else None
 
     def make(_: object) -> Recording:
-        new = _record(run, record, wanted, artifact.value, inspection.value.settings, runtime.value)
+        new = ask()
         return kept if kept is not None and not at_least(new.level, kept.level) else new
 
     return steps.do(
@@ -117,9 +110,8 @@ def record_answers(
     )
 
 
-def _record(
-    run: Run, record: ModelRecord, wanted: Wish, artifact: Artifact, settings: ModelJson, runtime: RuntimeImage
-) -> Recording:
+def _best(run: RunContext, model: Inspected, wanted: Wish, runtime: RuntimeImage) -> Recording:
+    record, settings = model.record, model.inspection.value.settings
     if wanted.level == "live":
         try:
             return _ask_old(run, record, (*generate(settings, seed=SEED), *wanted.customer))
@@ -130,21 +122,31 @@ def _record(
                 warning=True,
             )
     if wanted.customer:
-        return record_customer(wanted.customer, f"the customer's {wanted.mark} in {run.options.samples}")
+        return _of_customer(run, wanted)
     if not has_reference(settings):
         return record_self(generate(settings, seed=SEED), seed=SEED)
     origin = f"{settings.engine} in {runtime.reference}, called directly"
-    memory, timeout = run.memory_of(record), run.options.rehearsal_timeout
+    memory, timeout = run.memory_of(unit_of(record)), run.options.rehearsal_timeout
     with (
         naming_the_other(runtime.runtime),
         run_reference(
-            run.engine(), runtime, artifact, REFERENCE_PROGRAM, memory=memory, timeout=timeout, stop=run.stop
+            run.engine(),
+            runtime,
+            model.artifact.value,
+            REFERENCE_PROGRAM,
+            memory=memory,
+            timeout=timeout,
+            stop=run.stop,
         ) as ask,
     ):
         return record_reference(settings, ask, origin, seed=SEED)
 
 
-def _ask_old(run: Run, record: ModelRecord, samples: Sequence[Sample]) -> Recording:
-    url, token = record.old_url or "", run.options.old_token
+def _of_customer(run: RunContext, wanted: Wish) -> Recording:
+    return record_customer(wanted.customer, f"the customer's {wanted.mark} in {run.options.samples}")
+
+
+def _ask_old(run: RunContext, record: ModelRecord, samples: Sequence[Sample]) -> Recording:
+    url, token = record.old_url or "", run.old_token
     describe = describe_at(url, token, timeout=OLD_ANSWER)
     return record_live(samples, http_caller(url, token, timeout=OLD_ANSWER), url, describe, seed=SEED)

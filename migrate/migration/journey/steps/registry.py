@@ -1,15 +1,14 @@
 """The registry that images are pushed to, and how this run and AI Deploy log in to it."""
 
-from typing import Final, cast
-
-from msgspec import Struct
+from typing import Final
 
 from migrate.apps import registries
 from migrate.core.addresses import registry_address
+from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, RemoteError
 from migrate.images.registry.credentials import RegistryCredentials, credentials_for
 from migrate.migration.journal.ledger import Effect, Effects
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.run_context import Run, Target
 from migrate.migration.run.units import Unit
 from migrate.ovhcloud.session import Cloud
 
@@ -19,22 +18,9 @@ SHARED_NOTE: Final = (
 )
 
 
-class Target(Struct, frozen=True):
-    """A registry: its host (with a port where it has one), what stands before a repository's name, and a login."""
-
-    host: str
-    prefix: str
-    shared: bool
-    credentials: RegistryCredentials | None
-
-    def repository(self, name: str) -> str:
-        """The repository of an image."""
-        return f"{self.prefix}/{name}" if self.prefix else name
-
-
 def target(run: Run, unit: Unit) -> Target:
     """Where a unit's image goes; the login is found, or made, when the first unit needs it."""
-    found = cast("Target", run.once("registry").get(lambda: _find(run, unit)))
+    found = run.target.get(lambda: _find(run, unit))
     if found.shared and (user := run.journal.effects.find("user", _user_name(run))) is not None:
         run.journal.effects.use(user, unit.subject)
     return found
@@ -89,7 +75,7 @@ def register(run: Run, unit: Unit, found: Target) -> None:
     if found.shared or found.credentials is None:
         return
     effects, name = run.journal.effects, f"{run.region} {found.host}"
-    run.once(f"registration:{name}").get(lambda: _register(run, unit, found, name))
+    run.registration.get(lambda: _register(run, unit, found, name))
     if (effect := effects.find("registration", name)) is not None:
         effects.use(effect, unit.subject)
 
@@ -102,7 +88,7 @@ def _register(run: Run, unit: Unit, found: Target, name: str) -> None:
         raise ConfigurationError(
             f"Docker's login for {found.host} is a token, and AI Deploy needs a name and a password to pull.",
             code="registry-token",
-            next_step="Give --registry-user and MIGRATE_REGISTRY_PASSWORD, then run again.",
+            next_step=type_again("Give --registry-user and MIGRATE_REGISTRY_PASSWORD"),
         )
     existing = registries.find_registration(run.cloud, run.region, found.host)
     effect = effects.find("registration", name)

@@ -1,24 +1,20 @@
 """Rehearse: the image runs here as AI Deploy will run it, before anything is pushed or billed."""
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
-
-import msgspec
 
 from migrate.core.errors import MigrateError, NeedsYouError
-from migrate.core.values import Image, Parity, Rehearsal, Sample
+from migrate.core.values import Image, Parity, Rehearsal
 from migrate.images.trial.rehearsal import RunningRehearsal
 from migrate.images.trial.rehearsal import rehearse as start_rehearsal
 from migrate.migration.journal.journal import Stored
-from migrate.migration.journey.steps.image import Prepared
-from migrate.migration.run.culprits import BlamedError
-from migrate.migration.run.evidence import first_mismatch
+from migrate.migration.journal.subjects import model_subject
+from migrate.migration.journey.models import Prepared
 from migrate.migration.run.licences import naming_the_other
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Progress, Steps, Task
-from migrate.migration.run.units import Unit, model_subject
-from migrate.parity.answer import Answer, Call
-from migrate.parity.replay import replay
+from migrate.migration.run.units import BlamedError, Unit
+from migrate.parity.http import caller_through
+from migrate.parity.replay import first_mismatch, replay
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -27,7 +23,7 @@ VERSION: Final = 1
 
 
 def rehearse(
-    run: Run, steps: Steps, unit: Unit, image: Stored[Image], models: tuple[Prepared, ...]
+    run: RunContext, steps: Steps, unit: Unit, image: Stored[Image], models: tuple[Prepared, ...]
 ) -> Stored[Rehearsal]:
     """The rehearsal of an image.
 
@@ -50,8 +46,8 @@ def rehearse(
     )
 
 
-def _rehearse(run: Run, unit: Unit, image: Image, models: tuple[Prepared, ...], progress: Progress) -> Rehearsal:
-    memory = run.memory(run.plan(unit, tuple(model.record for model in models)))
+def _rehearse(run: RunContext, unit: Unit, image: Image, models: tuple[Prepared, ...], progress: Progress) -> Rehearsal:
+    memory = run.memory_of(unit)
     try:
         with naming_the_other(models[0].runtime.value.runtime), _start(run, image, memory) as running:
             errors, parities = _ask(run, image, running, models, progress)
@@ -71,7 +67,7 @@ def _rehearse(run: Run, unit: Unit, image: Image, models: tuple[Prepared, ...], 
 
 
 def _ask(
-    run: Run, image: Image, running: RunningRehearsal, models: tuple[Prepared, ...], progress: Progress
+    run: RunContext, image: Image, running: RunningRehearsal, models: tuple[Prepared, ...], progress: Progress
 ) -> tuple[dict[str, MigrateError], list[Parity]]:
     """What is wrong with each model, by id, and the proofs of those that answered."""
     errors: dict[str, MigrateError] = {}
@@ -89,29 +85,32 @@ def _ask(
     return errors, parities
 
 
-def _start(run: Run, image: Image, memory: int, only: str | None = None) -> "AbstractContextManager[RunningRehearsal]":
+def _start(
+    run: RunContext, image: Image, memory: int, only: str | None = None
+) -> "AbstractContextManager[RunningRehearsal]":
     timeout = run.options.rehearsal_timeout
     return start_rehearsal(run.engine(), image, memory=memory, timeout=timeout, only=only, stop=run.stop)
 
 
-def _replay(run: Run, image: Image, running: RunningRehearsal, model: Prepared) -> Parity:
-    call = caller(running, model.record.id)
+def _replay(run: RunContext, image: Image, running: RunningRehearsal, model: Prepared) -> Parity:
+    call = caller_through(running.call, model.record.id)
     parity = replay(model.recording.value, model.inspection.value.settings, call)
     run.journal.put(model_subject(model.record.id), "rehearsal-proof", image.image_id, parity)
     return parity
 
 
-def _differs(run: Run, model: Prepared, parity: Parity) -> NeedsYouError:
+def _differs(run: RunContext, model: Prepared, parity: Parity) -> NeedsYouError:
+    look = run.look(model.record.id)
+    kept = f"Nothing was pushed or deployed. See every difference with `{look}` and report it."
     return NeedsYouError(
         f"The new image answers differently in its rehearsal: {first_mismatch(parity)}.",
         code="rehearsal-differs",
-        next_step="Nothing was pushed or deployed. See every difference with `"
-        f"{run.options.typed.command('why', model.record.id)}` and report it.",
+        next_step=kept if look else "Do not use the image; report it with the model's signature.",
     )
 
 
 def _culprits(
-    run: Run, image: Image, memory: int, models: tuple[Prepared, ...], progress: Progress
+    run: RunContext, image: Image, memory: int, models: tuple[Prepared, ...], progress: Progress
 ) -> dict[str, MigrateError]:
     """Those of an image's models that a server cannot be started with, each tried by itself."""
     errors: dict[str, MigrateError] = {}
@@ -123,30 +122,3 @@ def _culprits(
         except NeedsYouError as error:
             errors[model.record.id] = error
     return errors
-
-
-def describe_of(running: RunningRehearsal, model_id: str) -> dict[str, object]:
-    """What a model of a rehearsed image answers on ``/describe``; empty where that is no description."""
-    status, _, content = running.call("GET", f"/{quote(model_id, safe='')}/describe")
-    body = msgspec.json.decode(content) if status == 200 else None
-    return body if isinstance(body, dict) else {}
-
-
-def caller(running: RunningRehearsal, model_id: str) -> Call:
-    """How a model of a rehearsed image is asked."""
-    path = f"/{quote(model_id, safe='')}/eval"
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-
-    def call(sample: Sample) -> Answer:
-        status, _, content = running.call("POST", path, headers, msgspec.json.encode(sample.request))
-        try:
-            body = msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            body = None
-        return Answer(
-            status=status,
-            body=body if isinstance(body, dict) else None,
-            text=content[:2000].decode("utf-8", "replace"),
-        )
-
-    return call

@@ -1,38 +1,36 @@
 """Runtime: the image that the models of one runtime share, built once."""
 
-from typing import Final, cast
+from typing import Final
 
-from migrate.core.events import StepStarted
 from migrate.core.values import RuntimeImage
 from migrate.images.runtime.image import ensure_runtime, runtime_exists
 from migrate.images.runtime.server_code import server_digest
 from migrate.images.runtime.templates import template_of
 from migrate.migration.journal.journal import Stored
-from migrate.migration.run.run_context import Run
+from migrate.migration.journal.subjects import runtime_subject
+from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Steps, Task
-from migrate.migration.run.units import runtime_subject
 
 VERSION: Final = 1
 
 
-def runtime(run: Run, steps: Steps, name: str) -> Stored[RuntimeImage]:
+def runtime(run: RunContext, steps: Steps, name: str) -> Stored[RuntimeImage]:
     """The image of a runtime; the first model that needs it makes it, the others wait.
 
     Raises:
         Unsettled: The recaller does not find it as this version of the tool would build it.
     """
-    shared = run.once(f"runtime:{name}:{type(steps).__name__}")
-    return cast("Stored[RuntimeImage]", shared.get(lambda: _runtime(run, steps, name)))
+    return run.runtimes.get((name, type(steps)), lambda: _runtime(run, steps, name))
 
 
-def count_user(run: Run, image: RuntimeImage, unit: str) -> None:
+def count_user(run: RunContext, image: RuntimeImage, unit: str) -> None:
     """Counts a unit that is built on a runtime's image, where this journal made that image."""
     effect = run.journal.effects.find("runtime-image", image.reference)
     if effect is not None:
         run.journal.effects.use(effect, unit)
 
 
-def _runtime(run: Run, steps: Steps, name: str) -> Stored[RuntimeImage]:
+def _runtime(run: RunContext, steps: Steps, name: str) -> Stored[RuntimeImage]:
     return steps.do(
         Task(
             step="runtime",
@@ -49,13 +47,10 @@ def _runtime(run: Run, steps: Steps, name: str) -> Stored[RuntimeImage]:
     )
 
 
-def _make(run: Run, name: str) -> RuntimeImage:
-    def say(text: str) -> None:
-        run.emit(StepStarted(step="runtime", detail=text))
-
+def _make(run: RunContext, name: str) -> RuntimeImage:
     before = {tag for image in run.engine().client.api.images() for tag in image["RepoTags"] or ()}
     image = ensure_runtime(
-        run.engine(), name, base=run.options.base_image, store=run.workspace.store, progress_text=say
+        run.engine(), name, base=run.options.base_image, store=run.workspace.store, progress_text=run.say
     )
     if image.reference not in before:
         effects = run.journal.effects

@@ -2,24 +2,25 @@
 
 A customer's token is written to a file of mode 0600 beside the journal and shown nowhere else. Until its file is on
 disk it is not handed over, and the next run deletes it and makes another; afterwards it is never touched but by undo
-(field notes, 10).
+(decisions: Two kinds of tokens).
 """
 
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from migrate.apps import tokens as api
+from migrate.core.again import type_again
 from migrate.core.errors import MigrateError, RemoteError
 from migrate.core.names import KEY_LABEL, RUN_LABEL, label_selector
 from migrate.core.secret import Secret
 from migrate.core.values import App
 from migrate.machine.private import write_private
-from migrate.migration.journal.ledger import Effect, Effects, Kind
+from migrate.migration.journal.ledger import Effect, Effects, Kind, token_name
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
 from migrate.ovhcloud.session import Cloud
 
-READ: Final = "ai_training_read"  # may call the app and nothing else (contract/ovh-api, 7)
+READ: Final = "ai_training_read"  # may call the app and nothing else (contract: AI Deploy access)
 
 
 def proof_token(run: Run, unit: Unit, app: App) -> Secret:
@@ -33,7 +34,7 @@ def proof_token(run: Run, unit: Unit, app: App) -> Secret:
         name = f"migrate-proof-{run.journal.id}-{number}-{selector.partition('=')[2][:8]}"
         return _make(run, "proof-token", name, selector, unit=unit.subject)[1]
 
-    return cast("Secret", run.once(f"proof-token:{selector}").get(make))
+    return run.proof_tokens.get(selector, make)
 
 
 def delete_proof_tokens(cloud: Cloud, effects: Effects) -> None:
@@ -51,7 +52,7 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
         return path
     if effect is not None:
         delete_token(run.cloud, effects, effect)
-    name = f"migrate-{unit.name}-{run.journal.id}"
+    name = token_name(unit.name, run.journal.id)
     effect, value = _make(run, "token", name, label_selector(KEY_LABEL, unit.key(run.cloud.project)), unit=unit.subject)
     write_private(path, f"Authorization: Bearer {value.reveal()}\n")
     effects.learn(effect, handed_over=True, file=str(path), app=app.id)
@@ -60,8 +61,7 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
 
 def _known(run: Run) -> frozenset[str]:
     """The ids of the tokens that existed when the first one was handed over: somebody may have deleted one."""
-    found = run.once("tokens").get(lambda: frozenset(token.id for token in api.list_tokens(run.cloud)))
-    return cast("frozenset[str]", found)
+    return run.known_tokens.get(lambda: frozenset(token.id for token in api.list_tokens(run.cloud)))
 
 
 def delete_token(cloud: Cloud, effects: Effects, effect: Effect) -> None:
@@ -101,5 +101,5 @@ def _make(run: Run, kind: Kind, name: str, selector: str, *, unit: str) -> tuple
     raise RemoteError(
         f"OVHcloud did not answer the value of the token {name}.",
         code="no-token",
-        next_step="Type the same command again.",
+        next_step=type_again(),
     )

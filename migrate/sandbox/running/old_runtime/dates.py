@@ -36,12 +36,12 @@ PARTS: dict[str, Callable[[datetime], int]] = {
 }
 # Of java.time.format.DateTimeFormatter, the letters that the samples need.
 READERS = {
-    "yyyy": r"(?P<year>\d{4})",
-    "uuuu": r"(?P<year>\d{4})",
-    "MM": r"(?P<month>\d{2})",
-    "dd": r"(?P<day>\d{2})",
-    "HH": r"(?P<hour>\d{2})",
-    "mm": r"(?P<minute>\d{2})",
+    "yyyy": r"(?P<year>[0-9]{4}|\+[0-9]{5,19})",
+    "uuuu": r"(?P<year>[0-9]{4}|\+[0-9]{5,19})",
+    "MM": r"(?P<month>[0-9]{2})",
+    "dd": r"(?P<day>[0-9]{2})",
+    "HH": r"(?P<hour>[0-9]{2})",
+    "mm": r"(?P<minute>[0-9]{2})",
 }
 WRITERS: dict[str, Callable[[datetime], str]] = {
     "uuuu": lambda moment: f"{moment.year:04}",
@@ -105,22 +105,34 @@ def _decoder(field: dict[str, Any]) -> Callable[[Any], datetime]:
     if field["type"].lower() != "string":
         unit = READ[field["format"]]
         return lambda value: EPOCH + int(value) * unit * MICROSECOND
-    pattern = "".join(READERS[part] if part[0].isalpha() else re.escape(part) for part in _parts(field["format"]))
+    parts = _parts(field["format"])
+    fields = [READERS[part][:8] for part in parts if part in READERS]
+    if len(set(fields)) < len(fields):
+        raise ValueError(f"{field['format']} says a part of a date twice")
+    pattern = "".join(READERS[part] if _is_field(part) else re.escape(part) for part in parts)
 
     def decode(text: str) -> datetime:
         found = re.fullmatch(pattern, text)
         if found is None:
             raise ValueError(text)
-        given = {name: int(value) for name, value in found.groupdict().items()}
-        return datetime(**({"year": 1970, "month": 1, "day": 1} | given), tzinfo=UTC)
+        return _moment(**{name: int(value) for name, value in found.groupdict().items()})
 
     return decode
+
+
+def _moment(*, year: int = 0, month: int = 1, day: int = 1, hour: int = 0, minute: int = 0) -> datetime:
+    """A moment as java.time resolves it: day 31 of a shorter month is its last, and the hour 24 ends the day."""
+    last = calendar.monthrange(year, month)[1]
+    midnight = datetime(year, month, last if last < day <= 31 else day, tzinfo=UTC)
+    if (hour, minute) == (24, 0):
+        return midnight + timedelta(days=1)
+    return midnight.replace(hour=hour, minute=minute)
 
 
 def _encoder(field: dict[str, Any]) -> Callable[[datetime], Any]:
     word = field["format"]
     if field["type"].lower() == "string":
-        writers = [WRITERS[part] if part[0].isalpha() else _literal(part) for part in _parts(word)]
+        writers = [WRITERS[part] if _is_field(part) else _literal(part) for part in _parts(word)]
         return lambda moment: "".join(write(moment) for write in writers)
     if word in PARTS:
         return PARTS[word]
@@ -134,8 +146,14 @@ def _encoder(field: dict[str, Any]) -> Callable[[datetime], Any]:
 
 
 def _parts(pattern: str) -> list[str]:
-    """Runs of one letter, and what lies between them."""
+    """Runs of one letter, and what lies between them; neither quotes nor optional sections."""
+    if set(pattern) & set("'[]{}#"):
+        raise ValueError(pattern)
     return [found.group() for found in re.finditer(r"([A-Za-z])\1*|[^A-Za-z]+", pattern)]
+
+
+def _is_field(part: str) -> bool:
+    return part[0].isascii() and part[0].isalpha()
 
 
 def _literal(text: str) -> Callable[[datetime], str]:

@@ -1,5 +1,6 @@
 """ONNX models as the old runtime found, described and ran them."""
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -66,9 +67,9 @@ class Model:
     """
 
     def __init__(self, folder: Path) -> None:
-        manifest, path = _find(folder)
+        manifest, source = _find(folder)
         try:
-            self._session = InferenceSession(path, providers=["CPUExecutionProvider"])
+            self._session = InferenceSession(source, providers=["CPUExecutionProvider"])
             self._graph_inputs = {entry.name: _input(entry) for entry in self._session.get_inputs()}
             names = hash_map_order(self._graph_inputs)
             results = self._session.run(None, {name: _dummy(self._graph_inputs[name]) for name in names})
@@ -123,14 +124,18 @@ class Model:
         return fit(roll(tensor, self.window), field["type"], field["shape"])
 
 
-def _find(folder: Path) -> tuple[dict[str, Any] | None, Path]:
+def _find(folder: Path) -> tuple[dict[str, Any] | None, Path | bytes]:
+    """The manifest and the model's file, or its bytes where the manifest holds them."""
     for file in sorted(folder.glob("*.json")):
         try:
             document = json.loads(file.read_bytes())
         except ValueError:
             continue
-        if isinstance(document, dict) and document.get("type") == "onnx" and "onnx_model_uri" in document:
-            return document, folder / document["onnx_model_uri"]
+        if isinstance(document, dict) and document.get("type") == "onnx":
+            if document.get("binary") is not None:
+                return document, base64.b64decode(document["binary"])
+            if "onnx_model_uri" in document:
+                return document, folder / document["onnx_model_uri"]
     for file in sorted(folder.glob("*.onnx")):
         return None, file
     raise NotLoadableError(f"No manifest or direct binary found or valid from {folder.name}")
@@ -140,15 +145,19 @@ def _input(entry: Any) -> Field:
     kind = re.fullmatch(r"tensor\((\w+)\)", entry.type)
     if kind is None or kind[1] not in TYPES:
         raise NotLoadableError(f"inputs of type {entry.type} are not supported")
-    shape = [size if isinstance(size, int) and size >= 0 else -1 for size in entry.shape]
-    return _with_image({"name": entry.name, "type": TYPES[kind[1]], "shape": shape})
+    return _with_image({"name": entry.name, "type": TYPES[kind[1]], "shape": _shape(entry)})
+
+
+def _shape(entry: Any) -> list[int]:
+    return [size if isinstance(size, int) and size >= 0 else -1 for size in entry.shape]
 
 
 def _output(entry: Any, result: Any, *, batched: bool) -> Field:
     inner = re.search(r"tensor\((\w+)\)\)*$", entry.type)
     if inner is None or inner[1] not in TYPES or (entry.type.startswith("seq") and "map" not in entry.type):
         raise NotLoadableError(f"outputs of type {entry.type} are not supported")
-    shape = [len(result), len(result[0])] if isinstance(result, list) else list(result.shape)
+    # A run tells how many classes there are; everything else is told by the graph.
+    shape = [*([-1] if batched else []), len(result[0])] if isinstance(result, list) else _shape(entry)
     if batched:
         if not shape:
             raise NotLoadableError(f"output {entry.name} has no dimension for the batch")
@@ -160,6 +169,11 @@ def _declared(field: Field) -> Field:
     shown: Field = {"name": field["name"], "type": field["type"].lower()}
     if field.get("values"):
         shown["values"] = field["values"]
+    if field.get("continuous_domain"):
+        shown["continuous_domain"] = [
+            {"lowerBound": part.get("lower_bound"), "upperBound": part.get("upper_bound")}
+            for part in field["continuous_domain"]
+        ]
     shown["shape"] = field["shape"]
     if field.get("fields"):
         shown["fields"] = [

@@ -178,11 +178,18 @@ def columns(field: dict[str, Any], given: dict[str, Tensor]) -> Tensor:
             either = f"Unable to find either a tensor with name {field['name']} or with name {index['name']}"
             raise RefusalError(400, either)
     parts = [given[index["name"]] for index in indexes]
-    if any(len(part.shape) > 1 for part in parts):
-        raise RefusalError(400, f"The tensors of {field['name']} should be vectors")
+    for index, part in zip(indexes, parts, strict=True):
+        if len(part.shape) > 1:
+            raise RefusalError(
+                400,
+                "Only vectors (i.e tensor of rank 1) are supported as indexes. "
+                f"Found a tensor of rank {len(part.shape)} for index {index['name']}",
+            )
     lengths = {len(part.values) for part in parts}
     if len(lengths) > 1:
-        raise RefusalError(400, f"The tensors of {field['name']} should all have the same length")
+        raise RefusalError(
+            400, "When using tensor indexes all vectors should be of the same size; but found different ones"
+        )
     kind = parts[0].type
     for part in parts:
         if part.type is None or (part.type in NUMERIC and part.nullable) or not _holds(kind, part.type):

@@ -44,10 +44,13 @@ def number_text(value: np.floating[Any]) -> str:
         return '"NaN"'
     if np.isinf(value):
         return '"Infinity"' if value > 0 else '"-Infinity"'
-    size = abs(float(value))
+    size = np.abs(value)
     if size == 0 or 1e-3 <= size < 1e7:
         return np.format_float_positional(value, unique=True, trim="0")
-    text = np.format_float_scientific(value, unique=True, trim="0", exp_digits=1)
+    # One digit suffices for some of the smallest numbers; Java writes the nearest two even then: 1.4E-45, 4.9E-324.
+    one_digit = np.format_float_scientific(size, unique=True, trim="-")[1] == "e"
+    precision = 1 if one_digit else None
+    text = np.format_float_scientific(value, precision, unique=not one_digit, trim="0", exp_digits=1)
     return text.replace("e+", "E").replace("e", "E")
 
 

@@ -1,0 +1,131 @@
+"""Which function carries out which command. Each call imports its own command, and with it what that needs."""
+
+# ruff: noqa: PLC0415 - that is what keeps every other command and every --help quick
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from migrate.core.errors import ExitCode
+from migrate.core.options.declaration import Options
+from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
+from migrate.core.options.sandboxes import (
+    DemoOptions,
+    EnvOptions,
+    FailOptions,
+    SandboxStatusOptions,
+    StartOptions,
+    StopOptions,
+)
+from migrate.core.options.sources import ListOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
+
+
+def perform(options: Options) -> ExitCode:
+    """Carries out a command.
+
+    Raises:
+        MigrateError: What the command raised.
+    """
+    return CALLS[type(options)](options)
+
+
+def _list(options: ListOptions) -> ExitCode:
+    from migrate.commands.look import list_
+
+    return list_(options, dict(os.environ))
+
+
+def _status(options: StatusOptions) -> ExitCode:
+    from migrate.commands.look import status
+
+    return status(options, dict(os.environ))
+
+
+def _why(options: WhyOptions) -> ExitCode:
+    from migrate.commands.look import why
+
+    return why(options, dict(os.environ))
+
+
+def _run(options: RunOptions) -> ExitCode:
+    from migrate.commands.run import run
+
+    return run(options, dict(os.environ))
+
+
+def _undo(options: UndoOptions) -> ExitCode:
+    from migrate.commands.undo import undo
+
+    return undo(options, dict(os.environ))
+
+
+def _build(options: BuildOptions) -> ExitCode:
+    from migrate.commands.build import build
+
+    return build(options, dict(os.environ))
+
+
+def _export(options: ExportOptions) -> ExitCode:
+    from migrate.commands.export import export_folder
+
+    return export_folder(options, dict(os.environ))
+
+
+def _serve(options: ServeOptions) -> ExitCode:
+    from migrate.commands.serve import serve_folder
+
+    return serve_folder(options, dict(os.environ))
+
+
+def _demo(options: DemoOptions) -> ExitCode:
+    from migrate.commands.demo import demonstrate
+
+    return demonstrate(options)
+
+
+def _start(options: StartOptions) -> ExitCode:
+    from migrate.commands.sandbox import start
+
+    return start(options)
+
+
+def _stop(options: StopOptions) -> ExitCode:
+    from migrate.commands.sandbox import stop
+
+    return stop(options)
+
+
+def _sandbox_status(options: SandboxStatusOptions) -> ExitCode:
+    from migrate.commands.sandbox import status
+
+    return status(options)
+
+
+def _env(options: EnvOptions) -> ExitCode:
+    from migrate.commands.sandbox import env
+
+    return env(options)
+
+
+def _fail(options: FailOptions) -> ExitCode:
+    from migrate.commands.sandbox import fail
+
+    return fail(options)
+
+
+CALLS: Final[Mapping[type[Options], Callable[[Any], ExitCode]]] = {
+    ListOptions: _list,
+    StatusOptions: _status,
+    WhyOptions: _why,
+    RunOptions: _run,
+    BuildOptions: _build,
+    ExportOptions: _export,
+    ServeOptions: _serve,
+    DemoOptions: _demo,
+    StartOptions: _start,
+    StopOptions: _stop,
+    SandboxStatusOptions: _sandbox_status,
+    EnvOptions: _env,
+    FailOptions: _fail,
+    UndoOptions: _undo,
+}

@@ -1,0 +1,46 @@
+"""Runs build: the models of a folder become an image of this machine, rehearsed."""
+
+import threading
+from collections.abc import Mapping
+
+from migrate.commands.output import answer_facts
+from migrate.commands.signals import stopping
+from migrate.console.outlet import open_outlet
+from migrate.console.words import difference, size
+from migrate.core.errors import ExitCode
+from migrate.core.options.folders import BuildOptions
+from migrate.migration.run.licences import served_by
+from migrate.migration.run.workspace import open_workspace
+from migrate.migration.run_folder import Built, allowed, build_folder, folder_run, read_folder, slimmed
+
+
+def build(options: BuildOptions, environ: Mapping[str, str]) -> ExitCode:
+    """Builds and rehearses a local image.
+
+    Raises:
+        MigrateError: It cannot be built, or answers differently from the reference.
+    """
+    place, stop = open_workspace(options.workspace), threading.Event()
+    with (
+        stopping(stop),
+        open_outlet(as_json=options.json) as outlet,
+        folder_run(options, workspace=place, emit=outlet, stop=stop, environ=environ) as run,
+    ):
+        models = read_folder(run, loading="in a container without network")
+        built = build_folder(run, models)
+    return answer_facts("build", _facts(options.tag, built), allowed(models), as_json=options.json)
+
+
+def _facts(tag: str, built: Built) -> dict[str, str]:
+    levels = sorted({model.recording.value.level for model in built.models})
+    return {
+        "image": tag,
+        "id": built.image.image_id,
+        "size": size(built.image.size),
+        "models": ", ".join(model.record.id for model in built.models),
+        "proof": f"{', '.join(levels)}, worst difference {difference(built.rehearsal.worst_difference or 0.0)}",
+        "cold start": f"{built.rehearsal.cold_start:.1f} s",
+        "run it": f"docker run --rm --user 42420:42420 -p 8080:8080 {tag}",
+        "slim": ", ".join(f"{name} {text}" for name, text in slimmed(built.models).items()),
+        "engine": served_by(built.models[0].inspection.value.runtime),
+    }

@@ -1,0 +1,142 @@
+"""What was typed, or chosen: the command, its source, its options."""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from migrate.core.again import type_again
+from migrate.core.codes.meaning import Meaning
+
+TypingCode = Literal[
+    "usage",
+    "needs-answer",
+    "declined",
+    "bad-source",
+    "bad-digest",
+    "bad-registry",
+    "bad-reference",
+    "bad-identifier",
+    "no-such-folder",
+    "no-such-file",
+    "bad-inventory",
+    "no-models",
+    "unknown-model",
+    "no-journal",
+    "shares-app",
+    "several-runtimes",
+    "not-empty",
+    "no-samples-folder",
+    "broken-sample",
+    "samples-without-answers",
+    "proof-too-weak",
+    "no-sample-accepted",
+    "interrupted",
+    "undone",
+]
+
+TYPING: Final[Mapping[TypingCode, Meaning]] = {
+    "usage": Meaning(
+        "you",
+        "The command line cannot be read: an unknown command or option, a missing argument, or a value of the"
+        " wrong kind.",
+        "See the help of the command, which the message names.",
+    ),
+    "needs-answer": Meaning(
+        "you",
+        "The command asks before it makes or deletes something, and there is no terminal to ask at.",
+        "Add the option that the message names: it is the answer.",
+    ),
+    "declined": Meaning(
+        "you",
+        "You answered no. Nothing was made or deleted.",
+        "Nothing; the command asks again when it is typed again.",
+    ),
+    "bad-source": Meaning(
+        "you",
+        "SOURCE is empty, or none of a namespace id, container@REGION[/prefix], a folder, and an inventory file.",
+        "Write it in one of these forms; `migrate list` shows what the project has.",
+    ),
+    "bad-digest": Meaning(
+        "you",
+        "The value of --allow-unsafe is not the digest of a file.",
+        "Copy it from the task of the quarantined model: sha256: and 64 hexadecimal digits in lower case.",
+    ),
+    "bad-registry": Meaning("you", "The value of --registry begins with no host.", "Write it as HOST[/PATH]."),
+    "bad-reference": Meaning(
+        "you",
+        "A name of an image is not one that container engines take.",
+        "Write it as registry/name:tag, in lower case.",
+    ),
+    "bad-identifier": Meaning(
+        "you",
+        "A name that was typed cannot be part of a call to OVHcloud: it is empty or a relative path.",
+        "Correct the name of the project, the namespace or the container.",
+    ),
+    "no-such-folder": Meaning("you", "There is no folder at this path.", "Check the path."),
+    "no-such-file": Meaning(
+        "you",
+        "There is no inventory file at this path, or it cannot be read.",
+        "Check the path and the rights of the file.",
+    ),
+    "bad-inventory": Meaning(
+        "you",
+        "The inventory file is not what ML Serving's API answered: it is no JSON, or has another form.",
+        'Give it the form {"namespace": {...}, "models": [...], "tokens": [...]}.',
+    ),
+    "no-models": Meaning(
+        "you", "The source holds no model.", "See with `migrate list` what lies there, and what was ignored and why."
+    ),
+    "unknown-model": Meaning(
+        "you",
+        "The source, or its journal, has no model of this id.",
+        "Take an id that `migrate list` or `migrate status` shows.",
+    ),
+    "no-journal": Meaning(
+        "you",
+        "Nothing was run on this source in this workspace, so there is nothing to tell or to undo.",
+        "Run it first, or name the workspace of the run with --workspace.",
+    ),
+    "shares-app": Meaning(
+        "you",
+        "The model shares its app with others: an undo of one would take the others down, or a failure of one"
+        " has given all of them the former image back.",
+        type_again("Name the others too, or correct the ones that fail"),
+    ),
+    "several-runtimes": Meaning(
+        "you", "The folder holds models of several runtimes, and an image has one.", "Name the folder of one model."
+    ),
+    "not-empty": Meaning(
+        "you", "The value of --out is a file, or a folder with something in it.", "Name a new one, or empty it."
+    ),
+    "no-samples-folder": Meaning(
+        "you", "The value of --samples is not a folder.", "Name the folder that holds MODEL/*.json."
+    ),
+    "broken-sample": Meaning(
+        "you",
+        "A file of the samples is no JSON object, is too large, or has a request, answer or status of another form.",
+        'Correct the file: {"request": {...}, "answer": {...}}.',
+    ),
+    "samples-without-answers": Meaning(
+        "you",
+        "None of the samples has an answer, so nothing can be compared.",
+        'Add "answer" to the files, or leave --samples out.',
+    ),
+    "proof-too-weak": Meaning(
+        "you",
+        "The app answers, but the proof is below the level that --proof asks for.",
+        "Give your own requests and answers with --samples, or ask for less with --proof.",
+    ),
+    "no-sample-accepted": Meaning(
+        "you",
+        "No sample request got an answer that can be used: the model takes other inputs than those that were "
+        "made for it.",
+        "Put requests that it takes into a folder and give it with --samples.",
+    ),
+    "interrupted": Meaning(
+        "you",
+        "The run was stopped by Ctrl-C or a signal. Nothing was left half-done.",
+        type_again(note="it goes on where it stopped"),
+    ),
+    "undone": Meaning(
+        "you", "What was made for this model was deleted by `migrate undo`.", "Nothing; `migrate run` makes it anew."
+    ),
+}

@@ -1,0 +1,48 @@
+"""What is wrong with a value that was typed, before anything is begun."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from migrate.core.addresses import registry_address
+from migrate.core.errors import UsageError
+from migrate.core.text import printable
+
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def check_digests(given: Sequence[str]) -> tuple[str, ...]:
+    """The digests themselves, each once.
+
+    Raises:
+        UsageError: One of them is not ``sha256:`` and 64 hexadecimal digits (``bad-digest``).
+    """
+    for digest in given:
+        if not _DIGEST.fullmatch(digest):
+            raise UsageError(
+                f"{printable(digest, 100)!r} is not the digest of a file.",
+                code="bad-digest",
+                next_step="Write it as sha256: and the file's 64 hexadecimal digits in lower case, as sha256sum does.",
+            )
+    return tuple(dict.fromkeys(given))
+
+
+def check_registry(address: str) -> str:
+    """The address of a registry without its scheme.
+
+    Raises:
+        UsageError: It is none.
+    """
+    return str(registry_address(address))
+
+
+def check_seconds(seconds: float) -> float:
+    """The time itself, if it ends.
+
+    Raises:
+        UsageError: It is ``inf`` or ``nan``, which numbers may be.
+    """
+    if math.isfinite(seconds):
+        return seconds
+    raise UsageError(f"{seconds} is not a number of seconds.", code="usage", next_step="Give a number, such as 900.")

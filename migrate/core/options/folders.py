@@ -1,0 +1,99 @@
+"""The commands about a folder of models, without the cloud: build, export, serve."""
+
+from pathlib import Path
+from typing import Annotated
+
+from migrate.core.options.declaration import Command, Counts, Option, Options, absolute
+from migrate.core.options.shared import (
+    AcceptAgpl,
+    AllowUnsafe,
+    BaseImage,
+    Folder,
+    RehearsalTimeout,
+    Samples,
+    Slim,
+    Workspace,
+)
+
+
+class OfFolder(Options, frozen=True, kw_only=True):
+    """A command about the models of one folder."""
+
+    folder: Folder
+    allow_unsafe: AllowUnsafe = ()
+    accept_agpl: AcceptAgpl = False
+    samples: Samples = None
+    rehearsal_timeout: RehearsalTimeout = 300.0
+    workspace: Workspace = None
+
+
+class BuildOptions(OfFolder, frozen=True, kw_only=True):
+    """``migrate build``."""
+
+    about = Command(
+        name="build",
+        group="Move",
+        short="A model folder becomes a local image.",
+        help="Build an image of the model in FOLDER, and rehearse it as AI Deploy would run it.",
+        example="migrate build ./models/iris --tag iris:1",
+    )
+
+    tag: Annotated[str, Option(names=("--tag", "-t"), metavar="REF", help="The image's name.", counts=Counts.IMAGE)]
+    base_image: BaseImage = None
+    slim: Slim = False
+
+
+class ExportOptions(OfFolder, frozen=True, kw_only=True):
+    """``migrate export``."""
+
+    about = Command(
+        name="export",
+        group="Move",
+        short="The same as a folder for docker build.",
+        help="Write everything that an image of the model in FOLDER needs; building it needs no network.",
+        example="migrate export ./models/iris --out ./context\ndocker build --platform linux/amd64 -t iris:1 ./context",
+    )
+
+    out: Annotated[
+        Path,
+        Option(names=("--out",), metavar="DIR", help="An empty or new folder.", counts=Counts.IMAGE, read=absolute),
+    ]
+    base_image: BaseImage = None
+    slim: Slim = False
+
+
+class ServeOptions(OfFolder, frozen=True, kw_only=True):
+    """``migrate serve``."""
+
+    about = Command(
+        name="serve",
+        group="Live",
+        short="Serve a model here, without Docker.",
+        help="Serve the model in FOLDER on this machine, to try it out; it is loaded here, so trust it.",
+        example="migrate serve ./models/iris --port 8080",
+    )
+
+    port: Annotated[
+        int,
+        Option(
+            names=("--port",),
+            metavar="NUMBER",
+            help="The port; 0 takes any free one.",
+            counts=Counts.SERVER,
+            least=0,
+            most=65535,
+        ),
+    ] = 8080
+    host: Annotated[
+        str, Option(names=("--host",), metavar="ADDRESS", help="Where to listen.", counts=Counts.SERVER)
+    ] = "127.0.0.1"
+
+    @property
+    def base_image(self) -> str | None:
+        """None: no image is made."""
+        return None
+
+    @property
+    def slim(self) -> bool:
+        """False: models are served as they are."""
+        return False

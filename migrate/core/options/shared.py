@@ -1,0 +1,82 @@
+"""Options and arguments that several commands have."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from migrate.core.options.checks import check_digests, check_seconds
+from migrate.core.options.declaration import Argument, Counts, Option, absolute
+
+SOURCE: Final = Argument(
+    metavar="SOURCE", help="A namespace id, container@REGION[/prefix], a folder, or an inventory file (JSON)."
+)
+FOLDER: Final = Argument(metavar="FOLDER", help="A folder with one model, or with models in it.", read=absolute)
+MODEL: Final = Option(
+    names=("--model", "-m"), metavar="ID", help="Only this model; may be repeated.", counts=Counts.MODELS
+)
+ACCEPT_AGPL: Final = Option(
+    names=("--accept-agpl",),
+    help="PMML is then served by JPMML, which is licensed under AGPL-3.0.",
+    counts=Counts.MODELS,
+)
+ALLOW_UNSAFE: Final = Option(
+    names=("--allow-unsafe",),
+    metavar="sha256:DIGEST",
+    help="Load this very file although it runs code; may be repeated.",
+    counts=Counts.MODELS,
+    read=check_digests,
+)
+SLIM: Final = Option(
+    names=("--slim",),
+    help="Serve models of TensorFlow, Keras and TorchScript as ONNX where that changes no answer.",
+    counts=Counts.IMAGE,
+)
+BASE_IMAGE: Final = Option(
+    names=("--base-image",), metavar="REF", help="The image that runtimes start from.", counts=Counts.IMAGE
+)
+REHEARSAL_TIMEOUT: Final = Option(
+    names=("--rehearsal-timeout",),
+    metavar="SECONDS",
+    help="How long a model may take to load here.",
+    counts=Counts.IMAGE,
+    least=1,
+    read=check_seconds,
+)
+SAMPLES: Final = Option(
+    names=("--samples",),
+    metavar="FOLDER",
+    help="Your own requests and answers: FOLDER/MODEL/*.json.",
+    counts=Counts.PROOF,
+    read=absolute,
+)
+PROJECT: Final = Option(
+    names=("--project", "--cloud-project"),
+    metavar="ID",
+    help="The Public Cloud project.",
+    counts=Counts.CLOUD,
+    instead=("OVH_CLOUD_PROJECT_SERVICE", "MIGRATE_PROJECT"),
+)
+YES: Final = Option(
+    names=("--yes", "-y"), help="Do not ask; also where there is no terminal.", counts=Counts.RUN, kept=False
+)
+WORKSPACE: Final = Option(
+    names=("--workspace",),
+    metavar="FOLDER",
+    help="Where the journal and downloads are kept; by default the platform's state folder.",
+    counts=Counts.TOOL,
+    variable="MIGRATE_WORKSPACE",
+    read=absolute,
+)
+
+Source = Annotated[str, SOURCE]
+OptionalSource = Annotated[str | None, SOURCE]
+Folder = Annotated[Path, FOLDER]
+Models = Annotated[tuple[str, ...], MODEL]
+AcceptAgpl = Annotated[bool, ACCEPT_AGPL]
+AllowUnsafe = Annotated[tuple[str, ...], ALLOW_UNSAFE]
+Slim = Annotated[bool, SLIM]
+BaseImage = Annotated[str | None, BASE_IMAGE]
+RehearsalTimeout = Annotated[float, REHEARSAL_TIMEOUT]
+Samples = Annotated[Path | None, SAMPLES]
+Project = Annotated[str | None, PROJECT]
+Yes = Annotated[bool, YES]
+Workspace = Annotated[Path | None, WORKSPACE]

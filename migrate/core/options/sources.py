@@ -1,0 +1,242 @@
+"""The commands about a source: list, status, why, run, undo."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from migrate.core.options.checks import check_registry
+from migrate.core.options.declaration import Argument, Command, Counts, Option, Options, absolute
+from migrate.core.options.shared import (
+    AcceptAgpl,
+    AllowUnsafe,
+    BaseImage,
+    Models,
+    OptionalSource,
+    Project,
+    RehearsalTimeout,
+    Samples,
+    Slim,
+    Source,
+    Workspace,
+    Yes,
+)
+
+DEFAULT_REGION: Final = "GRA"  # where ML Serving was
+
+Layout = Literal["separate", "packed"]
+ProofWanted = Literal["live", "recorded", "cross-checked", "self"]
+
+AUTHORIZE: Final = Option(
+    names=("--authorize",),
+    help="Open the project's object storage to AI Deploy without asking.",
+    counts=Counts.RUN,
+    kept=False,
+)
+
+
+class Typed(Struct, frozen=True):
+    """A source as it was typed, with what every further command needs to mean the same one in the same place."""
+
+    source: str
+    project: str | None = None
+    workspace: Path | None = None
+
+    def list(self) -> str:
+        """The command that shows what lies there."""
+        return ListOptions(source=self.source, project=self.project, workspace=self.workspace).command()
+
+    def status(self) -> str:
+        """The command that tells where it stands."""
+        return StatusOptions(source=self.source, project=self.project, workspace=self.workspace).command()
+
+    def why(self, model: str) -> str:
+        """The command that tells what happened to a model."""
+        return WhyOptions(source=self.source, model=model, project=self.project, workspace=self.workspace).command()
+
+    def run(self) -> str:
+        """The command that moves its models."""
+        return RunOptions(source=self.source, project=self.project, workspace=self.workspace).command()
+
+    def undo(self, *models: str) -> str:
+        """The command that deletes what was made for it, or for some of its models."""
+        return UndoOptions(source=self.source, models=models, project=self.project, workspace=self.workspace).command()
+
+
+class ListOptions(Options, frozen=True, kw_only=True):
+    """``migrate list``."""
+
+    about = Command(
+        name="list",
+        group="Look",
+        short="What the project has, or a source.",
+        help="The namespaces and containers of the project; with SOURCE, its models.",
+        example="migrate list\nmigrate list my-namespace\nmigrate list models@GRA/2021",
+    )
+
+    source: OptionalSource = None
+    project: Project = None
+    workspace: Workspace = None
+
+
+class StatusOptions(Options, frozen=True, kw_only=True):
+    """``migrate status``."""
+
+    about = Command(
+        name="status",
+        group="Look",
+        short="Where things stand.",
+        help="Where the models of SOURCE stand, and what AI Deploy says now; without SOURCE, every source known here.",
+        example="migrate status my-namespace",
+    )
+
+    source: OptionalSource = None
+    offline: Annotated[
+        bool,
+        Option(names=("--offline",), help="From the journal alone; do not ask AI Deploy.", counts=Counts.RUN),
+    ] = False
+    project: Project = None
+    workspace: Workspace = None
+
+
+class OfSource(Options, frozen=True, kw_only=True):
+    """A command about one source."""
+
+    source: Source
+    project: Project = None
+    workspace: Workspace = None
+
+    @property
+    def typed(self) -> Typed:
+        """The source, for the next commands."""
+        return Typed(self.source, self.project, self.workspace)
+
+
+class WhyOptions(OfSource, frozen=True, kw_only=True):
+    """``migrate why``."""
+
+    about = Command(
+        name="why",
+        group="Look",
+        short="What happened to a model, and what to do.",
+        help="What happened to MODEL, the evidence, and what to do next; asks nobody.",
+        example="migrate why my-namespace iris",
+    )
+
+    model: Annotated[str, Argument(metavar="MODEL", help="The model's id.")]
+
+
+class RunOptions(OfSource, frozen=True, kw_only=True):
+    """``migrate run``.
+
+    ``samples`` holds the customer's own requests and answers. ``proof`` is the least level at which a model counts as
+    migrated. ``registry`` is None for the platform's shared one. ``allow_unsafe`` holds the digests of files that the
+    user lets run as code.
+    """
+
+    about = Command(
+        name="run",
+        group="Move",
+        short="Move the models of a source to AI Deploy.",
+        help="Move the models of SOURCE to AI Deploy; type it again to go on where it stopped.",
+        example="migrate run my-namespace --dry-run\nmigrate run models@GRA --samples ./samples --layout packed",
+    )
+
+    models: Models = ()
+    allow_unsafe: AllowUnsafe = ()
+    accept_agpl: AcceptAgpl = False
+    slim: Slim = False
+    base_image: BaseImage = None
+    rehearsal_timeout: RehearsalTimeout = 300.0
+    samples: Samples = None
+    old_token_file: Annotated[
+        Path | None,
+        Option(
+            names=("--old-token-file",),
+            metavar="FILE",
+            help="A file with a token of the old endpoints, which are then asked too.",
+            counts=Counts.PROOF,
+            instead=("MIGRATE_OLD_TOKEN",),
+            read=absolute,
+        ),
+    ] = None
+    proof: Annotated[
+        ProofWanted,
+        Option(
+            names=("--proof",),
+            metavar="LEVEL",
+            help="The least proof that counts: live, recorded, cross-checked or self.",
+            counts=Counts.PROOF,
+        ),
+    ] = "cross-checked"
+    layout: Annotated[
+        Layout,
+        Option(names=("--layout",), help="One app a model, or one for all models of a runtime.", counts=Counts.CLOUD),
+    ] = "separate"
+    region: Annotated[
+        str,
+        Option(
+            names=("--region",),
+            metavar="REGION",
+            help="The AI Deploy region.",
+            counts=Counts.CLOUD,
+            read=lambda text: text.upper() or DEFAULT_REGION,
+        ),
+    ] = DEFAULT_REGION
+    registry: Annotated[
+        str | None,
+        Option(
+            names=("--registry",),
+            metavar="HOST[/PATH]",
+            help="A private registry; by default the platform's shared one, which is for tests.",
+            counts=Counts.CLOUD,
+            read=check_registry,
+        ),
+    ] = None
+    registry_user: Annotated[
+        str | None,
+        Option(
+            names=("--registry-user",),
+            metavar="NAME",
+            help="Its user; the password is in MIGRATE_REGISTRY_PASSWORD.",
+            counts=Counts.CLOUD,
+        ),
+    ] = None
+    adopt: Annotated[
+        bool,
+        Option(names=("--adopt",), help="Take over apps that another run of this tool made.", counts=Counts.CLOUD),
+    ] = False
+    dry_run: Annotated[
+        bool,
+        Option(
+            names=("--dry-run", "-n"), help="Show what would be done, and do nothing.", counts=Counts.RUN, kept=False
+        ),
+    ] = False
+    yes: Yes = False
+    authorize: Annotated[bool, AUTHORIZE] = False
+    jobs: Annotated[
+        int,
+        Option(
+            names=("--jobs", "-j"), metavar="NUMBER", help="Models side by side.", counts=Counts.RUN, least=1, most=64
+        ),
+    ] = 4
+
+    def again(self, *models: str) -> str:
+        """The command that goes on with this run, or with some of its models, under the same options."""
+        return replace(self, models=models or self.models).command()
+
+
+class UndoOptions(OfSource, frozen=True, kw_only=True):
+    """``migrate undo``."""
+
+    about = Command(
+        name="undo",
+        group="Leave",
+        short="Delete what this tool made, only that.",
+        help="Delete the apps, tokens, registrations and local images that were made for SOURCE; pushed images stay.",
+        example="migrate undo my-namespace --model iris",
+    )
+
+    models: Models = ()
+    yes: Yes = False

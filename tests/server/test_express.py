@@ -1,0 +1,97 @@
+"""The express lane can be turned off, and nobody can tell from an answer whether it is."""
+
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from migrate.server.limits import SettingError, read_settings
+from tests.server.process import Server, running
+from tests.server.test_contract import pieces, request
+from tests.server.test_merging import ROWS, RUNS, at_once, go, stopped, write
+
+QUICK = 50  # calls after which a model counts as quick
+BODIES = [
+    *(json.dumps({"x": row}).encode() for row in ROWS[:8]),
+    b'{"x":[[1,2,3],[4,5,6]]}',
+    b'{"x":[1e-9,1e9,0.1]}',
+    b'{"x":[1,null,"NaN"]}',
+    b'{"x":[1,2]}',
+    b'{"x":["a",2,3]}',
+    b'{"y":1}',
+    b"{}",
+    b"{",
+    b"",
+]
+HEADERS = [
+    (),
+    ("X-Request-ID: mine",),
+    ("Accept: */*;q=0.1",),
+    ("Accept: text/html",),
+    ("Accept: text/csv",),
+    ("Keep-Dimensions: 1",),
+    ("Step: input:0",),
+    ("Content-Encoding: gzip",),
+]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """Servers with the lane and without it, whose model counts as quick."""
+    root = tmp_path_factory.mktemp("models")
+    write(root / "linear")
+    logs = tmp_path_factory.mktemp("logs")
+    with running(root, logs / "on", express="1") as on, running(root, logs / "off", express="0") as off:
+        for server in (on, off):
+            for _ in range(QUICK):
+                server.eval({"x": [1, 2, 2]})
+        yield on, off
+
+
+def test_it_says_which_it_is(both: tuple[Server, Server]) -> None:
+    for server, express in zip(both, (True, False), strict=True):
+        assert [line["express"] for line in server.lines() if line["message"] == "ready"] == [express]
+
+
+@pytest.mark.parametrize("headers", HEADERS, ids=lambda headers: " ".join(headers) or "usual")
+def test_every_answer_has_the_same_bytes(both: tuple[Server, Server], headers: tuple[str, ...]) -> None:
+    sent = [request(*headers, body=body) for body in BODIES]
+    on, off = ([pieces(server, one, answers=1) for one in sent] for server in both)
+    assert on == off
+    assert {lines[0][0][0].split()[1] for lines in on} <= {"200", "400", "406"}
+
+
+def test_several_requests_in_one_piece_have_the_same_answers(both: tuple[Server, Server]) -> None:
+    sent = b"".join(request(body=body) for body in BODIES)
+    on, off = (pieces(server, sent, answers=len(BODIES)) for server in both)
+    assert on == off
+
+
+def test_without_it_each_request_has_a_run_of_its_own(both: tuple[Server, Server]) -> None:
+    _, off = both
+    bodies = [json.dumps({"x": row}).encode() for row in ROWS]
+    before = off.metric(RUNS)
+    found = at_once(off, [request(body=body) for body in bodies])
+    assert off.metric(RUNS) - before == len(ROWS) + len(bodies)  # each connection had a usual request before
+    assert found == [off.eval(body).body for body in bodies]
+
+
+@pytest.mark.parametrize("headers", [(), ("Keep-Dimensions: 1",)], ids=["usual", "by the application"])
+def test_who_shuts_the_own_side_is_answered(both: tuple[Server, Server], headers: tuple[str, ...]) -> None:
+    sent = request(*headers) + request(*headers, body=b'{"x":[2,1,1]}')
+    found = []
+    for server in both:
+        with stopped(server, 1) as (connection,):
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            go(server)
+            found.append([connection.makefile("rb").read().count(b'"label":'), connection.recv(1)])
+    assert found == [[2, b""]] * 2
+
+
+def test_the_setting() -> None:
+    assert read_settings({}).express
+    assert not read_settings({"MIGRATE_EXPRESS": "0"}).express
+    with pytest.raises(SettingError, match="MIGRATE_EXPRESS"):
+        read_settings({"MIGRATE_EXPRESS": "off"})
