@@ -6,9 +6,10 @@ for classes, their probabilities.
 
 from typing import Final
 
+from migrate.core.model_json import FastaiSettings, Field, ModelJson
 from migrate.formats.pickle.machine import Reading, Value
 from migrate.formats.pickle.values import class_of, listed, made_things, state_of
-from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import DYNAMIC
 from migrate.formats.torch.structure import TorchFile
@@ -43,7 +44,7 @@ def read_learner(case: Case, path: str, file: TorchFile) -> Found:
     _check_kind(path, reading)
     labels = _labels(reading)
     if class_of(reading.root) == _TEXT:
-        inputs: list[dict[str, object]] = [{"name": "text", "type": "string", "shape": [DYNAMIC]}]
+        inputs: tuple[Field, ...] = (Field("text", "string", (DYNAMIC,)),)
         words: Words = {}
         targets: list[Value] = []
     else:
@@ -59,12 +60,12 @@ def read_learner(case: Case, path: str, file: TorchFile) -> Found:
     outputs = _outputs(targets, labels)
     case.notes.append(
         f"ML Serving did not document how it served exports of fastai: here {quoted(path)} takes the columns of its "
-        f"training ({', '.join(quoted(str(field['name'])) for field in inputs[:6])}), "
-        f"and answers {', '.join(quoted(str(field['name'])) for field in outputs)}"
+        f"training ({', '.join(quoted(field.name) for field in inputs[:6])}), "
+        f"and answers {', '.join(quoted(field.name) for field in outputs)}"
     )
-    samples = {name: [word for word in known if isinstance(word, str)] for name, known in words.items()}
-    options: dict[str, object] = {"words": {name: known for name, known in samples.items() if known}}
-    return Found("fastai", RUNTIME, {**settings("fastai", path, inputs, outputs), "fastai": options})
+    samples = {name: tuple(word for word in known if isinstance(word, str)) for name, known in words.items()}
+    own = FastaiSettings({name: known for name, known in samples.items() if known})
+    return Found("fastai", RUNTIME, ModelJson(engine="fastai", entry=path, inputs=inputs, outputs=outputs, fastai=own))
 
 
 def _check_kind(path: str, reading: Reading) -> None:
@@ -104,26 +105,26 @@ def _categories(reading: Reading) -> Words:
     return {}
 
 
-def _columns(categories: list[Value], numbers: list[Value], words: Words) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = []
+def _columns(categories: list[Value], numbers: list[Value], words: Words) -> tuple[Field, ...]:
+    found: list[Field] = []
     for name in categories:
         # columns of this ending are made of the others where values are missing
         if isinstance(name, str) and not name.endswith("_na"):
             known = words.get(name, [])
             is_number = bool(known) and all(isinstance(word, int) for word in known)
-            found.append({"name": name, "type": "double" if is_number else "string", "shape": [DYNAMIC]})
-    found += [{"name": name, "type": "double", "shape": [DYNAMIC]} for name in numbers if isinstance(name, str)]
-    return found
+            found.append(Field(name, "double" if is_number else "string", (DYNAMIC,)))
+    found += [Field(name, "double", (DYNAMIC,)) for name in numbers if isinstance(name, str)]
+    return tuple(found)
 
 
-def _outputs(targets: list[Value], labels: list[Value] | None) -> list[dict[str, object]]:
+def _outputs(targets: list[Value], labels: list[Value] | None) -> tuple[Field, ...]:
     name = targets[0] if len(targets) == 1 and isinstance(targets[0], str) else "prediction"
     if labels is None:
-        return [{"name": name, "type": "float", "shape": [DYNAMIC, max(1, len(targets))]}]
-    return [
-        {"name": name, "type": "string", "shape": [DYNAMIC]},
-        {"name": "probabilities", "type": "float", "shape": [DYNAMIC, len(labels)]},
-    ]
+        return (Field(name, "float", (DYNAMIC, max(1, len(targets)))),)
+    return (
+        Field(name, "string", (DYNAMIC,)),
+        Field("probabilities", "float", (DYNAMIC, len(labels))),
+    )
 
 
 def _unsupported(path: str, why: str) -> FormatError:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from migrate.core.model_json import Field
 from migrate.formats.pickle.machine import Reading
 from migrate.formats.pickle.values import class_of, made_things, state_of
 
@@ -20,24 +21,24 @@ _RECURRENT: Final = frozenset({"RNN", "LSTM", "GRU"})
 _WORDS: Final = frozenset({"Embedding", "EmbeddingBag"})
 
 
-def first_input(reading: Reading) -> dict[str, object]:
-    """The FIELD ``input_0`` of a module: the first layer with parameters, in the order of its making, takes it."""
+def first_input(reading: Reading) -> Field:
+    """The field ``input_0`` of a module: the first layer with parameters, in the order of its making, takes it."""
     for made in made_things(reading.root):
         name = class_of(made).rpartition(".")[2]
         state = state_of(made)
         if name in _WORDS:
-            return _field("long", [DYNAMIC, DYNAMIC])
+            return _field("long", DYNAMIC, DYNAMIC)
         if name in _LAYERS:
             key, behind = _LAYERS[name]
-            return _field("float", [DYNAMIC, _size(state.get(key)), *[DYNAMIC] * behind])
+            return _field("float", DYNAMIC, _size(state.get(key)), *[DYNAMIC] * behind)
         if name in _RECURRENT:
-            return _field("float", [DYNAMIC, DYNAMIC, _size(state.get("input_size"))])
-    return _field("float", [DYNAMIC, DYNAMIC])
+            return _field("float", DYNAMIC, DYNAMIC, _size(state.get("input_size")))
+    return _field("float", DYNAMIC, DYNAMIC)
 
 
 def _size(value: object) -> int:
     return value if isinstance(value, int) and 0 < value < 1 << 31 else DYNAMIC
 
 
-def _field(word: str, shape: list[int]) -> dict[str, object]:
-    return {"name": "input_0", "type": word, "shape": shape}
+def _field(word: str, *shape: int) -> Field:
+    return Field("input_0", word, shape)

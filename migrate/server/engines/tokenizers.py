@@ -27,7 +27,7 @@ class TokenizersEngine:
             self._tokenizer: Any = Tokenizer.from_file(str(model.entry_path))
         except Exception as error:
             raise ContradictionError(f"tokenizers cannot load {model.entry}: {error}") from error
-        self._special = model.options.get("add_special_tokens") is True
+        self._special = model.tokenizers is not None and model.tokenizers.add_special_tokens
         names = {field.name for field in model.inputs}
         if _FIRST not in names or not names <= {_FIRST, _SECOND}:
             raise ContradictionError(

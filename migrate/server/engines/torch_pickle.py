@@ -69,8 +69,7 @@ class TorchPickleEngine:
         if not found:
             return model
         self._outputs = tuple(found)
-        raw = tuple({"name": f.name, "type": f.type, "shape": list(f.shape or ())} for f in found)
-        return msgspec.structs.replace(model, outputs=self._outputs, raw_outputs=raw)
+        return msgspec.structs.replace(model, outputs=self._outputs)
 
     def _call(self, feeds: Mapping[str, Array]) -> Sequence[Any] | Mapping[Any, Any]:
         arguments = [to_torch(feeds[field.name]) for field in self._inputs]

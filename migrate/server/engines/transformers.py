@@ -12,7 +12,7 @@ import numpy as np
 
 from migrate.server.engines.torch_calls import failed, prepare
 from migrate.server.errors import bad_request
-from migrate.server.model import Model
+from migrate.server.model import Model, TransformersSettings
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array
 
@@ -37,7 +37,8 @@ class TransformersEngine:
     def __init__(self, model: Model, *, threads: int) -> None:
         prepare(threads)
         warnings.filterwarnings("ignore", module=r"transformers\b")
-        kind = str(model.options.get("pipeline_class"))
+        own = model.transformers or TransformersSettings()
+        kind = own.pipeline_class
         if kind not in _PIPELINES:
             raise ContradictionError(f"the pipeline {kind} is none of those that are served: {', '.join(_PIPELINES)}")
         self._names, self._answers = _PIPELINES[kind]
@@ -45,7 +46,7 @@ class TransformersEngine:
             raise ContradictionError(f"a {kind} takes {', '.join(self._names)}")
         self._inputs = model.inputs
         self._outputs = model.outputs
-        self._pipeline = _load(model, kind)
+        self._pipeline = _load(model, own)
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -79,14 +80,15 @@ class TransformersEngine:
         return model
 
 
-def _load(model: Model, kind: str) -> Any:
+def _load(model: Model, own: TransformersSettings) -> Any:
     folder = model.entry_path.parent
     try:
-        tokenizer_class = _named(model.options.get("tokenizer_class"), "AutoTokenizer", "from_pretrained")
-        model_class = _named(model.options.get("model_class"), "AutoModel", "from_pretrained")
+        tokenizer_class = _named(own.tokenizer_class or "AutoTokenizer", "from_pretrained")
+        model_class = _named(own.model_class or "AutoModel", "from_pretrained")
         tokenizer = tokenizer_class.from_pretrained(str(folder), local_files_only=True)
         network = model_class.from_pretrained(str(folder), local_files_only=True).eval()
-        pipeline: Any = getattr(transformers, kind)(model=network, tokenizer=tokenizer, framework="pt", device=-1)
+        kind = getattr(transformers, own.pipeline_class)
+        pipeline: Any = kind(model=network, tokenizer=tokenizer, framework="pt", device=-1)
     except ContradictionError:
         raise
     except Exception as error:
@@ -97,13 +99,12 @@ def _load(model: Model, kind: str) -> Any:
     return pipeline
 
 
-def _named(name: object, default: str, method: str) -> Any:
+def _named(word: str, method: str) -> Any:
     """A class of the library by the name that a manifest gives; nothing else of it can be reached.
 
     Raises:
         ContradictionError: There is no such class.
     """
-    word = str(name or default)
     found = getattr(transformers, word, None) if word.isidentifier() and not word.startswith("_") else None
     if not isinstance(found, type) or not hasattr(found, method):
         raise ContradictionError(f"transformers {transformers.__version__} has no class {word}")
