@@ -32,6 +32,7 @@ from conformance_compare import Mismatch, compare
 from conformance_units import unit_results
 from make_mnist_twin import ORIGINAL, make_twin
 
+from migrate.core.model_json import content_of
 from migrate.formats import inspect
 from migrate.images.model.local_server import ensure_environment
 from migrate.images.runtime import server_code
@@ -49,7 +50,7 @@ def write_model(source: Path, root: Path) -> str:
     inspection = inspect(artifact_of(source), framework=None)
     if inspection.verdict != "ready":
         raise MissingError(inspection.text)
-    settings = {"id": source.name, "title": source.name, **inspection.settings}
+    settings = {"id": source.name, "title": source.name, **content_of(inspection.settings)}
     folder = root / (inspection.runtime or "") / source.name
     folder.mkdir(parents=True)
     shutil.copytree(source, folder / "files")

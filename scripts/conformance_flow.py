@@ -11,6 +11,7 @@ import onnx
 from conformance_artifacts import artifact_of
 from onnx import TensorProto, helper, numpy_helper
 
+from migrate.core.model_json import Field, content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from migrate.server.engines import load
@@ -41,10 +42,10 @@ def flow(vector: Vector) -> tuple[object, object]:
         default = _inspect(folder, steps, None)
         wrong = _inspect(folder, steps, [["no such output", "double"]])
         result: dict[str, object] = {
-            "inputs_set": _set(found.settings["inputs"]),
-            "outputs_set": _set(found.settings["outputs"]),
-            "default_outputs_set": _set(default.settings["outputs"]),
-            "rolling_windows_size": found.settings["rolling_windows_size"],
+            "inputs_set": _set(found.settings.inputs),
+            "outputs_set": _set(found.settings.outputs),
+            "default_outputs_set": _set(default.settings.outputs),
+            "rolling_windows_size": found.settings.rolling_windows_size,
             "unknown_output": "loads" if wrong.verdict == "ready" else "load error",
             **_evaluate(Path(scratch), found),
         }
@@ -68,8 +69,8 @@ def validator(vector: Vector) -> tuple[object, object]:
     return {"ok": vector["ok"], "fail": vector["fail"]}, found
 
 
-def _set(fields: Any) -> list[tuple[str, str]]:
-    return sorted((field["name"], field["type"]) for field in fields)
+def _set(fields: tuple[Field, ...]) -> list[tuple[str, str]]:
+    return sorted((field.name, field.type) for field in fields)
 
 
 def _inspect(folder: Path, steps: list[Vector], outputs: Any) -> Inspection:
@@ -106,7 +107,7 @@ def _step(folder: Path, number: int, one: Vector) -> Vector:
 
 
 def _evaluate(folder: Path, found: Inspection) -> Mapping[str, object]:
-    (folder / "model.json").write_text(json.dumps({"id": "flow", **found.settings}))
+    (folder / "model.json").write_text(json.dumps({"id": "flow", **content_of(found.settings)}))
     model = read_model(folder)
     evaluator = evaluator_of(model, load(model, threads=1))
 

@@ -28,6 +28,7 @@ from conformance_artifacts import artifact_of
 from conformance_onnx_cases import KINDS, Case, Example, NotPassedError, cases, examples
 from conformance_onnx_wire import OLD_ROUTE, ROUTES, TIMEOUT_SECONDS, MissError, OutsideError, check_old
 
+from migrate.core.model_json import content_of
 from migrate.formats import inspect
 
 BATCH: Final = 150
@@ -64,7 +65,7 @@ def write_model(case: Case, root: Path) -> str:
     inspection = inspect(artifact_of(file.parent), framework=None)
     if inspection.verdict != "ready":
         return f"{DECLINED}{inspection.text}"
-    settings = {"id": case.name, "title": case.name, **inspection.settings}
+    settings = {"id": case.name, "title": case.name, **content_of(inspection.settings)}
     (folder / "model.json").write_text(json.dumps(settings))
     return ""
 

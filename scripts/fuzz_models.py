@@ -11,6 +11,7 @@ import onnx
 from conformance_artifacts import artifact_of
 from onnx import TensorProto, helper, numpy_helper
 
+from migrate.core.model_json import content_of
 from migrate.formats import inspect
 from migrate.parity.generate import generate
 
@@ -117,7 +118,7 @@ def write_targets(root: Path) -> list[Target]:
         inspection = inspect(artifact_of(folder / "files"), framework=None)
         if inspection.verdict != "ready":
             raise SystemExit(f"{model_id} is not ready: {inspection.text}")
-        settings = {"id": model_id, "title": model_id, **inspection.settings}
+        settings = {"id": model_id, "title": model_id, **content_of(inspection.settings)}
         (folder / "model.json").write_text(json.dumps(settings))
         good = tuple(sample.request for sample in generate(inspection.settings, seed=number, count=4))
         if maker is _rgb:

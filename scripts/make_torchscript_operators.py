@@ -51,9 +51,11 @@ def main() -> None:
             names[namespace].add(name)
     buffer = io.BytesIO()
     torch.jit.save(torch.jit.script(Identity()), buffer)
-    others = {*dir(torch), *dir(torch.Tensor), *dir(torch.nn.functional), *dir(torch.jit), *dir(torch._C._VariableFunctions)}
+    rooms = (torch, torch.Tensor, torch.nn.functional, torch.jit, torch._C._VariableFunctions)
+    others = {name for room in rooms for name in dir(room)}
     names["aten"] |= {name for name in others - names["aten"] if is_known(name, buffer.getvalue())}
-    lines = [f"# Operators of PyTorch {torch.__version__.partition('+')[0]}; scripts/make_torchscript_operators.py makes this."]
+    version = torch.__version__.partition("+")[0]
+    lines = [f"# Operators of PyTorch {version}; scripts/{Path(__file__).name} makes this."]
     for namespace in NAMESPACES:
         lines += [f"[{namespace}]", *textwrap.wrap(" ".join(sorted(names[namespace])), WIDTH, break_on_hyphens=False)]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")

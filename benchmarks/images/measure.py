@@ -95,7 +95,7 @@ def measure(
             return _row(engine, name, one, base, starts=starts, scratch=scratch, say=say, new_tag=new_tag)
 
         plain, runtime = row(case.name, model)
-        if not slim or model.inspection.settings.get("engine") not in SCRIPTS:
+        if not slim or model.inspection.settings.engine not in SCRIPTS:
             return [plain]
         settings = model.inspection.settings
         store = scratch / "store"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from migrate.core.model_json import content_of
 from migrate.core.values import Artifact, ArtifactFile, to_json
 from migrate.formats import inspect
 from migrate.parity.comparison import recorded_json
@@ -107,7 +108,7 @@ def write_model(name: str, folder: Path) -> Path:
     inspection = inspect(artifact, framework="onnx")
     if inspection.verdict != "ready":
         raise SystemExit(f"the model {name} cannot be served: {inspection.text}")
-    settings = {"id": name, "title": name, "artifact": artifact.digest, **inspection.settings}
+    settings = {"id": name, "title": name, "artifact": artifact.digest, **content_of(inspection.settings)}
     (place / "model.json").write_bytes(to_json(settings))
     session = open_session(file)
     shape = (-1, *session.get_inputs()[0].shape[1:])
@@ -118,7 +119,7 @@ def write_model(name: str, folder: Path) -> Path:
         rows = np.array(line["request"][INPUT], np.float32).reshape(shape)
         return {"outputs": {OUTPUT: run(session, rows).tolist()}}
 
-    recorded = recorded_json(record_reference(settings, ask, "onnxruntime", seed=1), settings)
+    recorded = recorded_json(record_reference(inspection.settings, ask, "onnxruntime", seed=1), inspection.settings)
     if recorded is None:
         raise SystemExit(f"no answers could be recorded for {name}")
     (place / "recorded.json").write_bytes(recorded)

@@ -57,7 +57,7 @@ def sample_of(visits: Visits, contender: str, case: Case) -> Sample | None:
 
 
 def targets(visits: Visits, case: Case) -> list[Target]:
-    """What issue 5 asks for, from the one-row case."""
+    """The targets, held against the one-row case."""
 
     def ratio(read: Callable[[Sample], float], over: str) -> float | None:
         ours, theirs = sample_of(visits, "migrate", case), sample_of(visits, over, case)

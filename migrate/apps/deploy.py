@@ -4,7 +4,7 @@ from typing import Final
 
 from migrate.apps.conversion import to_app
 from migrate.apps.states import GONE, RESTING
-from migrate.apps.watching import Watcher, wait_running
+from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError, MigrateError
 from migrate.core.names import KEY_LABEL, label_selector
 from migrate.core.values import App, AppPlan, AutomaticScaling, PushedImage
@@ -13,8 +13,6 @@ from migrate.machine.patience import wait_until
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.apps import State
 from migrate.ovhcloud.session import Cloud
-
-__all__ = ["Watcher", "app_spec", "create", "delete", "find", "listing", "replace_image", "wait_running"]
 
 PORT: Final = 8080
 

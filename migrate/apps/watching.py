@@ -142,14 +142,6 @@ class Watcher:
             raise _gone(app_id, error.query_id) from error
 
 
-def wait_running(
-    cloud: Cloud, app_id: str, *, timeout: float, on_state: Callable[[str], None], stop: threading.Event
-) -> App:
-    """Wait for one app with the watcher that all users of the session share; see ``Watcher.wait_running``."""
-    watcher = cloud.session.shared(("watcher", cloud.project), lambda: Watcher(cloud))
-    return watcher.wait_running(app_id, timeout=timeout, on_state=on_state, stop=stop)
-
-
 def ended(cloud: Cloud, app: apps.App) -> MigrateError:
     """The error for an app that will not run by itself: the platform's reason, and the app's last words."""
     text = f"The app {app.id} is {app.state}{_info(app)}{_last_words(cloud, app.id)}."

@@ -41,7 +41,6 @@ class Board:
     """Draws events on a terminal; threads may share it."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
         self._turn = threading.Lock()
         self._rows: dict[str | None, _Row] = {}
         self._spinner = Spinner("dots")

@@ -4,11 +4,12 @@ All are frozen msgspec structs, so each is encoded to JSON and decoded, checked,
 bytes, durations seconds, times RFC 3339 in UTC, digests ``sha256:`` and 64 hex digits.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 from msgspec import Struct
 
+from migrate.core.model_json import NO_MODEL, ModelJson
 from migrate.core.options.declaration import written
 from migrate.core.options.shared import ALLOW_UNSAFE
 
@@ -149,9 +150,12 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an artifact is, read from its structure without loading it.
 
     ``settings`` is the description that the inference server starts from: the content of ``model.json`` less the
-    model's names. ``reason`` (a code) and ``task`` say what a person must do when the verdict is not ``ready``.
-    ``unsafe`` are the files for which it is ``quarantined``, or would be without the user's word.
+    model's names; only a model that is ``ready`` has one. ``reason`` (a code) and ``task`` say what a person must do
+    when the verdict is not ``ready``. ``unsafe`` are the files for which it is ``quarantined``, or would be without the
+    user's word.
     """
+
+    SCHEMA: ClassVar[int] = 2  # in 1 the settings were a plain JSON object with the same keys
 
     format: str
     runtime: str | None
@@ -159,7 +163,7 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     text: str = ""
     task: str = ""
-    settings: dict[str, object] = {}
+    settings: ModelJson = NO_MODEL
     hazards: tuple[Hazard, ...] = ()
     notes: tuple[str, ...] = ()
     unsafe: tuple[UnsafeFile, ...] = ()
@@ -167,6 +171,8 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Conversion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model as ONNX, or, without ``artifact`` and ``inspection``, why its original runtime stays."""
+
+    SCHEMA: ClassVar[int] = 2  # with that of the inspection
 
     artifact: Artifact | None = None
     inspection: Inspection | None = None

@@ -1,1 +1,1 @@
-"""This machine: its disk in words, locks, private files, waiting with patience."""
+"""This machine: its disk in words, locks, private files, processes, ports, waiting with patience."""

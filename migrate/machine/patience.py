@@ -1,6 +1,7 @@
 """Waiting: one loop, and one table of how long everything is waited for, and why just so long.
 
-Seconds, all of them. The server and the sandbox, which import nothing of this package, keep their own.
+Seconds, all of them. What a person may choose has its default beside its option; the server and the sandbox, which
+import nothing of this package, keep their own.
 """
 
 import os
@@ -133,11 +134,8 @@ CONTAINER_PROBE: Final = 60
 COMPILATION: Final = 600
 """Compiling all packages of a runtime in a container; TensorFlow's, emulated, take some minutes."""
 
-REHEARSAL_TIMEOUT: Final = 300.0
-"""Until a rehearsed image is ready, and for a conversion or the answers of an engine called directly."""
-
 DEMO_REHEARSAL: Final = 900.0
-"""The same in the demo: several large engines start side by side, perhaps on a busy laptop."""
+"""``--rehearsal-timeout`` of the demo: several large engines start side by side, perhaps on a busy laptop."""
 
 REHEARSED_ANSWER: Final = 60.0
 """One answer of a rehearsed server."""
@@ -150,6 +148,9 @@ EXCHANGE_SLACK: Final = 5.0
 
 EXCHANGE_FIRST: Final = 30.0
 """Until an engine takes the first byte for a program that it has started."""
+
+SERVED_LOOK: Final = 5.0
+"""One look at whether a server on this machine is ready."""
 
 SERVED_END: Final = 30.0
 """Until a server on this machine, asked to end, has answered what it was asked before."""

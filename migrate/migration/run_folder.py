@@ -25,6 +25,7 @@ from migrate.formats.inspect import demand_ready
 from migrate.formats.recognise import recognise
 from migrate.images.model.context import ModelToRender
 from migrate.machine.disk import disk_errors, scratch_folder
+from migrate.machine.patience import REHEARSED_ANSWER
 from migrate.migration.journal.database import MEMORY
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journey import order
@@ -42,7 +43,6 @@ from migrate.sources.listing import list_models
 from migrate.sources.reference import FolderRef
 
 _MEMORY: Final = 4 << 30  # one unit of ai1-1-cpu (contract: AI Deploy images)
-_CALL_SECONDS: Final = 60.0
 _NAMED: Final = 3  # models in one sentence
 FolderOptions = BuildOptions | ExportOptions | ServeOptions
 
@@ -233,7 +233,7 @@ def hold_against(models: tuple[Inspected, ...], recordings: Mapping[str, Recordi
     for model in models:
         name = model.record.id
         if name in recordings:
-            call = http_caller(f"{url}/{quote(name, safe='')}", None, timeout=_CALL_SECONDS)
+            call = http_caller(f"{url}/{quote(name, safe='')}", None, timeout=REHEARSED_ANSWER)
             proofs[name] = replay(recordings[name], model.inspection.value.settings, call)
             if not proofs[name].passed:
                 raise NeedsYouError(

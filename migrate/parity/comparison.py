@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from migrate.core.model_json import ModelJson
 from migrate.core.text import printable
 from migrate.core.values import Mismatch, Recording, Sample, Tolerance
 from migrate.parity.answer import Answer
@@ -24,7 +25,7 @@ _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.
 def compare_answers(
     sample: Sample,
     answer: Answer,
-    settings: Mapping[str, object],
+    settings: ModelJson,
     tolerances: Mapping[str, Tolerance] = DEFAULT_TOLERANCES,
     *,
     engine_tensors: bool = False,
@@ -68,27 +69,25 @@ def compare_answers(
     return worst, tuple(found)
 
 
-def output_types(settings: Mapping[str, object]) -> dict[str, str]:
+def output_types(settings: ModelJson) -> dict[str, str]:
     """The dtype of every name that an answer of the model may hold: tensors, or their columns where it has some.
 
     A manifest may call a double what is computed in single precision (a flow does, whose last step is an interval
     around a network's answer): that is a float.
     """
     types: dict[str, str] = {}
-    outputs: Any = settings.get("outputs", [])
-    is_single = bool(settings.get("manifest")) and _computes_floats(settings)
-    for field in outputs:
-        for part in field.get("fields") or [field]:
-            word = str(part.get("type") or field["type"])
-            types[str(part["name"])] = "float" if word == "double" and is_single else word
+    is_single = settings.manifest and _computes_floats(settings)
+    for field in settings.outputs:
+        for part in field.fields or (field,):
+            word = part.type or field.type
+            types[part.name] = "float" if word == "double" and is_single else word
     return types
 
 
-def _computes_floats(settings: Mapping[str, Any]) -> bool:
+def _computes_floats(settings: ModelJson) -> bool:
     """Whether a model, or a step of a flow, has tensors of single precision."""
-    steps = (settings.get("flow") or {}).get("steps") or [settings]
-    fields = [field for step in steps for field in (*step.get("inputs", ()), *step.get("outputs", ()))]
-    return any(field["type"] == "float" for field in fields)
+    steps = settings.flow.steps if settings.flow is not None else (settings,)
+    return any(field.type == "float" for step in steps for field in (*step.inputs, *step.outputs))
 
 
 def _compare_errors(sample: Sample, answer: Answer) -> tuple[Mismatch, ...]:
@@ -258,7 +257,7 @@ def _number(value: object, floating: bool) -> float | None:
         return math.inf if value > 0 else -math.inf
 
 
-def recorded_json(recording: Recording, settings: Mapping[str, object]) -> bytes | None:
+def recorded_json(recording: Recording, settings: ModelJson) -> bytes | None:
     """``recorded.json``, which the server checks itself against before it is ready; None where there is nothing.
 
     Only generated samples travel in an image: a customer's may be personal data.
@@ -276,6 +275,6 @@ def recorded_json(recording: Recording, settings: Mapping[str, object]) -> bytes
     if not samples:
         return None
     tolerances = dict(DEFAULT_TOLERANCES)
-    if settings.get("manifest") and _computes_floats(settings):
+    if settings.manifest and _computes_floats(settings):
         tolerances["double"] = tolerances["float"]
     return msgspec.json.encode({"tolerances": tolerances, "samples": samples})

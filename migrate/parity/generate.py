@@ -1,17 +1,16 @@
 """Sample requests made from a model's signature: the same for the same seed, and legal for the types declared."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from migrate.core.model_json import Field, Index, ModelJson
 from migrate.core.values import Sample
 from migrate.parity.dates import date_number, date_text
-
-Field = Mapping[str, Any]
 
 SEED: Final = 20221201
 """Of a run's sample requests: fixed, so that a second run asks the same questions."""
@@ -56,7 +55,7 @@ _KINDS: Final = (
 )
 
 
-def generate(settings: Mapping[str, object], *, seed: int, count: int = 5) -> tuple[Sample, ...]:
+def generate(settings: ModelJson, *, seed: int, count: int = 5) -> tuple[Sample, ...]:
     """Requests to ``/eval`` for a model.
 
     A single row, batches, values at the edges of what is usual, and, for inputs with named columns, requests by
@@ -64,13 +63,13 @@ def generate(settings: Mapping[str, object], *, seed: int, count: int = 5) -> tu
     the answers leaves such samples out.
 
     Args:
-        settings: The model's settings (``inputs`` as ``/describe`` prints them, ``rolling_windows_size``).
+        settings: The model's settings.
         seed: Equal seeds give equal requests.
         count: How many; fewer where a single request is already very large.
     """
-    inputs = [*_list(settings["inputs"]), *_hidden_inputs(settings)]
-    size: Any = settings.get("rolling_windows_size", 1)
-    window = max(1, int(size))
+    # what a flow needs and ``/describe`` leaves out, because a step gives it under the same name, comes last
+    inputs = (*settings.inputs, *(settings.flow.hidden if settings.flow is not None else ()))
+    window = settings.window
     words = _known_words(settings)
     smallest = sum(math.prod(_sizes(field, 1, 1)) for field in inputs)
     count = min(count, max(1, 5 * _MAXIMUM_VALUES // max(1, smallest)))
@@ -84,36 +83,27 @@ def generate(settings: Mapping[str, object], *, seed: int, count: int = 5) -> tu
         kind = msgspec.structs.replace(kind, rows=rows, nulls=_nulls(settings) if kind.edges else frozenset())
         request: dict[str, object] = {}
         for field in inputs:
-            request |= _request_part(field, kind, window, random, words.get(str(field["name"]), ()))
+            request |= _request_part(field, kind, window, random, words.get(field.name, ()))
         samples.append(Sample(name=f"{number + 1}-{kind.name}", request=request))
     return tuple(samples)
 
 
-def _known_words(settings: Mapping[str, object]) -> dict[str, Sequence[str]]:
+def _known_words(settings: ModelJson) -> dict[str, Sequence[str]]:
     """Texts that a model knows, by the name of the input: its engine's own, or those of the steps of a flow."""
-    name = str(settings.get("engine", ""))
-    engine: Any = settings.get(name, {})
-    inputs: Any = settings.get("inputs", ())
-    found: dict[str, Sequence[str]] = {str(field["name"]): _SENTENCES for field in inputs if name in _OF_TEXTS}
-    for step in engine.get("steps", ()):
+    of_texts = settings.engine in _OF_TEXTS
+    found: dict[str, Sequence[str]] = {field.name: _SENTENCES for field in settings.inputs if of_texts}
+    for step in settings.flow.steps if settings.flow is not None else ():
         found |= _known_words(step)
-    return found | dict(engine.get("words", {}))
+    for own in (settings.onnx, settings.transformers, settings.fastai):
+        found |= own.words if own is not None else {}
+    return found
 
 
-def _nulls(settings: Mapping[str, object]) -> frozenset[str]:
+def _nulls(settings: ModelJson) -> frozenset[str]:
     """The types whose values may be missing for a model; numbers only where the training said what that means."""
-    engine = settings.get("engine")
-    return frozenset() if engine not in _WITH_MISSING else frozenset({"string"} if engine == "fastai" else _ANY)
-
-
-def _hidden_inputs(settings: Mapping[str, object]) -> list[Field]:
-    """What a flow needs and ``/describe`` leaves out, because a step gives it under the same name."""
-    flow: Any = settings.get("flow") or {}
-    return _list(flow.get("hidden", ()))
-
-
-def _list(fields: Any) -> list[Field]:
-    return list(fields)
+    if settings.engine not in _WITH_MISSING:
+        return frozenset()
+    return frozenset({"string"} if settings.engine == "fastai" else _ANY)
 
 
 def _request_part(field: Field, kind: _Kind, window: int, random: Random, words: Sequence[str]) -> dict[str, object]:
@@ -121,9 +111,9 @@ def _request_part(field: Field, kind: _Kind, window: int, random: Random, words:
     rows = kind.rows + window - 1
     if _by_columns(field, window) and (kind.columns or window > 1):
         columns = {}
-        for column in field["fields"]:
-            value = _source(column, kind, random, words)
-            columns[column["name"]] = value() if rows == 1 else [value() for _ in range(rows)]
+        for column in field.fields:
+            value = _source(_of_column(column, field), kind, random, words)
+            columns[column.name] = value() if rows == 1 else [value() for _ in range(rows)]
         return columns
     sizes = _sizes(field, kind.rows, kind.free)
     if window > 1 and sizes:
@@ -132,27 +122,31 @@ def _request_part(field: Field, kind: _Kind, window: int, random: Random, words:
         if len(sizes) > 1 and math.prod(sizes[1:]) % window == 0:
             sizes = [rows, math.prod(sizes[1:]) // window]
     tensor = _nested(sizes, _source(field, kind, random, words))
-    if field["type"] in kind.nulls and isinstance(tensor, list) and len(tensor) > 1:
+    if field.type in kind.nulls and isinstance(tensor, list) and len(tensor) > 1:
         tensor[int(random.random() * len(tensor))] = None
-    return {str(field["name"]): tensor}
+    return {field.name: tensor}
+
+
+def _of_column(column: Index, field: Field) -> Field:
+    """A column as a field of its own."""
+    return Field(column.name, column.type or field.type, values=column.values, plain_domain=column.domain)
 
 
 def _by_columns(field: Field, window: int) -> bool:
     """Whether an input's columns make up the whole tensor, each at an index of its own."""
-    columns = field.get("fields") or []
-    shape = field.get("shape") or []
-    indexes = sorted(column["index"] for column in columns if column["index"] is not None)
+    columns, shape = field.fields, field.shape or ()
+    indexes = sorted(column.index for column in columns if column.index is not None)
     whole = indexes == list(range(len(columns))) and bool(columns)
     return whole and len(shape) == 2 and shape[1] in (-1, len(columns) * window)
 
 
 def _sizes(field: Field, rows: int, free: int) -> list[int]:
     """The shape of one request's tensor."""
-    layout = (field.get("image_transformer") or {}).get("image_shape")
+    layout = field.image_transformer.image_shape if field.image_transformer is not None else ()
     sizes = []
-    for position, size in enumerate(field.get("shape", [-1])):
+    for position, size in enumerate((-1,) if field.shape is None else field.shape):
         if size != -1:
-            sizes.append(int(size))
+            sizes.append(size)
         elif layout and layout[position] in ("HEIGHT", "WIDTH"):
             sizes.append(_IMAGE_SIDE)
         else:
@@ -168,38 +162,38 @@ def _nested(sizes: Sequence[int], value: Callable[[], object]) -> object:
 
 def _source(field: Field, kind: _Kind, random: Random, words: Sequence[str]) -> Callable[[], object]:
     """A supply of legal values of a field or column."""
-    word = str(field["type"])
+    word = field.type
     if word == "string":
         return _texts(field, kind, random, words)
     if word == "boolean":
         return lambda: random.random() < 0.5
-    if field.get("values"):
-        return lambda: _category(_choice(random, field["values"]), word)
-    if field.get("image_transformer"):
+    if field.values:
+        return lambda: _category(_choice(random, field.values), word)
+    if field.image_transformer is not None:
         pixel = (lambda: _choice(random, (0, 255))) if kind.edges else (lambda: int(random.random() * 256))
         return pixel if word in ("integer", "long") else (lambda: float(pixel()))
-    if field.get("format"):
-        return lambda: date_number(str(field["format"]), random) or 0
+    if pattern := field.format:
+        return lambda: date_number(pattern, random) or 0
     return _numbers(field, kind, random)
 
 
 def _numbers(field: Field, kind: _Kind, random: Random) -> Callable[[], float]:
     """A supply of numbers of a field's domain."""
     low, high = _bounds(field, (0.0, 1.0) if kind.rows == 1 else (-2.0, 8.0))
-    if field["type"] in ("integer", "long"):
+    if field.type in ("integer", "long"):
         if kind.edges:
             return lambda: _choice(random, (0, 1, 2))
         return lambda: max(0, math.floor(low + random.random() * (high - low) + 0.5))
-    if kind.edges and not field.get("continuous_domain") and not field.get("continuousDomain"):
+    if kind.edges and not field.domain and not field.plain_domain:
         return lambda: _choice(random, (0.0, 1.0, -1.0, 0.1, 1e-6, 1000.0))
     return lambda: round(low + random.random() * (high - low), 4)
 
 
 def _texts(field: Field, kind: _Kind, random: Random, words: Sequence[str]) -> Callable[[], str]:
     """A supply of texts that are legal, or known to the model."""
-    if pattern := field.get("format"):
-        return lambda: date_text(str(pattern), random) or _choice(random, _WORDS)
-    known = field.get("values") or words
+    if pattern := field.format:
+        return lambda: date_text(pattern, random) or _choice(random, _WORDS)
+    known = field.values or words
     return lambda: _choice(random, known or (_EDGE_WORDS if kind.edges else _WORDS))
 
 
@@ -217,13 +211,14 @@ def _choice(random: Random, values: Sequence[Any]) -> Any:
 
 
 def _bounds(field: Field, usual: tuple[float, float]) -> tuple[float, float]:
-    domain = field.get("continuous_domain") or field.get("continuousDomain") or ()
+    domain = field.domain or field.plain_domain or ()
     for part in domain:
-        low, high = part.get("lowerBound"), part.get("upperBound")
+        low, high = part.lower, part.upper
         if low is not None and high is not None and math.isfinite(high - low) and low <= high:
-            return float(low), float(high)
+            return low, high
     for part in domain:
-        low, high = part.get("lowerBound"), part.get("upperBound")
-        if low is not None or high is not None:
-            return (low, low + 8.0) if low is not None else (high - 8.0, high)
+        if part.lower is not None:
+            return part.lower, part.lower + 8.0
+        if part.upper is not None:
+            return part.upper - 8.0, part.upper
     return usual

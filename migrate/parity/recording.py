@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
+from migrate.core.model_json import FastaiSettings, Field, ModelJson, content_of
 from migrate.core.text import printable
 from migrate.core.values import ProofLevel, Recording, Sample
 from migrate.parity.answer import Answer, Call
@@ -104,15 +106,21 @@ def _none_accepted(what: str) -> NeedsYouError:
     )
 
 
-def has_reference(settings: Mapping[str, Any]) -> bool:
+class _Known(Struct, frozen=True):
+    """What only the loaded model tells: its inputs, and words for them, some of which are numbers."""
+
+    inputs: tuple[Field, ...] = ()
+    words: dict[str, tuple[Any, ...]] = {}
+
+
+def has_reference(settings: ModelJson) -> bool:
     """Whether the reference program knows a model's engine, or those of all the steps of a flow."""
-    own: Any = settings.get("flow") or {}
-    if settings["engine"] == "flow":
-        return all(has_reference(step) for step in own["steps"])
-    return settings["engine"] in ENGINES
+    if settings.flow is not None:
+        return all(has_reference(step) for step in settings.flow.steps)
+    return settings.engine in ENGINES
 
 
-def record_reference(settings: Mapping[str, Any], ask: Ask, origin: str, *, seed: int = 0) -> Recording:
+def record_reference(settings: ModelJson, ask: Ask, origin: str, *, seed: int = 0) -> Recording:
     """Ask a model's engine, called directly; requests that it refuses are left out.
 
     Args:
@@ -124,16 +132,12 @@ def record_reference(settings: Mapping[str, Any], ask: Ask, origin: str, *, seed
     Raises:
         NeedsYouError: The engine does not load the model, or accepts none of the requests.
     """
-    loaded = ask({"model": settings})
+    loaded = ask({"model": content_of(settings)})
     if "error" in loaded:
-        raise NeedsYouError(
-            f"The engine does not run this model: {printable(str(loaded['error']), 600)}",
-            code="reference-failed",
-            next_step="Export the model again with a current version of its framework.",
-        )
+        raise _not_run(str(loaded["error"]))
     kept: list[Sample] = []
     refusal = ""
-    asked = generate(known_settings(settings, loaded["known"]), seed=seed)
+    asked = generate(_known_settings(settings, loaded.get("known")), seed=seed)
     for sample in asked:
         answer = ask({"request": sample.request})
         if isinstance(answer.get("outputs"), dict):
@@ -146,12 +150,23 @@ def record_reference(settings: Mapping[str, Any], ask: Ask, origin: str, *, seed
     return Recording(level="cross-checked", origin=origin, samples=tuple(kept), seed=seed)
 
 
-def known_settings(settings: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with the inputs, and the words for them, that the loaded model tells."""
-    engine = str(settings["engine"])
-    words = {"words": known["words"]} if "words" in known else {}
-    inputs = {"inputs": known["inputs"]} if "inputs" in known else {}
-    return {**settings, **inputs, engine: {**(settings.get(engine) or {}), **words}}
+def _known_settings(settings: ModelJson, told: object) -> ModelJson:
+    """Settings with the inputs, and the words for them, that the loaded model tells; it may tell anything."""
+    try:
+        known = msgspec.convert(told, _Known)
+    except msgspec.ValidationError as error:
+        raise _not_run(f"what it tells of its inputs makes no sense ({error})") from error
+    words = {name: tuple(word for word in some if isinstance(word, str)) for name, some in known.words.items()}
+    fastai = FastaiSettings(words) if words else settings.fastai
+    return msgspec.structs.replace(settings, inputs=known.inputs or settings.inputs, fastai=fastai)
+
+
+def _not_run(why: str) -> NeedsYouError:
+    return NeedsYouError(
+        f"The engine does not run this model: {printable(why, 600)}",
+        code="reference-failed",
+        next_step="Export the model again with a current version of its framework.",
+    )
 
 
 def record_customer(samples: Sequence[Sample], origin: str) -> Recording:

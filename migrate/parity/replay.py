@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from migrate.core.model_json import ModelJson
 from migrate.core.text import printable
 from migrate.core.values import Mismatch, Parity, Recording, Sample, Tolerance
 from migrate.parity.answer import Answer, Call
@@ -24,7 +25,7 @@ _NON_FINITE: Final = ("NaN", "Infinity", "-Infinity")
 
 def replay(
     recording: Recording,
-    settings: Mapping[str, object],
+    settings: ModelJson,
     call: Call,
     *,
     tolerances: Mapping[str, Tolerance] = DEFAULT_TOLERANCES,
@@ -89,7 +90,7 @@ def first_mismatch(parity: Parity) -> str:
     return mismatch_text(parity.mismatches[0]) + (f"; {more} more" if more else "")
 
 
-def well_formed(sample: Sample, answer: Answer, settings: Mapping[str, object]) -> tuple[Mismatch, ...]:
+def well_formed(sample: Sample, answer: Answer, settings: ModelJson) -> tuple[Mismatch, ...]:
     """What is wrong with an answer that has no reference: its status, its names, its types."""
     if answer.status != 200 or answer.body is None:
         return (

@@ -34,12 +34,6 @@ class NewObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     etag: str = ""
 
 
-class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Access rules for a fresh consumer key."""
-
-    rules: tuple[tuple[str, str], ...]
-
-
 class Admin:
     """The routes."""
 

@@ -17,18 +17,18 @@ def feeds_of(model: Model, tensors: Mapping[str, Tensor], *, strict_nulls: bool 
     Raises:
         migrate.server.errors.HttpError: 400, when a tensor is missing or does not fit.
     """
-    return {field.name: _feed(field, tensors, model.window, strict_nulls) for field in model.inputs}
+    return {field.name: _feed(field, tensors, model, strict_nulls) for field in model.inputs}
 
 
-def _feed(field: Field, tensors: Mapping[str, Tensor], window: int, strict_nulls: bool) -> Array:
+def _feed(field: Field, tensors: Mapping[str, Tensor], model: Model, strict_nulls: bool) -> Array:
     tensor = tensors.get(field.name)
     if tensor is None:
         tensor = _assembled(field, tensors)
     if tensor.nulls is not None and (strict_nulls or tensor.type == "string"):
         raise bad_request(f"Tensor {field.name} holds a null", f"{tensor.type} values have no default here")
-    if window > 1 and tensor.type != TYPELESS:
-        tensor = Tensor(tensor.type, roll(tensor.data, window))
-    is_whole = field.guessed and tensor.data.ndim >= len(field.shape or ())
+    if model.window > 1 and tensor.type != TYPELESS:
+        tensor = Tensor(tensor.type, roll(tensor.data, model.window))
+    is_whole = model.guessed and tensor.data.ndim >= len(field.shape or ())
     return shaped(tensor, field.type, None if is_whole else field.shape)
 
 

@@ -1,40 +1,47 @@
 """``model.json``: all that the server knows of a model before it loads it."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec import field as named
 
-SCHEMA = 1
+SCHEMA: Final = 1
 
-# The order in which the old runtime printed the keys of a field and of its indexes.
-_KEYS = (
-    "name", "type", "values", "continuous_domain", "continuousDomain", "format", "shape", "index", "key", "fields",
-    "image_transformer", "image_shape", "property_chanel",
-)  # fmt: skip
+Layout = Literal["BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"]
+Colour = Literal["GRAY_SCALE", "RED", "GREEN", "BLUE"]
 
 
-class Index(Struct, frozen=True):
+class Bounds(Struct, frozen=True):
+    """A part of what a number may be; None where it has no end."""
+
+    lower: float | None = named(default=None, name="lowerBound")
+    upper: float | None = named(default=None, name="upperBound")
+
+
+class Index(Struct, frozen=True, omit_defaults=True):
     """A named column of a tensor (``fields`` of a field). ``index`` is its position, or None for a whole tensor."""
 
     name: str
     type: str | None = None
     index: int | None = None
+    key: Any = None
+    values: tuple[str, ...] = ()
+    domain: tuple[Bounds, ...] | None = named(default=None, name="continuousDomain")
 
 
 class ImageTransformer(Struct, frozen=True):
     """How an image lies in a tensor, in the old runtime's spelling."""
 
-    image_shape: tuple[Literal["BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"], ...]
-    property_chanel: tuple[Literal["GRAY_SCALE", "RED", "GREEN", "BLUE"], ...]
+    image_shape: tuple[Layout, ...]
+    property_chanel: tuple[Colour, ...]
 
 
-class Field(Struct, frozen=True):
+class Field(Struct, frozen=True, omit_defaults=True):
     """An input or output tensor. ``shape`` has -1 for an unknown dimension and is None for a plain field.
 
-    ``format`` is how a date-time encoder reads or writes it. Where the file says no shape and it is ``guessed``, tensors
-    go as they are; one of fewer dimensions still gets those that are missing.
+    ``format`` is how a date-time encoder reads or writes it. The last three are only printed by ``/describe``.
     """
 
     name: str
@@ -43,7 +50,9 @@ class Field(Struct, frozen=True):
     fields: tuple[Index, ...] = ()
     image_transformer: ImageTransformer | None = None
     format: str | None = None
-    guessed: bool = False
+    values: tuple[str, ...] = ()
+    domain: tuple[Bounds, ...] | None = named(default=None, name="continuous_domain")
+    plain_domain: tuple[Bounds, ...] | None = named(default=None, name="continuousDomain")
 
 
 class Labels(Struct, frozen=True):
@@ -52,8 +61,11 @@ class Labels(Struct, frozen=True):
     labels: tuple[int | str, ...]
 
 
-class OnnxSettings(Struct, frozen=True):
-    """What only the ONNX engine needs.
+Words = dict[str, tuple[str, ...]]
+
+
+class OnnxSettings(Struct, frozen=True, omit_defaults=True):
+    """``onnx``.
 
     ``rows_apart``: each row of an answer is computed from one row alone. ``embedded``: the entry is a manifest, which
     holds the model as base64 in its ``binary``.
@@ -61,32 +73,133 @@ class OnnxSettings(Struct, frozen=True):
 
     zipmap: dict[str, Labels] = {}
     rows_apart: bool = False
+    words: Words = {}
     embedded: bool = False
 
 
-class Model(Struct, frozen=True, kw_only=True):
-    """A model as ``model.json`` describes it.
+class TensorflowSettings(Struct, frozen=True):
+    """``tensorflow``: the SavedModel's path in the model's files, and which signature is served.
 
-    ``folder`` is the folder of ``model.json``; ``raw_inputs`` and ``raw_outputs`` are the fields exactly as
-    ``/describe`` prints them; ``options`` is the object named after the engine, which only that engine reads.
+    ``root`` is the SavedModel's folder inside a zip.
     """
 
-    schema: int
-    id: str
-    engine: str
-    entry: str = ""
+    saved_model: str = ""
+    signature: str = ""
+    zip: bool = False
+    root: str = ""
+    tags: tuple[str, ...] = ("serve",)
+    dtypes: dict[str, str] = {}
+
+
+class KerasSettings(Struct, frozen=True):
+    """``keras``: the names of the first and the last layer."""
+
+    input: str = ""
+    output: str = ""
+
+
+class TokenizersSettings(Struct, frozen=True, omit_defaults=True):
+    """``tokenizers``: whether an encoding has the model's special tokens."""
+
+    add_special_tokens: bool = False
+
+
+class TransformersSettings(Struct, frozen=True, omit_defaults=True):
+    """``transformers``: the classes of a pipeline."""
+
+    pipeline_class: str = ""
+    tokenizer_class: str = ""
+    model_class: str = ""
+    words: Words = {}
+
+
+class FastaiSettings(Struct, frozen=True):
+    """``fastai``: texts that the model knows, for samples."""
+
+    words: Words = {}
+
+
+class PmmlSettings(Struct, frozen=True):
+    """``pmml`` and ``jpmml``: whether the file was read to its end before."""
+
+    sanitised: bool = False
+
+
+class Scale(Struct, frozen=True):
+    """The mean and the standard deviation of a column."""
+
+    mean: float
+    std: float
+
+
+class ScalerSettings(Struct, frozen=True):
+    """``scaler``, by the name of an input."""
+
+    mean_std_map: dict[str, Scale] = {}
+
+
+class IntervalSettings(Struct, frozen=True):
+    """``pi``: the standard deviation of the residuals, by the name of an input."""
+
+    residuals_std: dict[str, float] = {}
+
+
+class DatetimeSettings(Struct, frozen=True):
+    """``datetime_encoder``: formats by the names of fields."""
+
+    inputs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+
+
+class FlowSettings(Struct, frozen=True, omit_defaults=True):
+    """``flow``: models one after the other, and inputs that they need and ``/describe`` does not say."""
+
+    steps: "tuple[ModelJson, ...]" = ()
+    hidden: tuple[Field, ...] = ()
+
+
+class ModelJson(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The content of ``model.json``; each engine reads the object that is named after it.
+
+    A file without ``schema`` has number 1. Every engine's object has a default, so that it is the engine that says
+    what a file lacks.
+    """
+
+    schema: int = SCHEMA
+    id: str | None = None
     title: str = ""
     artifact: str = ""
+    engine: str
+    entry: str = ""
     files: str = "files"
     manifest: bool = False
     inputs: tuple[Field, ...]
     outputs: tuple[Field, ...]
     rolling_windows_size: int = 1
-    onnx: OnnxSettings = OnnxSettings()
+    onnx: OnnxSettings | None = None
+    tensorflow: TensorflowSettings | None = None
+    keras: KerasSettings | None = None
+    tokenizers: TokenizersSettings | None = None
+    transformers: TransformersSettings | None = None
+    fastai: FastaiSettings | None = None
+    pmml: PmmlSettings | None = None
+    jpmml: PmmlSettings | None = None
+    scaler: ScalerSettings | None = None
+    pi: IntervalSettings | None = None
+    datetime_encoder: DatetimeSettings | None = None
+    flow: FlowSettings | None = None
+
+
+class Model(ModelJson, frozen=True, kw_only=True):
+    """A model as ``model.json`` describes it; ``folder`` is the folder of that file.
+
+    Where shapes are ``guessed``, because the file says none, tensors go as they come and answers as they are; a tensor
+    of fewer dimensions still gets those that are missing.
+    """
+
+    id: str
     folder: str = ""
-    raw_inputs: tuple[dict[str, Any], ...] = ()
-    raw_outputs: tuple[dict[str, Any], ...] = ()
-    options: dict[str, Any] = {}
+    guessed: bool = False
 
     @property
     def entry_path(self) -> Path:
@@ -101,8 +214,8 @@ class Model(Struct, frozen=True, kw_only=True):
     def describe(self) -> dict[str, object]:
         """The answer of ``/describe``."""
         return {
-            "inputs": list(self.raw_inputs),
-            "outputs": list(self.raw_outputs),
+            "inputs": [_printed(field) for field in self.inputs],
+            "outputs": [_printed(field) for field in self.outputs],
             "rolling_windows_size": self.rolling_windows_size,
         }
 
@@ -115,54 +228,80 @@ def read_model(folder: Path) -> Model:
     """Read ``folder/model.json``.
 
     Raises:
-        ModelFileError: When it is missing, broken, of another schema, or names files outside of the folder.
+        ModelFileError: When it is missing, broken, of a newer schema, has no id, or names files outside of the folder.
     """
     path = folder / "model.json"
     try:
-        raw = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.MsgspecError) as error:
+        data = path.read_bytes()
+        _check_schema(msgspec.json.decode(data, type=_OnlySchema).schema, str(path))  # a later one may be anything
+        content = msgspec.json.decode(data, type=ModelJson)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ModelFileError(f"{path}: {error}") from error
-    return model_of(raw, folder, str(path))
+    if content.id is None:
+        raise ModelFileError(f"{path}: it says no id")
+    return model_of(content, folder, str(path))
 
 
-def model_of(raw: Any, folder: Path, path: str) -> Model:
+class _OnlySchema(Struct):
+    schema: int = SCHEMA
+
+
+def _check_schema(schema: int, path: str) -> None:
+    if schema > SCHEMA:
+        raise ModelFileError(
+            f"{path}: it has schema {schema}, and this server reads up to {SCHEMA}: a later version of migrate wrote "
+            "it; build the image again with one version"
+        )
+    if schema < 1:
+        raise ModelFileError(f"{path}: it has schema {schema}, which there never was")
+
+
+def model_of(content: ModelJson, folder: Path, path: str) -> Model:
     """The model that the content of ``model.json``, or of a step of a flow, describes; ``path`` names it in errors.
 
     Raises:
-        ModelFileError: When it is of another schema, or names files outside of the folder.
+        ModelFileError: When it is of a newer schema, or names files outside of the folder.
     """
-    try:
-        model = msgspec.convert(raw, Model)
-    except msgspec.MsgspecError as error:
-        raise ModelFileError(f"{path}: {error}") from error
-    if model.schema != SCHEMA:
-        raise ModelFileError(f"{path}: schema {model.schema}, this server reads {SCHEMA}")
+    _check_schema(content.schema, path)
     root = folder.resolve()
-    if not Path(root, model.files, model.entry).resolve().is_relative_to(root):
+    if not Path(root, content.files, content.entry).resolve().is_relative_to(root):
         raise ModelFileError(f"{path}: the model's file lies outside of the model's folder")
-    names = [field.name for field in model.inputs]
+    names = [field.name for field in content.inputs]
     # Two steps of a flow may take the same name with different types, and both are printed.
-    repeated = len(set(names)) != len(names) and model.engine != "flow"
-    if not names or repeated or not model.outputs:
+    repeated = len(set(names)) != len(names) and content.engine != "flow"
+    if not names or repeated or not content.outputs:
         raise ModelFileError(f"{path}: needs inputs of different names, and outputs")
-    return msgspec.structs.replace(
-        model,
-        folder=str(folder),
-        raw_inputs=tuple(_in_order(field) for field in raw["inputs"]),
-        raw_outputs=tuple(_in_order(field) for field in raw["outputs"]),
-        options=raw.get(model.engine) or {},
-    )
+    return Model(**msgspec.structs.asdict(content), folder=str(folder))
 
 
-def _in_order(field: dict[str, Any]) -> dict[str, Any]:
-    """The keys as the old runtime printed them, whatever order the file was written in; unknown ones last."""
-    known = [key for key in _KEYS if key in field]
-    ordered = {key: field[key] for key in (*known, *(key for key in field if key not in _KEYS))}
-    if isinstance(ordered.get("fields"), list):
-        ordered["fields"] = [_in_order(index) for index in ordered["fields"]]
-    if isinstance(ordered.get("image_transformer"), dict):
-        ordered["image_transformer"] = _in_order(ordered["image_transformer"])
-    return ordered
+def _printed(field: Field) -> dict[str, object]:
+    """A field as the old runtime printed it: its keys in that order, and only those that say something."""
+    made: dict[str, object] = {"name": field.name, "type": field.type}
+    if field.values:
+        made["values"] = field.values
+    if field.domain is not None:
+        made["continuous_domain"] = field.domain
+    if field.plain_domain is not None:
+        made["continuousDomain"] = field.plain_domain
+    if field.shape is not None:
+        made["shape"] = field.shape
+    if field.fields:
+        made["fields"] = [_printed_column(column, field.type) for column in field.fields]
+    if field.image_transformer is not None:
+        made["image_transformer"] = field.image_transformer
+    if field.format is not None:
+        made["format"] = field.format
+    return made
+
+
+def _printed_column(column: Index, inherited: str) -> dict[str, object]:
+    """The same of a column, whose position and key are printed even where they are null."""
+    made: dict[str, object] = {"name": column.name, "type": column.type or inherited}
+    if column.values:
+        made["values"] = column.values
+    if column.domain is not None:
+        made["continuousDomain"] = column.domain
+    return made | {"index": column.index, "key": column.key}
 
 
 def read_models(root: Path) -> tuple[Model, ...]:
@@ -190,5 +329,4 @@ def with_output_shape(model: Model, name: str, shape: tuple[int, ...]) -> Model:
     outputs = tuple(
         msgspec.structs.replace(field, shape=shape) if field.name == name else field for field in model.outputs
     )
-    raw = tuple({**field, "shape": list(shape)} if field["name"] == name else field for field in model.raw_outputs)
-    return msgspec.structs.replace(model, outputs=outputs, raw_outputs=raw)
+    return msgspec.structs.replace(model, outputs=outputs)

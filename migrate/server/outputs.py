@@ -14,6 +14,7 @@ class AnswerPlan:
 
     def __init__(self, model: Model) -> None:
         self._fields = model.outputs
+        self._guessed = model.guessed
         names = [
             name
             for field in model.outputs
@@ -29,7 +30,7 @@ class AnswerPlan:
         """
         found: dict[str, Array] = {}
         for field in self._fields:
-            data = _declared(field, outputs[field.name])
+            data = _declared(field, outputs[field.name], guessed=self._guessed)
             if field.fields:
                 found.update(_columns(field, data))
             else:
@@ -42,8 +43,8 @@ def raw_answer(tensors: Mapping[str, Array]) -> dict[str, Array]:
     return {name: tensors[name] for name in hash_order(tensors)}
 
 
-def _declared(field: Field, data: Array) -> Array:
-    shape = None if field.guessed else field.shape
+def _declared(field: Field, data: Array, *, guessed: bool) -> Array:
+    shape = None if guessed else field.shape
     if shape is None or fits(data.shape, shape):
         if data.dtype == DTYPES[field.type]:
             return data

@@ -110,6 +110,7 @@ class Served:
         shapes = [field.shape for field in (*self.model.inputs, *self.model.outputs)]
         return (
             self._fast is not None
+            and self.model.onnx is not None
             and self.model.onnx.rows_apart
             and all(field.shape is not None and len(field.shape) == _TABLE for field in self.model.inputs)
             and all(shape is not None and shape[:1] == (-1,) for shape in shapes)

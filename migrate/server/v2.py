@@ -171,7 +171,7 @@ class Inference:
             dtype = self._served.engine.inputs[tensor.name]
             if tensor.datatype != datatype_of(dtype):
                 raise bad_request(f"input {tensor.name} is {tensor.datatype}, the model takes {datatype_of(dtype)}")
-            shape = _checked_shape(tensor, None if field.guessed else field.shape)
+            shape = _checked_shape(tensor, None if self._served.model.guessed else field.shape)
             _check_parameters(tensor.name, tensor.parameters, "shared_memory_region")
             size = tensor.parameters.get("binary_data_size")
             if size is None:

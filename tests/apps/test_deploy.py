@@ -121,7 +121,7 @@ def test_the_quota_is_named(sandbox: Path, project: Cloud, monkeypatch: pytest.M
     control.fail(sandbox, "quota", cpu=1)
     made = deploy.create(project, make_plan(), IMAGE)
     with pytest.raises(NeedsYouError) as caught:
-        deploy.wait_running(project, made.id, timeout=120, on_state=lambda _: None, stop=NEVER)
+        Watcher(project).wait_running(made.id, timeout=120, on_state=lambda _: None, stop=NEVER)
     assert caught.value.code == "quota-exceeded"
 
 

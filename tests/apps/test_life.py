@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from migrate.apps import deploy, registries, tokens
+from migrate.apps.watching import Watcher
 from migrate.core.values import AppPlan, FixedScaling, PushedImage
 from migrate.images.base.image import ensure_base
 from migrate.images.engine.connection import connect
@@ -99,7 +100,8 @@ def test_an_app_is_made_called_changed_and_deleted(project: Cloud, pushed: tuple
     made = deploy.create(project, plan, one)
     states: list[str] = []
     stop = threading.Event()
-    running = deploy.wait_running(project, made.id, timeout=120, on_state=states.append, stop=stop)
+    watcher = Watcher(project)
+    running = watcher.wait_running(made.id, timeout=120, on_state=states.append, stop=stop)
     assert states[-1] == running.state == "RUNNING"
     assert {"INITIALIZING", "SCALING"} <= set(states)
     token = tokens.create_token(
@@ -113,7 +115,6 @@ def test_an_app_is_made_called_changed_and_deleted(project: Cloud, pushed: tuple
     assert ask(running.url, token.value.reveal()) == (200, "one")
     assert ask(running.url, other.value.reveal())[0] == 401
 
-    watcher = deploy.Watcher(project)
     deploy.replace_image(project, watcher, running.id, two)
     changed = watcher.wait_running(made.id, timeout=120, on_state=lambda _: None, stop=stop, image=two.reference)
     assert (changed.id, changed.url, changed.image) == (running.id, running.url, two.reference)

@@ -154,7 +154,7 @@ def served(folder: str, log: Path) -> Iterator[int]:
             try:
                 process.wait(timeout=120)
             except subprocess.TimeoutExpired:
-                process.kill()  # where the signal is ignored (a job of a shell), the test fails and does not hang
+                process.kill()  # the test fails and does not hang
                 raise
     assert process.returncode == 0, log.read_text()
 

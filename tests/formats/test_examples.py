@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from migrate.core.model_json import NO_MODEL, content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from tests.formats.hostile.base import EXAMPLES, example
@@ -63,7 +64,7 @@ def look(name: str, allow_unsafe: tuple[str, ...] = ()) -> Inspection:
 
 
 def fields(found: Inspection, role: str) -> list[tuple[object, ...]]:
-    listed = found.settings[role]
+    listed = content_of(found.settings)[role]
     assert isinstance(listed, list)
     return [(field["name"], field["type"], field.get("shape")) for field in listed]
 
@@ -77,7 +78,7 @@ def test_ready(row: tuple[str, str, str, str, list[object], list[object]]) -> No
     name, word, runtime, entry, inputs, outputs = row
     found = look(name)
     assert (found.verdict, found.reason, found.text, found.task) == ("ready", "", "", "")
-    assert (found.format, found.runtime, found.settings["entry"]) == (word, runtime, entry)
+    assert (found.format, found.runtime, content_of(found.settings)["entry"]) == (word, runtime, entry)
     assert (fields(found, "inputs"), fields(found, "outputs")) == (inputs, outputs)
     assert found.hazards == ()
 
@@ -87,7 +88,7 @@ def test_quarantined_until_that_very_file_is_allowed(name: str) -> None:
     word, codes = _QUARANTINED[name]
     digest = artifact(EXAMPLES / name).files[0].digest
     found = look(name)
-    assert (found.format, found.verdict, found.runtime, found.settings) == (word, "quarantined", None, {})
+    assert (found.format, found.verdict, found.runtime, found.settings) == (word, "quarantined", None, NO_MODEL)
     assert f"--allow-unsafe {digest};" in found.task
     assert sorted({hazard.code for hazard in found.hazards}) == codes
     allowed = look(name, (digest,))
@@ -155,4 +156,4 @@ def test_no_change_of_a_good_model_breaks_its_reader(tmp_path: Path, name: str, 
         assert found.reason
         assert found.text.endswith(".")
         assert found.task.rstrip(")").endswith((".", "first.", "]}.", "}"))
-        assert found.settings == {}
+        assert found.settings is NO_MODEL

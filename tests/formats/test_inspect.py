@@ -4,13 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.core.errors import LocalError
+from migrate.core.model_json import NO_MODEL, content_of
 from migrate.core.values import Artifact, ArtifactFile
 from migrate.formats import inspect
+from migrate.server.model import read_model
 from tests.formats.models import EXAMPLES, artifact, identity, message, number, varint, weights, write, zipmap
 from tests.golden_folders import descriptions
 
@@ -26,17 +29,17 @@ MANIFEST = json.dumps(
 
 
 @pytest.mark.parametrize(("folder", "text"), [*descriptions()], ids=lambda value: getattr(value, "name", ""))
-def test_golden_descriptions_to_the_byte(folder: Path, text: str) -> None:
+def test_golden_descriptions_to_the_byte(folder: Path, text: str, tmp_path: Path) -> None:
     found = inspect(artifact(folder), framework=None).settings
-    mine = {key: found[key] for key in ("inputs", "outputs", "rolling_windows_size")}
-    assert json.dumps(mine, separators=(",", ":"), ensure_ascii=False) == text
+    (tmp_path / "model.json").write_text(json.dumps({"id": "m", **content_of(found)}))
+    assert msgspec.json.encode(read_model(tmp_path).describe()).decode() == text
 
 
 @pytest.mark.parametrize("name", ["iris", "titanic", "digits", "housing"])
 def test_sample_models_are_ready(name: str) -> None:
     found = inspect(artifact(EXAMPLES / name), framework="onnx")
     assert (found.format, found.runtime, found.verdict, found.reason) == ("onnx", "onnx", "ready", "")
-    assert found.settings["manifest"] is False
+    assert content_of(found.settings)["manifest"] is False
 
 
 def test_the_truncated_sample_says_so() -> None:
@@ -46,20 +49,20 @@ def test_the_truncated_sample_says_so() -> None:
 
 @pytest.mark.parametrize("name", ["m.onnx", "m.ONNX", "m.bin", "model"])
 def test_content_decides_and_not_the_suffix(tmp_path: Path, name: str) -> None:
-    assert inspect(write(tmp_path, {name: MODEL}), framework=None).settings["entry"] == name
+    assert content_of(inspect(write(tmp_path, {name: MODEL}), framework=None).settings)["entry"] == name
 
 
 def test_several_models_need_a_person(tmp_path: Path) -> None:
     found = inspect(write(tmp_path, {"a.onnx": MODEL, "b.onnx": MODEL}), framework="onnx")
     assert (found.verdict, found.reason) == ("needs-attention", "several-models")
     assert '"a.onnx", "b.onnx"' in found.text
-    assert found.settings == {}
+    assert found.settings is NO_MODEL
 
 
 def test_a_manifest_among_several_models_decides(tmp_path: Path) -> None:
     files = {"a.onnx": MODEL, "m.onnx": MODEL, "manifest.json": MANIFEST, "data.json": b'{"rows": []}'}
     found = inspect(write(tmp_path, files), framework="onnx")
-    assert (found.verdict, found.settings["entry"]) == ("ready", "m.onnx")
+    assert (found.verdict, content_of(found.settings)["entry"]) == ("ready", "m.onnx")
 
 
 def test_two_manifests_need_a_person(tmp_path: Path) -> None:
@@ -67,13 +70,13 @@ def test_two_manifests_need_a_person(tmp_path: Path) -> None:
     assert inspect(write(tmp_path, files), framework="onnx").reason == "several-models"
     files = {"m.onnx": MODEL, "a.json": MANIFEST, "b.json": b'{"type": "flow", "evaluator_manifests": []}'}
     found = inspect(write(tmp_path / "2", files), framework="onnx")
-    assert (found.verdict, found.settings["entry"]) == ("ready", "m.onnx")
+    assert (found.verdict, content_of(found.settings)["entry"]) == ("ready", "m.onnx")
     assert '"b.json" was left out' in found.notes[0]
 
 
 def test_a_broken_model_beside_a_good_one_is_left_out_and_named(tmp_path: Path) -> None:
     found = inspect(write(tmp_path, {"a.onnx": MODEL[:-9], "b.onnx": MODEL}), framework="onnx")
-    assert (found.verdict, found.settings["entry"]) == ("ready", "b.onnx")
+    assert (found.verdict, content_of(found.settings)["entry"]) == ("ready", "b.onnx")
     assert '"a.onnx" was left out' in found.notes[0]
 
 
@@ -189,13 +192,13 @@ def test_damaged_models_always_get_a_verdict(
     folder = tmp_path_factory.mktemp("m")
     found = inspect(write(folder, {"m.onnx": mutate(seed, edits), "w.bin": bytes(16)}), framework=None)
     if found.verdict == "ready":
-        assert found.settings["inputs"]
-        assert found.settings["outputs"]
+        assert content_of(found.settings)["inputs"]
+        assert content_of(found.settings)["outputs"]
     else:
         assert found.reason
         assert found.text
         assert found.task
-        assert not found.settings
+        assert found.settings is NO_MODEL
         assert found.runtime is None
 
 

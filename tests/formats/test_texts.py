@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from migrate.core.model_json import content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from tests.formats.hostile.base import changed, example
@@ -79,11 +80,11 @@ def test_tokenizer_refusals(tmp_path: Path, change: Change, reason: str) -> None
 
 def test_tokenizer_manifests(tmp_path: Path) -> None:
     files = changed("support-tokens", "manifest.json", lambda c: {**c, "add_special_tokens": True})
-    assert look(tmp_path / "1", files).settings["tokenizers"] == {"add_special_tokens": True}
+    assert content_of(look(tmp_path / "1", files).settings)["tokenizers"] == {"add_special_tokens": True}
     files = changed("support-tokens", "manifest.json", lambda c: {**c, "add_special_tokens": "yes"})
     # as in the old runtime, a manifest that is not valid is passed over, and what it names stands for itself
     found = look(tmp_path / "2", files)
-    assert (found.verdict, found.settings["manifest"]) == ("ready", False)
+    assert (found.verdict, content_of(found.settings)["manifest"]) == ("ready", False)
     assert '"manifest.json" was left out' in found.notes[0]
     assert look(tmp_path / "3", {"manifest.json": _TOKENS["manifest.json"]}).reason == "model-missing"
     assert look(tmp_path / "4", {"tokenizer.json": _TOKENS["tokenizer.json"]}).verdict == "ready"
@@ -118,13 +119,13 @@ def test_pipeline_refusals(tmp_path: Path, files: dict[str, bytes], verdict: str
 def test_pipelines(tmp_path: Path) -> None:
     bare = {path: data for path, data in _PIPELINE.items() if path != "manifest.json"}
     found = look(tmp_path / "1", bare)
-    assert (found.verdict, found.settings["manifest"]) == ("ready", False)
+    assert (found.verdict, content_of(found.settings)["manifest"]) == ("ready", False)
     files = changed("support-pipeline", "config.json", lambda c: {**c, "architectures": ["BertForPreTraining"]})
     assert look(tmp_path / "2", {**files, "manifest.json": b"{}"}).reason == "unsupported-pipeline"
     files = changed("support-pipeline", "manifest.json", lambda c: {**c, "pipeline_class": "FillMaskPipeline"})
-    assert look(tmp_path / "3", files).settings["transformers"]["words"]  # type: ignore[index]
+    assert content_of(look(tmp_path / "3", files).settings)["transformers"]["words"]  # type: ignore[index]
     files = changed("support-pipeline", "manifest.json", lambda c: {**c, "pipeline_class": "FeatureExtractionPipeline"})
-    outputs: Any = look(tmp_path / "4", files).settings["outputs"]
+    outputs: Any = content_of(look(tmp_path / "4", files).settings)["outputs"]
     assert outputs[0]["name"] == "features"
 
 
@@ -160,7 +161,7 @@ def test_processor_and_flow_refusals(tmp_path: Path, name: str, change: Change) 
 def test_a_flow_answers_what_its_last_step_does_where_it_names_nothing(tmp_path: Path) -> None:
     found = look(tmp_path, changed("progression-flow", "manifest.json", lambda c: {**c, "outputs": None}))
     assert found.verdict == "ready"
-    assert found.settings["outputs"] == found.settings["flow"]["steps"][-1]["outputs"]  # type: ignore[index]
+    assert content_of(found.settings)["outputs"] == content_of(found.settings)["flow"]["steps"][-1]["outputs"]  # type: ignore[index]
     onnx = {"type": "onnx", "binary": "", "inputs": [], "outputs": []}
     found = look(tmp_path, changed("progression-flow", "manifest.json", lambda c: {**c, "evaluator_manifests": [onnx]}))
     assert (found.verdict, found.reason) == ("unsupported", "unsupported-flow")

@@ -1,21 +1,24 @@
 import multiprocessing
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from migrate.core.errors import Interrupted, LocalError
 from migrate.machine.locks import HeldError, exclusive, exclusive_now
+from tests.waiting import wait_until
 
 
 def hold(path: Path, marks: Path, name: str) -> None:
+    def mark(word: str) -> None:
+        with marks.open("a") as file:
+            file.write(f"{name} {word}\n")
+
+    mark("came")
     with exclusive(path):
-        with marks.open("a") as file:
-            file.write(f"{name} in\n")
-        time.sleep(0.05)
-        with marks.open("a") as file:
-            file.write(f"{name} out\n")
+        mark("in")
+        wait_until(lambda: marks.read_text().count("came") == 3, "the others do not come")
+        mark("out")
 
 
 def test_one_holder_at_a_time_among_processes(tmp_path: Path) -> None:
@@ -26,8 +29,8 @@ def test_one_holder_at_a_time_among_processes(tmp_path: Path) -> None:
         holder.start()
     for holder in holders:
         holder.join()
-    lines = marks.read_text().split("\n")[:-1]
-    assert len(lines) == 6
+    lines = [line for line in marks.read_text().splitlines() if not line.endswith("came")]
+    assert [line.split()[1] for line in lines] == ["in", "out"] * 3
     assert all(lines[at].split()[0] == lines[at + 1].split()[0] for at in (0, 2, 4))
 
 

@@ -19,7 +19,7 @@ def run_of_folder(folder: Path, workspace: Path, **options: Any) -> Iterator[tup
     """A run over a folder, and what it shows."""
     events: list[Event] = []
     with folder_run(
-        BuildOptions(folder=folder, tag="models:test", **options),
+        BuildOptions(folder=folder, **({"tag": "models:test"} | options)),
         workspace=Workspace(workspace),
         emit=events.append,
         stop=threading.Event(),

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from migrate.core.model_json import ModelJson, content_of
 from migrate.parity.recording import REFERENCE_PROGRAM, Ask
 
 
@@ -44,10 +45,14 @@ def reference(folder: Path, scratch: Path, *, python: str = sys.executable) -> I
 
 
 def answers(
-    folder: Path, settings: Mapping[str, Any], requests: Sequence[Mapping[str, Any]], *, python: str = sys.executable
+    folder: Path,
+    settings: ModelJson | Mapping[str, Any],
+    requests: Sequence[Mapping[str, Any]],
+    *,
+    python: str = sys.executable,
 ) -> list[dict[str, Any]]:
     """What the program says to each request."""
     with reference(folder, folder.parent / "reference", python=python) as ask:
-        loaded = ask({"model": settings})
+        loaded = ask({"model": content_of(settings) if isinstance(settings, ModelJson) else settings})
         assert set(loaded) == {"known"}, loaded
         return [ask({"request": request}) for request in requests]

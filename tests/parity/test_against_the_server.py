@@ -3,10 +3,10 @@
 import json
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
+from migrate.core.model_json import ModelJson, content_of
 from migrate.core.values import Recording
 from migrate.formats import inspect
 from migrate.parity.comparison import recorded_json
@@ -29,7 +29,7 @@ NAMES = [source.name for source in _SOURCES]
 class Served:
     """One server with all the models, and what is known of each."""
 
-    def __init__(self, url: str, settings: dict[str, Any], recordings: dict[str, Recording]) -> None:
+    def __init__(self, url: str, settings: dict[str, ModelJson], recordings: dict[str, Recording]) -> None:
         self.url = url
         self.settings = settings
         self.recordings = recordings
@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         settings[source.name] = inspect(artifact(files), framework="onnx").settings
         with reference(files, folder / "scratch") as ask:
             recordings[source.name] = record_reference(settings[source.name], ask, "onnxruntime", seed=11)
-        named = settings[source.name] | {"id": source.name, "title": source.name, "artifact": "sha256:0"}
+        named = content_of(settings[source.name]) | {"id": source.name, "title": source.name, "artifact": "sha256:0"}
         (folder / "model.json").write_text(json.dumps(named))
         content = recorded_json(recordings[source.name], settings[source.name])
         (folder / "recorded.json").write_bytes(content or b"")
@@ -71,5 +71,5 @@ def test_an_endpoint_is_equal_to_itself(server: Served, name: str) -> None:
     recording = record_live(server.recordings[name].samples, call, "the same server", described)
     assert len(recording.samples) == 5
     assert replay(recording, server.settings[name], call, describe=described).passed
-    settings = server.settings[name]
+    settings = content_of(server.settings[name])
     assert described == {key: settings[key] for key in ("inputs", "outputs", "rolling_windows_size")}

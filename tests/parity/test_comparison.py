@@ -3,33 +3,43 @@ import json
 import math
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from migrate.core.model_json import FlowSettings, ModelJson
 from migrate.core.values import Recording, Sample, Tolerance
 from migrate.parity.answer import Answer
 from migrate.parity.comparison import compare_answers, compare_values, output_types, recorded_json
 from migrate.parity.recording import record_self
 
-SETTINGS: dict[str, object] = {
-    "outputs": [
-        {"name": "label", "type": "long", "shape": [-1]},
-        {"name": "p", "type": "float", "shape": [-1, 3]},
-        {"name": "d", "type": "double", "shape": [-1]},
-        {"name": "s", "type": "string", "shape": [-1]},
-        {"name": "b", "type": "boolean", "shape": [-1]},
-        {
-            "name": "columns",
-            "type": "float",
-            "shape": [-1, 2],
-            "fields": [
-                {"name": "first", "type": "float", "index": 0, "key": None},
-                {"name": "second", "type": "long", "index": 1, "key": None},
-            ],
-        },
-    ]
-}
+
+def made(content: dict[str, Any]) -> ModelJson:
+    return msgspec.convert({"engine": "onnx", "inputs": [], "outputs": []} | content, ModelJson)
+
+
+SETTINGS = made(
+    {
+        "outputs": [
+            {"name": "label", "type": "long", "shape": [-1]},
+            {"name": "p", "type": "float", "shape": [-1, 3]},
+            {"name": "d", "type": "double", "shape": [-1]},
+            {"name": "s", "type": "string", "shape": [-1]},
+            {"name": "b", "type": "boolean", "shape": [-1]},
+            {
+                "name": "columns",
+                "type": "float",
+                "shape": [-1, 2],
+                "fields": [
+                    {"name": "first", "type": "float", "index": 0, "key": None},
+                    {"name": "second", "type": "long", "index": 1, "key": None},
+                ],
+            },
+        ]
+    }
+)
 BODY: dict[str, Any] = {
     "label": [2, 0],
     "p": [[0.25, 0.5, 0.25], [0.1, 0.2, 0.7]],
@@ -175,11 +185,11 @@ def test_errors_of_customers_are_compared_by_status_and_message() -> None:
 
 def test_tensors_that_the_model_does_not_declare_are_compared_by_their_values() -> None:
     old = {"x": [1, 2.0, "a", True, None]}
-    assert compare_answers(sample(old), answer(copy.deepcopy(old)), {}) == (0.0, ())
+    assert compare_answers(sample(old), answer(copy.deepcopy(old)), made({})) == (0.0, ())
     for at, value in enumerate([2, 2.1, "b", False, 0]):
         body = copy.deepcopy(old)
         body["x"][at] = value
-        assert compare_answers(sample(old), answer(body), {})[1] != ()
+        assert compare_answers(sample(old), answer(body), made({}))[1] != ()
 
 
 _NUMBERS = st.floats(allow_nan=True, allow_infinity=True) | st.integers(-(10**400), 10**400)
@@ -232,7 +242,7 @@ def test_only_generated_answers_travel_in_an_image() -> None:
         Sample(name="refused", request={"x": 1}, answer={"status": 400, "message": "m"}, status=400),
         Sample(name="c", request={"x": "private"}, answer={"y": [2]}, generated=False),
     )
-    settings = {"engine": "onnx", "outputs": [{"name": "y", "type": "long", "shape": [-1]}]}
+    settings = made({"outputs": [{"name": "y", "type": "long", "shape": [-1]}]})
     found = recorded_json(Recording(level="live", origin="o", samples=samples), settings)
     assert found is not None
     assert json.loads(found) == {
@@ -246,21 +256,23 @@ def test_only_generated_answers_travel_in_an_image() -> None:
     assert recorded_json(record_self(samples), settings) is None
 
 
-FLOW = {
-    "engine": "flow",
-    "manifest": True,
-    "outputs": [{"name": "high", "type": "double"}, {"name": "count", "type": "long"}],
-    "flow": {
-        "steps": [
-            {"engine": "tensorflow", "inputs": [], "outputs": [{"name": "y", "type": "float", "shape": [-1]}]},
-            {
-                "engine": "pi",
-                "inputs": [{"name": "y", "type": "double"}],
-                "outputs": [{"name": "high", "type": "double"}],
-            },
-        ]
-    },
-}
+FLOW = made(
+    {
+        "engine": "flow",
+        "manifest": True,
+        "outputs": [{"name": "high", "type": "double"}, {"name": "count", "type": "long"}],
+        "flow": {
+            "steps": [
+                {"engine": "tensorflow", "inputs": [], "outputs": [{"name": "y", "type": "float", "shape": [-1]}]},
+                {
+                    "engine": "pi",
+                    "inputs": [{"name": "y", "type": "double"}],
+                    "outputs": [{"name": "high", "type": "double"}],
+                },
+            ]
+        },
+    }
+)
 
 
 def test_doubles_that_come_out_of_single_precision_are_floats() -> None:
@@ -268,7 +280,8 @@ def test_doubles_that_come_out_of_single_precision_are_floats() -> None:
     for high, count, equal in ((100.00001, 1, True), (100.1, 1, False), (100.0, 2, False)):
         answer = Answer(status=200, body={"high": [high], "count": [count]}, text="")
         assert (compare_answers(sample, answer, FLOW)[1] == ()) is equal
-    doubles = {**FLOW, "flow": {"steps": FLOW["flow"]["steps"][1:]}}  # type: ignore[index]
+    assert FLOW.flow is not None
+    doubles = replace(FLOW, flow=FlowSettings(FLOW.flow.steps[1:]))
     assert output_types(doubles) == {"high": "double", "count": "long"}
     answer = Answer(status=200, body={"high": [100.00001], "count": [1]}, text="")
     assert compare_answers(sample, answer, doubles)[1]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrate.core.model_json import Field, ModelJson
 from migrate.parity.dates import date_number, date_text
 from migrate.parity.generate import generate
 from migrate.parity.oracles.java_dates import DateError, read, written
@@ -42,8 +43,8 @@ def test_an_unknown_letter_has_no_text() -> None:
 
 
 def test_requests_of_a_date_time_encoder() -> None:
-    field = {"name": "day", "type": "string", "shape": [-1], "format": "dd.MM.yyyy"}
-    for sample in generate({"engine": "datetime_encoder", "inputs": [field]}, seed=3):
+    field = Field("day", "string", (-1,), format="dd.MM.yyyy")
+    for sample in generate(ModelJson(engine="datetime_encoder", inputs=(field,), outputs=()), seed=3):
         (values,) = sample.request.values()
         assert isinstance(values, list)
         assert all(Pattern("dd.MM.yyyy").parse(value) for value in values)
@@ -71,8 +72,9 @@ def test_the_reference_refuses_what_the_server_refuses(text: str) -> None:
 
 @pytest.mark.parametrize(("word", "least"), [("TS_D", 10_957), ("TS_Y", 29), ("TS_S", 946_684_800), ("TS_NS", 10**17)])
 def test_dates_as_numbers_are_of_this_century(word: str, least: int) -> None:
-    field = {"name": "day", "type": "long", "shape": [-1], "format": word}
-    values = [v for s in generate({"engine": "datetime_encoder", "inputs": [field]}, seed=3) for v in s.request["day"]]  # type: ignore[attr-defined]
+    field = Field("day", "long", (-1,), format=word)
+    described = ModelJson(engine="datetime_encoder", inputs=(field,), outputs=())
+    values = [v for s in generate(described, seed=3) for v in s.request["day"]]  # type: ignore[attr-defined]
     assert all(least <= value < 3 * least for value in values if word != "TS_NS")
     assert len(set(values)) > 10
     assert date_number("YEAR", Random(1)) is None  # noqa: S311 - samples

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from migrate.core.model_json import ModelJson, content_of
 from migrate.core.values import Recording
 from migrate.formats import inspect
 from migrate.images.runtime import server_code
@@ -60,7 +61,7 @@ class Proven(Struct):
     """The models of one runtime: their settings and recordings, and a server that has checked itself against them."""
 
     server: Server
-    settings: dict[str, dict[str, Any]]
+    settings: dict[str, ModelJson]
     recordings: dict[str, Recording]
     customers: dict[str, list[dict[str, Any]]]  # what the engine answers to the customers' requests
 
@@ -90,7 +91,7 @@ def _made(model_id: str, files: Path, pipelines: Path) -> dict[str, Any]:
     found = artifact(files)
     inspection = inspect(found, framework=None, allow_unsafe=[file.digest for file in found.files])
     assert inspection.verdict == "ready", inspection
-    return inspection.settings
+    return content_of(inspection.settings)
 
 
 # Their libraries take long to install and to load.
@@ -107,19 +108,20 @@ def proven(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if runtime == "transformers":
         script = Path(__file__).parents[1] / "server/make_pipelines.py"
         subprocess.run([python, "-W", "ignore", str(script), str(root / "made")], check=True, capture_output=True)
-    settings: dict[str, dict[str, Any]] = {}
+    settings: dict[str, ModelJson] = {}
     recordings: dict[str, Recording] = {}
     customers: dict[str, list[dict[str, Any]]] = {}
     for model_id in RUNTIMES[runtime]:
         folder = root / "models" / model_id
-        settings[model_id] = _made(model_id, folder / "files", root / "made")
+        content = _made(model_id, folder / "files", root / "made")
         if runtime == "jpmml":
-            settings[model_id] = with_engine(settings[model_id], runtime)
+            content = with_engine(content, runtime)
+        settings[model_id] = msgspec.convert(content, ModelJson)
         with reference(folder / "files", root / "references" / model_id, python=python) as ask:
             recordings[model_id] = record_reference(settings[model_id], ask, f"the engine of {model_id}", seed=20221201)
             requests = [sample.request for sample in read_samples(SAMPLES, model_id)]
             customers[model_id] = [ask({"request": request}) for request in requests]
-        (folder / "model.json").write_text(json.dumps({"schema": 1, **settings[model_id], "id": model_id}))
+        (folder / "model.json").write_text(json.dumps({"schema": 1, **content, "id": model_id}))
         (folder / "recorded.json").write_bytes(recorded_json(recordings[model_id], settings[model_id]) or b"")
     with serving(root / "models", runtime, root) as server:
         yield Proven(server, settings, recordings, customers)
@@ -197,9 +199,10 @@ def test_every_sample_model_is_here() -> None:
 def test_a_server_that_computes_something_else_does_not_become_ready(wrong: str | None, tmp_path: Path) -> None:
     folder = tmp_path / "models" / "ages-scaler"
     settings = _made("ages-scaler", folder / "files", tmp_path)
+    described = msgspec.convert(settings, ModelJson)
     with reference(folder / "files", tmp_path / "reference", python=python_of("processors")) as ask:
-        recording = record_reference(settings, ask, "the engine")
-    content = json.loads(recorded_json(recording, settings) or b"")
+        recording = record_reference(described, ask, "the engine")
+    content = json.loads(recorded_json(recording, described) or b"")
     if wrong is None:
         settings["scaler"]["mean_std_map"]["age"]["mean"] += 1e-6
     else:

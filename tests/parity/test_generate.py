@@ -3,18 +3,25 @@ import math
 from typing import Any
 
 import hypothesis
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from migrate.core.model_json import Field, FlowSettings, ModelJson
 from migrate.parity.generate import generate
 from migrate.parity.tensors import read_tensor
 
 TYPES = ["string", "integer", "long", "float", "double", "boolean"]
 
 
-def settings(*inputs: dict[str, Any], window: int = 1, **engine: Any) -> dict[str, object]:
-    return {"engine": "onnx", "inputs": list(inputs), "rolling_windows_size": window, "onnx": engine}
+def settings(*inputs: dict[str, Any], window: int = 1, **engine: Any) -> ModelJson:
+    return made({"engine": "onnx", "inputs": inputs, "rolling_windows_size": window, "onnx": engine})
+
+
+def made(content: dict[str, Any]) -> ModelJson:
+    return msgspec.convert({"inputs": [], "outputs": []} | content, ModelJson)
 
 
 def field(name: str = "x", word: str = "float", shape: list[int] | None = None, **more: Any) -> dict[str, Any]:
@@ -50,9 +57,9 @@ _LEGAL: dict[str, Any] = {
 @hypothesis.settings(deadline=None)  # the machine may be busy
 @given(_FIELDS, st.integers(0, 2**63), st.integers(1, 12))
 def test_requests_fit_their_signature(fields: list[tuple[str, str, list[int]]], seed: int, count: int) -> None:
-    made = settings(*(field(*one) for one in fields))
-    samples = generate(made, seed=seed, count=count)
-    assert samples == generate(made, seed=seed, count=count)
+    asked = settings(*(field(*one) for one in fields))
+    samples = generate(asked, seed=seed, count=count)
+    assert samples == generate(asked, seed=seed, count=count)
     assert len(samples) == count
     assert len({sample.name for sample in samples}) == count
     for sample in samples:
@@ -68,8 +75,8 @@ def test_requests_fit_their_signature(fields: list[tuple[str, str, list[int]]], 
 
 
 def test_other_seeds_other_values() -> None:
-    made = settings(field())
-    assert generate(made, seed=1)[0].request != generate(made, seed=2)[0].request
+    asked = settings(field())
+    assert generate(asked, seed=1)[0].request != generate(asked, seed=2)[0].request
 
 
 def test_single_rows_and_batches() -> None:
@@ -80,8 +87,8 @@ def test_single_rows_and_batches() -> None:
 
 
 def test_free_dimensions_agree_among_inputs() -> None:
-    made = settings(field("a", "long", [-1, -1]), field("b", "long", [-1, -1]))
-    for sample in generate(made, seed=3):
+    asked = settings(field("a", "long", [-1, -1]), field("b", "long", [-1, -1]))
+    for sample in generate(asked, seed=3):
         shapes = [read_tensor(value).shape for value in sample.request.values()]  # type: ignore[union-attr]
         assert shapes[0] == shapes[1]
 
@@ -89,8 +96,8 @@ def test_free_dimensions_agree_among_inputs() -> None:
 @pytest.mark.parametrize("word", ["float", "integer"])
 def test_images_are_pixels(word: str) -> None:
     layout = {"image_shape": ["BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"], "property_chanel": ["GRAY_SCALE"]}
-    made = settings(field("x", word, [-1, -1, 8, 1], image_transformer=layout))
-    for sample in generate(made, seed=1):
+    asked = settings(field("x", word, [-1, -1, 8, 1], image_transformer=layout))
+    for sample in generate(asked, seed=1):
         tensor = read_tensor(sample.request["x"])
         assert tensor is not None
         assert tensor.shape[1:] == (32, 8, 1)
@@ -111,8 +118,8 @@ def test_numbers_stay_in_their_domain() -> None:
 
 
 def test_named_columns_are_asked_too() -> None:
-    made = settings(field("x", "float", [-1, 2], fields=columns("float", "float")), field("z", "string", [-1]))
-    samples = generate(made, seed=1)
+    asked = settings(field("x", "float", [-1, 2], fields=columns("float", "float")), field("z", "string", [-1]))
+    samples = generate(asked, seed=1)
     by_column = [sample for sample in samples if "c0" in sample.request]
     assert [set(sample.request) for sample in by_column] == [{"c0", "c1", "z"}]
     assert {len(value) for value in by_column[0].request.values()} == {2}  # type: ignore[arg-type]
@@ -120,8 +127,8 @@ def test_named_columns_are_asked_too() -> None:
 
 @pytest.mark.parametrize("window", [2, 3])
 def test_windows_get_the_rows_that_they_need(window: int) -> None:
-    made = settings(field("x", "float", [-1, 2 * window], fields=columns("float", "float")), window=window)
-    for sample in generate(made, seed=1):
+    asked = settings(field("x", "float", [-1, 2 * window], fields=columns("float", "float")), window=window)
+    for sample in generate(asked, seed=1):
         assert set(sample.request) == {"c0", "c1"}
         assert len(sample.request["c0"]) >= window  # type: ignore[arg-type]
     for sample in generate(settings(field("x", "float", [-1, window, 2]), window=window), seed=1):
@@ -157,9 +164,9 @@ def test_categories_of_numbers_are_numbers() -> None:
 
 
 def test_what_a_flow_hides_is_asked_for_and_its_steps_know_words() -> None:
-    steps = [{"engine": "onnx", "onnx": {"words": {"x": ["male"]}}}, {"engine": "scaler", "scaler": {}}]
-    made = settings(field("x", "string"))
-    flow = {**made, "engine": "flow", "flow": {"steps": steps, "hidden": [{"name": "age", "type": "double"}]}}
+    steps = (made({"engine": "onnx", "onnx": {"words": {"x": ["male"]}}}), made({"engine": "scaler", "scaler": {}}))
+    own = FlowSettings(steps, hidden=(Field("age", "double"),))
+    flow = replace(settings(field("x", "string")), engine="flow", onnx=None, flow=own)
     for sample in generate(flow, seed=1):
         assert list(sample.request) == ["x", "age"]
         assert set(flat(sample.request["x"])) == {"male"}
@@ -174,10 +181,10 @@ def test_a_domain_open_at_one_end_has_values_within() -> None:
 
 @pytest.mark.parametrize("engine", ["tokenizers", "transformers", "fastai"])
 def test_models_of_texts_are_asked_with_sentences(engine: str) -> None:
-    step = {"engine": engine, "inputs": [field("x", "string", [-1])], engine: {}}
-    flow = {"engine": "flow", "inputs": step["inputs"], "flow": {"steps": [step]}}
-    for made in (step, flow):
-        texts = [text for sample in generate(made, seed=1) for text in flat(sample.request["x"]) if text is not None]
+    step = made({"engine": engine, "inputs": [field("x", "string", [-1])], engine: {}})
+    flow = ModelJson(engine="flow", inputs=step.inputs, outputs=(), flow=FlowSettings((step,)))
+    for one in (step, flow):
+        texts = [text for sample in generate(one, seed=1) for text in flat(sample.request["x"]) if text is not None]
         assert any(len(str(text).split()) > 3 for text in texts)
         assert "" not in texts
 
@@ -187,8 +194,8 @@ def test_models_of_texts_are_asked_with_sentences(engine: str) -> None:
     [("pmml", {"x", "z"}), ("scaler", {"x", "z"}), ("pi", {"x", "z"}), ("fastai", {"z"}), ("onnx", set())],
 )
 def test_missing_values_are_asked_of_models_that_know_them(engine: str, missing: set[str]) -> None:
-    made = {"engine": engine, "inputs": [field("x", "double", [-1]), field("z", "string", [-1])], engine: {}}
-    samples = generate(made, seed=1)
+    columns = [field("x", "double", [-1]), field("z", "string", [-1])]
+    samples = generate(made({"engine": engine, "inputs": columns, engine: {}}), seed=1)
     found = {name for sample in samples for name, value in sample.request.items() if None in flat(value)}
     assert found == missing
     # Most samples have none: a model may refuse them.

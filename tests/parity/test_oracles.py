@@ -9,9 +9,11 @@ from typing import Any
 
 import onnx
 import pytest
+from msgspec.structs import replace
 from onnx import TensorProto, helper
 
 from migrate.core.errors import NeedsYouError
+from migrate.core.model_json import FlowSettings, ModelJson, OnnxSettings
 from migrate.formats import inspect
 from migrate.parity.recording import has_reference, record_reference
 from tests.formats.models import EXAMPLES, FLOAT, artifact, graph, identity, model, value, write, zipmap
@@ -19,7 +21,7 @@ from tests.golden_folders import OURS, GoldenCase, cases, paths
 from tests.parity.oracle import answers, reference
 
 
-def served(folder: Path, made: onnx.ModelProto, manifest: dict[str, Any] | None = None) -> dict[str, Any]:
+def served(folder: Path, made: onnx.ModelProto, manifest: dict[str, Any] | None = None) -> ModelJson:
     files = {"m.onnx": made.SerializeToString()}
     if manifest is not None:
         content = {"type": "onnx", "onnx_model_uri": "m.onnx"} | manifest
@@ -44,8 +46,7 @@ def test_every_generated_request_is_legal_for_real_models(source: Path, tmp_path
     with reference(folder, tmp_path) as ask:
         recording = record_reference(settings, ask, "onnxruntime", seed=5)
     assert len(recording.samples) == 5
-    outputs: Any = settings["outputs"]
-    names = {part["name"] for field in outputs for part in field.get("fields") or [field]}
+    names = {part.name for field in settings.outputs for part in field.fields or (field,)}
     assert all(set(sample.answer or ()) == names for sample in recording.samples)
 
 
@@ -169,10 +170,10 @@ def test_class_labels_are_columns(tmp_path: Path) -> None:
         settings = served(folder, zipmap(labels))
         rows = [[0.5, 0.25, 0.125], [1.0, 0.0, 0.0]]
         assert answers(folder, settings, [{"x": rows}]) == [{"outputs": {"y": rows}}]
-        settings["onnx"] = {}
+        unknown = replace(settings, onnx=OnnxSettings())
         order = sorted(labels)  # type: ignore[type-var]
         columns = [[row[labels.index(label)] for label in order] for row in rows]  # type: ignore[arg-type]
-        assert answers(folder, settings, [{"x": rows}]) == [{"outputs": {"y": columns}}]
+        assert answers(folder, unknown, [{"x": rows}]) == [{"outputs": {"y": columns}}]
 
 
 COLUMNS = [{"name": "a", "index": 0}, {"name": "b", "index": 1}]
@@ -226,7 +227,7 @@ def test_outputs_that_are_not_finite_are_quoted(tmp_path: Path) -> None:
 def test_a_file_that_is_no_model_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "m.onnx").write_bytes(b"no model")
-    settings = {"engine": "onnx", "entry": "m.onnx", "inputs": [], "outputs": []}
+    settings = ModelJson(engine="onnx", entry="m.onnx", inputs=(), outputs=())
     with reference(tmp_path / "files", tmp_path) as ask, pytest.raises(NeedsYouError, match="InvalidProtobuf") as error:
         record_reference(settings, ask, "onnxruntime")
     assert error.value.code == "reference-failed"
@@ -240,8 +241,10 @@ def test_least_settings_give_the_engines_own_outputs(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_nobody_knows_has_no_reference() -> None:
-    assert has_reference({"engine": "onnx"})
-    assert not has_reference({"engine": "mlleap"})
-    steps = [{"engine": "scaler"}, {"engine": "mlleap"}]
-    assert not has_reference({"engine": "flow", "flow": {"steps": steps}})
-    assert has_reference({"engine": "flow", "flow": {"steps": steps[:1]}})
+    def of(engine: str, *steps: ModelJson) -> ModelJson:
+        return ModelJson(engine=engine, inputs=(), outputs=(), flow=FlowSettings(steps) if steps else None)
+
+    assert has_reference(of("onnx"))
+    assert not has_reference(of("mlleap"))
+    assert not has_reference(of("flow", of("scaler"), of("mlleap")))
+    assert has_reference(of("flow", of("scaler")))

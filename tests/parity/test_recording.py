@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
+from migrate.core.model_json import FastaiSettings, Field, ModelJson, content_of
 from migrate.core.values import Sample
 from migrate.parity.answer import Answer
 from migrate.parity.recording import at_least, record_customer, record_live, record_reference, record_self
@@ -53,11 +54,9 @@ def test_endpoints_that_do_not_let_in(status: int, kind: type[Exception], code: 
     assert caught.value.code == code  # type: ignore[attr-defined]
 
 
-SETTINGS = {
-    "engine": "fastai",
-    "inputs": [{"name": "x", "type": "float", "shape": [-1]}],
-    "fastai": {"words": {"y": ["a"]}},
-}
+SETTINGS = ModelJson(
+    engine="fastai", inputs=(Field("x", "float", (-1,)),), outputs=(), fastai=FastaiSettings({"y": ("a",)})
+)
 
 
 class Program:
@@ -77,7 +76,7 @@ def test_what_the_engine_answers_is_kept_and_what_it_refuses_is_not() -> None:
     found = record_reference(SETTINGS, program, "onnxruntime", seed=3)
     assert (found.level, found.origin, found.seed) == ("cross-checked", "onnxruntime", 3)
     assert [(one.answer, one.status, one.generated) for one in found.samples] == [({"y": [[1]]}, 200, True)]
-    assert program.asked[0] == {"model": SETTINGS}
+    assert program.asked[0] == {"model": content_of(SETTINGS)}
     assert [set(line) for line in program.asked[1:]] == [{"request"}] * 5
 
 
@@ -94,10 +93,13 @@ def test_what_only_the_loaded_model_knows_is_asked_for() -> None:
     [
         ([{"error": "ImportError: fastai.old"}], "reference-failed"),
         ([{"known": {}}, {"error": "InvalidArgument: no"}], "no-sample-accepted"),
+        ([{"known": {"inputs": [{"name": 1}]}}], "reference-failed"),
+        ([{"known": 3}], "reference-failed"),
+        ([{}], "reference-failed"),
     ],
 )
 def test_a_model_that_the_engine_does_not_run(lines: list[dict[str, Any]], code: str) -> None:
-    with pytest.raises(NeedsYouError, match=r"fastai\.old|InvalidArgument: no") as error:
+    with pytest.raises(NeedsYouError, match=r"fastai\.old|InvalidArgument: no|makes no sense") as error:
         record_reference(SETTINGS, Program(*lines), "the engine")
     assert error.value.code == code
 

@@ -3,13 +3,12 @@ from typing import Any
 
 import pytest
 
+from migrate.core.model_json import Field, ModelJson
 from migrate.core.values import Recording, Sample
 from migrate.parity.answer import Answer
 from migrate.parity.replay import compare_describe, replay
 
-SETTINGS: dict[str, object] = {
-    "outputs": [{"name": "label", "type": "long", "shape": [-1]}, {"name": "p", "type": "float", "shape": [-1, 2]}]
-}
+SETTINGS = ModelJson(engine="onnx", inputs=(), outputs=(Field("label", "long", (-1,)), Field("p", "float", (-1, 2))))
 ENGINE = {"label": [1], "p": [[0.25, 0.75]]}
 BODY = {"label": 1, "p": [0.25, 0.75]}
 

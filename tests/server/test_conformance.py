@@ -24,7 +24,8 @@ def conformance(golden: Path, *options: str) -> tuple[int, dict[str, str], str]:
         timeout=290,
     )
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith("  ")]
-    return done.returncode, {line[1]: line[0] for line in lines if line[0] in {"pass", "fail", "missing"}}, done.stdout
+    outcomes = {line[1]: line[0] for line in lines if line[0] in {"pass", "fail", "missing"}}
+    return done.returncode, outcomes, done.stdout + done.stderr
 
 
 def golden_of(folder: Path, *cases: dict[str, Any]) -> Path:
@@ -61,7 +62,7 @@ def test_our_vectors_but_those_of_large_engines() -> None:
 @pytest.mark.parametrize("golden", FOLDERS, ids=["ours", "beside"][: len(FOLDERS)])
 def test_every_vector_with_a_server_for_each_model(golden: Path) -> None:
     code, outcomes, text = conformance(golden)
-    assert index_of(golden).keys() <= outcomes.keys()
+    assert index_of(golden).keys() <= outcomes.keys(), text
     assert set(outcomes.values()) == {"pass"}, text
     assert code == 0
 

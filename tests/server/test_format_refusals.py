@@ -52,7 +52,7 @@ def test_a_graph_that_is_not_as_described_ends_the_process(tmp_path: Path) -> No
         ({**scale("a", "b", 0, 1), "outputs": [plain("b"), plain("c")]}, "1 inputs has 2 outputs"),
         ({**scale("a", "b", 0, 1), "inputs": [plain("a", "string")]}, "takes numbers"),
         ({**WEEKS, "inputs": [field("day", "long", -1, format="MONTH")]}, "cannot be read"),
-        ({**WEEKS, "inputs": [field("day", "string", -1, format="dd/MM/yyyy VV")]}, "'V'"),
+        ({**WEEKS, "inputs": [field("day", "string", -1, format="dd/MM/yyyy VV")]}, "'VV'"),
         ({**CHAIN, "flow": {"steps": []}}, "no steps"),
         ({**CHAIN, "outputs": [plain("z")]}, "no step has the outputs ['z']"),
         ({**CHAIN, "flow": {"steps": [CHAIN]}}, "step 0 of the flow is no model"),

@@ -228,7 +228,11 @@ def test_model_json_is_checked(tmp_path: Path) -> None:
         "outputs": [],
     }
     for change, why in (
-        ({"schema": 2}, "schema 2"),
+        ({"schema": 2}, "has schema 2, and this server reads up to 1: a later version"),
+        ({"schema": 2, "inputs": {"of": "another form"}}, "has schema 2"),
+        ({"schema": 0}, "schema 0"),
+        ({"schema": "1"}, "int"),
+        ({"id": None}, "no id"),
         ({"entry": "../../words.txt"}, "outside"),
         ({"inputs": []}, "needs inputs"),
         ({"inputs": 3}, "array"),
@@ -236,3 +240,7 @@ def test_model_json_is_checked(tmp_path: Path) -> None:
         (folder / "model.json").write_text(json.dumps({**good, **change}))
         with pytest.raises(ModelFileError, match=why):
             read_models(tmp_path)
+    rest = {key: value for key, value in good.items() if key != "schema"}
+    (folder / "model.json").write_text(json.dumps({**rest, "id": "", "outputs": rest["inputs"], "of": "tomorrow"}))
+    (model,) = read_models(tmp_path)
+    assert (model.schema, model.id) == (1, "")

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
+from migrate.core.model_json import Field, ModelJson, TransformersSettings
 from migrate.formats.huggingface.pipeline_kinds import BY_ARCHITECTURE, PIPELINES, fields_of
 from migrate.formats.huggingface.safetensors import check_safetensors
 from migrate.formats.manifest.fields import FieldReader
-from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.torch.structure import read_torch
 
@@ -87,19 +88,21 @@ def _read(case: Case, classes: Mapping[str, str | None], *, manifest: bool) -> F
         "ML Serving did not document how it served pipelines: here "
         f"{_names(inputs)} are the inputs, and the keys of the pipeline's own answers the outputs ({_names(outputs)})"
     )
-    options: dict[str, object] = {
-        "pipeline_class": kind,
-        "tokenizer_class": classes.get("tokenizer_class") or "AutoTokenizer",
-        "model_class": model or "AutoModel",
-    }
-    if kind == "FillMaskPipeline":
-        options["words"] = {"inputs": [text.format(_mask(case)) for text in _SENTENCES]}
-    common = settings("transformers", CONFIG, inputs, outputs, manifest=manifest)
-    return Found("huggingface_pipeline", RUNTIME, {**common, "transformers": options})
+    masked = kind == "FillMaskPipeline"
+    own = TransformersSettings(
+        pipeline_class=kind,
+        tokenizer_class=classes.get("tokenizer_class") or "AutoTokenizer",
+        model_class=model or "AutoModel",
+        words={"inputs": tuple(text.format(_mask(case)) for text in _SENTENCES)} if masked else {},
+    )
+    made = ModelJson(
+        engine="transformers", entry=CONFIG, manifest=manifest, inputs=inputs, outputs=outputs, transformers=own
+    )
+    return Found("huggingface_pipeline", RUNTIME, made)
 
 
-def _names(fields: list[dict[str, object]]) -> str:
-    return ", ".join(str(field["name"]) for field in fields)
+def _names(fields: tuple[Field, ...]) -> str:
+    return ", ".join(field.name for field in fields)
 
 
 def _mask(case: Case) -> str:

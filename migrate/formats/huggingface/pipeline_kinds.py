@@ -6,14 +6,16 @@ How ML Serving answered for pipelines was not documented; these are the keys of 
 from collections.abc import Mapping
 from typing import Any, Final
 
-Fields = list[dict[str, object]]
+from migrate.core.model_json import Field
+
+Fields = tuple[Field, ...]
 
 _TEXT: Final = ("inputs",)
 _QUESTION: Final = ("question", "context")
 
 
-def _column(name: str, word: str, rank: int = 1) -> dict[str, object]:
-    return {"name": name, "type": word, "shape": [-1] * rank}
+def _column(name: str, word: str, rank: int = 1) -> Field:
+    return Field(name, word, (-1,) * rank)
 
 
 _LABELS: Final = (_column("label", "string"), _column("score", "float"))
@@ -25,7 +27,7 @@ _SPAN: Final = (
 _MASKS: Final = (_column("token_str", "string", 2), _column("score", "float", 2), _column("sequence", "string", 2))
 _GENERATED: Final = (_column("generated_text", "string"),)
 
-PIPELINES: Final[dict[str, tuple[tuple[str, ...], tuple[dict[str, object], ...]]]] = {
+PIPELINES: Final[dict[str, tuple[tuple[str, ...], Fields]]] = {
     "FeatureExtractionPipeline": (_TEXT, ()),
     "TextClassificationPipeline": (_TEXT, _LABELS),
     "TokenClassificationPipeline": (_TEXT, _ENTITIES),
@@ -51,16 +53,16 @@ BY_ARCHITECTURE: Final = {
 
 
 def fields_of(kind: str, config: Mapping[str, Any]) -> tuple[Fields, Fields]:
-    """The FIELDs of a pipeline.
+    """The fields of a pipeline.
 
     Args:
         kind: Its class, one of ``PIPELINES``.
         config: The model's configuration.
     """
     names, outputs = PIPELINES[kind]
-    inputs = [_column(name, "string") for name in names]
+    inputs = tuple(_column(name, "string") for name in names)
     if kind != "FeatureExtractionPipeline":
-        return inputs, [dict(field) for field in outputs]
+        return inputs, outputs
     width = config.get("hidden_size", config.get("dim", config.get("d_model", config.get("n_embd"))))
     size = width if isinstance(width, int) and 0 < width < 1 << 31 else -1
-    return inputs, [{"name": "features", "type": "float", "shape": [-1, -1, size]}]
+    return inputs, (Field("features", "float", (-1, -1, size)),)

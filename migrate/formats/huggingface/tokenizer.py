@@ -5,9 +5,11 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from migrate.core.model_json import Field, ModelJson, TokenizersSettings
 from migrate.formats.manifest.fields import FieldReader
-from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 
 MAXIMUM_SIZE: Final = 256 * 1024 * 1024
@@ -52,8 +54,8 @@ def read_tokenizer_manifest(case: Case, reader: FieldReader, content: Mapping[st
     if entry not in case.sizes:
         raise case.missing(reader.name, entry)
     found = read_tokenizer(case, entry)
-    options = {"tokenizers": {"add_special_tokens": True} if special else {}}
-    return Found(found.format, found.runtime, {**found.settings, **options, "manifest": True})
+    made = replace(found.settings, manifest=True, tokenizers=TokenizersSettings(add_special_tokens=special))
+    return Found(found.format, found.runtime, made)
 
 
 def read_tokenizer(case: Case, path: str) -> Found:
@@ -72,11 +74,14 @@ def read_tokenizer(case: Case, path: str) -> Found:
     # a vocabulary may be large, and nobody needs it here
     if bytes(memoryview(model.vocab)[:1]) != _MODELS[model.type]:
         raise _no_tokenizer(path, "its model has no vocabulary")
-    inputs = [{"name": name, "type": _TEXT} for name in _INPUTS]
-    outputs = [{"name": name, "type": word} for name, word in _OUTPUTS.items()]
-    return Found(
-        "huggingface_tokenizer", "tokenizers", {**settings("tokenizers", path, inputs, outputs), "tokenizers": {}}
+    made = ModelJson(
+        engine="tokenizers",
+        entry=path,
+        inputs=tuple(Field(name, _TEXT) for name in _INPUTS),
+        outputs=tuple(Field(name, word) for name, word in _OUTPUTS.items()),
+        tokenizers=TokenizersSettings(),
     )
+    return Found("huggingface_tokenizer", "tokenizers", made)
 
 
 def _no_tokenizer(path: str, why: str) -> FormatError:

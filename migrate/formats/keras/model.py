@@ -5,13 +5,14 @@ from typing import Any, Final
 
 import msgspec
 
+from migrate.core.model_json import Field, KerasSettings, ModelJson
 from migrate.formats.keras.graph import graph_of, input_shape, settings_of
 from migrate.formats.keras.hazards import dangers
 from migrate.formats.keras.hdf5_attributes import texts
 from migrate.formats.keras.hdf5_blocks import Blocks, Hdf5Error
 from migrate.formats.keras.hdf5_objects import check_objects
 from migrate.formats.keras.shapes import output_shape
-from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import tensor_field
 
@@ -114,9 +115,15 @@ def _found(path: str, config: Mapping[str, Any]) -> Found:
     out = output_shape(graph)
     word = _word(path, target, last)
     # a shape that the configuration does not tell is left to the engine
-    output = {"name": OUTPUT, "type": word} if out is None else tensor_field(OUTPUT, word, out)
-    made = settings("keras", path, [tensor_field(INPUT, _word(path, source, first), shape)], [output])
-    return Found("keras", "keras", {**made, "keras": {"input": source, "output": target}})
+    output = Field(OUTPUT, word) if out is None else tensor_field(OUTPUT, word, out)
+    made = ModelJson(
+        engine="keras",
+        entry=path,
+        inputs=(tensor_field(INPUT, _word(path, source, first), shape),),
+        outputs=(output,),
+        keras=KerasSettings(source, target),
+    )
+    return Found("keras", "keras", made)
 
 
 def _word(path: str, name: str, layer: Mapping[str, Any]) -> str:

@@ -4,7 +4,10 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NoReturn
 
+import msgspec
+
 from migrate.core.again import type_again
+from migrate.core.model_json import Bounds, Field, ImageTransformer, Index
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import inside
 
@@ -79,22 +82,20 @@ class FieldReader:
             self.fail("batch_size is not a positive number")
         return size
 
-    def tensors(self, content: Mapping[str, Any], key: str) -> list[dict[str, object]]:
-        """The FIELDs of tensors under a key."""
-        return [self.field(item, key) for item in self.items(content, key)]
+    def tensors(self, content: Mapping[str, Any], key: str) -> tuple[Field, ...]:
+        """The tensors under a key."""
+        return tuple(self.field(item, key) for item in self.items(content, key))
 
-    def plain(self, content: Mapping[str, Any], key: str) -> list[dict[str, object]]:
-        """The FIELDs of columns without a shape under a key; at least one."""
-        fields: list[dict[str, object]] = []
+    def plain(self, content: Mapping[str, Any], key: str) -> tuple[Field, ...]:
+        """The columns without a shape under a key; at least one."""
+        fields: list[Field] = []
         for item in self.items(content, key):
             name = self.field_name(item, key)
-            field: dict[str, object] = {"name": name, "type": self.type(item, name)}
-            self.values(item, field)
-            self.domain(item, field, "continuousDomain")
-            fields.append(field)
+            kind, domain = self.type(item, name), self.domain(item)
+            fields.append(Field(name, kind, values=self.values(item), plain_domain=domain))
         if not fields:
             self.fail(f"it has no {key}")
-        return fields
+        return tuple(fields)
 
     def number(self, value: object, what: str) -> float:
         """A finite number."""
@@ -119,33 +120,34 @@ class FieldReader:
             self.fail(f"two {key} have the same name")
         return items
 
-    def field(self, item: Mapping[str, Any], role: str) -> dict[str, object]:
-        """The FIELD of a tensor."""
+    def field(self, item: Mapping[str, Any], role: str) -> Field:
+        """The field of a tensor."""
         name = self.field_name(item, role)
-        field: dict[str, object] = {"name": name, "type": self.type(item, name)}
-        self.values(item, field)
-        self.domain(item, field, "continuous_domain")
-        field["shape"] = self.shape(item, name)
+        kind, domain, shape = self.type(item, name), self.domain(item), self.shape(item, name)
         columns = item.get("fields")
         if columns is not None and not (isinstance(columns, list) and all(isinstance(one, dict) for one in columns)):
             self.fail(f"fields of {quoted(name)} is not a list of columns")
-        if columns:
-            field["fields"] = [self.column(one, name, str(field["type"])) for one in columns]
-        if item.get("image_transformer") is not None:
-            field["image_transformer"] = self.transformer(item["image_transformer"], name)
-        return field
+        layout = item.get("image_transformer")
+        return Field(
+            name,
+            kind,
+            shape,
+            fields=tuple(self.column(one, name, kind) for one in columns or ()),
+            image_transformer=None if layout is None else self.transformer(layout, name),
+            values=self.values(item),
+            domain=domain,
+        )
 
-    def column(self, item: Mapping[str, Any], field: str, inherited: str) -> dict[str, object]:
+    def column(self, item: Mapping[str, Any], field: str, inherited: str) -> Index:
         """A named column of a tensor."""
         name, index = item.get("name"), item.get("index")
         if not isinstance(name, str) or not name:
             self.fail(f"a column of {quoted(field)} has no name")
         if index is not None and (not isinstance(index, int) or isinstance(index, bool) or index < 0):
             self.fail(f"the index of the column {quoted(name)} is not a number from 0 up")
-        column: dict[str, object] = {"name": name, "type": self.type(item, name) if item.get("type") else inherited}
-        self.values(item, column)
-        self.domain(item, column, "continuousDomain")
-        return {**column, "index": index, "key": item.get("key")}
+        kind = self.type(item, name) if item.get("type") else inherited
+        domain = self.domain(item)
+        return Index(name, kind, index=index, key=item.get("key"), values=self.values(item), domain=domain)
 
     def type(self, item: Mapping[str, Any], name: str) -> str:
         """The type of a field or column."""
@@ -155,7 +157,7 @@ class FieldReader:
             self.fail(f"the type of {quoted(name)} is none of {', '.join(_WORDS)}")
         return known
 
-    def shape(self, item: Mapping[str, Any], name: str) -> list[int]:
+    def shape(self, item: Mapping[str, Any], name: str) -> tuple[int, ...]:
         """The shape of a tensor, in either spelling."""
         shape = item.get("shape")
         if isinstance(shape, str) and (found := _TEXT_SHAPE.fullmatch(shape.strip())):
@@ -166,24 +168,22 @@ class FieldReader:
         for size in shape:
             if not isinstance(size, int) or isinstance(size, bool) or size == 0 or not -1 <= size < 1 << 31:
                 self.fail(f"the shape of {quoted(name)} is not a list of sizes or -1")
-        return list(shape)
+        return tuple(shape)
 
-    def values(self, item: Mapping[str, Any], out: dict[str, object]) -> None:
+    def values(self, item: Mapping[str, Any]) -> tuple[str, ...]:
         """The known values of a field of texts."""
         values = item.get("values")
-        if isinstance(values, list) and values and all(isinstance(value, str) for value in values):
-            out["values"] = list(values)
+        known = isinstance(values, list) and all(isinstance(value, str) for value in values)
+        return tuple(values) if known and values else ()
 
-    def domain(self, item: Mapping[str, Any], out: dict[str, object], printed: str) -> None:
+    def domain(self, item: Mapping[str, Any]) -> tuple[Bounds, ...] | None:
         """Bounds are read as ``lower_bound`` and printed as ``lowerBound``, as the old runtime did."""
         domain = item.get("continuous_domain", item.get("continuousDomain"))
         if domain is None:
-            return
+            return None
         if not isinstance(domain, list) or not all(isinstance(part, dict) for part in domain):
             self.fail("a continuous_domain is not a list of bounds")
-        out[printed] = [
-            {"lowerBound": self.bound(part, "lower"), "upperBound": self.bound(part, "upper")} for part in domain
-        ]
+        return tuple(Bounds(self.bound(part, "lower"), self.bound(part, "upper")) for part in domain)
 
     def bound(self, part: Mapping[str, Any], side: str) -> float | None:
         """One side of a continuous domain."""
@@ -194,11 +194,11 @@ class FieldReader:
             self.fail(f"a {side}_bound is not a number")
         return float(value)
 
-    def transformer(self, item: object, name: str) -> dict[str, object]:
+    def transformer(self, item: object, name: str) -> ImageTransformer:
         """How images lie in a tensor."""
         layout = item.get("image_shape") if isinstance(item, dict) else None
         colours = item.get("property_chanel") if isinstance(item, dict) else None
         for words, legal in ((layout, _LAYOUT), (colours, _COLOURS)):
-            if not isinstance(words, list) or not words or len(words) > 4 or not all(word in legal for word in words):
+            if not isinstance(words, list) or not words or len(words) > 4 or not set(map(str, words)) <= legal:
                 self.fail(f"the image_transformer of {quoted(name)} is not one")
-        return {"image_shape": layout, "property_chanel": colours}
+        return msgspec.convert({"image_shape": layout, "property_chanel": colours}, ImageTransformer)

@@ -1,7 +1,8 @@
 """A model that was converted to ONNX: what the file says, held against what the original declares."""
 
-from typing import Any, Final
+from typing import Final
 
+from migrate.core.model_json import Field, ModelJson
 from migrate.core.values import Artifact, Inspection
 from migrate.formats.onnx.description import describe
 from migrate.formats.reading.errors import FormatError, quoted
@@ -10,7 +11,6 @@ from migrate.formats.reading.files import open_file
 RUNTIME: Final = "onnx"
 
 _ORIGINAL: Final = "The original runtime serves it."
-_KEPT: Final = ("schema", "files", "manifest", "inputs", "outputs", "rolling_windows_size")
 
 
 def inspect_converted(artifact: Artifact, original: Inspection) -> Inspection:
@@ -24,39 +24,47 @@ def inspect_converted(artifact: Artifact, original: Inspection) -> Inspection:
         LocalError: The file cannot be read from this machine's disk.
     """
     entry = artifact.files[0].path
-    settings: dict[str, Any] = original.settings
+    settings = original.settings
     try:
         with open_file(artifact, entry) as (read, size):
             found = describe(read, size, None)
-        _check("input", settings["inputs"], found.inputs, exactly=True)
-        _check("output", settings["outputs"], found.outputs, exactly=False)
+        _check("input", settings.inputs, found.inputs, exactly=True)
+        _check("output", settings.outputs, found.outputs, exactly=False)
     except FormatError as problem:
         return problem.inspection(RUNTIME)
-    made = {key: settings[key] for key in _KEPT}
+    made = ModelJson(
+        engine="onnx",
+        entry=entry,
+        manifest=settings.manifest,
+        inputs=settings.inputs,
+        outputs=settings.outputs,
+        rolling_windows_size=settings.rolling_windows_size,
+        onnx=found.engine,
+    )
     return Inspection(
         format=original.format,
         runtime=RUNTIME,
         verdict="ready",
-        settings={**made, "engine": "onnx", "entry": entry, "onnx": found.engine},
+        settings=made,
         hazards=original.hazards,
         notes=original.notes,
     )
 
 
-def _check(role: str, declared: list[dict[str, object]], found: list[dict[str, object]], *, exactly: bool) -> None:
+def _check(role: str, declared: tuple[Field, ...], found: tuple[Field, ...], *, exactly: bool) -> None:
     """The names and types of the file are the declared ones; outputs that nobody asks for may be there too.
 
     Raises:
         FormatError: One is missing, has another type, or is too many.
     """
-    known = {field["name"]: field["type"] for field in found}
+    known = {field.name: field.type for field in found}
     for field in declared:
-        name, word = str(field["name"]), known.pop(field["name"], None)
-        if word != field["type"]:
-            has = f"has the type {word}, not {field['type']}" if word else "is missing"
-            raise _different(f"the {role} {quoted(name)} {has}")
+        word = known.pop(field.name, None)
+        if word != field.type:
+            has = f"has the type {word}, not {field.type}" if word else "is missing"
+            raise _different(f"the {role} {quoted(field.name)} {has}")
     if known and exactly:
-        raise _different(f"it wants the {role} {quoted(str(next(iter(known))))}, which the original does not have")
+        raise _different(f"it wants the {role} {quoted(next(iter(known)))}, which the original does not have")
 
 
 def _different(why: str) -> FormatError:

@@ -5,8 +5,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from migrate.core.model_json import Field, Labels, OnnxSettings
 from migrate.formats.onnx.limits import IR_VERSION, ONNXRUNTIME, OPSETS
-from migrate.formats.onnx.nodes import Labels, custom_operators, initializer_names, zipmap_labels
+from migrate.formats.onnx.nodes import custom_operators, initializer_names, zipmap_labels
 from migrate.formats.onnx.rows import rows_apart
 from migrate.formats.onnx.structure import Model, Value, ValueType, read_model
 from migrate.formats.onnx.tensors import TensorCheck
@@ -41,15 +42,15 @@ class Description(Struct, frozen=True):
     """What the server needs to know of an ONNX graph.
 
     Attributes:
-        inputs: FIELDs in the order of ``/describe``.
-        outputs: FIELDs in the graph's order; one without ``shape`` is sized by the server's load-time run.
+        inputs: In the order of ``/describe``.
+        outputs: In the graph's order; one without a shape is sized by the server's load-time run.
         engine: The content of ``onnx`` in ``model.json``.
         external: The files beside the model that hold its weights.
     """
 
-    inputs: list[dict[str, object]]
-    outputs: list[dict[str, object]]
-    engine: dict[str, object]
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    engine: OnnxSettings
     external: frozenset[str]
 
 
@@ -94,18 +95,14 @@ def _describe(wire: Wire, files: Mapping[str, int] | None) -> Description:
         )
     fields = {value.name: _input_field(value) for value in inputs}
     outputs, zipmap = _outputs(wire, model, any(_is_dynamic(value.type) for value in inputs))
-    engine: dict[str, object] = {"zipmap": zipmap}
-    texts = frozenset(name for name, field in fields.items() if field["type"] == "string")
+    texts = frozenset(name for name, field in fields.items() if field.type == "string")
     words = known_words(wire, model.graph, texts) if texts else {}
-    if words:
-        engine["words"] = dict(words)
-    answered = frozenset(str(field["name"]) for field in outputs)
-    if rows_apart(wire, model, {value.name: value.type.shape or () for value in inputs}, answered):
-        engine["rows_apart"] = True
+    answered = frozenset(field.name for field in outputs)
+    apart = rows_apart(wire, model, {value.name: value.type.shape or () for value in inputs}, answered)
     return Description(
-        inputs=[fields[name] for name in java_hash_order(fields)],
+        inputs=tuple(fields[name] for name in java_hash_order(fields)),
         outputs=outputs,
-        engine=engine,
+        engine=OnnxSettings(zipmap, rows_apart=apart, words={name: tuple(known) for name, known in words.items()}),
         external=frozenset(check.used),
     )
 
@@ -173,7 +170,7 @@ def _is_dynamic(value_type: ValueType) -> bool:
     return bool(value_type.shape) and value_type.shape is not None and value_type.shape[0] == DYNAMIC
 
 
-def _input_field(value: Value) -> dict[str, object]:
+def _input_field(value: Value) -> Field:
     if value.type.kind != "tensor":
         raise _unsupported("input", value, f"is a {_kind_name(value.type)}, and requests hold tensors")
     word = _WORDS.get(value.type.element)
@@ -186,20 +183,20 @@ def _input_field(value: Value) -> dict[str, object]:
     return tensor_field(value.name, word, shape)
 
 
-def _outputs(wire: Wire, model: Model, dynamic: bool) -> tuple[list[dict[str, object]], dict[str, object]]:
+def _outputs(wire: Wire, model: Model, dynamic: bool) -> tuple[tuple[Field, ...], dict[str, Labels]]:
     _no_duplicates(model.outputs)
     maps = frozenset(value.name for value in model.outputs if _is_map_sequence(value.type))
     labels = zipmap_labels(wire, model.graph, maps) if maps else {}
-    fields: list[dict[str, object]] = []
-    zipmap: dict[str, object] = {}
+    fields: list[Field] = []
+    zipmap: dict[str, Labels] = {}
     for value in model.outputs:
         if value.type.kind == "map":
             continue  # the old runtime dropped them
         if value.name in maps:
-            found: Labels = labels.get(value.name, [])
+            found: tuple[int | str, ...] = tuple(labels.get(value.name, ()))
             fields.append(_zipmap_field(value, found))
             if found:
-                zipmap[value.name] = {"labels": found}
+                zipmap[value.name] = Labels(found)
         else:
             fields.append(_output_field(value, dynamic))
     if not fields:
@@ -209,14 +206,14 @@ def _outputs(wire: Wire, model: Model, dynamic: bool) -> tuple[list[dict[str, ob
             "Export the model with a tensor output (skl2onnx: zipmap=False).",
             verdict="unsupported",
         )
-    return fields, zipmap
+    return tuple(fields), zipmap
 
 
 def _is_map_sequence(value_type: ValueType) -> bool:
     return value_type.kind == "sequence" and value_type.inner is not None and value_type.inner.kind == "map"
 
 
-def _zipmap_field(value: Value, labels: Labels) -> dict[str, object]:
+def _zipmap_field(value: Value, labels: tuple[int | str, ...]) -> Field:
     inner = value.type.inner
     held = inner.inner if inner is not None else None
     if inner is None or inner.element not in (7, 8) or held is None or (held.kind, held.element) != ("tensor", 1):
@@ -224,14 +221,14 @@ def _zipmap_field(value: Value, labels: Labels) -> dict[str, object]:
     return tensor_field(value.name, "float", [DYNAMIC, len(labels) or DYNAMIC])
 
 
-def _output_field(value: Value, dynamic: bool) -> dict[str, object]:
+def _output_field(value: Value, dynamic: bool) -> Field:
     if value.type.kind != "tensor":
         raise _unsupported("output", value, f"is a {_kind_name(value.type)}")
     word = _WORDS.get(value.type.element)
     if word is None:
         raise _unsupported("output", value, f"has the dtype {dtype_name(value.type.element)}")
     if value.type.shape is None:
-        return {"name": value.name, "type": word}
+        return Field(value.name, word)
     shape = list(value.type.shape)
     if dynamic and shape:
         # exporters declare [1] where a batch comes out: the old runtime freed dimension 0 of every output

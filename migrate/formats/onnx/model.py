@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from msgspec.structs import replace
+
+from migrate.core.model_json import ModelJson
 from migrate.formats.manifest.agreement import check_manifest
 from migrate.formats.manifest.fields import FieldReader
 from migrate.formats.onnx.description import Description, describe
 from migrate.formats.onnx.recognise import is_onnx
-from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
@@ -22,7 +25,8 @@ def read_onnx(case: Case, path: str) -> Found:
         FormatError: It cannot be served.
     """
     found = _describe(case, path)
-    return Found("onnx", "onnx", {**settings("onnx", path, found.inputs, found.outputs), "onnx": found.engine})
+    made = ModelJson(engine="onnx", entry=path, inputs=found.inputs, outputs=found.outputs, onnx=found.engine)
+    return Found("onnx", "onnx", made)
 
 
 def read_onnx_manifest(case: Case, reader: FieldReader, content: Mapping[str, Any]) -> Found:
@@ -37,7 +41,7 @@ def read_onnx_manifest(case: Case, reader: FieldReader, content: Mapping[str, An
     inputs, outputs = reader.tensors(content, "inputs"), reader.tensors(content, "outputs")
     if embedded is not None:
         found = describe(lambda offset, length: embedded[offset : offset + length], len(embedded), None)
-        engine = {**found.engine, "embedded": True}
+        engine = replace(found.engine, embedded=True)
         entry = reader.name
     else:
         if uri not in case.sizes:
@@ -46,8 +50,16 @@ def read_onnx_manifest(case: Case, reader: FieldReader, content: Mapping[str, An
         engine = found.engine
         entry = uri
     check_manifest(reader.name, inputs, outputs, found)
-    common = settings("onnx", entry, inputs, outputs, manifest=True, window=window)
-    return Found("onnx", "onnx", {**common, "onnx": engine})
+    made = ModelJson(
+        engine="onnx",
+        entry=entry,
+        manifest=True,
+        inputs=inputs,
+        outputs=outputs,
+        rolling_windows_size=window,
+        onnx=engine,
+    )
+    return Found("onnx", "onnx", made)
 
 
 def _embedded(reader: FieldReader, content: Mapping[str, Any]) -> bytes | None:

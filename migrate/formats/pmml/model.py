@@ -7,8 +7,9 @@ import math
 import re
 from typing import Final
 
+from migrate.core.model_json import Bounds, Field, ModelJson, PmmlSettings
 from migrate.formats.pmml.structure import DataField, Document, Model, PmmlError, read_document
-from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import DYNAMIC
 
@@ -51,16 +52,17 @@ def read_pmml(case: Case, path: str) -> Found:
         )
     model = _model(case, path, document)
     declared = {field.name: field for field in document.fields}
-    inputs = [_input(path, name, declared) for name, usage in model.mining if usage == "active"]
+    inputs = tuple(_input(path, name, declared) for name, usage in model.mining if usage == "active")
     if not inputs:
         raise _unsupported(path, "it has no active fields: every request would get the same answer")
     outputs = _outputs(path, model, declared)
-    names = ", ".join(quoted(str(field["name"])) for field in outputs[:6])
+    names = ", ".join(quoted(field.name) for field in outputs[:6])
     case.notes.append(
         f"ML Serving did not document how it served PMML: here the {len(inputs)} active fields of {quoted(path)} are "
         f"its inputs, and its target and output fields ({names}) its outputs"
     )
-    return Found("pmml", RUNTIME, {**settings("pmml", path, inputs, outputs), "pmml": {"sanitised": True}})
+    made = ModelJson(engine="pmml", entry=path, inputs=inputs, outputs=outputs, pmml=PmmlSettings(sanitised=True))
+    return Found("pmml", RUNTIME, made)
 
 
 def _model(case: Case, path: str, document: Document) -> Model:
@@ -82,7 +84,7 @@ def _model(case: Case, path: str, document: Document) -> Model:
     return model
 
 
-def _input(path: str, name: str, declared: dict[str, DataField]) -> dict[str, object]:
+def _input(path: str, name: str, declared: dict[str, DataField]) -> Field:
     data = declared.get(name)
     if data is None:
         raise FormatError(
@@ -90,13 +92,13 @@ def _input(path: str, name: str, declared: dict[str, DataField]) -> dict[str, ob
             f"The PMML {quoted(path)} is broken: its model uses the field {quoted(name)}, which it does not declare.",
             "Export the model again and put the new file in its place.",
         )
-    field: dict[str, object] = {"name": name, "type": _WORDS.get(data.data_type, "string")}
-    if data.values:
-        field["values"] = list(dict.fromkeys(data.values))
-    bounds = [{"lowerBound": _bound(low), "upperBound": _bound(high)} for low, high in data.intervals]
-    if bounds:
-        field["continuous_domain"] = bounds
-    return {**field, "shape": [DYNAMIC]}
+    return Field(
+        name,
+        _WORDS.get(data.data_type, "string"),
+        (DYNAMIC,),
+        values=tuple(dict.fromkeys(data.values)),
+        domain=tuple(Bounds(_bound(low), _bound(high)) for low, high in data.intervals) or None,
+    )
 
 
 def _bound(text: str) -> float | None:
@@ -107,7 +109,7 @@ def _bound(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _outputs(path: str, model: Model, declared: dict[str, DataField]) -> list[dict[str, object]]:
+def _outputs(path: str, model: Model, declared: dict[str, DataField]) -> tuple[Field, ...]:
     targets = [name for name, usage in model.mining if usage in _TARGETS]
     predicted = _target_word(model, targets, declared)
     found: dict[str, str] = dict.fromkeys(targets, predicted)
@@ -119,7 +121,7 @@ def _outputs(path: str, model: Model, declared: dict[str, DataField]) -> list[di
         found["predictedValue"] = predicted
     if len(found) > _MAXIMUM_OUTPUTS:
         raise _unsupported(path, f"it has {len(found)} outputs")
-    return [{"name": name, "type": word, "shape": [DYNAMIC]} for name, word in found.items()]
+    return tuple(Field(name, word, (DYNAMIC,)) for name, word in found.items())
 
 
 def _target_word(model: Model, targets: list[str], declared: dict[str, DataField]) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from migrate.core.model_json import Field, FlowSettings, ModelJson
 from migrate.formats.manifest.fields import NUMERIC, FieldReader
 from migrate.formats.processors.model import RUNTIME as PROCESSORS
-from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 
-Fields = list[dict[str, Any]]
+Fields = tuple[Field, ...]
 Evaluate = Callable[[Case, FieldReader, Mapping[str, Any]], Found]
 
 MAXIMUM_STEPS: Final = 64
@@ -32,13 +33,20 @@ def read_flow(case: Case, reader: FieldReader, content: Mapping[str, Any], evalu
     if not isinstance(items, list) or not items or len(items) > MAXIMUM_STEPS:
         reader.fail(f"evaluator_manifests is not a list of 1 to {MAXIMUM_STEPS} manifests")
     found = [_step(case, reader, number, item, evaluate) for number, item in enumerate(items)]
-    steps: list[dict[str, Any]] = [one.settings for one in found]
+    steps = tuple(one.settings for one in found)
     outputs = _outputs(reader, content, steps)
-    window = 1 + sum(int(step["rolling_windows_size"]) - 1 for step in steps)
+    window = 1 + sum(step.rolling_windows_size - 1 for step in steps)
     inputs, hidden = _inputs(steps)
-    options: dict[str, object] = {"steps": steps, **({"hidden": hidden} if hidden else {})}
-    made = settings("flow", reader.name, inputs, outputs, manifest=True, window=window)
-    return Found("flow", runtime_of(one.runtime for one in found), {**made, "flow": options})
+    made = ModelJson(
+        engine="flow",
+        entry=reader.name,
+        manifest=True,
+        inputs=inputs,
+        outputs=outputs,
+        rolling_windows_size=window,
+        flow=FlowSettings(steps, hidden),
+    )
+    return Found("flow", runtime_of(one.runtime for one in found), made)
 
 
 def runtime_of(runtimes: Iterable[str]) -> str:
@@ -62,51 +70,49 @@ def _step(case: Case, reader: FieldReader, number: int, item: object, evaluate: 
         )
     found = evaluate(case, reader, item)
     if item["type"] in _NUMBERS_ONLY:
-        inputs: Any = found.settings["inputs"]
-        for field in inputs:
-            if field["type"] not in NUMERIC:
-                reader.fail(f"the input {quoted(field['name'])} of step {number} is no number, as a flow wants it")
+        for field in found.settings.inputs:
+            if field.type not in NUMERIC:
+                reader.fail(f"the input {quoted(field.name)} of step {number} is no number, as a flow wants it")
     return found
 
 
-def _inputs(steps: list[dict[str, Any]]) -> tuple[Fields, Fields]:
+def _inputs(steps: tuple[ModelJson, ...]) -> tuple[Fields, Fields]:
     """What no step before gives by its name, or by the names of all its columns.
 
     What a step takes and gives under the same name is needed too, but ``/describe`` never said so: it comes second.
     """
     produced: set[str] = set()
-    found: Fields = []
-    hidden: Fields = []
+    found: list[Field] = []
+    hidden: list[Field] = []
     for step in steps:
-        own = {name for field in step["outputs"] for name in (field["name"], *_columns(field))}
-        for field in step["inputs"]:
+        own = {name for field in step.outputs for name in (field.name, *_columns(field))}
+        for field in step.inputs:
             columns = _columns(field)
-            if field["name"] in produced or (columns and columns <= produced):
+            if field.name in produced or (columns and columns <= produced):
                 continue
-            listed = hidden if field["name"] in own or (columns and columns <= own) else found
+            listed = hidden if field.name in own or (columns and columns <= own) else found
             if field not in listed:
                 listed.append(field)
         produced |= own
-    return found, hidden
+    return tuple(found), tuple(hidden)
 
 
-def _outputs(reader: FieldReader, content: Mapping[str, Any], steps: list[dict[str, Any]]) -> Fields:
+def _outputs(reader: FieldReader, content: Mapping[str, Any], steps: tuple[ModelJson, ...]) -> Fields:
     """The outputs that the manifest names, as the last step with them declares them; else those of the last step."""
     if not content.get("outputs"):
-        last: Fields = steps[-1]["outputs"]
-        return last
-    declared = {field["name"]: field for step in steps for field in step["outputs"]}
-    found: Fields = []
+        return steps[-1].outputs
+    declared = {field.name: field for step in steps for field in step.outputs}
+    found: list[Field] = []
     for item in reader.items(content, "outputs"):
         name = reader.field_name(item, "outputs")
         if name not in declared:
             reader.fail(f"no step has the output {quoted(name)}")
         found.append(declared[name])
-    return found
+    return tuple(found)
 
 
-def _columns(field: Mapping[str, Any]) -> set[str]:
-    return {column["name"] for column in field.get("fields") or ()}
+def _columns(field: Field) -> set[str]:
+    return {column.name for column in field.fields}
 
 
 def _unsupported(name: str, why: str, task: str) -> FormatError:

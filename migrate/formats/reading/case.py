@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from migrate.core.again import type_again
 from migrate.core.codes.catalogue import Code
+from migrate.core.model_json import ModelJson
 from migrate.core.options.declaration import written
 from migrate.core.options.shared import ALLOW_UNSAFE
 from migrate.core.values import Artifact, Hazard, UnsafeFile
@@ -16,7 +17,6 @@ from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import is_plain, open_file
 from migrate.formats.reading.wire import Read
 
-SCHEMA: Final = 1
 PROGRAM: Final = "pickled-code"
 """The danger of a pickle that imports its framework's own classes, as it must."""
 
@@ -26,7 +26,7 @@ class Found(Struct, frozen=True):
 
     format: str
     runtime: str
-    settings: dict[str, object]
+    settings: ModelJson
 
 
 class Case:
@@ -127,28 +127,3 @@ class Case:
             f"The manifest {quoted(manifest)} names the model {quoted(entry)}, which is not there.",
             type_again(f"Put {quoted(entry)} beside the manifest"),
         )
-
-
-def settings(
-    engine: str, entry: str, inputs: object, outputs: object, *, manifest: bool = False, window: int = 1
-) -> dict[str, object]:
-    """The keys of ``model.json`` that every engine has, without its own object.
-
-    Args:
-        engine: The engine's name.
-        entry: The path of its file in the artifact; empty where it has none.
-        inputs: FIELDs.
-        outputs: FIELDs.
-        manifest: Whether the FIELDs come from a manifest.
-        window: ``rolling_windows_size``.
-    """
-    return {
-        "schema": SCHEMA,
-        "engine": engine,
-        "files": "files",
-        "entry": entry,
-        "manifest": manifest,
-        "inputs": inputs,
-        "outputs": outputs,
-        "rolling_windows_size": window,
-    }

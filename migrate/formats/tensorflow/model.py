@@ -6,12 +6,14 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from migrate.core.model_json import Field, ModelJson, TensorflowSettings
 from migrate.formats.archive.structure import Archive
 from migrate.formats.manifest.agreement import check_manifest
 from migrate.formats.manifest.fields import FieldReader
 from migrate.formats.pickle.in_archives import check_members
-from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import tensor_field
 from migrate.formats.reading.wire import Read, Wire, WireError
@@ -46,15 +48,15 @@ _VARIABLES: Final = frozenset({"Variable", "VariableV2", "VarHandleOp"})
 class SavedModel(Struct, frozen=True):
     """The signature that is served, and what the engine must know to find it."""
 
-    inputs: list[dict[str, object]]
-    outputs: list[dict[str, object]]
-    options: dict[str, object]
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    options: TensorflowSettings
 
 
 class _Place(Struct, frozen=True):
     """A SavedModel: where it is for the engine, the artifact's file that it is told by, its graph and its files."""
 
-    options: dict[str, object]
+    options: TensorflowSettings
     entry: str
     read: Read
     size: int
@@ -68,7 +70,10 @@ def read_saved_model(case: Case, entry: str) -> Found:
         FormatError: It cannot be served.
     """
     model = _describe(case, entry, ())
-    return Found(RUNTIME, RUNTIME, settings("tensorflow", entry, model.inputs, model.outputs) | _named(model))
+    made = ModelJson(
+        engine="tensorflow", entry=entry, inputs=model.inputs, outputs=model.outputs, tensorflow=model.options
+    )
+    return Found(RUNTIME, RUNTIME, made)
 
 
 def read_tensorflow_manifest(case: Case, reader: FieldReader, content: Mapping[str, Any]) -> Found:
@@ -84,14 +89,18 @@ def read_tensorflow_manifest(case: Case, reader: FieldReader, content: Mapping[s
     entry = uri if uri in case.sizes else str(PurePosixPath(uri, GRAPH))
     if entry not in case.sizes:
         raise case.missing(reader.name, uri if here else entry)
-    model = _describe(case, entry, [str(field["name"]) for field in inputs])
+    model = _describe(case, entry, [field.name for field in inputs])
     check_manifest(reader.name, inputs, outputs, model)
-    common = settings("tensorflow", entry, inputs, outputs, manifest=True, window=window)
-    return Found(RUNTIME, RUNTIME, common | _named(model))
-
-
-def _named(model: SavedModel) -> dict[str, object]:
-    return {"tensorflow": model.options}
+    made = ModelJson(
+        engine="tensorflow",
+        entry=entry,
+        manifest=True,
+        inputs=inputs,
+        outputs=outputs,
+        rolling_windows_size=window,
+        tensorflow=model.options,
+    )
+    return Found(RUNTIME, RUNTIME, made)
 
 
 def _describe(case: Case, entry: str, names: list[str] | tuple[()]) -> SavedModel:
@@ -105,17 +114,12 @@ def _describe(case: Case, entry: str, names: list[str] | tuple[()]) -> SavedMode
     _check_operators(case, place, graph)
     _check_variables(place, graph)
     name, signature = _signature(graph, names)
-    fields = {
-        role: [_field(key, tensor) for key, tensor in sorted(tensors.items())]
-        for role, tensors in (("inputs", signature.inputs), ("outputs", signature.outputs))
-    }
-    options = {
-        **place.options,
-        "signature": name,
-        "tags": list(graph.tags),
-        "dtypes": {key: _TYPES[tensor.dtype][1] for key, tensor in sorted(signature.inputs.items())},
-    }
-    return SavedModel(fields["inputs"], fields["outputs"], options)
+    inputs, outputs = (
+        tuple(_field(key, tensor) for key, tensor in sorted(tensors.items()))
+        for tensors in (signature.inputs, signature.outputs)
+    )
+    dtypes = {key: _TYPES[tensor.dtype][1] for key, tensor in sorted(signature.inputs.items())}
+    return SavedModel(inputs, outputs, replace(place.options, signature=name, tags=graph.tags, dtypes=dtypes))
 
 
 @contextmanager
@@ -124,7 +128,7 @@ def _opened(case: Case, entry: str) -> Iterator[_Place]:
     with case.open(entry) as (read, size):
         if PurePosixPath(entry).name == GRAPH:
             folder = str(PurePosixPath(entry).parent)
-            yield _Place({"saved_model": folder, "zip": False, "root": ""}, entry, read, size, case.below(folder))
+            yield _Place(TensorflowSettings(saved_model=folder), entry, read, size, case.below(folder))
             return
         archive = Archive(entry, read, size)
         found = sorted(name for name in archive.entries if PurePosixPath(name).name == GRAPH)
@@ -138,7 +142,7 @@ def _opened(case: Case, entry: str) -> Iterator[_Place]:
         archive.verify()
         root = found[0].removesuffix(GRAPH)
         files = {name[len(root) :]: e.size for name, e in archive.entries.items() if name.startswith(root)}
-        options: dict[str, object] = {"saved_model": entry, "zip": True, "root": root.removesuffix("/")}
+        options = TensorflowSettings(saved_model=entry, zip=True, root=root.removesuffix("/"))
         graph = archive.entries[found[0]]
         with archive.open(graph) as inner:
             yield _Place(options, entry, inner, graph.size, files)
@@ -227,7 +231,7 @@ def _is_usable(graph: MetaGraph, signature: Signature) -> bool:
     )
 
 
-def _field(name: str, tensor: Tensor) -> dict[str, object]:
+def _field(name: str, tensor: Tensor) -> Field:
     shape = tensor.shape or ()
     if 0 in shape:
         raise FormatError(

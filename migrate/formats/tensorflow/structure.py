@@ -14,7 +14,7 @@ from migrate.formats.reading.wire import LENGTH, VARINT, Field, Wire, WireError,
 # SavedModel
 SCHEMA_VERSION, META_GRAPHS = 1, 2
 # MetaGraphDef
-_META_INFO, _GRAPH, _SAVER, _COLLECTIONS, _SIGNATURES, _ASSETS, OBJECT_GRAPH = 1, 2, 3, 4, 5, 6, 7
+_META_INFO, _GRAPH, _SAVER, _COLLECTIONS, _SIGNATURES, _ASSETS = 1, 2, 3, 4, 5, 6
 _INIT_COLLECTIONS: Final = ("saved_model_main_op", "legacy_init_op", "saved_model_init_op")
 
 _MAXIMUM_RANK: Final = 64

@@ -6,10 +6,11 @@ for classes, their probabilities.
 
 from typing import Final
 
+from migrate.core.model_json import FastaiSettings, Field, ModelJson
 from migrate.formats.pickle.imports import group_of
 from migrate.formats.pickle.machine import Made, Reading, Value
 from migrate.formats.pickle.values import class_of, listed, made_things, state_of
-from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import DYNAMIC
 from migrate.formats.torch.structure import TorchFile
@@ -37,7 +38,7 @@ _USUAL: Final = frozenset(
 )
 
 Words = dict[str, list[Value]]
-Fields = list[dict[str, object]]
+Fields = tuple[Field, ...]
 
 
 def is_learner(file: TorchFile) -> bool:
@@ -60,14 +61,14 @@ def read_learner(case: Case, path: str, file: TorchFile) -> Found:
         raise
     case.notes.append(
         f"ML Serving did not document how it served exports of fastai: here {quoted(path)} takes the columns of its "
-        f"training ({', '.join(quoted(str(field['name'])) for field in inputs[:6])}), "
-        f"and answers {', '.join(quoted(str(field['name'])) for field in outputs)}"
+        f"training ({', '.join(quoted(field.name) for field in inputs[:6])}), "
+        f"and answers {', '.join(quoted(field.name) for field in outputs)}"
     )
-    samples = {name: [word for word in known if isinstance(word, str)] for name, known in words.items()}
-    options: dict[str, object] = {"words": {name: known for name, known in samples.items() if known}}
+    samples = {name: tuple(word for word in known if isinstance(word, str)) for name, known in words.items()}
+    own = FastaiSettings({name: known for name, known in samples.items() if known})
     old = any(module in _BEFORE_2_8 for module, _ in reading.imports)
     runtime = RUNTIME_2_7 if old else RUNTIME
-    return Found("fastai", runtime, {**settings("fastai", path, inputs, outputs), "fastai": options})
+    return Found("fastai", runtime, ModelJson(engine="fastai", entry=path, inputs=inputs, outputs=outputs, fastai=own))
 
 
 def _tensors(path: str, reading: Reading) -> tuple[Fields, Fields, Words]:
@@ -79,7 +80,7 @@ def _tensors(path: str, reading: Reading) -> tuple[Fields, Fields, Words]:
     _check_kind(path, reading)
     labels = _labels(reading)
     if class_of(reading.root) == _TEXT:
-        return [{"name": "text", "type": "string", "shape": [DYNAMIC]}], _outputs([], labels), {}
+        return (Field("text", "string", (DYNAMIC,)),), _outputs([], labels), {}
     table = next((made for made in made_things(reading.root) if class_of(made) == _TABLE), None)
     if table is None:
         raise _unsupported(path, "it is a learner of neither tables nor texts")
@@ -143,13 +144,9 @@ def _made_columns(reading: Reading) -> frozenset[Value]:
 
 
 def _columns(categories: list[Value], numbers: list[Value], words: Words) -> Fields:
-    found: Fields = [
-        {"name": name, "type": _type_of(words.get(name, [])), "shape": [DYNAMIC]}
-        for name in categories
-        if isinstance(name, str)
-    ]
-    found += [{"name": name, "type": "double", "shape": [DYNAMIC]} for name in numbers if isinstance(name, str)]
-    return found
+    found = [Field(name, _type_of(words.get(name, [])), (DYNAMIC,)) for name in categories if isinstance(name, str)]
+    found += [Field(name, "double", (DYNAMIC,)) for name in numbers if isinstance(name, str)]
+    return tuple(found)
 
 
 def _type_of(words: list[Value]) -> str:
@@ -171,11 +168,11 @@ def _kind_of(word: Value) -> str:
 def _outputs(targets: list[Value], labels: list[Value] | None) -> Fields:
     name = targets[0] if len(targets) == 1 and isinstance(targets[0], str) else "prediction"
     if labels is None:
-        return [{"name": name, "type": "float", "shape": [DYNAMIC, max(1, len(targets))]}]
-    return [
-        {"name": name, "type": "string", "shape": [DYNAMIC]},
-        {"name": "probabilities", "type": "float", "shape": [DYNAMIC, len(labels)]},
-    ]
+        return (Field(name, "float", (DYNAMIC, max(1, len(targets)))),)
+    return (
+        Field(name, "string", (DYNAMIC,)),
+        Field("probabilities", "float", (DYNAMIC, len(labels))),
+    )
 
 
 def _unsupported(path: str, why: str) -> FormatError:

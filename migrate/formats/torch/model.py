@@ -4,11 +4,12 @@ import sys
 from collections.abc import Mapping as AnyMapping
 from typing import Any, Final
 
+from migrate.core.model_json import Field, ModelJson
 from migrate.formats.manifest.fields import NUMERIC, FieldReader
 from migrate.formats.pickle.imports import group_of
 from migrate.formats.pickle.machine import Made, Mapping, Value, word_of
 from migrate.formats.pickle.values import class_of, made_things, state_of
-from migrate.formats.reading.case import Case, Found, settings
+from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.torch.fastai import is_learner, read_learner
 from migrate.formats.torch.shapes import first_input
@@ -18,7 +19,7 @@ RUNTIME: Final = "torch"
 
 # The packages of the runtime whose classes modules are made of, and the names that Python 2 had for its own.
 _IN_THE_IMAGE: Final = frozenset({"torch", "numpy", "__builtin__", "copy_reg", *sys.stdlib_module_names})
-_OUTPUT: Final = {"name": "output_0", "type": "float"}
+_OUTPUT: Final = Field("output_0", "float")
 
 
 def read_torch_manifest(case: Case, reader: FieldReader, content: AnyMapping[str, Any]) -> Found:
@@ -31,8 +32,8 @@ def read_torch_manifest(case: Case, reader: FieldReader, content: AnyMapping[str
     entry = reader.located(content, "saved_model_uri", case.sizes)
     inputs, outputs = reader.tensors(content, "inputs"), reader.tensors(content, "outputs")
     for field in inputs + outputs:
-        if field["type"] not in NUMERIC:
-            reader.fail(f"the field {quoted(str(field['name']))} has the type {field['type']}, and needs a number's")
+        if field.type not in NUMERIC:
+            reader.fail(f"the field {quoted(field.name)} has the type {field.type}, and needs a number's")
     if not inputs or not outputs:
         reader.fail("it has no inputs, or no outputs")
     if entry not in case.sizes:
@@ -41,8 +42,8 @@ def read_torch_manifest(case: Case, reader: FieldReader, content: AnyMapping[str
     engine = "torchscript" if file.kind == "script" else "torch_pickle"
     if file.kind == "pickle":
         _check_module(case, entry, file)
-    made = settings(engine, entry, inputs, outputs, manifest=True, window=0)
-    return Found("torch_script" if file.kind == "script" else "torch_pickle", RUNTIME, {**made, engine: {}})
+    made = ModelJson(engine=engine, entry=entry, manifest=True, inputs=inputs, outputs=outputs, rolling_windows_size=0)
+    return Found("torch_script" if file.kind == "script" else "torch_pickle", RUNTIME, made)
 
 
 def read_torch_model(case: Case, path: str) -> Found:
@@ -67,10 +68,10 @@ def read_torch_model(case: Case, path: str) -> Found:
     field = first_input(file.reading)
     case.notes.append(
         f"ML Serving did not document how it served a pickled module: here {quoted(path)} takes one tensor, input_0 "
-        f"({field['type']}, {field['shape']}), and answers output_0"
+        f"({field.type}, {list(field.shape or ())}), and answers output_0"
     )
-    made = settings("torch_pickle", path, [field], [_OUTPUT])
-    return Found("torch_pickle", RUNTIME, {**made, "torch_pickle": {}})
+    made = ModelJson(engine="torch_pickle", entry=path, inputs=(field,), outputs=(_OUTPUT,))
+    return Found("torch_pickle", RUNTIME, made)
 
 
 def _check_module(case: Case, path: str, file: TorchFile) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from migrate.core.model_json import Field
 from migrate.formats.pickle.machine import Global, Reading, Value
 from migrate.formats.pickle.values import class_of, listed, made_things, state_of
 
@@ -31,8 +32,8 @@ _PICTURES: Final = frozenset({"Unfold", "PixelShuffle", "Softmax2d", "Dropout2d"
 _DOUBLE: Final = "DoubleStorage"
 
 
-def first_input(reading: Reading) -> dict[str, object]:
-    """The FIELD ``input_0`` of a module: the first layer that tells, in the order of its making, takes it."""
+def first_input(reading: Reading) -> Field:
+    """The field ``input_0`` of a module: the first layer that tells, in the order of its making, takes it."""
     channels: Value = None
     pictures = False
     word = _floating(reading)
@@ -40,24 +41,24 @@ def first_input(reading: Reading) -> dict[str, object]:
         name = class_of(made).rpartition(".")[2]
         state = state_of(made)
         if name in _WORDS:
-            return _field("long", [DYNAMIC, DYNAMIC])
+            return _field("long", DYNAMIC, DYNAMIC)
         if name in _LAYERS:
             key, behind = _LAYERS[name]
             if pictures and not behind:
-                return _field(word, [DYNAMIC] * 4)
+                return _field(word, *[DYNAMIC] * 4)
             size = _size(state.get(key) if channels is None or not behind else channels)
-            return _field(word, [DYNAMIC, size, *[DYNAMIC] * behind])
+            return _field(word, DYNAMIC, size, *[DYNAMIC] * behind)
         if name in _SEQUENCES:
-            return _field(word, [DYNAMIC, DYNAMIC, _size(state.get(_SEQUENCES[name]))])
+            return _field(word, DYNAMIC, DYNAMIC, _size(state.get(_SEQUENCES[name])))
         if name == "LayerNorm":
             sizes = [_size(size) for size in listed(state.get("normalized_shape"))]
-            return _field(word, [DYNAMIC, *sizes])
+            return _field(word, DYNAMIC, *sizes)
         if name in _CHANNELS:
             channels = state.get("num_channels")
         pictures = pictures or name in _PICTURES
     if pictures or channels is not None:
-        return _field(word, [DYNAMIC, _size(channels), DYNAMIC, DYNAMIC])
-    return _field(word, [DYNAMIC, DYNAMIC])
+        return _field(word, DYNAMIC, _size(channels), DYNAMIC, DYNAMIC)
+    return _field(word, DYNAMIC, DYNAMIC)
 
 
 def _floating(reading: Reading) -> str:
@@ -73,5 +74,5 @@ def _size(value: Value) -> int:
     return value if isinstance(value, int) and 0 < value < 1 << 31 else DYNAMIC
 
 
-def _field(word: str, shape: list[int]) -> dict[str, object]:
-    return {"name": "input_0", "type": word, "shape": shape}
+def _field(word: str, *shape: int) -> Field:
+    return Field("input_0", word, shape)

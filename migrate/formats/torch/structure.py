@@ -197,7 +197,7 @@ def _check_code(case: Case, path: str, name: str, data: bytes) -> None:
             "older-than-supported",
             f"The model uses operators that PyTorch {PYTORCH} does not have any more: "
             f"{', '.join(map(quoted, missing[:8]))}.",
-            "Replace them in the model's code (torch.fft and torch.linalg have what follows them), and export it again.",
+            "Replace them in the model's code (torch.fft and torch.linalg have their successors), and export it again.",
             verdict="unsupported",
         )
 

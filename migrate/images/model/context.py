@@ -10,10 +10,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 import migrate
 from migrate.core.again import type_again
 from migrate.core.errors import LocalError, RefusedError
+from migrate.core.model_json import content_of
 from migrate.core.names import digest_of, slug
 from migrate.core.text import printable
 from migrate.core.values import Artifact, ArtifactFile, BuildContext, Inspection, ModelRecord, RuntimeImage, to_json
@@ -89,15 +91,9 @@ def model_layer(index: int) -> str:
 
 def settings(model: ModelToRender) -> bytes:
     """The content of a model's model.json: what was inspected, and the model's names."""
-    return to_json(
-        {
-            "title": model.record.id,
-            **model.inspection.settings,
-            "schema": 1,
-            "id": model.record.id,
-            "artifact": model.artifact.digest,
-        }
-    )
+    name, described = model.record.id, model.inspection.settings
+    named = replace(described, id=name, title=described.title or name, artifact=model.artifact.digest)
+    return to_json(content_of(named))
 
 
 def write_models(models: Sequence[ModelToRender], folder: Path, *, link: bool) -> int:

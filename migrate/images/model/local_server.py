@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +24,7 @@ from migrate.images.runtime.templates import template_of
 from migrate.images.runtime.wheels import digest_of_file, uv_install
 from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.locks import exclusive
-from migrate.machine.patience import SERVED_END, SIGNAL_LOOK
+from migrate.machine.patience import SERVED_END, SERVED_LOOK, SIGNAL_LOOK, Patience, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -79,7 +78,7 @@ def serve(
             "PYTHONUNBUFFERED": "1",
             "ORT_DISABLE_TELEMETRY": "1",
         }
-        server = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=5)
+        server = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=SERVED_LOOK)
         return _run(command, environment, server, timeout, on_ready)
 
 
@@ -185,17 +184,18 @@ def _becomes_ready(child: subprocess.Popen[bytes], server: http.client.HTTPConne
     Raises:
         NeedsYouError: It is not ready in time.
     """
-    deadline = time.monotonic() + timeout
-    while not _is_ready(server):
+
+    def pause(seconds: float) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(SIGNAL_LOOK)
-            return False
-        if time.monotonic() > deadline:
-            raise NeedsYouError(
-                f"The server was not ready after {timeout:.0f} seconds.",
-                code="not-ready",
-                next_step="Give it more time with --rehearsal-timeout, if its model is a large one.",
-            )
+            child.wait(seconds)
+
+    patience = Patience(seconds=timeout, first=SIGNAL_LOOK, longest=SIGNAL_LOOK)
+    if not wait_until(lambda: child.poll() is not None or _is_ready(server), bool, patience, pause=pause):
+        raise NeedsYouError(
+            f"The server was not ready after {timeout:.0f} seconds.",
+            code="not-ready",
+            next_step="Give it more time with --rehearsal-timeout, if its model is a large one.",
+        )
     return child.poll() is None
 
 

@@ -11,11 +11,12 @@ import hashlib
 import tarfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
+from migrate.core.model_json import ModelJson, content_of
 from migrate.core.names import digest_of
 from migrate.core.text import printable
 from migrate.core.values import Artifact, ArtifactFile, to_json
@@ -50,7 +51,7 @@ _LARGEST: Final = 2 << 30  # bytes; a protobuf message has no more
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What a converter is told: the model's ``model.json``, and where its files are, the result and scratch go."""
+    """What a converter is told: the content of ``model.json``, and where the files are, the result and scratch go."""
 
     model: dict[str, object]
     files: str = f"{_ROOT}/files"
@@ -67,7 +68,7 @@ def convert(
     engine: Engine,
     runtime_image: RuntimeImage,
     artifact: Artifact,
-    settings: Mapping[str, Any],
+    settings: ModelJson,
     *,
     store: Path,
     timeout: float,
@@ -93,8 +94,8 @@ def convert(
             (``cpu-unsupported``).
         Interrupted: ``stop`` was set.
     """
-    kind = str(settings["engine"])
-    key = digest_of(runtime_image.key, artifact.digest, to_json(settings).decode(), converter_digest(kind))
+    kind = settings.engine
+    key = digest_of(runtime_image.key, artifact.digest, to_json(content_of(settings)).decode(), converter_digest(kind))
     place = store / "converted" / key[:40]
     if not place.is_dir():
         _demand_native(engine)
@@ -116,7 +117,7 @@ def convert(
             *model_entries(artifact, "files"),
         ]
         with disk_errors(), scratch_folder(store, "converted-") as scratch:
-            asked = Asked(model=dict(settings))
+            asked = Asked(model=content_of(settings))
             _in_container(engine, runtime_image, entries, asked, scratch / MODEL, timeout, stop)
             place.parent.mkdir(exist_ok=True)
             if not place.is_dir():  # else another process was quicker

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.errors import NeedsYouError
+from migrate.core.model_json import content_of
 from migrate.core.values import Artifact, Conversion, Inspection, ModelRecord, Parity, Recording, RuntimeImage
 from migrate.formats.onnx.converted import inspect_converted
 from migrate.images.engine.build import build, remove_image
@@ -36,7 +37,7 @@ class Original(Struct, frozen=True):
     @property
     def engine(self) -> str:
         """The engine that serves it."""
-        return str(self.inspection.settings["engine"])
+        return self.inspection.settings.engine
 
 
 class Place(Struct, frozen=True):
@@ -126,7 +127,7 @@ def _tried(
 
 def _replayed(original: Original, running: RunningRehearsal) -> Parity:
     settings, recording = original.inspection.settings, original.recording
-    described = {key: settings[key] for key in ("inputs", "outputs", "rolling_windows_size")}
+    described = {key: content_of(settings)[key] for key in ("inputs", "outputs", "rolling_windows_size")}
     name = original.record.id
     if recording.describe is None:
         recording = Recording(

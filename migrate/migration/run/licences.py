@@ -7,6 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from migrate.core.errors import NeedsYouError
+from migrate.core.model_json import NO_MODEL
 from migrate.core.options.shared import ACCEPT_AGPL
 from migrate.core.values import Inspection
 
@@ -30,8 +31,8 @@ def under_licences(inspection: Inspection, *, accept_agpl: bool) -> Inspection:
         return inspection
     settings = inspection.settings
     runtime = _AGPL if accept_agpl else _FREE
-    if accept_agpl:
-        settings = {(_AGPL if name == _FREE else name): value for name, value in settings.items()} | {"engine": _AGPL}
+    if accept_agpl and settings is not NO_MODEL:
+        settings = replace(settings, engine=_AGPL, jpmml=settings.pmml, pmml=None)
     return replace(inspection, runtime=runtime, settings=settings, notes=(*inspection.notes, _SERVED[runtime]))
 
 

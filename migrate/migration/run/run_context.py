@@ -208,8 +208,6 @@ class Run(RunContext):
         self._apps: Once[dict[str, App]] = Once()
         self._flavors: Once[tuple[capabilities.Flavor, ...]] = Once()
         self._watcher: Once[Watcher] = Once()
-        self._states: dict[str, str] = {}
-        self._states_at = float("-inf")
 
     @property
     def storage(self) -> Cloud:

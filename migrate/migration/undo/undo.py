@@ -11,7 +11,7 @@ from migrate.apps.registries import find_registration, unregister
 from migrate.core.again import type_again
 from migrate.core.errors import ExitCode, Interrupted, LocalError, MigrateError, RemoteError, UsageError
 from migrate.core.events import Emit, StepFinished, StepStarted
-from migrate.core.names import KEY_LABEL, RUN_LABEL
+from migrate.core.names import KEY_LABEL, MODEL_LABEL, RUN_LABEL
 from migrate.core.options.sources import Typed
 from migrate.core.text import printable
 from migrate.core.values import App, Outcome
@@ -106,7 +106,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
 def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) -> set[str]:
     units = {unit_subject(name) for name in models}
     for effect in existing:
-        packed = any(unit.startswith("packed:") for unit in effect.units)
+        packed = any(map(is_packed, effect.units))
         if effect.kind == "app" and packed and effect.lost is not None:
             raise LocalError(
                 f"Which models the app {effect.external_id or effect.name} serves cannot be read: {effect.lost.what}",
@@ -230,7 +230,7 @@ def _is_of(effect: Effect, app: App) -> bool:
     """Whether an app of this journal is the one that an intent is about."""
     if key := effect.text("key"):
         return app.labels.get(KEY_LABEL) == key
-    return app.labels.get("mls-model") == effect.text("name")  # of an intent that cannot be read
+    return app.labels.get(MODEL_LABEL) == effect.text("name")  # of an intent that cannot be read
 
 
 def _forget(journal: Journal, units: tuple[str, ...]) -> None:

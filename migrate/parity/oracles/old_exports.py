@@ -22,7 +22,7 @@ class Unpickler(pickle.Unpickler):
         """A class or function by its name."""
         if module == "pandas.core.indexes.numeric":
             return pd.Index
-        if module.split(".")[0] in ("spacy", "preshed", "thinc", "srsly"):
+        if module.split(".", maxsplit=1)[0] in ("spacy", "preshed", "thinc", "srsly"):
             full = f"{module}.{name}"
             return self.notes.setdefault(full, Named(name, (Note,), {"named": full}))
         return super().find_class(module, name)
@@ -43,6 +43,7 @@ class Note(metaclass=Named):
     named = ""
 
     def __new__(cls, *said: Any) -> "Note":
+        """Keep what is said."""
         note = object.__new__(cls)
         vars(note).update(said=said, attributes={})
         return note

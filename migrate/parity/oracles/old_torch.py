@@ -29,13 +29,15 @@ def module(path: Path) -> Any:
     """The module in a pickle, or the only one in its dictionary."""
     for name, attribute, value in LATER:
         setattr(getattr(nn, name), attribute, value)
-    nn.modules.linear._LinearWithBias = nn.modules.linear.NonDynamicallyQuantizableLinear  # type: ignore[attr-defined]
-    nn.Upsample.__setstate__ = as_then(nn.Upsample.__setstate__)  # type: ignore[method-assign]
+    nn.modules.linear._LinearWithBias = nn.modules.linear.NonDynamicallyQuantizableLinear
+    nn.Upsample.__setstate__ = as_then(nn.Upsample.__setstate__)
     found: Any = torch.load(path, map_location="cpu", weights_only=False)
     if isinstance(found, dict):
         (found,) = [value for value in found.values() if isinstance(value, nn.Module)]
     for part in found.modules():
-        if isinstance(part, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and not hasattr(part, "_reversed_padding_repeated_twice"):
+        if isinstance(part, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and not hasattr(
+            part, "_reversed_padding_repeated_twice"
+        ):
             part._reversed_padding_repeated_twice = around(part)
         if isinstance(part, nn.TransformerEncoderLayer) and not hasattr(part, "activation_relu_or_gelu"):
             known = [nn.functional.relu, nn.functional.gelu]
@@ -98,7 +100,7 @@ class Meant(ast.NodeTransformer):
         """A file of code, as it was meant."""
         return ast.unparse(self.visit(ast.parse(text))) + "\n"
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 - the name that ast calls
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """One call, what is in it first."""
         self.generic_visit(node)
         owner = ast.unparse(node.func).rpartition(".")
@@ -118,7 +120,9 @@ def meant(name: str, given: list[str]) -> str | None:
         return f"torch.{name.replace('floor_divide', 'div')}({given[0]}, {given[1]}, rounding_mode='trunc')"
     if name == "stft":
         asked = given[7] if len(given) > 7 else "None"
-        return None if asked == "True" else f"torch.view_as_real(torch.stft({', '.join(given[:7])}, return_complex=True))"
+        return (
+            None if asked == "True" else f"torch.view_as_real(torch.stft({', '.join(given[:7])}, return_complex=True))"
+        )
     if name == "solve":
         return f"(torch.linalg_solve({given[1]}, {given[0]}), torch.linalg_lu_factor({given[1]})[0])"
     if name == "symeig":

@@ -76,9 +76,10 @@ def bare_module(
             array = typed(one["name"], one["type"], named_or_columns(one, request))
             shape = array.shape if array.ndim >= len(one["shape"]) else wanted_shape(array.shape, one["shape"])
             feeds[one["name"]] = converted(array, one["type"]).reshape(shape)
-        found = list(parts(called(module, feeds, kind)).items())
-        tensors = dict(found) if all(name in dict(found) for name in names) else dict(zip(names, [v for _, v in found]))
-        return {name: numbers(tensors[name]).tolist() for name in names}
+        found = parts(called(module, feeds, kind))
+        if not all(name in found for name in names):
+            found = dict(zip(names, found.values(), strict=False))
+        return {name: numbers(found[name]).tolist() for name in names}
 
     if size is None or any(tried(module, inputs, other, kind) for other in SAMPLED):
         return Loaded(answer)
@@ -111,7 +112,9 @@ def parts(found: Any) -> dict[str, Any]:
     if isinstance(found, Mapping):
         rows = {str(name): flat(value) for name, value in found.items()}
         named = {
-            (name if len(row) == 1 else f"{name}_{place}"): leaf for name, row in rows.items() for place, leaf in enumerate(row)
+            (name if len(row) == 1 else f"{name}_{place}"): leaf
+            for name, row in rows.items()
+            for place, leaf in enumerate(row)
         }
     else:
         named = {f"output_{place}": leaf for place, leaf in enumerate(flat(found))}

@@ -167,8 +167,6 @@ class RegistryServer(Protocol):
         """End it, and wait."""
 
 
-Check = Callable[[str, str], bool]
-
 # the old endpoints
 
 

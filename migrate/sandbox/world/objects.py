@@ -13,7 +13,6 @@ from urllib.parse import quote
 from msgspec import Struct
 
 DEFAULT_REGION = "GRA"
-_CHUNK = 1 << 20
 
 
 class StoredObject(Struct, frozen=True, kw_only=True):

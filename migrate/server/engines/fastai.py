@@ -58,8 +58,6 @@ class FastaiEngine(MissingTaker):
             model,
             inputs=self._fields,
             outputs=self._results,
-            raw_inputs=tuple(_printed(field) for field in self._fields),
-            raw_outputs=tuple(_printed(field) for field in self._results),
         )
 
     def evaluate(self, tensors: Mapping[str, Tensor], stop: Stop | None, *, strict_nulls: bool) -> Evaluated:
@@ -178,7 +176,3 @@ def _category_type(classes: Any, name: str) -> str:
 def _target(learner: Any) -> str:
     names = getattr(learner.dls, "y_names", None)
     return str(names[0]) if names is not None and len(names) == 1 else "prediction"
-
-
-def _printed(field: Field) -> dict[str, object]:
-    return {"name": field.name, "type": field.type, "shape": list(field.shape or ())}

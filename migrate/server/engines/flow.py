@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from migrate.server.engines import load
 from migrate.server.engines.zeros import zeros
 from migrate.server.errors import HttpError, bad_request
 from migrate.server.evaluator import Evaluated, Evaluator, Stop, array_of, evaluator_of, row_count, tensor_of
-from migrate.server.model import Field, Model, ModelFileError, model_of
+from migrate.server.model import Field, Model, ModelFileError, ModelJson, model_of
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, TYPELESS, Array, Tensor
 
@@ -23,8 +24,8 @@ class FlowEngine:
         self._kept = [name for field in model.outputs for name in (field.name, *(index.name for index in field.fields))]
         self._steps: list[Evaluator] = []
         produced: dict[str, Field] = {}
-        for number, raw in enumerate(_raw_steps(model)):
-            step = _step_model(model, number, raw)
+        for number, content in enumerate(_steps(model)):
+            step = _step_model(model, number, content)
             try:
                 engine = load(step, threads=threads)
                 step = engine.complete(step)
@@ -79,20 +80,19 @@ class FlowEngine:
         return Evaluated(answer, rows + row_count(answer))
 
 
-def _raw_steps(model: Model) -> list[Any]:
-    steps = model.options.get("steps")
-    if not isinstance(steps, list) or not steps:
+def _steps(model: Model) -> tuple[ModelJson, ...]:
+    if model.flow is None or not model.flow.steps:
         raise ContradictionError("model.json names no steps of the flow")
-    return steps
+    return model.flow.steps
 
 
-def _step_model(model: Model, number: int, raw: Any) -> Model:
+def _step_model(model: Model, number: int, content: ModelJson) -> Model:
     """The model of a step: its files are the flow's."""
-    if not isinstance(raw, dict) or raw.get("engine") == "flow":
+    if content.engine == "flow":
         raise ContradictionError(f"step {number} of the flow is no model")
-    content = {"schema": model.schema, "files": model.files, **raw, "id": f"{model.id}#{number}"}
+    named = msgspec.structs.replace(content, id=f"{model.id}#{number}", files=model.files)
     try:
-        return model_of(content, Path(model.folder), f"model.json, step {number}")
+        return model_of(named, Path(model.folder), f"model.json, step {number}")
     except ModelFileError as error:
         raise ContradictionError(str(error)) from error
 

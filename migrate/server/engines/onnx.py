@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from migrate.server.engines.zeros import zeros
 from migrate.server.errors import bad_request
-from migrate.server.model import Field, Model, with_output_shape
+from migrate.server.model import Field, Model, OnnxSettings, with_output_shape
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array, type_of
 
@@ -52,6 +52,7 @@ class OnnxEngine:
     def __init__(self, model: Model, *, threads: int) -> None:
         ort.disable_telemetry_events()
         ort.set_default_logger_severity(_ERROR)
+        own = model.onnx or OnnxSettings()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -60,7 +61,7 @@ class OnnxEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         try:
-            source = _embedded(model.entry_path) if model.onnx.embedded else str(model.entry_path)
+            source = _embedded(model.entry_path) if own.embedded else str(model.entry_path)
             self._session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise ContradictionError(f"ONNX Runtime cannot load {model.entry}: {error}") from error
@@ -68,7 +69,7 @@ class OnnxEngine:
         self._shapes = {node.name: node.shape for node in self._session.get_inputs()}
         self._kinds = {node.name: node.type for node in self._session.get_outputs()}
         self._names = [field.name for field in model.outputs]
-        self._labels = {name: labels.labels for name, labels in model.onnx.zipmap.items()}
+        self._labels = {name: labels.labels for name, labels in own.zipmap.items()}
         self._check(model)
         self._casts = {
             field.name: np.dtype(self._inputs[field.name])

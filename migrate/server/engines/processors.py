@@ -2,11 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Final
 
-import msgspec
 import numpy as np
-from msgspec import Struct
 
 from migrate.server.errors import bad_request
 from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, Stop, array_of
@@ -17,26 +15,6 @@ from migrate.server.tensors import DTYPES, NUMERIC, Array, Tensor
 # The quantile of 0.95 of the standard normal distribution.
 _QUANTILE: Final = 1.6448536269514729
 _NO_TABLE: Final = "Impossible to convert the given input as a 2 dimensional array."
-_Options = TypeVar("_Options", bound=Struct)
-
-
-class Scale(Struct, frozen=True):
-    """The mean and standard deviation of a column."""
-
-    mean: float
-    std: float
-
-
-class ScalerOptions(Struct, frozen=True):
-    """``scaler`` of ``model.json``: by the name of an input."""
-
-    mean_std_map: dict[str, Scale]
-
-
-class IntervalOptions(Struct, frozen=True):
-    """``pi`` of ``model.json``: the standard deviation of the residuals, by the name of an input."""
-
-    residuals_std: dict[str, float]
 
 
 class TableEngine(ABC):
@@ -93,7 +71,7 @@ class ScalerEngine(TableEngine):
     def __init__(self, model: Model, *, threads: int) -> None:
         del threads
         super().__init__(model)
-        scales = _options(model, ScalerOptions).mean_std_map
+        scales = model.scaler.mean_std_map if model.scaler is not None else {}
         if len(model.inputs) != len(model.outputs):
             raise ContradictionError(f"a scaler of {len(model.inputs)} inputs has {len(model.outputs)} outputs")
         missing = [field.name for field in model.inputs if field.name not in scales]
@@ -119,7 +97,7 @@ class IntervalEngine(TableEngine):
     def __init__(self, model: Model, *, threads: int) -> None:
         del threads
         super().__init__(model)
-        residuals = _options(model, IntervalOptions).residuals_std
+        residuals = model.pi.residuals_std if model.pi is not None else {}
         missing = [field.name for field in model.inputs if field.name not in residuals]
         if missing:
             raise ContradictionError(f"residuals_std has nothing for {missing}")
@@ -140,13 +118,6 @@ class IntervalEngine(TableEngine):
             target: _keep_nulls(feeds[source], _doubles(feeds[source]) + distance)
             for target, source, distance in self._plan
         }
-
-
-def _options(model: Model, kind: type[_Options]) -> _Options:
-    try:
-        return msgspec.convert(model.options, kind)
-    except msgspec.ValidationError as error:
-        raise ContradictionError(f"{model.engine} of model.json: {error}") from error
 
 
 def _doubles(data: Array) -> Array:

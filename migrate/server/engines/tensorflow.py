@@ -4,26 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from msgspec import Struct
-
 from migrate.server.engines.saved_model import unpacked
 from migrate.server.engines.tf_runtime import check_type, dtype_of, failed, from_tensorflow, tf, to_tensorflow
-from migrate.server.model import Model
+from migrate.server.model import Model, TensorflowSettings
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array
-
-
-class TensorflowOptions(Struct, frozen=True):
-    """``tensorflow`` of ``model.json``: the SavedModel's path in the model's files, and which signature is served.
-
-    ``root`` is the SavedModel's folder inside a zip.
-    """
-
-    saved_model: str
-    signature: str
-    root: str = ""
-    tags: tuple[str, ...] = ("serve",)
 
 
 class TensorflowEngine:
@@ -33,10 +18,9 @@ class TensorflowEngine:
     """
 
     def __init__(self, model: Model, *, threads: int) -> None:
-        try:
-            options = msgspec.convert(model.options, TensorflowOptions)
-        except msgspec.ValidationError as error:
-            raise ContradictionError(f"tensorflow of model.json: {error}") from error
+        options = model.tensorflow
+        if options is None or not options.saved_model:
+            raise ContradictionError("tensorflow of model.json names no saved_model")
         path = _path(model, options)
         config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
         graph = tf.Graph()
@@ -86,7 +70,7 @@ class TensorflowEngine:
         return model
 
 
-def _path(model: Model, options: TensorflowOptions) -> Path:
+def _path(model: Model, options: TensorflowSettings) -> Path:
     root = Path(model.folder, model.files)
     path = root / options.saved_model
     if not path.resolve().is_relative_to(root.resolve()):

@@ -29,7 +29,7 @@ class TokenizersEngine:
             self._tokenizer: Any = Tokenizer.from_str(text)
         except Exception as error:
             raise ContradictionError(f"tokenizers cannot load {model.entry}: {error}") from error
-        self._special = model.options.get("add_special_tokens") is True
+        self._special = model.tokenizers is not None and model.tokenizers.add_special_tokens
         self._as_then = old_files.AsThen(self._tokenizer, special=self._special)
         names = {field.name for field in model.inputs}
         if _FIRST not in names or not names <= {_FIRST, _SECOND}:

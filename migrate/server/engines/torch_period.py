@@ -1,11 +1,10 @@
-"""Modules that PyTorch 1.0 to 1.12 pickled, in the PyTorch that is here: names that are gone, and attributes since added.
+"""Modules that PyTorch 1.0 to 1.12 pickled, in the PyTorch that is here: names that are gone, attributes that are new.
 
-A module computes as in the PyTorch that pickled it. An attribute that its class reads today and it does not have gets the
-default of the constructor, which PyTorch keeps at the behaviour of before; those that constructors compute are below.
+A module computes as in the PyTorch that pickled it. An attribute that its class reads today and that it has not gets
+the default of the constructor, which PyTorch keeps at the behaviour of before; what constructors compute is below.
 """
 
 import inspect
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +23,8 @@ _RELU, _GELU, _OTHER = 1, 2, 0
 def load(path: Path) -> Any:
     """What a pickle holds, its modules complete. Runs what the file says."""
     # The name of 1.5 to 1.8 for the layer inside of MultiheadAttention.
-    linear._LinearWithBias = linear.NonDynamicallyQuantizableLinear  # type: ignore[attr-defined]
-    upsampling.Upsample.__setstate__ = _upsample_as_saved  # type: ignore[method-assign]
+    linear._LinearWithBias = linear.NonDynamicallyQuantizableLinear
+    upsampling.Upsample.__setstate__ = _upsample_as_saved
     return torch.load(path, map_location="cpu", weights_only=False)
 
 
@@ -42,7 +41,7 @@ def completed(module: nn.Module) -> nn.Module:
 def _upsample_as_saved(self: nn.Upsample, state: dict[str, Any]) -> None:
     """1.6 to 1.10 computed with the scale as given, 1.5 and older with that of the sizes, and none kept which."""
     is_older = "_non_persistent_buffers_set" not in state  # which every module has since 1.6
-    nn.Module.__setstate__(self, {"recompute_scale_factor": True if is_older else None, **state})  # type: ignore[arg-type]
+    nn.Module.__setstate__(self, {"recompute_scale_factor": True if is_older else None, **state})
 
 
 def _circular_padding(part: Any) -> list[int]:
@@ -58,7 +57,7 @@ def _circular_padding(part: Any) -> list[int]:
     return [size for before, after in halves for size in (before if after else 0, after)]
 
 
-def _defaults(kind: type) -> Mapping[str, object]:
+def _defaults(kind: type) -> dict[str, object]:
     parameters = inspect.signature(kind).parameters.values()
     return {
         one.name: one.default

@@ -13,9 +13,9 @@ import torch
 
 from migrate.server.engines import torch_period
 from migrate.server.engines.torch_calls import check_fields, dtypes_of, failed, prepare, to_numpy, to_torch
-from migrate.server.engines.torch_trials import as_guessed, trial_outputs
+from migrate.server.engines.torch_trials import trial_outputs
 from migrate.server.logs import log
-from migrate.server.model import Field, Model
+from migrate.server.model import Model
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array
 
@@ -57,13 +57,11 @@ class TorchPickleEngine:
         """Inputs and outputs that no manifest declares: those of trial calls, and tensors as they come and go."""
         if model.manifest:
             return model
-        self._inputs = as_guessed(model.inputs)
         self._outputs = trial_outputs(self._call, self._inputs)
         if not self._outputs:
             log(logging.WARNING, "the model takes no trial input, its first output is answered", model=model.id)
-            self._outputs = as_guessed(model.outputs[:1])
-        raw = tuple(_printed(field) for field in self._outputs)
-        return msgspec.structs.replace(model, inputs=self._inputs, outputs=self._outputs, raw_outputs=raw)
+            self._outputs = model.outputs[:1]
+        return msgspec.structs.replace(model, outputs=self._outputs, guessed=True)
 
     def _call(self, feeds: Mapping[str, Array]) -> dict[str, Any]:
         """The tensors of the module's answer, by name."""
@@ -117,7 +115,8 @@ def _load(model: Model) -> Any:
         # Checkpoints keep the model beside the number of the epoch, the optimizer and the like.
         modules = {name: value for name, value in loaded.items() if isinstance(value, torch.nn.Module)}
         if not modules:
-            raise ContradictionError(f"{model.entry} holds the weights of a model and not the model: its code is missing")
+            what = "the weights of a model and not the model: its code is missing"
+            raise ContradictionError(f"{model.entry} holds {what}")
         if len(modules) > 1:
             names = ", ".join(map(str, modules))
             raise ContradictionError(f"{model.entry} holds {len(modules)} modules ({names}): which is the model?")
@@ -134,8 +133,3 @@ def _missing(error: Exception) -> str:
         return str(error)
     where = f" of {found[2]}" if found[2] != "__main__" and not found[2].startswith("migrate.") else ""
     return f"the class {found[1]}{where}, which the file names and does not hold"
-
-
-def _printed(field: Field) -> dict[str, object]:
-    shape = {} if field.shape is None else {"shape": list(field.shape)}
-    return {"name": field.name, "type": field.type, **shape}

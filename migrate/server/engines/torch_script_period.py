@@ -1,8 +1,8 @@
 """Code of TorchScript whose operators meant something else: rewritten in a copy of the archive before it is loaded.
 
 PyTorch has upgraders for most operators that changed. For these it has none: ``floor_divide`` cut towards zero up to
-1.12 and rounds down since 1.13, ``stft`` gave real and imaginary parts, which must be asked for now, and those of Fourier
-transforms and of linear algebra before ``torch.fft`` and ``torch.linalg`` are gone.
+1.12 and rounds down since 1.13, ``stft`` gave real and imaginary parts, which must be asked for now, and those of
+Fourier transforms and of linear algebra before ``torch.fft`` and ``torch.linalg`` are gone.
 """
 
 import io
@@ -146,7 +146,8 @@ _CALL_OR_TEXT: Final = re.compile(
 
 def _arguments(code: str, start: int) -> tuple[list[str], int]:
     """The arguments of a call whose parenthesis opens before ``start``, and the place behind the one that closes it."""
-    found, begin, depth = [], start, 0
+    found: list[str] = []
+    begin, depth = start, 0
     for at in _outside_of_texts(code, start):
         letter = code[at]
         if letter in _CLOSE and not depth:

@@ -5,7 +5,6 @@ from math import prod
 from typing import Any, Final
 
 import numpy as np
-from msgspec.structs import replace
 
 from migrate.server.engines.torch_calls import to_numpy
 from migrate.server.errors import HttpError
@@ -40,7 +39,7 @@ def trial_outputs(call: Call, inputs: Sequence[Field]) -> tuple[Field, ...]:
         for place, size in enumerate(sizes_of_one):
             if (field.shape or ())[place] == -1:
                 answers = _compared(answers, _moved(call, inputs, sizes, (name, place, size)))
-    return tuple(Field(name, types[name], shape, guessed=True) for name, shape in answers.items())
+    return tuple(Field(name, types[name], shape) for name, shape in answers.items())
 
 
 def _trials(inputs: Sequence[Field]) -> Iterator[dict[str, list[int]]]:
@@ -96,8 +95,3 @@ def _compared(known: dict[str, Shape | None], other: Mapping[str, Shape | None] 
         else:
             found[name] = tuple(a if a in (b, -1) else -1 for a, b in zip(shape, new, strict=True))
     return found
-
-
-def as_guessed(fields: Sequence[Field]) -> tuple[Field, ...]:
-    """Fields whose shapes nobody declared."""
-    return tuple(replace(field, guessed=True) for field in fields)

@@ -12,7 +12,7 @@ import numpy as np
 
 from migrate.server.engines.torch_calls import failed, prepare
 from migrate.server.errors import bad_request
-from migrate.server.model import Model
+from migrate.server.model import Model, TransformersSettings
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array
 
@@ -37,7 +37,8 @@ class TransformersEngine:
     def __init__(self, model: Model, *, threads: int) -> None:
         prepare(threads)
         warnings.filterwarnings("ignore", module=r"transformers\b")
-        kind = str(model.options.get("pipeline_class"))
+        own = model.transformers or TransformersSettings()
+        kind = own.pipeline_class
         if kind not in _PIPELINES:
             raise ContradictionError(f"the pipeline {kind} is none of those that are served: {', '.join(_PIPELINES)}")
         self._names, self._answers = _PIPELINES[kind]
@@ -45,7 +46,7 @@ class TransformersEngine:
             raise ContradictionError(f"a {kind} takes {', '.join(self._names)}")
         self._inputs = model.inputs
         self._outputs = model.outputs
-        self._pipeline = _load(model, kind)
+        self._pipeline = _load(model, own)
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -79,14 +80,15 @@ class TransformersEngine:
         return model
 
 
-def _load(model: Model, kind: str) -> Any:
+def _load(model: Model, own: TransformersSettings) -> Any:
     folder = model.entry_path.parent
     try:
-        tokenizer_class = _named(model.options.get("tokenizer_class"), "AutoTokenizer", "from_pretrained")
-        model_class = _named(model.options.get("model_class"), "AutoModel", "from_pretrained")
+        tokenizer_class = _named(own.tokenizer_class or "AutoTokenizer", "from_pretrained")
+        model_class = _named(own.model_class or "AutoModel", "from_pretrained")
         tokenizer = tokenizer_class.from_pretrained(str(folder), local_files_only=True)
         network = model_class.from_pretrained(str(folder), local_files_only=True).eval()
-        pipeline: Any = getattr(transformers, kind)(model=network, tokenizer=tokenizer, framework="pt", device=-1)
+        kind = getattr(transformers, own.pipeline_class)
+        pipeline: Any = kind(model=network, tokenizer=tokenizer, framework="pt", device=-1)
     except ContradictionError:
         raise
     except Exception as error:
@@ -95,7 +97,7 @@ def _load(model: Model, kind: str) -> Any:
         # How much and how it writes is as the model's files say; today's pipelines have defaults of their own.
         pipeline.generation_config = network.generation_config
         special = getattr(network.config, "task_specific_params", None) or {}
-        pipeline.generation_config.update(**special.get(_TASKS.get(kind), {}))
+        pipeline.generation_config.update(**special.get(_TASKS.get(own.pipeline_class), {}))
     return pipeline
 
 
@@ -106,13 +108,12 @@ def _cause(error: BaseException) -> str:
     return str(error).strip() or type(error).__name__
 
 
-def _named(name: object, default: str, method: str) -> Any:
+def _named(word: str, method: str) -> Any:
     """A class of the library by the name that a manifest gives; nothing else of it can be reached.
 
     Raises:
         ContradictionError: There is no such class.
     """
-    word = str(name or default)
     found = getattr(transformers, word, None) if word.isidentifier() and not word.startswith("_") else None
     if not isinstance(found, type) or not hasattr(found, method):
         raise ContradictionError(f"transformers {transformers.__version__} has no class {word}")
@@ -157,9 +158,7 @@ def _masks(pipeline: Any, texts: list[list[str]]) -> dict[str, Array]:
 def _texts(key: str) -> Callable[[Any, list[list[str]]], dict[str, Array]]:
     def answers(pipeline: Any, texts: list[list[str]]) -> dict[str, Array]:
         length = _length(pipeline)
-        found = [
-            {key: text} if _is_whole(pipeline, text, length) else pipeline(text, **length) for text in texts[0]
-        ]
+        found = [{key: text} if _is_whole(pipeline, text, length) else pipeline(text, **length) for text in texts[0]]
         return _columns([each[0] if isinstance(each, list) else each for each in found], {key: object})
 
     return answers
@@ -168,7 +167,7 @@ def _texts(key: str) -> Callable[[Any, list[list[str]]], dict[str, Array]]:
 def _length(pipeline: Any) -> dict[str, int]:
     """How many tokens an answer has, the prompt or the token it starts with among them.
 
-    Until version 4.38 the default of 20 counted like any other; now it counts new tokens, unless it is given in the call.
+    A length of 20, the default, once counted like any other; now it counts new tokens unless the call says it.
     """
     config = pipeline.generation_config
     return {} if config.max_new_tokens is not None else {"max_length": config.max_length}

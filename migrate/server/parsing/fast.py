@@ -56,7 +56,7 @@ class FastDecoder:
         """Whether the model is a plain one: no rolling windows, types that JSON has, and columns that fit."""
         leaves: dict[str, Any] = {}
         for field in model.inputs:
-            if field.type not in _LEAVES or field.shape is None or field.guessed:
+            if field.type not in _LEAVES or field.shape is None:
                 return False
             places = sorted(_places(field))
             if places != list(range(len(places))):
@@ -64,7 +64,7 @@ class FastDecoder:
             for name in (field.name, *(index.name for index in field.fields)):
                 if leaves.setdefault(name, _LEAVES[field.type]) is not _LEAVES[field.type]:
                     return False
-        return model.window == 1
+        return model.window == 1 and not model.guessed
 
     def decode(self, body: bytes) -> Mapping[str, Array] | None:
         """The tensors, reshaped and converted; None where the exact parser must look."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from onnx import TensorProto
 
+from migrate.core.model_json import Field, ModelJson
 from migrate.core.values import Artifact, Inspection
 from migrate.formats.onnx.converted import inspect_converted
 from tests.formats.hostile.archives import GOOD
@@ -99,10 +100,8 @@ def _shorter(word: str, files: Files, size: int, says: str) -> HostileCase:
 
 def _converted(artifact: Artifact) -> Inspection:
     """Held against an original that is the identity of two floats."""
-    fields = {
-        role: [{"name": name, "type": "float", "shape": [-1, 2]}] for role, name in (("inputs", "x"), ("outputs", "y"))
-    }
-    made = {"schema": 1, "files": "files", "manifest": False, "rolling_windows_size": 1, **fields}
+    fields = {role: (Field(name, "float", (-1, 2)),) for role, name in (("inputs", "x"), ("outputs", "y"))}
+    made = ModelJson(engine="keras", **fields)
     return inspect_converted(artifact, Inspection(format="keras", runtime="keras", verdict="ready", settings=made))
 
 

@@ -168,7 +168,8 @@ def _find(tree: ast.Module, errors: Collection[str]) -> list[tuple[ast.stmt, str
 def _is_guard(node: ast.stmt, returns: str, signals: Collection[str], errors: Collection[str]) -> bool:
     if isinstance(node, ast.Raise):
         raised = _called(node.exc) if isinstance(node.exc, ast.Call) else _called_name(node.exc)
-        return bool(raised) and raised not in signals and not hasattr(builtins, raised)
+        # NeedsYouError tells a verdict that is there already
+        return bool(raised) and raised not in {*signals, "NeedsYouError"} and not hasattr(builtins, raised)
     calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
     made = {_called(call) for call in calls}
     if made & {*errors, *_NOTES, *_FINDINGS} or any(word.arg == "problem" for call in calls for word in call.keywords):

@@ -135,14 +135,14 @@ _ATTRIBUTES = (
     _broken(
         "attribute-space",
         "an attribute of no dataspace",
-        _root(attribute("a", bytes(8), b"", b"\x09" + bytes(7))),
+        file([attribute("model_config", bytes(8), b"", b"\x09" + bytes(7))]),
         "a broken dataspace",
     ),
     _other(
         "attribute-count",
         "a configuration of two texts",
         file([attribute("model_config", b"\x13\0\0\0\1\0\0\0", b"ab", space(2)[1])]),
-        "of 2 elements",
+        "that is no single value",
     ),
     _other(
         "attribute-kind",

@@ -131,6 +131,8 @@ _STREAMS = (
     _broken("number", "a number that is not plain", b"I0x1\n.", "is no number"),
     _broken("decimal", "a decimal that is none", b"Fx\n.", "is no number"),
     _broken("quotes", "a text without quotes", b"Sx\n.", "has no quotes"),
+    _broken("escape", "a text with an escape that is none", b"S'\\'\n.", "an escape that is none"),
+    _broken("unicode-escape", "a text with a Unicode escape that is none", b"V\\u12\n.", "an escape that is none"),
     _broken("no-name", "an import without a name", b"c\nx\n.", "no plain name"),
     _broken(
         "line", "a line longer than any", b"V" + b"a" * 9 + b"\n.", "no end", limits=lowered(opcodes, _MAXIMUM_LINE=8)

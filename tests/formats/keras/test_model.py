@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrate.core.model_json import content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from tests.formats.hostile import hdf5
@@ -40,13 +41,13 @@ def layer(kind: str, **config: Any) -> Layer:
     ],
 )
 def test_shapes(tmp_path: Path, layers: list[Layer], shape: list[int]) -> None:
-    found = look(tmp_path, model(*layers)).settings
+    found = content_of(look(tmp_path, model(*layers)).settings)
     assert found["inputs"] == [{"name": "inputs", "type": "float", "shape": [-1, 4, 8]}]
     assert found["outputs"] == [{"name": "prediction", "type": "float", "shape": shape}]
 
 
 def test_a_shape_that_only_the_engine_knows_is_left_to_it(tmp_path: Path) -> None:
-    assert look(tmp_path, model(layer("Conv1D", filters=6))).settings["outputs"] == [
+    assert content_of(look(tmp_path, model(layer("Conv1D", filters=6))).settings)["outputs"] == [
         {"name": "prediction", "type": "float"}
     ]
 
@@ -54,7 +55,7 @@ def test_a_shape_that_only_the_engine_knows_is_left_to_it(tmp_path: Path) -> Non
 def test_a_functional_model_names_its_ends(tmp_path: Path) -> None:
     dense = {**DENSE, "name": "d", "inbound_nodes": [[["x", 0, 0, {}]]]}
     found = look(tmp_path, functional({**INPUT, "name": "x"}, dense, inputs=[["x", 0, 0]], outputs=[["d", 0, 0]]))
-    assert (found.verdict, found.settings["keras"]) == ("ready", {"input": "x", "output": "d"})
+    assert (found.verdict, content_of(found.settings)["keras"]) == ("ready", {"input": "x", "output": "d"})
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,9 @@ def test_types(tmp_path: Path) -> None:
     policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
     first = {"class_name": "InputLayer", "config": {**INPUT["config"], "dtype": "int64"}}
     last = layer("Dense", units=1, dtype=policy)
-    found = look(tmp_path, model(config={"class_name": "Sequential", "config": {"layers": [first, last]}})).settings
+    found = content_of(
+        look(tmp_path, model(config={"class_name": "Sequential", "config": {"layers": [first, last]}})).settings
+    )
     assert [found[role][0]["type"] for role in ("inputs", "outputs")] == ["long", "float"]  # type: ignore[index]
 
 

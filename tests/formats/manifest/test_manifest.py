@@ -3,10 +3,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from migrate.core.model_json import content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
+from migrate.server.model import read_model
 from tests.formats.models import FLOAT, identity, weights, write, zipmap
 
 MODEL = identity(FLOAT, ("N", 2), ("N", 2)).SerializeToString()
@@ -26,10 +30,17 @@ def look(folder: Path, content: Any, **files: bytes) -> Inspection:
     return inspect(write(folder, {"manifest.json": text, "m.onnx": MODEL} | files), framework=None)
 
 
+def served(folder: Path, found: Inspection) -> Path:
+    """The folder of a model as an image holds it."""
+    folder.mkdir()
+    (folder / "model.json").write_text(json.dumps(content_of(replace(found.settings, id="m"))))
+    return folder
+
+
 def test_a_manifest_names_its_model(tmp_path: Path) -> None:
     found = look(tmp_path, manifest(batch_size=3, unknown="ignored"))
     assert (found.verdict, found.format, found.runtime) == ("ready", "onnx", "onnx")
-    assert found.settings == {
+    assert content_of(found.settings) == {
         "schema": 1,
         "engine": "onnx",
         "files": "files",
@@ -53,7 +64,8 @@ def test_keys_are_printed_in_the_old_order_and_spelling(tmp_path: Path) -> None:
         continuous_domain=[{"lower_bound": 1, "upper_bound": 2.5}],
     )
     found = look(tmp_path, manifest(inputs=[declared], outputs=[field("y", values=[], fields=[])]))
-    assert json.dumps(found.settings["inputs"]) == json.dumps(
+    described = read_model(served(tmp_path / "image", found)).describe()
+    assert msgspec.json.encode(described["inputs"]) == msgspec.json.encode(
         [
             {
                 "name": "x",
@@ -76,7 +88,7 @@ def test_keys_are_printed_in_the_old_order_and_spelling(tmp_path: Path) -> None:
             }
         ]
     )
-    assert found.settings["outputs"] == [field("y")]
+    assert content_of(found.settings)["outputs"] == [field("y")]
 
 
 @pytest.mark.parametrize(
@@ -85,31 +97,31 @@ def test_keys_are_printed_in_the_old_order_and_spelling(tmp_path: Path) -> None:
 )
 def test_both_spellings_of_shapes(tmp_path: Path, shape: object, expected: list[int]) -> None:
     found = look(tmp_path, manifest(inputs=[field("x", shape=shape)]))
-    assert found.settings["inputs"] == [field("x", shape=expected)]
+    assert content_of(found.settings)["inputs"] == [field("x", shape=expected)]
 
 
 @pytest.mark.parametrize("word", ["FLOAT", "Float"])
 def test_types_in_any_case(tmp_path: Path, word: str) -> None:
-    assert look(tmp_path, manifest(inputs=[field("x", type=word)])).settings["inputs"] == [field("x")]
+    assert content_of(look(tmp_path, manifest(inputs=[field("x", type=word)])).settings)["inputs"] == [field("x")]
 
 
 def test_the_old_converters_int_is_an_integer(tmp_path: Path) -> None:
     made = identity(6, ("N", 2), ("N", 2)).SerializeToString()
     content = manifest(inputs=[field("x", type="int")], outputs=[field("y", type="integer")])
-    assert look(tmp_path, content, **{"m.onnx": made}).settings["inputs"] == [field("x", type="integer")]
+    assert content_of(look(tmp_path, content, **{"m.onnx": made}).settings)["inputs"] == [field("x", type="integer")]
 
 
 def test_zipmaps_keep_their_labels(tmp_path: Path) -> None:
     found = look(tmp_path, manifest(), **{"m.onnx": zipmap(["no", "yes"]).SerializeToString()})
-    assert found.settings["onnx"] == {"zipmap": {"y": {"labels": ["no", "yes"]}}, "rows_apart": True}
+    assert content_of(found.settings)["onnx"] == {"zipmap": {"y": {"labels": ["no", "yes"]}}, "rows_apart": True}
 
 
 def test_a_model_inside_the_manifest_wins(tmp_path: Path) -> None:
     content = manifest(binary=base64.b64encode(MODEL).decode(), onnx_model_uri="../elsewhere")
     found = look(tmp_path, content, **{"m.onnx": b""})
     assert found.verdict == "ready"
-    assert found.settings["entry"] == "manifest.json"
-    assert found.settings["onnx"] == {"zipmap": {}, "rows_apart": True, "embedded": True}
+    assert content_of(found.settings)["entry"] == "manifest.json"
+    assert content_of(found.settings)["onnx"] == {"zipmap": {}, "rows_apart": True, "embedded": True}
 
 
 def test_a_model_inside_the_manifest_has_no_files(tmp_path: Path) -> None:
@@ -122,7 +134,8 @@ def test_a_model_inside_the_manifest_has_no_files(tmp_path: Path) -> None:
 def test_a_model_in_a_folder_of_its_own(tmp_path: Path) -> None:
     made = weights((2,), external={"location": "w.bin"}).SerializeToString()
     files = {"sub/m.onnx": made, "sub/w.bin": bytes(8)}
-    assert look(tmp_path, manifest(onnx_model_uri="./sub/m.onnx"), **files).settings["entry"] == "sub/m.onnx"
+    found = look(tmp_path, manifest(onnx_model_uri="./sub/m.onnx"), **files)
+    assert found.settings.entry == "sub/m.onnx"
 
 
 @pytest.mark.parametrize("uri", ["../m.onnx", "/m.onnx", "sub/../../m.onnx", "file:///m.onnx", "..", "a\\m.onnx"])
@@ -191,7 +204,7 @@ def test_invalid_manifests_say_why(tmp_path: Path, content: Any) -> None:
 def test_the_old_service_fell_through_to_the_model_and_so_does_this_one_but_says_so(tmp_path: Path) -> None:
     found = look(tmp_path, manifest(batch_size=0))
     assert found.verdict == "ready"
-    assert found.settings["manifest"] is False
+    assert content_of(found.settings)["manifest"] is False
     assert "batch_size" in found.notes[0]
 
 
@@ -223,4 +236,4 @@ def test_outputs_may_be_of_another_number_type_and_shape(tmp_path: Path) -> None
 
 
 def test_a_byte_order_mark_is_no_part_of_json(tmp_path: Path) -> None:
-    assert look(tmp_path, b"\xef\xbb\xbf" + json.dumps(manifest()).encode()).settings["manifest"] is True
+    assert content_of(look(tmp_path, b"\xef\xbb\xbf" + json.dumps(manifest()).encode()).settings)["manifest"] is True

@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from migrate.core.model_json import Field, ImageTransformer, Labels, OnnxSettings
 from migrate.formats.onnx.description import Description, describe
 from migrate.formats.reading.errors import FormatError
 from migrate.formats.reading.wire import MAXIMUM_DEPTH
@@ -60,22 +61,22 @@ def agree(data: bytes) -> Description:
     """The description, after holding it against the engine's own."""
     found = read(data)
     engine = session(data)
-    inputs = {field["name"]: field for field in found.inputs}
+    inputs = {field.name: field for field in found.inputs}
     assert set(inputs) == {node.name for node in engine.get_inputs()}
     for node in engine.get_inputs():
-        assert inputs[node.name]["type"] == _ENGINE_WORDS[node.type]
-        assert inputs[node.name]["shape"] == [size if isinstance(size, int) else -1 for size in node.shape]
-    dynamic = any(field["shape"][:1] == [-1] for field in found.inputs)  # type: ignore[index]
+        assert inputs[node.name].type == _ENGINE_WORDS[node.type]
+        assert inputs[node.name].shape == tuple(size if isinstance(size, int) else -1 for size in node.shape)
+    dynamic = any(field.shape[:1] == (-1,) for field in found.inputs if field.shape is not None)
     nodes = [node for node in engine.get_outputs() if not node.type.startswith("map(")]
-    assert [field["name"] for field in found.outputs] == [node.name for node in nodes]
+    assert [field.name for field in found.outputs] == [node.name for node in nodes]
     for field, node in zip(found.outputs, nodes, strict=True):
         if node.type.startswith("seq(map("):
-            assert (field["type"], field["shape"][0]) == ("float", -1)  # type: ignore[index]
+            assert (field.type, (field.shape or ())[0]) == ("float", -1)
             continue
-        shape = [size if isinstance(size, int) else -1 for size in node.shape]
-        assert field["type"] == _ENGINE_WORDS[node.type]
-        if "shape" in field:
-            assert field["shape"] == ([-1, *shape[1:]] if dynamic and shape else shape)
+        shape = tuple(size if isinstance(size, int) else -1 for size in node.shape)
+        assert field.type == _ENGINE_WORDS[node.type]
+        if field.shape is not None:
+            assert field.shape == ((-1, *shape[1:]) if dynamic and shape else shape)
     return found
 
 
@@ -139,28 +140,28 @@ def test_a_dtype_that_nobody_knows_yet() -> None:
 )
 def test_shapes(shape: tuple[Any, ...], out: tuple[Any, ...], expected: list[int], expected_out: list[int]) -> None:
     found = read(identity(FLOAT, shape, out).SerializeToString())
-    assert found.inputs[0]["shape"] == expected
-    assert found.outputs[0]["shape"] == expected_out
+    assert found.inputs[0].shape == tuple(expected)
+    assert found.outputs[0].shape == tuple(expected_out)
 
 
 def test_any_dynamic_input_frees_the_first_dimension_of_every_output() -> None:
     nodes = [helper.make_node("Identity", ["x"], ["y"]), helper.make_node("Identity", ["c"], ["d"])]
     inputs = [value("x", FLOAT, ("N", 2)), value("c", FLOAT, (3, 2))]
     made = model(graph(nodes, inputs, [value("y", FLOAT, (1, 2)), value("d", FLOAT, (3, 2))]))
-    assert [field["shape"] for field in read(made.SerializeToString()).outputs] == [[-1, 2], [-1, 2]]
+    assert [field.shape for field in read(made.SerializeToString()).outputs] == [(-1, 2), (-1, 2)]
 
 
 def test_undeclared_shapes() -> None:
     made = identity(FLOAT, None, None).SerializeToString()
-    assert read(made).inputs == [{"name": "x", "type": "float", "shape": []}]
-    assert read(made).outputs == [{"name": "y", "type": "float"}]
+    assert read(made).inputs == (Field("x", "float", ()),)
+    assert read(made).outputs == (Field("y", "float"),)
     assert session(made).get_inputs()[0].shape == []
 
 
 def test_a_rank_0_output_of_a_dynamic_model_stays_a_scalar() -> None:
     node = helper.make_node("ReduceSum", ["x"], ["y"], keepdims=0)
     made = model(graph([node], [value("x")], [value("y", FLOAT, ())]))
-    assert agree(made.SerializeToString()).outputs == [{"name": "y", "type": "float", "shape": []}]
+    assert agree(made.SerializeToString()).outputs == (Field("y", "float", ()),)
 
 
 def test_a_dimension_of_size_0_is_refused() -> None:
@@ -172,8 +173,8 @@ def test_inputs_are_in_hash_order_and_outputs_in_the_graphs() -> None:
     nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name in names]
     made = model(graph(nodes, [value(name) for name in names], [value(f"{name}_out") for name in names]))
     found = agree(made.SerializeToString())
-    assert [field["name"] for field in found.inputs] == ["fare", "sex", "embarked", "pclass", "age"]
-    assert [field["name"] for field in found.outputs] == [f"{name}_out" for name in names]
+    assert [field.name for field in found.inputs] == ["fare", "sex", "embarked", "pclass", "age"]
+    assert [field.name for field in found.outputs] == [f"{name}_out" for name in names]
 
 
 @pytest.mark.parametrize("ir", [3, 8])
@@ -181,7 +182,7 @@ def test_inputs_with_a_value_of_their_own_are_no_inputs(ir: int) -> None:
     made = weights()
     made.ir_version = ir
     made.graph.input.append(value("w", FLOAT, (4,)))
-    assert [field["name"] for field in agree(made.SerializeToString()).inputs] == ["x"]
+    assert [field.name for field in agree(made.SerializeToString()).inputs] == ["x"]
 
 
 def test_a_sparse_initializer_is_a_value_too() -> None:
@@ -192,7 +193,7 @@ def test_a_sparse_initializer_is_a_value_too() -> None:
     del made.graph.initializer[:]
     made.graph.sparse_initializer.append(sparse)
     made.graph.input.append(value("w", FLOAT, (4,)))
-    assert [field["name"] for field in agree(made.SerializeToString()).inputs] == ["x"]
+    assert [field.name for field in agree(made.SerializeToString()).inputs] == ["x"]
 
 
 @pytest.mark.parametrize("through", [False, True])
@@ -203,8 +204,8 @@ def test_a_sparse_initializer_is_a_value_too() -> None:
 def test_class_labels(labels: Any, expected: Any, through: bool) -> None:
     made = zipmap(labels, through=through)
     found = read(made.SerializeToString())
-    assert found.outputs == [{"name": "y", "type": "float", "shape": [-1, len(labels)]}]
-    assert found.engine == {"zipmap": {"y": {"labels": expected}}, "rows_apart": True}
+    assert found.outputs == (Field("y", "float", (-1, len(labels))),)
+    assert found.engine == OnnxSettings({"y": Labels(tuple(expected))}, rows_apart=True)
     if not through:
         row = session(made.SerializeToString()).run(None, {"x": [[0.5] * len(labels)]})[0][0]
         assert set(row) == set(expected)
@@ -230,8 +231,8 @@ def test_class_labels_of_another_origin_are_left_to_the_server() -> None:
     inputs = [value("x", FLOAT, ("N", 2)), value("c", TensorProto.BOOL, ())]
     made = model(graph([node], inputs, [helper.make_value_info("y", held)]), opsets={"": 16, "ai.onnx.ml": 1})
     found = read(made.SerializeToString())
-    assert found.outputs[0]["shape"] == [-1, -1]
-    assert found.engine == {"zipmap": {}}
+    assert found.outputs[0].shape == (-1, -1)
+    assert found.engine == OnnxSettings()
 
 
 def test_sequences_of_tensors_are_refused() -> None:
@@ -253,7 +254,7 @@ def test_bare_maps_are_dropped_and_alone_refused() -> None:
     held = helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(FLOAT, []))
     made = identity()
     made.graph.output.insert(0, helper.make_value_info("m", held))
-    assert [field["name"] for field in read(made.SerializeToString()).outputs] == ["y"]
+    assert [field.name for field in read(made.SerializeToString()).outputs] == ["y"]
     del made.graph.output[1]
     assert refusal(made).reason == "unsupported-output"
 
@@ -270,10 +271,9 @@ def test_optional_and_sparse_values_are_refused() -> None:
 
 def test_image_inputs_say_how_the_image_lies() -> None:
     found = read(identity(FLOAT, ("N", 28, 28, 1), ("N", 28, 28, 1)).SerializeToString())
-    assert found.inputs[0]["image_transformer"] == {
-        "image_shape": ["BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"],
-        "property_chanel": ["GRAY_SCALE"],
-    }
+    assert found.inputs[0].image_transformer == ImageTransformer(
+        ("BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"), ("GRAY_SCALE",)
+    )
 
 
 def test_custom_operators_are_refused_by_name() -> None:
@@ -326,7 +326,7 @@ def test_known_words_of_text_inputs() -> None:
     inputs = [value(name, TensorProto.STRING, ("N", 1)) for name in "abc"]
     outputs = [value("h", FLOAT, ("N", 2, 2)), value("n", TensorProto.INT64, ("N", 1))]
     found = read(model(graph(nodes, inputs, outputs), opsets={"": 13, "ai.onnx.ml": 2}).SerializeToString())
-    assert found.engine["words"] == {"a": ["red", "green"], "b": ["red", "green"], "c": ["S", "M"]}
+    assert found.engine.words == {"a": ("red", "green"), "b": ("red", "green"), "c": ("S", "M")}
 
 
 # broken files

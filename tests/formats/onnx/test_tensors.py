@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from migrate.core.errors import LocalError
+from migrate.core.model_json import NO_MODEL
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from migrate.formats.reading.files import inside
@@ -47,7 +48,7 @@ def test_locations_outside_are_refused(tmp_path: Path, location: str) -> None:
     found = look(tmp_path / "m", {"location": location, "offset": "0", "length": "16"}, {"x.bin": b""})
     assert found.verdict == "unreadable"
     assert found.reason in ("external-data-outside", "external-data-missing")
-    assert found.settings == {}
+    assert found.settings is NO_MODEL
 
 
 def test_a_file_that_vanishes_meanwhile_is_an_error_of_this_machine(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from migrate.core.model_json import content_of
 from migrate.formats.inspect import inspect
 from tests.formats.models import artifact
 from tests.server.pmml_models import VERSION_SETTINGS, VERSIONS, version_text
@@ -16,7 +17,7 @@ def test_a_version_is_recognised(tmp_path: Path, version: str, namespace: bool) 
     found = inspect(artifact(tmp_path), framework=None)
     assert (found.verdict, found.format, found.runtime) == ("ready", "pmml", "pmml")
     for side in ("inputs", "outputs"):
-        told = [(one["name"], one["type"], one["shape"]) for one in found.settings[side]]
+        told = [(one["name"], one["type"], one["shape"]) for one in content_of(found.settings)[side]]
         assert told == [(one["name"], one["type"], one["shape"]) for one in VERSION_SETTINGS[side]]
 
 

@@ -26,7 +26,9 @@ _NO_IMAGES = [[], [3], [28, 28], [-1, 3], [-1, 28, 28], [-1, 224, 224, 4], [-1, 
 
 @pytest.mark.parametrize(("shape", "layout", "colours"), _IMAGES)
 def test_image_shapes(shape: list[int], layout: list[str], colours: list[str]) -> None:
-    assert image_transformer(shape) == {"image_shape": layout, "property_chanel": colours}
+    found = image_transformer(shape)
+    assert found is not None
+    assert (list(found.image_shape), list(found.property_chanel)) == (layout, colours)
 
 
 @pytest.mark.parametrize("shape", _NO_IMAGES)
@@ -35,9 +37,9 @@ def test_other_shapes(shape: list[int]) -> None:
 
 
 def test_only_numbers_are_images() -> None:
-    assert "image_transformer" in tensor_field("x", "long", [-1, 8, 8, 1])
-    assert "image_transformer" not in tensor_field("x", "string", [-1, 8, 8, 1])
-    assert "image_transformer" not in tensor_field("x", "boolean", [-1, 8, 8, 1])
+    assert tensor_field("x", "long", [-1, 8, 8, 1]).image_transformer is not None
+    assert tensor_field("x", "string", [-1, 8, 8, 1]).image_transformer is None
+    assert tensor_field("x", "boolean", [-1, 8, 8, 1]).image_transformer is None
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from migrate.core.model_json import content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from tests.formats.hostile.base import changed, example, unzipped, zipped
@@ -20,7 +21,7 @@ def look(folder: Path, files: dict[str, bytes]) -> Inspection:
 
 
 def test_the_signature_and_what_the_engine_needs(tmp_path: Path) -> None:
-    found = look(tmp_path, {"saved_model.pb": saved_model()}).settings
+    found = content_of(look(tmp_path, {"saved_model.pb": saved_model()}).settings)
     assert found["inputs"] == [{"name": "x", "type": "float", "shape": [2]}]
     assert found["tensorflow"] == {
         "saved_model": ".",
@@ -35,7 +36,9 @@ def test_the_signature_and_what_the_engine_needs(tmp_path: Path) -> None:
 def test_predict_comes_first(tmp_path: Path) -> None:
     tensor = message(1, b"y:0") + number(2, 1)
     predict = message(1, entry("x", message(1, b"x:0") + number(2, 1))) + message(2, entry("p", tensor))
-    found = look(tmp_path, {"saved_model.pb": saved_model(signatures=message(5, entry("predict", predict)))}).settings
+    found = content_of(
+        look(tmp_path, {"saved_model.pb": saved_model(signatures=message(5, entry("predict", predict)))}).settings
+    )
     assert [field["name"] for field in found["outputs"]] == ["p"]  # type: ignore[attr-defined]
 
 
@@ -65,7 +68,7 @@ def test_variables_that_are_not_all_there(tmp_path: Path, gone: str) -> None:
 
 def test_a_model_in_a_folder_named_by_a_time(tmp_path: Path) -> None:
     found = look(tmp_path, {f"1555630614/{path}": data for path, data in _WINE.items()})
-    assert (found.verdict, found.settings["entry"]) == ("ready", "1555630614/saved_model.pb")
+    assert (found.verdict, content_of(found.settings)["entry"]) == ("ready", "1555630614/saved_model.pb")
     found = look(tmp_path / "2", {"1555630614/saved_model.pb": b""})
     assert (found.verdict, found.reason) == ("unreadable", "empty")
 
@@ -95,6 +98,6 @@ def test_a_manifest_that_does_not_fit_is_left_out(tmp_path: Path, key: str, valu
         return {**content, key: value if isinstance(value, str) else [{**content[key][0], **dict(value)}]}
 
     found = look(tmp_path, changed("load-zip", "manifest.json", change))
-    assert (found.verdict, found.settings["manifest"]) == ("ready", False)
+    assert (found.verdict, content_of(found.settings)["manifest"]) == ("ready", False)
     assert '"manifest.json" was left out' in found.notes[0]
     assert why in found.notes[0]

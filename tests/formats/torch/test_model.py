@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from migrate.core.model_json import content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
 from migrate.formats.pickle.imports import group_of
@@ -36,7 +37,7 @@ def module(full: str, key: str, size: int) -> bytes:
 def test_a_modules_input(tmp_path: Path, full: str, key: str, shape: list[int], word: str) -> None:
     found = look(tmp_path, {"m.pt": archived(pickle(module(full, key, 7)))}, trusted=True)
     assert found.verdict == "ready"
-    assert found.settings["inputs"] == [{"name": "input_0", "type": word, "shape": shape}]
+    assert content_of(found.settings)["inputs"] == [{"name": "input_0", "type": word, "shape": shape}]
     assert "did not document" in found.notes[0]
 
 
@@ -80,12 +81,15 @@ def test_refusals(tmp_path: Path, files: dict[str, bytes], verdict: str, reason:
 def test_a_learner_of_texts(tmp_path: Path) -> None:
     learner = pickle(name("fastai.text.learner", "TextLearner") + b")\x81}b")
     found = look(tmp_path, {"m.pkl": archived(learner)}, trusted=True)
-    assert (found.runtime, found.settings["inputs"]) == ("fastai", [{"name": "text", "type": "string", "shape": [-1]}])
+    assert (found.runtime, content_of(found.settings)["inputs"]) == (
+        "fastai",
+        [{"name": "text", "type": "string", "shape": [-1]}],
+    )
 
 
 def test_manifests(tmp_path: Path) -> None:
     files = changed("species-torchscript", "manifest.json", lambda c: {**c, "saved_model_uri": "models/species.ts"})
-    assert look(tmp_path / "1", files).settings["entry"] == "species.ts"
+    assert content_of(look(tmp_path / "1", files).settings)["entry"] == "species.ts"
     files = changed("species-torchscript", "manifest.json", lambda c: {**c, "saved_model_uri": "gone.ts"})
     assert look(tmp_path / "2", files).reason == "model-missing"
     files = changed("species-torchscript", "manifest.json", lambda c: {**c, "outputs": []})
@@ -105,7 +109,7 @@ def test_a_manifest_of_a_pickled_module(tmp_path: Path) -> None:
     files = {**example("species-module"), "manifest.json": json.dumps(manifest).encode()}
     assert look(tmp_path / "1", files).reason == "pickled-code"
     found = look(tmp_path / "1", files, trusted=True)
-    assert (found.format, found.settings["engine"], found.settings["manifest"]) == (
+    assert (found.format, content_of(found.settings)["engine"], content_of(found.settings)["manifest"]) == (
         "torch_pickle",
         "torch_pickle",
         True,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from migrate.core.errors import LocalError, RefusedError
+from migrate.core.model_json import content_of
 from migrate.core.values import ArtifactFile, RuntimeImage
 from migrate.images.model.context import ModelToRender, render, safe_path
 from tests.images.conftest import HOUSING, IRIS, artifact_of, model_of
@@ -60,7 +61,7 @@ def test_no_text_of_a_customer_reaches_the_dockerfile(
     usual = render([model_of(IRIS, "iris"), model_of(IRIS, "other")], RUNTIME, out / "usual")
     model = model_of(IRIS, one)
     other = model_of(IRIS, two if two != one else two + "x")
-    model = replace(model, inspection=replace(model.inspection, settings={**model.inspection.settings, "title": two}))
+    model = replace(model, inspection=replace(model.inspection, settings=replace(model.inspection.settings, title=two)))
     context = render([model, other], RUNTIME, out / "out")
     assert Path(context.folder, "Dockerfile").read_bytes() == Path(usual.folder, "Dockerfile").read_bytes()
 
@@ -70,7 +71,8 @@ def test_the_settings_are_what_was_inspected_and_the_names(tmp_path: Path) -> No
     context = render([model], RUNTIME, tmp_path / "out")
     place = Path(context.folder) / "layer-settings/models/iris"
     content = json.loads(place.joinpath("model.json").read_bytes())
-    assert {key: content[key] for key in model.inspection.settings} == model.inspection.settings
+    described = content_of(model.inspection.settings)
+    assert {key: content[key] for key in described} == described
     assert (content["schema"], content["id"], content["artifact"]) == (1, "iris", model.artifact.digest)
     assert place.joinpath("recorded.json").read_bytes() == b'{"samples":[]}'
     file = Path(context.folder) / "layer-model-0/models/iris/files/iris.onnx"

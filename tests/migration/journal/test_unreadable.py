@@ -86,9 +86,9 @@ def test_a_field_that_this_version_does_not_know_is_left_out(world: World) -> No
 
 
 NUMBERS: Final = {
-    "outcome": "UPDATE model SET outcome_schema = 2 WHERE id = 'broken'",
-    "record": "UPDATE model SET record_schema = 2 WHERE id = 'broken'",
-    "inspect": "UPDATE value SET schema = 2 WHERE subject = 'model:broken' AND step = 'inspect'",
+    "outcome": "UPDATE model SET outcome_schema = 9 WHERE id = 'broken'",
+    "record": "UPDATE model SET record_schema = 9 WHERE id = 'broken'",
+    "inspect": "UPDATE value SET schema = 9 WHERE subject = 'model:broken' AND step = 'inspect'",
 }
 
 
@@ -105,7 +105,7 @@ def test_a_value_of_a_newer_release_is_told_and_left_alone(world: World, place: 
         (outcome,) = ended["models"]
         assert (ended["exit_code"], outcome["reason"]) == (7, "journal-format")
         assert world.journal.sql("SELECT schema FROM value WHERE subject = 'model:broken' AND step = 'inspect'") == [
-            (2,)
+            (9,)
         ]
 
 
@@ -212,7 +212,7 @@ def test_an_effect_of_a_newer_release_is_told_and_everything_else_deleted(world:
 def test_an_intent_of_a_newer_release_is_told_and_used_for_deletion(world: World) -> None:
     Journal(world.journal.path, write=True).close()
     world.journal.revive(world.cloud)
-    world.journal.sql("UPDATE effect SET schema = 2")
+    world.journal.sql("UPDATE effect SET schema = 9")
     assert world.status()["error"]["code"] == "journal-format"
     done, _ = undone(world.journal, world.cloud)
     assert done.failed == ()

@@ -108,7 +108,7 @@ def test_a_model_with_the_same_answers_is_kept(name: str, original: Callable[...
     assert found.inspection is not None
     assert found.artifact is not None
     assert [file.path for file in found.artifact.files] == [MODEL]
-    assert (found.inspection.runtime, found.inspection.settings["engine"]) == ("onnx", "onnx")
+    assert (found.inspection.runtime, found.inspection.settings.engine) == ("onnx", "onnx")
 
 
 def described(engine: Engine, model: ModelToRender, runtime: RuntimeImage, folder: Path) -> bytes:
@@ -205,7 +205,9 @@ def test_what_is_not_even_tried(original: Callable[..., Original], slimmed: Slim
     model = original(SPECIES)
     bare = replace(model, recording=record_self(model.recording.samples))
     assert slimmed(bare).reason.startswith("there are no answers of the original")
-    pickled = replace(model.inspection, format="torch_pickle", settings={"engine": "torch_pickle"})
+    pickled = replace(
+        model.inspection, format="torch_pickle", settings=replace(model.inspection.settings, engine="torch_pickle")
+    )
     assert slimmed(replace(model, inspection=pickled)).reason == "models of the format torch_pickle are not converted"
 
 

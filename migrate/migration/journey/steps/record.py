@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.errors import RemoteError
+from migrate.core.model_json import content_of
 from migrate.core.names import digest_of
 from migrate.core.values import ModelRecord, ProofLevel, Recording, RuntimeImage, Sample, to_json
 from migrate.images.trial.oracle_run import run_reference
@@ -89,7 +90,7 @@ def _record(
         version=VERSION,
         subject=model_subject(record.id),
         models=(record.id,),
-        inputs=(model.artifact.value.digest, digest_of(to_json(model.inspection.value.settings).decode())),
+        inputs=(model.artifact.value.digest, digest_of(to_json(content_of(model.inspection.value.settings)).decode())),
         options={"seed": SEED},
     )
     former = run.journal.usable(task.subject, task.step, Recording, key=task.key)
@@ -124,7 +125,7 @@ def _best(run: RunContext, model: Inspected, wanted: Wish, runtime: RuntimeImage
         return _of_customer(run, wanted)
     if not has_reference(settings):
         return record_self(generate(settings, seed=SEED), seed=SEED)
-    origin = f"{settings.get('engine')} in {runtime.reference}, called directly"
+    origin = f"{settings.engine} in {runtime.reference}, called directly"
     memory, timeout = run.memory_of(unit_of(record)), run.options.rehearsal_timeout
     with (
         naming_the_other(runtime.runtime),
