@@ -16,12 +16,14 @@ class FormatError(Exception):
         stands: Whether it is told beside dangers of the same file too, which else are all that is told.
     """
 
-    def __init__(self, reason: Code, text: str, task: str, *, verdict: Verdict = "unreadable") -> None:
+    def __init__(
+        self, reason: Code, text: str, task: str, *, verdict: Verdict = "unreadable", stands: bool = False
+    ) -> None:
         self.reason: Code = reason
         self.text = text
         self.task = task
         self.verdict: Verdict = verdict
-        self.stands = False
+        self.stands = stands
         super().__init__(text)
 
     def inspection(

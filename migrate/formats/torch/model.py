@@ -94,18 +94,17 @@ def _check_module(case: Case, path: str, file: TorchFile) -> None:
         )
     missing = [f"{module}.{name}" for module, name in imports if module.partition(".")[0] not in _IN_THE_IMAGE]
     if missing:
-        error = FormatError(
+        # Classes of modules are what a notebook leaves behind; anything else that is called is told as what it is.
+        own = {class_of(made) for made in made_things(file.reading.root) if "_modules" in state_of(made)}
+        foreign = {f"{module}.{name}" for module, name in imports if group_of(module, name) != "framework"}
+        raise FormatError(
             "class-missing",
             f"The file {quoted(path)} names the class {quoted(missing[0])}, and its code is neither in the file nor in "
             "the image: a pickle holds names of classes only.",
             "Export the model where its code is: torch.jit.script(model).save('model.ts'), with a manifest.",
             verdict="unsupported",
+            stands=foreign <= own and not file.reading.problems,
         )
-        # Classes of modules are what a notebook leaves behind; anything else that is called is told as what it is.
-        own = {class_of(made) for made in made_things(file.reading.root) if "_modules" in state_of(made)}
-        foreign = {f"{module}.{name}" for module, name in imports if group_of(module, name) != "framework"}
-        error.stands = foreign <= own and not file.reading.problems
-        raise error
     if modules:
         case.notes.append(f"{quoted(path)} is a dictionary: the model in it is {quoted(modules[0])}")
 

@@ -88,6 +88,13 @@ CASES = (
         "pickle-dangerous",
     ),
     _case(
+        "own-class",
+        "a module of a class of somebody's own",
+        archived(pickle(name("__main__", NOWHERE) + b")\x81}" + text("_modules") + b"}sb")),
+        "class-missing",
+        "unsupported",
+    ),
+    _case(
         "storage-pickle",
         "a pickle where a tensor's values lie",
         archived(_FOUR, **{"data/0": HARMLESS.ljust(16, b"\0")}),

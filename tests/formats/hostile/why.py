@@ -113,6 +113,7 @@ WHY: Final = {
     "variables-missing": _INCOMPLETE,
     "vision-learner": _NOT_SERVED,
     "weights-missing": _INCOMPLETE,
+    "class-missing": _NOT_SERVED,
     "weights-only": _NOT_SERVED,
 }
 """By reason code; the empty one is that of a case that is ready."""
