@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from migrate.core.model_json import content_of
+from migrate.core.errors import NeedsYouError
+from migrate.core.model_json import Field, content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
+from migrate.formats.inspect import demand_ready
 from migrate.formats.pickle.imports import group_of
 from tests.formats.hostile.base import changed, example
 from tests.formats.hostile.opcodes import HARMLESS, NOWHERE, call, name, pickle, text
@@ -20,6 +22,13 @@ _LAYERS = [
     ("torch.nn.modules.rnn.LSTM", "input_size", [-1, -1, 7], "float"),
     ("torch.nn.modules.sparse.Embedding", "num_embeddings", [-1, -1], "long"),
     ("torch.nn.modules.activation.ReLU", "none", [-1, -1], "float"),
+    ("torch.nn.modules.conv.ConvTranspose2d", "in_channels", [-1, 7, -1, -1], "float"),
+    ("torch.nn.modules.batchnorm.BatchNorm3d", "num_features", [-1, 7, -1, -1, -1], "float"),
+    ("torch.nn.modules.instancenorm.InstanceNorm1d", "num_features", [-1, 7, -1], "float"),
+    ("torch.nn.modules.normalization.GroupNorm", "num_channels", [-1, 7, -1, -1], "float"),
+    ("torch.nn.modules.rnn.LSTMCell", "input_size", [-1, 7], "float"),
+    ("torch.nn.modules.activation.MultiheadAttention", "embed_dim", [-1, -1, 7], "float"),
+    ("torch.nn.modules.fold.Unfold", "none", [-1, -1, -1, -1], "float"),
 ]
 
 
@@ -149,3 +158,62 @@ def test_a_manifest_of_a_pickled_module(tmp_path: Path) -> None:
 )
 def test_how_far_an_import_is_trusted(module: str, word: str, group: str) -> None:
     assert group_of(module, word) == group
+
+
+def test_a_module_of_doubles_takes_doubles(tmp_path: Path) -> None:
+    storage = b"(" + text("storage") + name("torch", "DoubleStorage") + text("0") + text("cpu") + b"K\x02tQ"
+    tensor = call(name("torch._utils", "_rebuild_tensor_v2"), storage, b"K\0K\x02\x85K\x01\x85\x89}")
+    state = b"}(" + text("in_features") + b"K\x02" + text("weight") + tensor + b"u"
+    content = archived(
+        pickle(name("torch.nn.modules.linear", "Linear") + b")\x81" + state + b"b"), **{"data/0": bytes(16)}
+    )
+    found = look(tmp_path, {"m.pt": content}, trusted=True).settings
+    assert found is not None
+    assert found.inputs == (Field("input_0", "double", (-1, 2)),)
+
+
+def test_texts_of_python_2(tmp_path: Path) -> None:
+    def short(word: str) -> bytes:
+        return b"U" + bytes([len(word)]) + word.encode()
+
+    storage = b"(" + short("storage") + name("torch", "FloatStorage") + short("9") + short("cpu") + b"K\x01NtQ"
+    tensor = call(name("torch._utils", "_rebuild_tensor_v2"), storage, b"K\0K\x01\x85K\x01\x85\x89}")
+    layer = name("torch.nn.modules.linear", "Linear") + b")\x81}(" + short("in_features") + b"K\x05"
+    layer += short("weight") + tensor + b"ub"
+    keys = pickle(b"]" + short("9") + b"a")
+    content = LEGACY + b"\x80\x02M\xe9\x03." + pickle(b"}") + pickle(layer) + keys + bytes(8) + bytes(4)
+    found = look(tmp_path, {"m.pt": content}, trusted=True)
+    assert found.verdict == "ready", found
+    assert found.settings is not None
+    assert found.settings.inputs == (Field("input_0", "float", (-1, 5)),)
+
+
+@pytest.mark.parametrize(
+    ("module_name", "runtime"),
+    [("fastcore.transform", "fastai27"), ("fastcore.dispatch", "fastai27"), ("fasttransform.transform", "fastai")],
+)
+def test_the_fastai_that_can_load_an_export(tmp_path: Path, module_name: str, runtime: str) -> None:
+    learner = (
+        name("fastai.text.learner", "TextLearner") + b")\x81}" + text("tfms") + name(module_name, "Pipeline") + b"sb"
+    )
+    assert look(tmp_path, {"m.pkl": archived(pickle(learner))}, trusted=True).runtime == runtime
+
+
+@pytest.mark.parametrize(
+    ("others", "verdict", "reason"),
+    [
+        ([("__builtin__", "getattr"), ("functools", "partial")], "unsupported", "vision-learner"),
+        ([("__builtin__", "getattr"), ("os", NOWHERE)], "quarantined", "pickle-dangerous"),
+    ],
+)
+def test_what_every_export_imports_hides_no_verdict(
+    tmp_path: Path, others: list[tuple[str, str]], verdict: str, reason: str
+) -> None:
+    names = b"".join(name(*one) for one in [*others, ("fastai.vision.learner", "Learner")])
+    found = look(tmp_path, {"m.pkl": archived(pickle(b"(" + names + b"t"))})
+    assert (found.verdict, found.reason) == (verdict, reason)
+    assert any(hazard.code == "pickle-dangerous" for hazard in found.hazards)
+    if verdict == "unsupported":
+        with pytest.raises(NeedsYouError) as refused:
+            demand_ready(found, "migrate serve .")
+        assert "Type:" not in (refused.value.next_step or "")

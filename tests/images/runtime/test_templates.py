@@ -69,7 +69,8 @@ def test_several_runtimes_have_the_locks_of_each() -> None:
 
 def test_locks_pin_the_same_version_of_what_they_share() -> None:
     pins: dict[str, set[str]] = {}
-    for runtime in runtimes():
+    # No flow has a step of fastai, and fastai27 is there because the two cannot be together.
+    for runtime in set(runtimes()) - {"fastai27"}:
         for line in template_of(runtime).locks[0].read_text().splitlines():
             if "==" in line:
                 name, _, rest = line.removesuffix("\\").strip().partition("==")
