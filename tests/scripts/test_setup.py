@@ -52,6 +52,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_environment_is_made_once_and_again_when_the_lock_changes(copy: Path) -> None:
     first = setup("--environment-only", checkout=copy)
     assert first.returncode == 0, first.stderr

@@ -50,7 +50,12 @@ def locked(lock: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("runtime", runtimes())
+LIGHT = ("jpmml", "onnx", "pmml", "processors", "tokenizers")  # the others' wheels take minutes to install and store
+
+
+@pytest.mark.parametrize(
+    "runtime", [name if name in LIGHT else pytest.param(name, marks=pytest.mark.slow) for name in runtimes()]
+)
 def test_it_is_the_lock(runtime: str, engine: Engine, store: Path) -> None:
     image = ensure_runtime(engine, runtime, base=None, store=store, progress_text=silent)
     with containers.container(engine, image.image_id, ["python3", "-c", SCAN], purpose="test") as identity:
