@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from migrate.apps.app import ENDED, GONE, RESTING, SERVING
 from migrate.apps.conversion import to_app
-from migrate.apps.states import ENDED, GONE, RESTING, SERVING
 from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, NeedsYouError, RemoteError
 from migrate.core.text import printable

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from migrate.apps import deploy
-from migrate.apps.states import GONE
+from migrate.apps.app import GONE
 from migrate.apps.watching import Watcher, ended
 from migrate.contract import Contract, contract
 from migrate.core.errors import Interrupted, NeedsYouError, RemoteError

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from migrate.apps.states import COUNTED
+from migrate.apps.app import COUNTED
 from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable

@@ -3,7 +3,7 @@
 from typing import Final
 
 from migrate.apps import deploy as platform
-from migrate.apps.states import ANSWERING, RESTARTED, RESTING
+from migrate.apps.app import ANSWERING, RESTARTED, RESTING
 from migrate.core.again import type_again
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
