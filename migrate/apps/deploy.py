@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from migrate.apps.app import GONE, RESTING
-from migrate.apps.conversion import to_app
+from migrate.apps.app import GONE, RESTING, to_app
 from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError, MigrateError
 from migrate.core.names import KEY_LABEL, label_selector

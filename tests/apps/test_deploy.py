@@ -11,7 +11,7 @@ from migrate.contract import Contract, contract
 from migrate.core.errors import Interrupted, NeedsYouError, RemoteError
 from migrate.core.values import AppPlan, AutomaticScaling, FixedScaling, PushedImage
 from migrate.ovhcloud import apps
-from migrate.ovhcloud.authorization import authorize
+from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import calls, open_cloud

@@ -8,7 +8,7 @@ from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
 from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
 from migrate.formats.inspect import said
-from migrate.formats.undocumented import undocumented
+from migrate.formats.not_served import undocumented
 from migrate.migration.journal.subjects import unit_subject
 from migrate.migration.journey.models import Group
 from migrate.migration.run.licences import planned
@@ -16,7 +16,7 @@ from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
 from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
-from migrate.ovhcloud.authorization import authorized
+from migrate.ovhcloud.projects import authorized
 
 _UNKNOWN_RUNTIME: Final = "onnx"  # in the name of a packed app, until the files are here
 _NOTES: Final = 5  # of one model
