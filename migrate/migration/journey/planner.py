@@ -6,7 +6,7 @@ from migrate.apps.app import COUNTED
 from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
-from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
+from migrate.core.values import AppRequest, AutomaticScaling, ModelRecord, Outcome
 from migrate.formats.inspect import said
 from migrate.formats.not_served import undocumented
 from migrate.migration.journal.subjects import unit_subject
@@ -108,7 +108,7 @@ def _twice(run: Run, unit: Unit) -> tuple[str, ...]:
     return (f"{', '.join(own)} have apps of their own, which stay and are billed; delete them before with: {undo}",)
 
 
-def _replicas(plan: AppPlan) -> tuple[int, int]:
+def _replicas(plan: AppRequest) -> tuple[int, int]:
     if isinstance(plan.scaling, AutomaticScaling):
         return plan.scaling.replicas_min, plan.scaling.replicas_max
     return plan.scaling.replicas, plan.scaling.replicas
