@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Final, TextIO
 
-from migrate.commands.signals import stopping
+from migrate.commands.terminal import stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.plain import PlainLines
@@ -16,7 +16,7 @@ from migrate.core.errors import ExitCode, Interrupted
 from migrate.core.events import Notice, Result, StepStarted
 from migrate.core.options.folders import ServeOptions
 from migrate.images.model.local_server import serve
-from migrate.machine.ports import port_to_open
+from migrate.machine.processes import port_to_open
 from migrate.migration.run.licences import other_engine
 from migrate.migration.run.workspace import open_workspace
 from migrate.migration.run_folder import (

@@ -286,7 +286,7 @@ class AutomaticScaling(Struct, frozen=True, kw_only=True, tag="automatic"):
     average_usage_target: int
 
 
-class AppPlan(Struct, frozen=True, kw_only=True):
+class AppRequest(Struct, frozen=True, kw_only=True):
     """What will be asked of AI Deploy for one app, and what a person should know about it."""
 
     name: str

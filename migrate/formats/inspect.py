@@ -6,9 +6,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from migrate.core.again import type_again
 from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import NeedsYouError
+from migrate.core.text import type_again
 from migrate.core.values import Artifact, Hazard, Inspection
 from migrate.formats.manifest.fields import FieldReader, invalid
 from migrate.formats.manifest.structure import MAXIMUM_SIZE, read_type

@@ -13,13 +13,12 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from migrate.core.again import type_again
 from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, UsageError
 from migrate.core.events import Emit
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
 from migrate.core.options.sources import ListOptions
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import Image, Parity, Recording, Rehearsal
 from migrate.formats.inspect import demand_ready
 from migrate.formats.recognise import recognise

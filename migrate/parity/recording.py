@@ -7,14 +7,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
 from migrate.core.model_json import FastaiSettings, Field, ModelJson, content_of
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import ProofLevel, Recording, Sample
-from migrate.parity.answer import Answer, Call
 from migrate.parity.generate import generate
-from migrate.parity.http import describe_at, http_caller
+from migrate.parity.http import Answer, Call, describe_at, http_caller
 from migrate.parity.oracles.start import ENGINES
 
 __all__ = [

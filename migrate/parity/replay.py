@@ -6,8 +6,8 @@ from typing import Any, Final
 from migrate.core.model_json import ModelJson
 from migrate.core.text import printable
 from migrate.core.values import Mismatch, Parity, Recording, Sample, Tolerance
-from migrate.parity.answer import Answer, Call
 from migrate.parity.comparison import DEFAULT_TOLERANCES, compare_answers, output_types
+from migrate.parity.http import Answer, Call
 from migrate.parity.tensors import read_tensor
 
 _MAXIMUM_MISMATCHES: Final = 100

@@ -1,6 +1,10 @@
-"""The ASGI application: finds the route, keeps the order of checks, counts, logs, and never lets an error escape."""
+"""The ASGI application, and where the process is in its life.
+
+It finds the route, keeps the order of checks, counts, logs, and never lets an error escape.
+"""
 
 import logging
+from enum import Enum
 from time import perf_counter
 
 from migrate.server.access import check_token
@@ -20,7 +24,31 @@ from migrate.server.limits import Settings
 from migrate.server.logs import LOGGER, log
 from migrate.server.metrics import Metrics
 from migrate.server.routes import Route, Router
-from migrate.server.status import Phase, Status
+
+
+class Phase(Enum):
+    """Starting until every model is right; draining after SIGTERM."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+class Status:
+    """The phase, shared by everything that answers."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.STARTING
+
+    @property
+    def ready(self) -> bool:
+        """Whether new work should be sent here."""
+        return self.phase is Phase.READY
+
+    @property
+    def serving(self) -> bool:
+        """Whether the models answer."""
+        return self.phase is not Phase.STARTING
 
 
 class App:

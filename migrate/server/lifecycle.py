@@ -17,7 +17,7 @@ from urllib.parse import quote
 import uvicorn
 from uvicorn.server import ServerState
 
-from migrate.server.app import App
+from migrate.server.app import App, Phase, Status
 from migrate.server.engines import load
 from migrate.server.evaluation import Admission
 from migrate.server.express import Lane
@@ -32,7 +32,6 @@ from migrate.server.routes import Router
 from migrate.server.selfcheck import check
 from migrate.server.served import Served
 from migrate.server.site import add_model_routes, add_process_routes, exposition
-from migrate.server.status import Phase, Status
 from migrate.server.threads import cpu_count, give_memory_back, yield_to_others
 from migrate.server.v2 import add_v2_health, add_v2_routes
 

@@ -4,6 +4,7 @@ import json
 from urllib.parse import quote
 
 from migrate.server import openapi, page
+from migrate.server.app import Status
 from migrate.server.errors import HttpError
 from migrate.server.evaluation import Admission, Evaluation
 from migrate.server.http import JSON, Headers, Request, Response
@@ -11,7 +12,6 @@ from migrate.server.limits import Settings
 from migrate.server.metrics import CONTENT_TYPE, Metrics
 from migrate.server.routes import Handler, Route, Router
 from migrate.server.served import Served
-from migrate.server.status import Status
 
 _PAGE_HEADERS: Headers = [(b"content-security-policy", page.POLICY), (b"x-content-type-options", b"nosniff")]
 _ASSET_HEADERS: Headers = [(b"cache-control", b"public, max-age=3600"), (b"x-content-type-options", b"nosniff")]

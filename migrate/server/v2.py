@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from migrate.server.app import Status
 from migrate.server.compression import coding_of, opened
 from migrate.server.errors import HttpError, bad_request
 from migrate.server.evaluation import Admission
@@ -19,7 +20,6 @@ from migrate.server.model import Field
 from migrate.server.rendering.json import tensor_text
 from migrate.server.routes import Handler, Route, Router
 from migrate.server.served import SMALL_BYTES, Served
-from migrate.server.status import Status
 from migrate.server.tensors import Array, Shape
 from migrate.server.v2_tensors import datatype_of, from_binary, from_json, to_binary
 

@@ -12,9 +12,8 @@ import msgspec
 import requests
 from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.errors import Interrupted, MigrateError, RemoteError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import ArtifactFile
 from migrate.machine import patience
 from migrate.ovhcloud.objects import ObjectRefused, ObjectStore, StoredObject, unavailable, worth_another_try

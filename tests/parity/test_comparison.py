@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from migrate.core.model_json import FlowSettings, ModelJson
 from migrate.core.values import Recording, Sample, Tolerance
-from migrate.parity.answer import Answer
 from migrate.parity.comparison import compare_answers, compare_values, output_types, recorded_json
+from migrate.parity.http import Answer
 from migrate.parity.recording import record_self
 
 

@@ -15,9 +15,8 @@ from migrate.core.model_json import ModelJson, content_of
 from migrate.core.values import Recording
 from migrate.formats import inspect
 from migrate.images.runtime import server_code
-from migrate.parity.answer import Answer, Call
 from migrate.parity.comparison import compare_answers, recorded_json
-from migrate.parity.http import http_caller
+from migrate.parity.http import Answer, Call, http_caller
 from migrate.parity.recording import record_customer, record_reference
 from migrate.parity.replay import replay
 from migrate.parity.samples import read_samples

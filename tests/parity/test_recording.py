@@ -6,7 +6,7 @@ import pytest
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError, UsageError
 from migrate.core.model_json import FastaiSettings, Field, ModelJson, content_of
 from migrate.core.values import Sample
-from migrate.parity.answer import Answer
+from migrate.parity.http import Answer
 from migrate.parity.recording import at_least, record_customer, record_live, record_reference, record_self
 
 GENERATED = Sample(name="g", request={"x": 1})

@@ -5,7 +5,7 @@ import pytest
 
 from migrate.core.model_json import Field, ModelJson
 from migrate.core.values import Recording, Sample
-from migrate.parity.answer import Answer
+from migrate.parity.http import Answer
 from migrate.parity.replay import compare_describe, replay
 
 SETTINGS = ModelJson(engine="onnx", inputs=(), outputs=(Field("label", "long", (-1,)), Field("p", "float", (-1, 2))))

@@ -2,20 +2,31 @@
 
 A graph is a program: TensorFlow's own advice is to treat it as code
 (https://github.com/tensorflow/tensorflow/blob/master/SECURITY.md). Operators read and write files, open connections,
-and call back into Python.
+and call back into Python. What each may do is listed in operators.txt, which a script makes from TensorFlow itself.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from functools import cache
+from importlib.resources import files
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from migrate.core.codes.hazards import HazardCode
 from migrate.formats.reading.errors import quoted
 from migrate.formats.reading.files import inside
-from migrate.formats.tensorflow.operators import group_of
 from migrate.formats.tensorflow.structure import MetaGraph, Node, node_of
 
+TENSORFLOW: Final = "2.21.0"
+
+Group = Literal["allowed", "checkpoint", "vocabulary", "hazard", "elsewhere", "unknown"]
+_GROUPS: Final[dict[str, Group]] = {
+    "[allowed]": "allowed",
+    "[checkpoint]": "checkpoint",
+    "[vocabulary]": "vocabulary",
+    "[hazard]": "hazard",
+    "[elsewhere]": "elsewhere",
+}
 _PYTHON: Final = frozenset({"PyFunc", "EagerPyFunc", "PyFuncStateless"})
 
 
@@ -124,3 +135,26 @@ def _reached(graph: MetaGraph, roots: Iterable[str]) -> Iterator[Node]:
         for node in graph.functions[name]:
             yield node
             functions += (node.operator, *node.functions)
+
+
+def group_of(operator: str) -> Group:
+    """How far an operator reaches.
+
+    ``allowed`` is pure computation, ``checkpoint`` and ``vocabulary`` read the model's own files when they are where a
+    loader puts them, ``hazard`` reaches further, ``elsewhere`` runs on other devices than CPUs only, and ``unknown`` is
+    none of TensorFlow's.
+    """
+    return _table().get(operator, "unknown")
+
+
+@cache
+def _table() -> dict[str, Group]:
+    text = files("migrate.formats.tensorflow").joinpath("operators.txt").read_text(encoding="utf-8")
+    found: dict[str, Group] = {}
+    group: Group = "unknown"
+    for line in text.splitlines():
+        if line.startswith("["):
+            group = _GROUPS[line]
+        elif not line.startswith("#"):
+            found |= dict.fromkeys(line.split(), group)
+    return found

@@ -17,8 +17,7 @@ from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import tensor_field
 from migrate.formats.reading.wire import Read, Wire, WireError
-from migrate.formats.tensorflow.hazards import custom_operators, dangers
-from migrate.formats.tensorflow.operators import TENSORFLOW
+from migrate.formats.tensorflow.hazards import TENSORFLOW, custom_operators, dangers
 from migrate.formats.tensorflow.structure import MetaGraph, Signature, Tensor, read_meta_graphs
 
 GRAPH: Final = "saved_model.pb"

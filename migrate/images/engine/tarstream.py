@@ -13,9 +13,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 
 # 1980-01-01T00:00:00Z, the earliest time that zip files can hold: tools that pack a layer again keep it.
 FIXED_TIME: Final = 315532800

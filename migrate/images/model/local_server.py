@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.names import digest_of
+from migrate.core.text import type_again
 from migrate.images.model.context import IMAGE_PATH, ModelToRender, write_models
 from migrate.images.runtime import server_code
 from migrate.images.runtime.templates import template_of

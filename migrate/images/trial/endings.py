@@ -18,8 +18,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
+from migrate.core.text import type_again
 from migrate.images.engine import containers
 from migrate.images.engine.connection import translated
 from migrate.machine.patience import CONTAINER_PROBE

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.names import slug
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.images.engine import containers
 from migrate.images.engine.connection import translated
 from migrate.images.engine.exchange import Exchange, ExchangeEndedError

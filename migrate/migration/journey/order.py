@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError
+from migrate.core.text import type_again
 from migrate.core.values import App, Image, ModelRecord, Parity, ProofLevel, Rehearsal
 from migrate.formats.inspect import demand_ready
 from migrate.migration.journal.journal import Stored

@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime
 from msgspec import Struct
 
-from migrate.server.engines.zeros import zeros
 from migrate.server.errors import bad_request
+from migrate.server.inputs import zeros
 from migrate.server.model import Field, Model, OnnxSettings, with_output_shape
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array, type_of

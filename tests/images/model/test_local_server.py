@@ -14,7 +14,7 @@ import requests
 from migrate.core.errors import LocalError, NeedsYouError
 from migrate.images.model import local_server as serve_module
 from migrate.images.model.local_server import ensure_environment
-from migrate.machine.ports import port_to_open
+from migrate.machine.processes import port_to_open
 from tests.images.conftest import IRIS, model_of, silent
 from tests.server.process import listening
 from tests.waiting import wait_until
@@ -24,7 +24,7 @@ PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from migrate.images.model.local_server import serve
-from migrate.machine.ports import port_to_open
+from migrate.machine.processes import port_to_open
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this with the signal ignored
 from tests.images.conftest import IRIS, model_of
 with port_to_open("127.0.0.1", 0) as port:

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from migrate.commands.prompt import agree
+from migrate.commands.terminal import agree
 from migrate.core.errors import UsageError
 
 SCRIPT = (
-    "from migrate.commands.prompt import agree\n"
+    "from migrate.commands.terminal import agree\n"
     "from migrate.core.errors import RefusedError\n"
     "try:\n"
     "    agree('Make it?', option='--yes', refused='Nothing was made.'); print('made')\n"
