@@ -155,6 +155,7 @@ def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("no locale can be made here")
 
 
+@pytest.mark.slow  # a locale is compiled and two machines of Java start
 def test_numbers_are_written_as_in_an_image_whatever_the_locale(german: None, tmp_path: Path) -> None:
     write_text(tmp_path / "models/worded", with_engine(WORDED_SETTINGS, "jpmml"), WORDED)
     with serving(tmp_path / "models", "jpmml", tmp_path) as server:
