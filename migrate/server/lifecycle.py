@@ -36,6 +36,7 @@ from migrate.server.threads import cpu_count, give_memory_back, yield_to_others
 from migrate.server.v2 import add_v2_health, add_v2_routes
 
 FAILED: Final = 1
+_ARRIVED_SECONDS: Final = 0.01
 _BACKLOG: Final = 2048
 _SETTLE_SECONDS: Final = 0.1
 _SO_ATTACH_FILTER: Final = 26
@@ -100,6 +101,8 @@ class Server(uvicorn.Server):
         """Close the listeners and wait for what is running."""
         for listener in self._listeners:
             listener.close()
+        # What has arrived and is not read yet is a request like any other; uvicorn closes the connections that seem idle.
+        await asyncio.sleep(_ARRIVED_SECONDS)
         await super().shutdown(sockets)
         self._executor.shutdown(wait=False, cancel_futures=True)
         log(logging.INFO, "stopped", requests=self.server_state.total_requests)
