@@ -40,15 +40,18 @@ NOT_ALLOWED = re.compile(
     re.VERBOSE,
 )
 
-# Registered for every device at once.
-WITHOUT_KERNEL = ("NoOp", "Assert", "ControlTrigger", "AccumulateNV2")
+# Kernels of the device DEFAULT run on every device.
+ON_CPU = ("CPU", "DEFAULT")
+
+# Replaced before a graph runs, and so without any kernel.
+WITHOUT_KERNEL = ("AccumulateNV2",)
 
 
 def main() -> None:
     """Ask the installed TensorFlow for its operators, and write them by group."""
     listed: Any = op_def_pb2.OpList()
     listed.ParseFromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
-    on_cpu = {kernel.op for kernel in kernels.get_all_registered_kernels().kernel if kernel.device_type == "CPU"}
+    on_cpu = {kernel.op for kernel in kernels.get_all_registered_kernels().kernel if kernel.device_type in ON_CPU}
     # what begins with "_" is made by TensorFlow itself and refused in a file
     known = {op.name for op in listed.op if op.name[0] != "_"}
     names = sorted(known & {*on_cpu, *WITHOUT_KERNEL})

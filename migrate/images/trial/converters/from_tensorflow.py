@@ -35,6 +35,8 @@ DTYPES: Final = {
     "boolean": tf.bool,
     "string": tf.string,
 }
+# Kernels of Keras's convolutions, which come first among a layer's weights.
+TURNED: Final = {"Conv1D": 1, "Conv2D": 1, "Conv3D": 1, "Conv2DTranspose": 1, "ConvLSTM2D": 2}
 # What the server reads as this word without a conversion.
 FOLDED: Final = {
     "float": {tf.float32, tf.float16},
@@ -73,9 +75,22 @@ def unpacked(path: Path, root: str) -> Iterator[Path]:
 
 def keras(model: Mapping[str, Any], files: Path) -> tuple[Any, Any]:
     """A Keras model of one input and one output; see :func:`saved_model`."""
-    import tf_keras  # noqa: PLC0415 - is not in every runtime that this script runs in
+    import h5py  # noqa: PLC0415 - is not in every runtime that this script runs in
+    import tf_keras  # noqa: PLC0415 - the same
 
-    loaded = tf_keras.models.load_model(str(files / model["entry"]), compile=False)
+    path = str(files / model["entry"])
+    with h5py.File(path, "r") as file:
+        backend = file.attrs.get("backend", "")
+    if model["inputs"][0]["type"] == "double":
+        tf_keras.backend.set_floatx("float64")
+    loaded = tf_keras.models.load_model(path, compile=False)
+    for layer in loaded.submodules:
+        # as the old runtime: no state from one request to the next, and Theano's kernels turned
+        if hasattr(layer, "cell") and getattr(layer, "stateful", False):
+            layer.stateful = False
+        if backend in ("theano", b"theano"):
+            for kernel in layer.weights[: TURNED.get(type(layer).__name__, 0)] if hasattr(layer, "weights") else ():
+                kernel.assign(tf.reverse(kernel, list(range(len(kernel.shape) - 2))))
     given, answered = model["inputs"][0]["name"], model["outputs"][0]["name"]
     source = loaded.inputs[0]
     taken = {given: tf.TensorSpec(source.shape, source.dtype)}
