@@ -37,6 +37,8 @@ def saved_model(
     functions: Sequence[bytes] = (),
     gradient: bytes = b"",
     source: str = "x:0",
+    default: str = "serving_default",
+    before: bytes = b"",
     output: str = "y:0",
     sizes: Sequence[int] = (),
     more: bytes = b"",
@@ -49,8 +51,8 @@ def saved_model(
     library = b"".join(message(1, one) for one in functions) + (message(2, gradient) if gradient else b"")
     graph += message(2, library) if functions else b""
     signature = message(1, entry("x", _tensor(source, *sizes, dtype=dtype))) + message(2, entry("y", _tensor(output)))
-    meta = message(1, message(4, tag)) + message(2, graph)
-    meta += message(5, entry("serving_default", signature)) + signatures + more
+    meta = before + message(1, message(4, tag)) + message(2, graph)
+    meta += (message(5, entry(default, signature)) if default else b"") + signatures + more
     return number(1, 1) + message(2, meta)
 
 

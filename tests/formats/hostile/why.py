@@ -41,6 +41,7 @@ WHY: Final = {
     "archive-too-large": _TOO_MUCH,
     "archive-trailing-data": _TWO_MEANINGS,
     "archive-zip64": _TWO_MEANINGS,
+    "asset-missing": _INCOMPLETE,
     "artifact-unreadable": "What lies there is not what was fetched, and may be another file a moment later.",
     "conversion-differs": "The converted model would answer other requests than the original does.",
     "corrupt": "A broken file may load as something else than was saved.",
