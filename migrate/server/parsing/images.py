@@ -15,6 +15,7 @@ from PIL import Image
 
 from migrate.server.errors import HttpError, bad_request
 from migrate.server.layouts import BATCH, CHANNEL, HEIGHT, WIDTH, Layout
+from migrate.server.parsing.colours import deep_bands, in_srgb, is_deep_png
 from migrate.server.parsing.resize import area_average
 from migrate.server.tensors import Tensor
 
@@ -98,6 +99,9 @@ def read_picture(body: bytes, *, pixel_limit: int, plain_gray: bool) -> Picture:
         raise HttpError(413, f"The image has {image.width} x {image.height} pixels, more than {pixel_limit}")
     try:
         image.load()
+        if is_deep_png(image, body):
+            return _deep_picture(deep_bands(body), plain=plain_gray)
+        image = in_srgb(image)
         return _picture(image, body, plain=plain_gray)
     except Exception as error:
         # Decoders of hostile bytes raise anything.
@@ -144,6 +148,14 @@ def _deep_gray(values: Array, *, plain: bool) -> Picture:
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     shades = np.floor(255 * (linear if plain else encoded) + 0.5).astype(np.int32)
     return Picture(values, np.repeat(shades[..., None], 3, axis=2), linear=True, plain=plain)
+
+
+def _deep_picture(bands: Array, *, plain: bool) -> Picture:
+    """A picture of 16 bits in several bands; Java rounds its colours to 8."""
+    narrow = (bands * 255 + 32767) // 65535
+    if bands.shape[-1] == 2:
+        return _deep_gray(bands[..., 0], plain=plain)
+    return Picture(None, narrow[..., :3], narrow[..., 3] if bands.shape[-1] == 4 else None)
 
 
 def _lifted(gray: Array, *, plain: bool) -> Array:
