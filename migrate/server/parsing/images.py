@@ -101,8 +101,7 @@ def read_picture(body: bytes, *, pixel_limit: int, plain_gray: bool) -> Picture:
         image.load()
         if is_deep_png(image, body):
             return _deep_picture(deep_bands(body), plain=plain_gray)
-        image = in_srgb(image)
-        return _picture(image, body, plain=plain_gray)
+        return _picture(in_srgb(image), body, plain=plain_gray)
     except Exception as error:
         # Decoders of hostile bytes raise anything.
         raise bad_request(UNREADABLE, _cause(error)) from error
