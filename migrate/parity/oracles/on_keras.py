@@ -14,8 +14,9 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
     import h5py  # noqa: PLC0415 - is not in every runtime
     import tf_keras  # noqa: PLC0415 - after TensorFlow's settings
 
+    hdf5: Any = h5py
     path = str(root / settings["entry"])
-    with h5py.File(path, "r") as file:
+    with hdf5.File(path, "r") as file:
         backend, described = file.attrs.get("backend", ""), json.loads(file.attrs["model_config"])
     first = first_type(described)
     if first in ("float16", "float64"):

@@ -49,7 +49,8 @@ def _attributes(path: Path) -> tuple[Any, str]:
     """The model's configuration, and the backend of the Keras that wrote it; empty where it does not say."""
     import h5py  # noqa: PLC0415 - is not in every runtime
 
-    with h5py.File(path, "r") as file:
+    hdf5: Any = h5py
+    with hdf5.File(path, "r") as file:
         config, backend = file.attrs["model_config"], file.attrs.get("backend", "")
     return json.loads(config), backend.decode() if isinstance(backend, bytes) else str(backend)
 

@@ -78,8 +78,9 @@ def keras(model: Mapping[str, Any], files: Path) -> tuple[Any, Any]:
     import h5py  # noqa: PLC0415 - is not in every runtime that this script runs in
     import tf_keras  # noqa: PLC0415 - the same
 
+    hdf5: Any = h5py
     path = str(files / model["entry"])
-    with h5py.File(path, "r") as file:
+    with hdf5.File(path, "r") as file:
         backend = file.attrs.get("backend", "")
     if model["inputs"][0]["type"] == "double":
         tf_keras.backend.set_floatx("float64")
