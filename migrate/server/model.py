@@ -344,14 +344,15 @@ def with_output(model: Model, name: str, word: str, shape: Sequence[int] | None)
         word: Its type, in the word of ``/describe``.
         shape: Its sizes, -1 where one is free; None where its rank is unknown, and what was declared stays.
     """
-    found = {"type": word}
-    if shape is not None:
-        layout = None if word in ("string", "boolean") else _image_layout(shape)
-        found |= {"shape": tuple(shape), "image_transformer": layout}
-    outputs = tuple(
-        msgspec.structs.replace(field, **found) if field.name == name else field for field in model.outputs
-    )
+    outputs = tuple(_loaded(field, word, shape) if field.name == name else field for field in model.outputs)
     return msgspec.structs.replace(model, outputs=outputs)
+
+
+def _loaded(field: Field, word: str, shape: Sequence[int] | None) -> Field:
+    if shape is None:
+        return msgspec.structs.replace(field, type=word)
+    layout = None if word in ("string", "boolean") else _image_layout(shape)
+    return msgspec.structs.replace(field, type=word, shape=tuple(shape), image_transformer=layout)
 
 
 def _image_layout(shape: Sequence[int]) -> ImageTransformer | None:

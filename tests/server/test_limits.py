@@ -165,7 +165,7 @@ def test_an_offered_upgrade_is_passed_over(tight: Server, pieces: list[bytes]) -
     """As Java's HttpClient and ``curl --http2`` offer it with every first request."""
     head = b"POST /gray/eval HTTP/1.1\r\nHost: x\r\n" + _OFFER
     again = b"POST /gray/eval HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + _SIZED + _BODY
-    answer = raw(tight, head + pieces[0], *pieces[1:], again, pause=0.05)
+    answer = raw(tight, head + pieces[0], *pieces[1:], again)
     assert answer.count(b"HTTP/1.1 200 OK") == 2
 
 
