@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from migrate.core.model_json import content_of
 from migrate.formats import inspect
 from tests.formats.models import artifact
 from tests.parity.oracle import answers
@@ -41,7 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings_of(files: Path, name: str) -> dict[str, Any]:
     found = inspect(artifact(files / name), framework="keras")
     assert found.verdict == "ready", found
-    return found.settings
+    return content_of(found.settings)
 
 
 @pytest.fixture(scope="module")

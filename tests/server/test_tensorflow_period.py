@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from migrate.core.model_json import content_of
 from migrate.formats import inspect
 from tests.formats.models import artifact
 from tests.parity.oracle import answers
@@ -32,7 +33,7 @@ def server(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     for name in NAMES:
         found = inspect(artifact(files / name), framework="tensorflow")
         assert found.verdict == "ready", found
-        folder = write(root / "models" / name, found.settings)
+        folder = write(root / "models" / name, content_of(found.settings))
         shutil.copytree(files / name, folder / "files", dirs_exist_ok=True)
     with serving(root / "models", "tensorflow", root) as running:
         yield running

@@ -94,7 +94,7 @@ def _signature(name: str, output: str, word: int = 1, *, rank: bool = True) -> b
 
 def _served(tmp_path: Path, *signatures: bytes, more: dict[str, bytes] | None = None) -> dict[str, Any]:
     content = saved_model(signatures=b"".join(signatures), default="")
-    return look(tmp_path, {"saved_model.pb": content, **(more or {})}).settings
+    return content_of(look(tmp_path, {"saved_model.pb": content, **(more or {})}).settings)
 
 
 @pytest.mark.parametrize(
