@@ -61,7 +61,11 @@ def main() -> None:
         "checkpoint": [name for name in CHECKPOINT if name in names],
         "vocabulary": [name for name in VOCABULARY if name in names],
     }
-    groups["hazard"] = [name for name in names if not any(name in group for group in groups.values())]
+    hazards = [name for name in names if not any(name in group for group in groups.values())]
+    stateful = {op.name for op in listed.op if op.is_stateful}
+    groups["hazard"] = [name for name in hazards if name in stateful]
+    # without a state, they are computed while a graph is read, where a shape depends on them
+    groups["early"] = [name for name in hazards if name not in stateful]
     groups["elsewhere"] = sorted(known - set(names))
     made_by = f"scripts/{Path(__file__).name} makes this"
     lines = [f"# Operators of TensorFlow {tf.__version__}, those without a kernel for the CPU last; {made_by}."]

@@ -5,7 +5,7 @@ A graph is a program: TensorFlow's own advice is to treat it as code
 and call back into Python.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -17,6 +17,7 @@ from migrate.formats.tensorflow.operators import group_of
 from migrate.formats.tensorflow.structure import MetaGraph, Node, node_of
 
 _PYTHON: Final = frozenset({"PyFunc", "EagerPyFunc", "PyFuncStateless"})
+_CALLERS: Final = frozenset({"PartitionedCall", "StatefulPartitionedCall", "SymbolicGradient"})
 # Where tf.print may write; anything else names a file (tensorflow/core/kernels/logging_ops.cc)
 _STREAMS: Final = frozenset({"stdout", "stderr", "log(info)", "log(warning)", "log(error)"})
 
@@ -43,6 +44,7 @@ def dangers(graph: MetaGraph) -> list[Danger]:
     # TensorFlow may run these without a node that says so
     swapped = [node for name in sorted(graph.alternatives) for node in _called(graph, [name])]
     found = [_operator(node) for node in (*served, *restored, *swapped) if _is_hazard(node)]
+    found += map(_operator, _computed_early(graph))
     # a loader gives these their file names when it saves or restores; reached in another way, they choose their own
     found += [_operator(node) for node in (*served, *swapped) if group_of(node.operator) == "checkpoint"]
     found += [_operator(node) for node in restored if node.operator in ("SaveV2", "MergeV2Checkpoints")]
@@ -58,7 +60,50 @@ def never_run(graph: MetaGraph) -> list[str]:
 def _is_hazard(node: Node) -> bool:
     if node.operator == "PrintV2":
         return not _STREAMS.issuperset(node.streams)
-    return group_of(node.operator) == "hazard"
+    return group_of(node.operator) in ("hazard", "early")
+
+
+def _computed_early(graph: MetaGraph) -> Iterator[Node]:
+    """Hazards that run while the graph is read, whoever asks for them.
+
+    TensorFlow computes what a shape depends on, in the graph and in the functions that its nodes call, as far as it is
+    made of constants (tensorflow/core/common_runtime/eval_const_tensor.cc; findings/tensorflow_reads_early.py).
+    """
+    scopes = [(graph.nodes, False)]
+    scopes += [(_by_name(graph.functions[name]), True) for name in _names(graph, _calls(graph.nodes.values()), _calls)]
+    for nodes, is_function in scopes:
+        early = [node for node in nodes.values() if group_of(node.operator) == "early"]
+        varying = _varying(nodes, is_function=is_function) if early else set()
+        yield from (node for node in early if node.name not in varying)
+
+
+def _calls(nodes: Iterable[Node]) -> Iterator[str]:
+    """The functions that these nodes are calls of; others only name a function, which is called when they run."""
+    for node in nodes:
+        yield node.operator
+        if node.operator in _CALLERS:
+            yield from node.functions
+
+
+def _varying(nodes: Mapping[str, Node], *, is_function: bool) -> set[str]:
+    """The nodes that depend on what is fed, stored or read; what a function is called with may be constant."""
+    users: dict[str, list[str]] = {}
+    waiting: list[str] = []
+    for node in nodes.values():
+        sources = {node_of(name) for name in node.inputs if not name.startswith("^")}
+        for name in sources:
+            users.setdefault(name, []).append(node.name)
+        is_source = not sources and node.operator != "Const" and group_of(node.operator) != "early"
+        is_open = not is_function and not nodes.keys() >= sources
+        if is_source or is_open or group_of(node.operator) == "hazard":
+            waiting.append(node.name)
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += users.get(name, ())
+    return found
 
 
 def _operator(node: Node) -> Danger:
@@ -133,12 +178,25 @@ def _reached(graph: MetaGraph, roots: Iterable[str], fed: frozenset[str] = froze
         seen.add(name)
         yield node
         waiting += node.inputs
-        functions += (node.operator, *node.functions)
+        functions += _named([node])
     yield from _called(graph, functions)
 
 
 def _called(graph: MetaGraph, names: Iterable[str]) -> Iterator[Node]:
     """Everything in these functions and in those that they call."""
+    for name in _names(graph, names, _named):
+        yield from graph.functions[name]
+
+
+def _named(nodes: Iterable[Node]) -> Iterator[str]:
+    """The functions that these nodes may call: their operators, and what their attributes name."""
+    for node in nodes:
+        yield node.operator
+        yield from node.functions
+
+
+def _names(graph: MetaGraph, names: Iterable[str], follow: Callable[[Iterable[Node]], Iterable[str]]) -> Iterator[str]:
+    """Those of these names that are functions, and the functions that follow from what is in them."""
     called: set[str] = set()
     functions = list(names)
     while functions:
@@ -146,6 +204,5 @@ def _called(graph: MetaGraph, names: Iterable[str]) -> Iterator[Node]:
         if name in called or name not in graph.functions:
             continue
         called.add(name)
-        for node in graph.functions[name]:
-            yield node
-            functions += (node.operator, *node.functions)
+        yield name
+        functions += follow(graph.functions[name])

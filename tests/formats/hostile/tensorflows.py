@@ -87,6 +87,8 @@ def _zipped(*more: Member) -> dict[str, bytes]:
 
 
 _READ = node("read", "ReadFile")
+_READ_ARGUMENT = node("read", "ReadFile", "path")
+_CALL_G = node("c", "StatefulPartitionedCall", "path", attributes={"f": _called("g")})
 _CALL = node("c", "PartitionedCall", "x", attributes={"f": _called("f")})
 _CALL_WITH = node(
     "c",
@@ -109,6 +111,27 @@ _MANIFEST = {**json.loads(_LOAD["manifest.json"]), "saved_model_uri": "gone"}
 
 _OPERATORS = (
     _case("reads", "an operator that reads files", saved_model(_READ, output="read:0"), "tensorflow-operator"),
+    _case(
+        "early",
+        "a file that is read for a shape while the graph is imported, though no signature needs it",
+        saved_model(node("path", "Const"), node("read", "ReadFile", "path"), node("r", "Reshape", "x", "read")),
+        "tensorflow-operator",
+        "ReadFile",
+    ),
+    _case(
+        "early-called",
+        "the same in a function that the graph calls, with its path",
+        saved_model(node("path", "Const"), node("c", "f", "path"), functions=[function("f", _READ_ARGUMENT)]),
+        "tensorflow-operator",
+        "ReadFile",
+    ),
+    _case(
+        "early-called-twice",
+        "the same in a function of a function",
+        saved_model(node("c", "f", "x"), functions=[function("f", _CALL_G), function("g", _READ_ARGUMENT)]),
+        "tensorflow-operator",
+        "ReadFile",
+    ),
     _case(
         "python",
         "an operator that calls Python",

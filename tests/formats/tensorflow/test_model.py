@@ -141,6 +141,19 @@ def test_what_no_request_reaches_is_a_note(tmp_path: Path) -> None:
     assert '"IteratorGetNext", "OneShotIterator", "ReadFile"' in found.notes[0]
 
 
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        (node("q", "FIFOQueueV2"), node("d", "QueueDequeueV2", "q"), node("r", "ReadFile", "d")),
+        (node("c", "Const"), node("d", "RangeDataset", "c", "c", "c"), node("m", "MapDataset", "d")),
+        (node("i", "OneShotIterator", attributes={"dataset_factory": message(10, message(1, b"f"))}),),
+    ],
+)
+def test_what_waits_for_its_input_does_not_run_early(tmp_path: Path, nodes: tuple[bytes, ...]) -> None:
+    content = saved_model(*nodes, functions=[function("f", node("r", "ReadFile", "path"))])
+    assert look(tmp_path, {"saved_model.pb": content}).verdict == "ready"
+
+
 def test_what_is_fed_is_not_computed(tmp_path: Path) -> None:
     nodes = node("i", "IteratorGetNext"), node("z", "Neg", "i")
     assert look(tmp_path, {"saved_model.pb": saved_model(*nodes, output="z:0", source="i:0")}).verdict == "ready"
