@@ -20,6 +20,7 @@ def save(folder: Path, source: Any, target: Any, *, shape: bool = True) -> None:
     made = tf1.saved_model.signature_def_utils.build_signature_def({"x": infos[0]}, {"y": infos[1]}, "m/predict")
     builder = tf1.saved_model.Builder(str(folder))
     with tf1.Session() as session:
+        session.run(tf1.global_variables_initializer())
         builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": made})
         builder.save()
 
@@ -39,7 +40,15 @@ def main(folder: Path) -> None:
     with tf.Graph().as_default():
         x = tf1.placeholder(tf.float32, [None, 2])
         with tf.control_dependencies([tf.print("seen", x)]):
-            save(folder / "prints", x, x + 1.0)
+            y = x + 1.0
+        save(folder / "prints", x, y)
+    tf1.disable_resource_variables()
+    with tf.Graph().as_default():
+        x = tf1.placeholder(tf.float32, [None, 2])
+        save(folder / "variable", x, x * tf1.get_variable("w", initializer=[2.0, 3.0]))
+    with tf.Graph().as_default():
+        x = tf1.placeholder(tf.float32, [None, 2])
+        save(folder / "counts", x, x + tf1.assign_add(tf1.get_variable("n", initializer=0.0), 1.0))
 
 
 if __name__ == "__main__":
