@@ -101,7 +101,7 @@ class Server(uvicorn.Server):
         """Close the listeners and wait for what is running."""
         for listener in self._listeners:
             listener.close()
-        # What has arrived and is not read yet is a request like any other; uvicorn closes the connections that seem idle.
+        # What has arrived, and is not read yet, is a request like any other; uvicorn closes what seems idle.
         await asyncio.sleep(_ARRIVED_SECONDS)
         await super().shutdown(sockets)
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,5 +1,6 @@
 """``model.json``: all that the server knows of a model before it loads it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -11,6 +12,8 @@ SCHEMA: Final = 1
 
 Layout = Literal["BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"]
 Colour = Literal["GRAY_SCALE", "RED", "GREEN", "BLUE"]
+
+_CHANNELS: Final[dict[int, tuple[Colour, ...]]] = {1: ("GRAY_SCALE",), 3: ("RED", "GREEN", "BLUE")}
 
 
 class Bounds(Struct, frozen=True):
@@ -330,3 +333,33 @@ def with_output_shape(model: Model, name: str, shape: tuple[int, ...]) -> Model:
         msgspec.structs.replace(field, shape=shape) if field.name == name else field for field in model.outputs
     )
     return msgspec.structs.replace(model, outputs=outputs)
+
+
+def with_output(model: Model, name: str, word: str, shape: Sequence[int] | None) -> Model:
+    """The model with the type and shape that an output has once it is loaded, and its layout where it is an image.
+
+    Args:
+        model: The model.
+        name: The output's name.
+        word: Its type, in the word of ``/describe``.
+        shape: Its sizes, -1 where one is free; None where its rank is unknown, and what was declared stays.
+    """
+    outputs = tuple(_loaded(field, word, shape) if field.name == name else field for field in model.outputs)
+    return msgspec.structs.replace(model, outputs=outputs)
+
+
+def _loaded(field: Field, word: str, shape: Sequence[int] | None) -> Field:
+    if shape is None:
+        return msgspec.structs.replace(field, type=word)
+    layout = None if word in ("string", "boolean") else _image_layout(shape)
+    return msgspec.structs.replace(field, type=word, shape=tuple(shape), image_transformer=layout)
+
+
+def _image_layout(shape: Sequence[int]) -> ImageTransformer | None:
+    """How an image lies in a tensor of this shape; None where the old runtime saw none (contract: Old fields)."""
+    channel = max((index for index, size in enumerate(shape) if size in _CHANNELS), default=None)
+    if channel is None or len(shape) not in (3, 4):
+        return None
+    words: list[Layout] = ["HEIGHT", "WIDTH"] if len(shape) == 3 else ["BATCH_SIZE", "HEIGHT", "WIDTH"]
+    words.insert(channel, "CHANEL")
+    return ImageTransformer(tuple(words), _CHANNELS[shape[channel]])

@@ -18,6 +18,7 @@ from migrate.server.limits import Settings
 # A sender or reader that keeps up this rate is never too slow.
 _BYTES_PER_SECOND: Final = 32 * 1024
 _LINGER_SECONDS: Final = 5.0
+_OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -42,6 +43,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._pieces: list[bytes] = []
         self._waits_for: Lane | None = None
         self._running: RequestResponseCycle | None = None
+        self._offer: bytes | None = None
 
     # connection
 
@@ -70,10 +72,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Parse, and watch the time of whoever has not sent a whole request yet."""
         self._message_bytes += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Nothing is upgraded here; the request itself was answered or is being answered.
-            pass
+            self._feed(data)
         except httptools.HttpParserError:
             self._refuse(*self._refusal)
             return
@@ -86,6 +85,21 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._arm()
         elif self._sender is not None:
             self._disarm()
+
+    def _feed(self, data: bytes) -> None:
+        """Parse; nothing is upgraded here, and a request that offers it is one like any other (RFC 9110, 7.8)."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as found:
+                if self._offer is None:
+                    return  # CONNECT, which was answered or is being answered
+                # The parser ends such a message at its headers: another one reads it without the offer.
+                data = self._offer + data[found.args[0] :]
+                self._offer = None
+                self.parser = httptools.HttpRequestParser(self)
+            else:
+                return
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection when it has been idle for so long; the timer is not moved with every request."""
@@ -119,6 +133,9 @@ class GuardedProtocol(HttpToolsProtocol):
             if size > limit:
                 self._refusal = (431, f"Request line and headers are larger than {limit} bytes")
                 raise ValueError(self._refusal[1])
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._offer = self._without_offer()
+            return
         if self._sender is not None:
             self._disarm()
         lane = self.lanes.get(self.url)
@@ -130,6 +147,17 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
         self._in_headers = False
 
+    def _without_offer(self) -> bytes:
+        """The request line and headers, without those that offer an upgrade."""
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [word.strip() for word in value.split(b",")]
+                value = b", ".join(word for word in kept if word.lower() not in _OFFERS)  # noqa: PLW2901
+            if value and name not in _OFFERS:
+                lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
+
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body."""
         if self._lane is None:
@@ -139,6 +167,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._offer is not None:
+            return
         self._in_message = False
         self._in_headers = True
         self._message_bytes = 0

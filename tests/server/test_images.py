@@ -1,13 +1,15 @@
 """Images in and out over HTTP: pixels as the Java runtime read them, files byte for byte as the JDK wrote them."""
 
 import json
+import struct
+import zlib
 from base64 import b64decode
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from migrate.server.layouts import layout_of_shape
 from migrate.server.parsing.images import lift_table, read_picture
@@ -90,6 +92,62 @@ def test_images_of_other_depths() -> None:
     deep = read_picture(png(np.array([[0, 40000, 65535]], np.uint16)), pixel_limit=100, plain_gray=False)
     assert deep.band("GRAY_SCALE").tolist() == [[0, 40000, 65535]]
     assert deep.band("BLUE").tolist() == [[0, 205, 255]]
+
+
+def _with_chunks(depth: int, kind: int, rows: Any) -> bytes:
+    """A PNG of one channel layout, written by hand: Pillow writes none of 16 bits in colour."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", rows.shape[1], rows.shape[0], depth, kind, 0, 0, 0)
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rows)
+    data = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+def test_16_bit_colours_are_rounded() -> None:
+    rows = np.array([[[0, 128, 129], [256, 40000, 65535]]], np.uint16)
+    wanted = [[[0, 0, 1], [1, 156, 255]]]
+    assert read_picture(_with_chunks(16, 2, rows), pixel_limit=9, plain_gray=False).colour.tolist() == wanted
+    clear = np.dstack([rows, np.array([[0, 65535]], np.uint16)])
+    found = read_picture(_with_chunks(16, 6, clear), pixel_limit=9, plain_gray=False)
+    assert (found.colour.tolist(), found.alpha.tolist()) == (wanted, [[0, 255]])  # type: ignore[union-attr]
+
+
+def test_16_bit_gray_with_alpha_is_lifted() -> None:
+    rows = np.array([[[0, 9], [40000, 0], [65535, 65535]]], np.uint16)
+    found = read_picture(_with_chunks(16, 4, rows), pixel_limit=9, plain_gray=False)
+    assert found.band("BLUE").tolist() == [[0, 205, 255]]
+
+
+def _matrix_profile() -> bytes:
+    """A profile of sRGB whose red and green columns have changed places, which no reader takes for sRGB."""
+    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return data.replace(b"rXYZ", b"?XYZ").replace(b"gXYZ", b"rXYZ").replace(b"?XYZ", b"gXYZ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "profile", "turned"),
+    [
+        ("TIFF", "other", True),
+        ("JPEG", "other", True),
+        ("PNG", "other", False),
+        ("TIFF", "srgb", False),
+        ("TIFF", "broken", False),
+    ],
+)
+def test_colour_profiles(kind: str, profile: str, turned: bool) -> None:
+    content = {
+        "other": _matrix_profile(),
+        "srgb": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        "broken": b"no profile",
+    }[profile]
+    buffer = BytesIO()
+    more = {"quality": 100, "subsampling": 0} if kind == "JPEG" else {}
+    Image.new("RGB", (8, 8), (250, 30, 60)).save(buffer, kind, icc_profile=content, **more)
+    found = read_picture(buffer.getvalue(), pixel_limit=100, plain_gray=False).colour[0, 0]
+    assert np.abs(found - ([30, 250, 60] if turned else [250, 30, 60])).max() <= 2
 
 
 def test_resizing_lifts_gray_first(packed: Server) -> None:

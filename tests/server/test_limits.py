@@ -145,6 +145,30 @@ def test_silent_connections_are_closed(hasty: Server) -> None:
     assert raw(hasty, b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n").startswith(b"HTTP/1.1 200")
 
 
+_OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+_BODY = b'{"x": [[[[1]]]]}'
+_SIZED = b"Content-Type: application/json\r\nContent-Length: 16\r\n\r\n"
+_CHUNKED = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [_SIZED + _BODY],
+        [_SIZED, _BODY],
+        [_SIZED[:20], _SIZED[20:] + _BODY[:4], _BODY[4:]],
+        [_CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(_BODY), _BODY)],
+        [_CHUNKED, b"%x\r\n%s\r\n" % (len(_BODY), _BODY), b"0\r\n\r\n"],
+    ],
+)
+def test_an_offered_upgrade_is_passed_over(tight: Server, pieces: list[bytes]) -> None:
+    """As Java's HttpClient and ``curl --http2`` offer it with every first request."""
+    head = b"POST /gray/eval HTTP/1.1\r\nHost: x\r\n" + _OFFER
+    again = b"POST /gray/eval HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + _SIZED + _BODY
+    answer = raw(tight, head + pieces[0], *pieces[1:], again)
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+
 def test_what_is_no_http(tight: Server) -> None:
     bad_targets = (b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n", b"GET http://a:99999999/ HTTP/1.1\r\nHost: a\r\n\r\n")
     nonsenses = (b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET / HTTP/9.9\r\n\r\n", b"A" * 500 + b"\r\n\r\n")
