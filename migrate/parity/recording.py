@@ -39,7 +39,7 @@ REFERENCE_PROGRAM: Final = (_START, *sorted({*_START.parent.glob("*.py")} - {_ST
 The docstring of the first says which lines it reads.
 """
 
-_RANK: Final[Mapping[ProofLevel, int]] = {"self": 0, "cross-checked": 1, "recorded": 2, "live": 3}
+_WORST_FIRST: Final[tuple[ProofLevel, ...]] = ("self", "engine", "cross-checked", "verified", "recorded", "live")
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 """Asks the running reference program: a line in, its answer out."""
@@ -47,7 +47,7 @@ Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 
 def at_least(level: ProofLevel, minimum: ProofLevel) -> bool:
     """Whether a level of proof says as much as another."""
-    return _RANK[level] >= _RANK[minimum]
+    return _WORST_FIRST.index(level) >= _WORST_FIRST.index(minimum)
 
 
 def record_live(
@@ -147,7 +147,7 @@ def record_reference(settings: ModelJson, ask: Ask, origin: str, *, seed: int = 
     if not kept:
         reason = f" ({refusal})" if refusal else ""
         raise _none_accepted(f"{origin} accepts none of the {len(asked)} sample requests{reason}")
-    return Recording(level="cross-checked", origin=origin, samples=tuple(kept), seed=seed)
+    return Recording(level="engine", origin=origin, samples=tuple(kept), seed=seed)
 
 
 def _known_settings(settings: ModelJson, told: object) -> ModelJson:

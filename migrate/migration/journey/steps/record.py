@@ -64,7 +64,7 @@ def wish(run: RunContext, record: ModelRecord) -> Wish:
     mark = f"samples {digest_of(to_json(customer).decode())[:12]}" if customer else ""
     if run.old_token is not None and record.old_url is not None:
         return Wish("live", customer, mark)
-    return Wish("recorded" if customer else "cross-checked", customer, mark)
+    return Wish("recorded" if customer else "engine", customer, mark)
 
 
 def record_answers(run: RunContext, steps: Steps, model: Inspected, runtime: Stored[RuntimeImage]) -> Stored[Recording]:
