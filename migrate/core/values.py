@@ -152,10 +152,10 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``settings`` is the description that the inference server starts from: the content of ``model.json`` less the
     model's names; only a model that is ``ready`` has one. ``reason`` (a code) and ``task`` say what a person must do
     when the verdict is not ``ready``. ``unsafe`` are the files for which it is ``quarantined``, or would be without the
-    user's word.
+    user's word. ``differs`` is what in the file the default engine is known to answer otherwise than was meant.
     """
 
-    SCHEMA: ClassVar[int] = 2  # in 1 the settings were a plain JSON object with the same keys
+    SCHEMA: ClassVar[int] = 3  # in 1 the settings were a plain JSON object with the same keys; 2 had no ``differs``
 
     format: str
     runtime: str | None
@@ -167,12 +167,13 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     hazards: tuple[Hazard, ...] = ()
     notes: tuple[str, ...] = ()
     unsafe: tuple[UnsafeFile, ...] = ()
+    differs: tuple[str, ...] = ()
 
 
 class Conversion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model as ONNX, or, without ``artifact`` and ``inspection``, why its original runtime stays."""
 
-    SCHEMA: ClassVar[int] = 2  # with that of the inspection
+    SCHEMA: ClassVar[int] = 3  # with that of the inspection
 
     artifact: Artifact | None = None
     inspection: Inspection | None = None

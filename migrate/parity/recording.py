@@ -16,6 +16,7 @@ from migrate.parity.answer import Answer, Call
 from migrate.parity.generate import generate
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.oracles.start import ENGINES
+from migrate.parity.stated import NO_ROWS, Rows, verified
 
 __all__ = [
     "REFERENCE_PROGRAM",
@@ -120,22 +121,26 @@ def has_reference(settings: ModelJson) -> bool:
     return settings.engine in ENGINES
 
 
-def record_reference(settings: ModelJson, ask: Ask, origin: str, *, seed: int = 0) -> Recording:
+def record_reference(settings: ModelJson, ask: Ask, origin: str, *, seed: int = 0, rows: Rows = NO_ROWS) -> Recording:
     """Ask a model's engine, called directly; requests that it refuses are left out.
+
+    Where the file states results, the engine has to give them, and the recording is ``verified``.
 
     Args:
         settings: The model's settings. What only the loaded model tells of its inputs counts more.
         ask: The reference program, of which nothing was asked yet.
         origin: In words, what computes.
         seed: What the requests are made from.
+        rows: What the model's file states itself.
 
     Raises:
-        NeedsYouError: The engine does not load the model, or accepts none of the requests.
+        NeedsYouError: The engine does not load the model, accepts none of the requests, or contradicts the file (code
+            ``verification-differs``).
     """
     loaded = ask({"model": content_of(settings)})
     if "error" in loaded:
         raise _not_run(str(loaded["error"]))
-    kept: list[Sample] = []
+    kept = verified(rows, ask)
     refusal = ""
     asked = generate(_known_settings(settings, loaded.get("known")), seed=seed)
     for sample in asked:
@@ -147,7 +152,10 @@ def record_reference(settings: ModelJson, ask: Ask, origin: str, *, seed: int = 
     if not kept:
         reason = f" ({refusal})" if refusal else ""
         raise _none_accepted(f"{origin} accepts none of the {len(asked)} sample requests{reason}")
-    return Recording(level="engine", origin=origin, samples=tuple(kept), seed=seed)
+    if not rows.expected:
+        return Recording(level="engine", origin=origin, samples=tuple(kept), seed=seed)
+    origin = f"{len(rows.expected)} rows in the model's file, whose results the engine gives: {origin}"
+    return Recording(level="verified", origin=origin, samples=tuple(kept), seed=seed)
 
 
 def _known_settings(settings: ModelJson, told: object) -> ModelJson:
