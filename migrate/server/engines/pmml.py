@@ -12,6 +12,7 @@ from migrate.server.engines.pmml_xml import sanitised
 from migrate.server.model import Model
 from migrate.server.model_engine import ContradictionError
 
+_NO_NUMBER: Final = -(1 << 63)  # what PMML4S says for an integer that there is none of
 _PREDICTED: Final = "predictedValue"
 
 
@@ -33,6 +34,22 @@ class PmmlEngine(PmmlTable):
             raise ContradictionError(f"PMML4S cannot load {model.entry}: {reason(error)}") from error
         super().__init__(model, names)
         self._names = [_result_name(field.name, targets, found) for field in model.outputs]
+        self._check_results()
+
+    def _check_results(self) -> None:
+        """The names of what comes out: those of ``outputFields`` are promised only.
+
+        Raises:
+            ContradictionError: One never comes, so that it would be null in every row.
+        """
+        given: set[str] = set()
+        try:
+            self._limit.run(lambda: given.update(map(str, self._scorer.predict(self._new_row()).keySet())))
+        except Exception:  # noqa: BLE001 - a row without values says nothing of this model
+            return
+        missing = [name for name in self._names if name not in given]
+        if missing:
+            raise ContradictionError(f"PMML4S gives no result {missing[0]}, it gives {sorted(given)}")
 
     def score(self, row: Mapping[str, Any]) -> list[Any]:
         """The results of one row, in the order of the outputs."""
@@ -42,7 +59,7 @@ class PmmlEngine(PmmlTable):
             if value is not None:
                 values.put(name, value)
         result = self._scorer.predict(values)
-        return [result.get(name) for name in self._names]
+        return [None if value == _NO_NUMBER else value for value in map(result.get, self._names)]
 
 
 def _start(library: str, options: Sequence[str]) -> None:
