@@ -170,10 +170,14 @@ def _known_settings(settings: ModelJson, told: object) -> ModelJson:
 
 
 def _not_run(why: str) -> NeedsYouError:
+    # StringNormalizer asks the C library for en_US.UTF-8 when it changes case; another export would ask for it too.
+    is_locale = "Failed to construct locale" in why
     return NeedsYouError(
         f"The engine does not run this model: {printable(why, 600)}",
         code="reference-failed",
-        next_step="Export the model again with a current version of its framework.",
+        next_step="Its StringNormalizer needs the locale en_US.UTF-8: give a base image that has it with --base-image."
+        if is_locale
+        else "Export the model again with a current version of its framework.",
     )
 
 

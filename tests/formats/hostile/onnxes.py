@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from migrate.formats.onnx.nodes import custom_operators
+from migrate.formats.onnx.nodes import missing_operators
 from migrate.formats.onnx.structure import read_model
 from migrate.formats.reading.wire import Wire
 from tests.formats.hostile.base import Files, HostileCase, Limit, lowered
@@ -354,14 +354,14 @@ _STRUCTURE = (
         "graphs deeper than any model's",
         _in_branch(),
         "graphs are nested",
-        lowered(custom_operators, MAXIMUM_DEPTH=1),
+        lowered(missing_operators, MAXIMUM_DEPTH=1),
     ),
     _limited(
         "labels",
         "more class labels than any model",
         zipmap([1, 2]).SerializeToString(),
         "2 class labels",
-        lowered(custom_operators, _MAXIMUM_LABELS=1),
+        lowered(missing_operators, _MAXIMUM_LABELS=1),
     ),
     _limited("steps", "more fields than any model", _top(), "more fields than", lowered(Wire, MAXIMUM_STEPS=9)),
 )
