@@ -63,6 +63,11 @@ def _operator(domain: str, operator: str) -> bytes:
     return model(graph([node], [value("x")], [value("y")]), opsets={"": 13, domain: 1}).SerializeToString()
 
 
+def _of_set(version: int) -> bytes:
+    node = helper.make_node("Sin", ["x"], ["y"])
+    return model(graph([node], [value("x")], [value("y")]), opsets={"": version}).SerializeToString()
+
+
 def _in_branch() -> bytes:
     inner = graph([helper.make_node("Run", ["x"], ["z"], domain=_ABSENT)], [], [value("z")])
     condition = helper.make_tensor("c", TensorProto.BOOL, [], [True])
@@ -160,6 +165,14 @@ _OPERATORS = (
     _custom("custom-branch", "the same in a branch", _in_branch()),
     _custom("program", "an operator that loads a program", _operator("com.microsoft", "EPContext")),
     _custom("python", "an operator that calls Python", _operator("com.microsoft", "PythonOp")),
+    _case(
+        "older-set",
+        "an operator of a set that onnxruntime has no kernel for",
+        {"m.onnx": _of_set(6)},
+        "older-than-supported",
+        "unsupported",
+        says="from 7",
+    ),
 )
 
 
