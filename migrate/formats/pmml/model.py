@@ -9,7 +9,7 @@ from typing import Final
 
 from migrate.core.model_json import Bounds, Field, ModelJson, PmmlSettings
 from migrate.formats.pmml.expressions import WORDS, type_of
-from migrate.formats.pmml.structure import DataField, Document, Model, PmmlError, read_document
+from migrate.formats.pmml.structure import CHAINS, DataField, Document, Model, PmmlError, read_document
 from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import DYNAMIC
@@ -19,7 +19,6 @@ RUNTIME: Final = "pmml"
 _VERSION: Final = re.compile(r"(?:3\.[0-2]|4\.[0-4])(?:\.\d+)?")
 _NAMESPACE: Final = re.compile(r"https?://www\.dmg\.org/PMML-[34]_\d(?:_\d)?")
 _MAXIMUM_OUTPUTS: Final = 10_000
-_CHAINS: Final = frozenset({"modelChain", "multiModelChain", "x-multiModelChain", "selectFirst"})
 _TARGETS: Final = frozenset({"target", "predicted"})
 _NOT_SCORED: Final = frozenset(
     {"BayesianNetworkModel", "BaselineModel", "GaussianProcessModel", "SequenceModel", "TextModel", "TimeSeriesModel"}
@@ -71,7 +70,8 @@ def read_pmml(case: Case, path: str) -> Found:
     )
     differs = sorted(name for name in {*document.called, *document.used} if name in _DIFFERENT or name[:2] == "x-")
     differs += ["several targets"] if sum(usage in _TARGETS for _, usage in model.mining) > 1 else []
-    differs += [f"multipleModelMethod={model.method}"] if model.method in _CHAINS else []
+    differs += [f"multipleModelMethod={model.method}"] if model.method in {*CHAINS, "selectFirst"} else []
+    differs += ["AssociationModel"] if model.element == "AssociationModel" else []
     if model.verified:
         case.notes.append(f"{quoted(path)} carries rows and results of its own, which the engine has to give")
     made = ModelJson(engine="pmml", entry=path, inputs=inputs, outputs=outputs, pmml=PmmlSettings(sanitised=True))
@@ -94,7 +94,8 @@ def _model(case: Case, path: str, document: Document) -> Model:
         case.notes.append(f"{quoted(path)} holds {len(document.models)} models; the first one is served")
     if model.element in _NOT_SCORED or not model.scorable:
         raise _unsupported(path, f"its {model.element} is of a kind that is not scored")
-    if model.element == "AssociationModel" and any(usage == "group" for _, usage in model.mining):
+    usages = [usage for _, usage in model.mining]
+    if model.element == "AssociationModel" and ("group" in usages or usages.count("active") == 1):
         raise _unsupported(
             path,
             "its rules are about several rows together (a transaction), and a request asks about each row by itself",
@@ -133,7 +134,7 @@ def _outputs(path: str, model: Model, declared: dict[str, DataField], derived: d
     found = {name: _target_word(model, name, declared) for name in targets}
     fields = {name: WORDS.get(field.data_type, "string") for name, field in declared.items()} | found
     fields |= {name: WORDS.get(word, "string") for name, word in derived.items()}
-    for output in model.outputs:
+    for output in (*model.outputs, *model.nested):
         name = output.get("name", "")
         word = _output_word(model, output, fields, found.get(output.get("targetField", next(iter(targets), ""))))
         fields.setdefault(name, word)  # an output may be made of those before it

@@ -19,8 +19,12 @@ _MAXIMUM_TEXT: Final = 4096
 _MAXIMUM_VALUES: Final = 10_000
 _MAXIMUM_FIELDS: Final = 100_000
 _MAXIMUM_TAG: Final = 8 * 1024 * 1024
+CHAINS: Final = frozenset({"modelChain", "multiModelChain", "x-multiModelChain"})
+"""Methods by which the results of a model are what the next one takes; the last one's are those of the whole."""
+
 _XINCLUDE: Final = "http://www.w3.org/2001/XInclude"
 _EXPRESSIONS: Final = frozenset({"TextIndex", "Discretize", "MapValues", "Aggregate", "Lag", "NormContinuous"})
+_CHAIN_PARTS: Final = frozenset({"Segmentation", "Segment", "Output", "OutputField"})
 _MAXIMUM_PARTS: Final = 1000  # of the expressions of output fields
 _ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "latin-1"})
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00", b"+/v")
@@ -77,8 +81,9 @@ class Element(Struct):
 class Model(Struct):
     """A model element: its name, function, mining fields (name and usage) and output fields (their attributes).
 
-    ``expressions`` are those of output fields, by name. ``method`` is how its segments become one result; ``verified``
-    whether it carries rows and results (``verification.py``).
+    ``expressions`` are those of output fields, by name. ``method`` is how its segments become one result; ``nested``
+    are the output fields of the last model of a chain, which are results of the chain; ``verified`` is whether it
+    carries rows and results (``verification.py``).
     """
 
     element: str
@@ -88,6 +93,7 @@ class Model(Struct):
     outputs: list[dict[str, str]]
     expressions: dict[str, Element] = {}
     method: str = ""
+    nested: list[dict[str, str]] = []
     verified: bool = False
 
 
@@ -189,8 +195,41 @@ def _refuse(code: str, text: str) -> Callable[..., None]:
     return refuse
 
 
+class _Chain:
+    """Follows the elements to the output fields of the last model of a chain, or of a chain at the end of it.
+
+    A chain's ``Segmentation`` lies 3 levels below that of the chain around it.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[tuple[int, dict[str, str]]] = []
+        self._chains = 0
+        self._is_output = False
+
+    def start(self, depth: int, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        below = depth - 3 * self._chains
+        if name == "Segmentation" and below == 3 and attributes.get("multipleModelMethod") in CHAINS:
+            self._chains += 1
+        elif not self._chains:
+            return
+        elif name == "Segment" and below == 1:  # the one before it was not the last
+            self.found = [(level, field) for level, field in self.found if level < self._chains]
+        elif name == "Output" and below == 3:
+            self._is_output = True
+        elif name == "OutputField" and below == 4 and self._is_output and len(self.found) < _MAXIMUM_FIELDS:
+            self.found.append((self._chains, {key: _short(value) for key, value in attributes.items()}))
+
+    def end(self, depth: int) -> None:
+        """An element ends."""
+        if depth == 3 * self._chains:
+            self._chains -= 1
+        elif depth == 3 * self._chains + 3:
+            self._is_output = False
+
+
 class _Reader:
-    """Follows the elements of a document; only the first levels matter."""
+    """Follows the elements of a document; only the first levels matter, but for chains."""
 
     def __init__(self) -> None:
         self.document = Document()
@@ -203,6 +242,7 @@ class _Reader:
         self._stack: list[Element] = []  # from the expression of an output field to where the reader is
         self._parts = 0
         self._path: list[str] = []
+        self._chain = _Chain()
 
     def start(self, qualified: str, attributes: dict[str, str]) -> None:
         self.depth += 1
@@ -213,6 +253,8 @@ class _Reader:
         if namespace == _XINCLUDE:
             raise PmmlError("entities", "it takes in another file (XInclude)")
         self._anywhere(name, attributes)
+        if name in _CHAIN_PARTS:
+            self._chain.start(self.depth, name, attributes)
         if self.depth > 4:
             self._expression(name, attributes)
             return
@@ -252,6 +294,10 @@ class _Reader:
         del qualified
         if len(self._stack) > self.depth - 5:
             del self._stack[max(self.depth - 5, 0) :]
+        self._chain.end(self.depth)
+        if self.depth == 2 and self.document.models and not self.document.models[-1].nested:
+            self.document.models[-1].nested = [field for _, field in self._chain.found]
+            self._chain = _Chain()
         self.depth -= 1
 
     def text(self, data: str) -> None:

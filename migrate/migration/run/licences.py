@@ -26,8 +26,9 @@ _INSTEAD: Final[Mapping[str | None, str]] = {
 _WRONG: Final[Mapping[str | None, str]] = {
     _FREE: f"PMML4S does not answer this file right. Try {ACCEPT_AGPL.name}: PMML is then served by JPMML, which is "
     "licensed under AGPL-3.0.",
-    _AGPL: f"JPMML does not answer this file right. Leave out {ACCEPT_AGPL.name}: PMML is then served by PMML4S; or "
-    "give answers of your own with --samples.",
+    _AGPL: f"JPMML does not answer this file right. Leave out {ACCEPT_AGPL.name}: PMML is then served by PMML4S. Where "
+    "neither does, the file does not say what was trained: export it again in another way, or give answers of your own "
+    "with --samples.",
 }
 _NOT_LOADED: Final = frozenset({"reference-failed", "rehearsal-failed"})
 _NOT_RIGHT: Final = frozenset({"verification-differs", "no-sample-accepted", "reference-timeout"})

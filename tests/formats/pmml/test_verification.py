@@ -13,6 +13,7 @@ from migrate.migration.run.verification import stated_rows
 from migrate.parity.recording import record_reference
 from migrate.parity.stated import agrees
 from tests.formats.models import artifact
+from tests.server.pmml_models import CHAIN
 
 ROWS = """<ModelVerification recordCount="2"><VerificationFields>
  <VerificationField field="x" column="data:x"/><VerificationField field="k" column="data:x"/>
@@ -108,6 +109,22 @@ def test_an_output_without_a_type_has_that_of_its_expression(tmp_path: Path, exp
     derived = '<DerivedField name="d" optype="continuous" dataType="float"><FieldRef field="x"/></DerivedField>'
     outputs = read(tmp_path, text(output, derived)).settings.outputs
     assert {one.name: one.type for one in outputs}["g"] == word
+
+
+def test_the_last_model_of_a_chain_has_the_outputs_of_the_chain(tmp_path: Path) -> None:
+    assert [one.name for one in read(tmp_path, CHAIN).settings.outputs] == ["y", "p(no)", "p(yes)"]
+    # of a chain at the end of a chain, its own last model
+    first, inner = CHAIN.split('<Segment id="2">')
+    model = CHAIN[CHAIN.index("<MiningModel") : CHAIN.index("</PMML>")]
+    renamed = model.replace("p(", "q(")
+    nested = (
+        f'{first}<Segment id="2">{inner.split("</Segment>")[0]}</Segment><Segment id="3"><True/>{renamed}</Segment>'
+    )
+    whole = f"{nested}</Segmentation></MiningModel></PMML>"
+    assert [one.name for one in read(tmp_path, whole).settings.outputs] == ["y", "q(no)", "q(yes)"]
+    # the models of a vote have results of their own, which are not those of the vote
+    voted = CHAIN.replace("modelChain", "majorityVote")
+    assert [one.name for one in read(tmp_path, voted).settings.outputs] == ["y"]
 
 
 def test_each_target_has_its_own_type(tmp_path: Path) -> None:
