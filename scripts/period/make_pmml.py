@@ -60,13 +60,12 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn2pmml import sklearn2pmml
-from sklearn2pmml.decoration import CategoricalDomain, ContinuousDomain
+from sklearn2pmml.decoration import CategoricalDomain, ContinuousDomain, DateDomain, DateTimeDomain, MultiDomain
 from sklearn2pmml.ensemble import GBDTLRClassifier, SelectFirstClassifier
 from sklearn2pmml.feature_extraction.text import Splitter
 from sklearn2pmml.pipeline import PMMLPipeline
 from sklearn2pmml.preprocessing import (
     Aggregator,
-    CastTransformer,
     ConcatTransformer,
     CutTransformer,
     DaysSinceYearTransformer,
@@ -122,9 +121,10 @@ def on(column: str, *steps: Any) -> tuple[list[str], Any]:
     return [column, *rest], mapped
 
 
-def formula(text: str, columns: list[str]) -> tuple[list[str], Any]:
+def formula(text: str, columns: list[str], *before: Any) -> tuple[list[str], Any]:
     """A formula over some columns, besides ``b``."""
-    mapped = ColumnTransformer([("own", ExpressionTransformer(text), columns), ("rest", "passthrough", ["b"])])
+    own = make_pipeline(*before, ExpressionTransformer(text))
+    mapped = ColumnTransformer([("own", own, columns), ("rest", "passthrough", ["b"])])
     return list(dict.fromkeys([*columns, "b"])), mapped
 
 
@@ -172,9 +172,9 @@ def plain() -> Iterator[tuple[str, Case]]:
 def prepared() -> Iterator[tuple[str, Case]]:
     """A linear model on one prepared column: functions of dates, texts and bins among them."""
     made = {
-        "days-since-year": on("day", CastTransformer("datetime64[D]"), DaysSinceYearTransformer(2019)),
-        "seconds-since-year": on("moment", CastTransformer("datetime64[s]"), SecondsSinceYearTransformer(2019)),
-        "seconds-since-midnight": on("moment", CastTransformer("datetime64[s]"), SecondsSinceMidnightTransformer()),
+        "days-since-year": on("day", DateDomain(), DaysSinceYearTransformer(2019)),
+        "seconds-since-year": on("moment", DateTimeDomain(), SecondsSinceYearTransformer(2019)),
+        "seconds-since-midnight": on("moment", DateTimeDomain(), SecondsSinceMidnightTransformer()),
         "onehot": on("colour", CategoricalDomain(), OneHotEncoder()),
         "ordinal": on("colour", OrdinalEncoder()),
         "lookup": on("colour", LookupTransformer({"red": 1.5, "green": -2.0}, default_value=0.25)),
@@ -198,7 +198,7 @@ def prepared() -> Iterator[tuple[str, Case]]:
         "power": formula("numpy.square(X[0]) + numpy.sqrt(X[1])", ["a", "k"]),
         "if": formula("X[0] if X[0] > X[1] else X[1] * 2", ["a", "n"]),
         "in": formula("1 if X[0] in [1, 3, 5] else 0", ["k"]),
-        "not-in": formula("1 if X[0] not in ['red', 'blue'] else 2", ["colour"]),
+        "not-in": formula("1 if X[0] not in ['red', 'blue'] else 2", ["colour"], CategoricalDomain()),
         "missing": formula("-1 if pandas.isnull(X[0]) else X[0]", ["holes"]),
         "numpy": formula("numpy.log1p(X[0]) + numpy.exp(-X[1]) + numpy.floor(X[1])", ["k", "a"]),
         "rounding": formula("numpy.ceil(X[0]) + numpy.rint(X[1]) + numpy.sign(X[1])", ["a", "b"]),
@@ -208,11 +208,16 @@ def prepared() -> Iterator[tuple[str, Case]]:
     }
     for name, (columns, mapper) in made.items():
         yield f"prep-{name}", (columns, mapper, LinearRegression(), "y")
+    words = MultiDomain([CategoricalDomain(), CategoricalDomain()])
     joined = ColumnTransformer(
         [
             ("most", Aggregator("max"), ["a", "b", "n"]),
             ("mean", Aggregator("mean"), ["a", "k"]),
-            ("both", make_pipeline(ConcatTransformer("/"), OneHotEncoder(handle_unknown="ignore")), ["colour", "code"]),
+            (
+                "both",
+                make_pipeline(words, ConcatTransformer("/"), OneHotEncoder(handle_unknown="ignore")),
+                ["colour", "code"],
+            ),
         ]
     )
     columns = ["a", "b", "n", "k", "colour", "code"]

@@ -120,7 +120,9 @@ CHAIN = """<PMML xmlns="http://www.dmg.org/PMML-4_3" version="4.3"><Header/>
       <OutputField name="p(no)" feature="probability" value="no" dataType="double" optype="continuous"/>
       <OutputField name="p(yes)" feature="probability" value="yes" dataType="double" optype="continuous"/>
      </Output>
-     <RegressionTable targetCategory="yes" intercept="0"><NumericPredictor name="raw" coefficient="1"/></RegressionTable>
+     <RegressionTable targetCategory="yes" intercept="0">
+      <NumericPredictor name="raw" coefficient="1"/>
+     </RegressionTable>
      <RegressionTable targetCategory="no" intercept="0"/>
     </RegressionModel>
    </Segment>

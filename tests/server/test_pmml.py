@@ -14,9 +14,9 @@ from tests.parity.oracle import reference
 from tests.server import format_models as samples
 from tests.server.format_models import field, ok, python_of, said_by_loading, serving
 from tests.server.pmml_models import (
-    TARGETS_SETTINGS,
     MEASUREMENTS,
     SAMPLES,
+    TARGETS_SETTINGS,
     TRICKY,
     TRICKY_SETTINGS,
     VERSION_SETTINGS,
