@@ -11,7 +11,7 @@ from migrate.commands.terminal import stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.plain import PlainLines
-from migrate.console.words import difference
+from migrate.console.words import PROOFS, difference
 from migrate.core.errors import ExitCode, Interrupted
 from migrate.core.events import Notice, Result, StepStarted
 from migrate.core.options.folders import ServeOptions
@@ -62,7 +62,7 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
 
         def prove(base: str) -> None:
             for name, parity in hold_against(models, recordings, base).items():
-                proofs[name] = f"{parity.level}, worst difference {difference(parity.worst_difference or 0.0)}"
+                proofs[name] = f"{PROOFS[parity.level]}, worst difference {difference(parity.worst_difference or 0.0)}"
                 lines(Notice(text=f"answers as recorded: {proofs[name]}", model=name))
 
         with _aside(sys.stdout) if options.json else nullcontext():

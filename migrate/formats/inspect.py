@@ -115,6 +115,7 @@ def _answer(candidate: _Candidate, notes: tuple[str, ...], allow_unsafe: Collect
         hazards=hazards,
         notes=notes,
         unsafe=case.unsafe(allow_unsafe),
+        differs=found.differs,
     )
 
 

@@ -54,7 +54,7 @@ def replay(
         if recording.level == "self":
             found += well_formed(sample, answer, settings)
         else:
-            engine_tensors = recording.level == "cross-checked"
+            engine_tensors = recording.level in {"verified", "cross-checked", "engine"}
             difference, mismatches = compare_answers(
                 sample, answer, settings, tolerances, engine_tensors=engine_tensors
             )

@@ -70,12 +70,14 @@ Words = dict[str, tuple[str, ...]]
 class OnnxSettings(Struct, frozen=True, omit_defaults=True):
     """``onnx``.
 
-    ``rows_apart``: each row of an answer is computed from one row alone. ``embedded``: the entry is a manifest, which
-    holds the model as base64 in its ``binary``.
+    ``rows_apart``: each row of an answer is computed from one row alone. ``one_thread``: an operator of the graph adds
+    in another order with several threads, so that answers would depend on the batch and on the processors.
+    ``embedded``: the entry is a manifest, which holds the model as base64 in its ``binary``.
     """
 
     zipmap: dict[str, Labels] = {}
     rows_apart: bool = False
+    one_thread: bool = False
     words: Words = {}
     embedded: bool = False
 

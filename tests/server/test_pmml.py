@@ -16,10 +16,12 @@ from tests.server.format_models import field, ok, python_of, said_by_loading, se
 from tests.server.pmml_models import (
     MEASUREMENTS,
     SAMPLES,
+    TARGETS_SETTINGS,
     TRICKY,
     TRICKY_SETTINGS,
     VERSION_SETTINGS,
     VERSIONS,
+    WITHOUT_RESULTS,
     WORDED,
     WORDED_SETTINGS,
     with_engine,
@@ -107,6 +109,26 @@ def test_the_table_can_be_seen_before_it_is_scored(server: Server) -> None:
 
 def test_a_model_without_a_target_has_one_unnamed_result(server: Server) -> None:
     assert ok(server.eval({"x": [0.5, 9.0]}, "/unnamed/eval")) == {"predictedValue": ["low", "high"]}
+
+
+def test_the_outputs_of_the_last_model_of_a_chain_are_those_of_the_chain(server: Server) -> None:
+    found = ok(server.eval({"x": [0.5, 3.0]}, "/chain/eval"))
+    assert found["y"][1] == "yes"
+    assert found["p(yes)"] == pytest.approx([0.5, 1 / (1 + np.exp(-5))])
+    assert found["p(no)"] == pytest.approx([0.5, 1 - 1 / (1 + np.exp(-5))])
+
+
+def test_each_of_several_targets_has_its_own_result(server: Server) -> None:
+    assert ok(server.eval({"x": [1.1, 1.9]}, "/targets/eval")) == {"y": [10.0, 20.0], "z": [-1.5, -2.5]}
+
+
+def test_pmml4s_has_no_result_for_one_of_several_targets_that_the_file_has_none_for(tmp_path: Path) -> None:
+    write_text(tmp_path / "models/m", with_engine(TARGETS_SETTINGS, "pmml"), WITHOUT_RESULTS)
+    (said,) = said_by_loading("pmml", tmp_path)
+    assert "no result for the output y, which is one of several targets" in said
+    with reference(tmp_path / "models/m/files", tmp_path / "oracle", python=python_of("pmml")) as ask:
+        loaded = ask({"model": with_engine(TARGETS_SETTINGS, "pmml")})
+    assert "no result for each of the targets y, z" in loaded["error"]
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [

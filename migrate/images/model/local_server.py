@@ -20,6 +20,7 @@ from migrate.core.names import digest_of
 from migrate.core.text import type_again
 from migrate.images.model.context import IMAGE_PATH, ModelToRender, write_models
 from migrate.images.runtime import server_code
+from migrate.images.runtime.locales import VARIABLE, link_locale
 from migrate.images.runtime.templates import template_of
 from migrate.images.runtime.wheels import digest_of_file, uv_install
 from migrate.machine.disk import disk_errors, scratch_folder
@@ -67,6 +68,7 @@ def serve(
         folder = Path(scratch)
         server_code.copy_server(folder / "server")
         write_models(models, folder, link=True)
+        link_locale(folder / "locale")
         root = _merged(folder)
         command = [str(python), "-m", "migrate.server", str(root), "--host", host, "--port", str(port)]
         # The port that platforms scrape is of no use here, and a second server would find it taken.
@@ -77,6 +79,7 @@ def serve(
             "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",
             "ORT_DISABLE_TELEMETRY": "1",
+            VARIABLE: ":".join((str(folder / "locale"), *filter(None, [environ.get(VARIABLE)]))),
         }
         server = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=SERVED_LOOK)
         return _run(command, environment, server, timeout, on_ready)

@@ -26,6 +26,8 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
     engine: Any = onnxruntime
     options = engine.SessionOptions()
     options.log_severity_level = 4
+    if own.get("one_thread"):
+        options.intra_op_num_threads = 1
     model = base64.b64decode(json.loads(path.read_bytes())["binary"]) if own.get("embedded") else str(path)
     session = engine.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = [node.name for node in session.get_outputs() if not node.type.startswith("map(")]

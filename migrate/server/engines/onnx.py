@@ -54,7 +54,7 @@ class OnnxEngine:
         ort.set_default_logger_severity(_ERROR)
         own = model.onnx or OnnxSettings()
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1 if own.one_thread else threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERROR
         # Spinning threads burn a CPU that the container pays for, and gain nothing.

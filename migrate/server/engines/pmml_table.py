@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from migrate.server.engines.columns import columns_of, row_count
+from migrate.server.engines.time_limit import TimeLimit
 from migrate.server.errors import bad_request
 from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, MissingTaker, Stop
 from migrate.server.model import Field, Model
@@ -27,6 +28,7 @@ class PmmlTable(MissingTaker, ABC):
         unknown = [field.name for field in model.inputs if field.name not in names]
         if unknown:
             raise ContradictionError(f"the file has no active fields {unknown}, it has {list(names)}")
+        self._limit = TimeLimit()
         self._fields = model.inputs
         self._declared = model.outputs
 
@@ -69,11 +71,18 @@ class PmmlTable(MissingTaker, ABC):
         """Score the rows of columns; masked values are missing, and so are the results that come out missing.
 
         Raises:
-            migrate.server.errors.HttpError: 400, when the columns differ in size, or the engine refuses a row.
+            migrate.server.errors.HttpError: 400, when the columns differ in size, or the engine refuses a row;
+                503, when it does not come to an end with one.
         """
         columns = {name: data.reshape(-1) for name, data in feeds.items()}
         table = {name: _values(column) for name, column in columns.items()}
-        results = [self._result({name: table[name][row] for name in table}) for row in range(row_count(columns))]
+        results: list[Sequence[Any]] = []
+
+        def score_next() -> None:
+            row = len(results)
+            results.append(self._result({name: table[name][row] for name in table}))
+
+        self._limit.run(score_next, row_count(columns))
         return {
             field.name: _answer(field, [values[place] for values in results])
             for place, field in enumerate(self._declared)

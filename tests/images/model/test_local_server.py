@@ -68,6 +68,8 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
             variables = Path(f"/proc/{child}/environ").read_text()
             assert "must-not-travel" not in variables
             assert "nor-this" not in variables
+            (locales,) = [part for part in variables.split("\0") if part.startswith("LOCPATH=")]
+            assert [path.name for path in Path(locales.partition("=")[2]).iterdir()] == ["en_US.utf8"]
             assert "may-travel" in variables
             program.send_signal(how)
             program.wait(timeout=120)
