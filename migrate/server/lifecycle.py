@@ -124,9 +124,9 @@ class Server(uvicorn.Server):
             except ContradictionError as error:
                 self._fail(f"model {model.id}: {error}")
                 return
-            except Exception:  # noqa: BLE001 - a bug while loading must end the process, not leave it unready
+            except Exception as error:  # noqa: BLE001 - a bug while loading must end the process, not leave it unready
                 LOGGER.exception("loading failed", extra={"fields": {"model": model.id}})
-                self._fail(f"model {model.id} could not be loaded")
+                self._fail(f"model {model.id} could not be loaded: {type(error).__name__}: {error}")
                 return
         admission = Admission(self.settings, self.metrics, self._executor)
         add_model_routes(self.router, served, self.settings, admission)

@@ -68,8 +68,8 @@ def ended(
     return NeedsYouError(
         f"The server ended with code {code} {doing}: {said or 'it wrote nothing'}",
         code="rehearsal-failed",
-        next_step="The model's file does not load in the new server; export it again with a current version of its "
-        "framework.",
+        next_step="Where those words are about the model's file, export it again with a current version of its "
+        "framework; else report them with the model's signature.",
         evidence=evidence,
     )
 
