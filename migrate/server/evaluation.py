@@ -6,9 +6,10 @@ from concurrent.futures import Executor
 from time import thread_time
 from typing import Final
 
+from migrate.server.bodies import Bodies
 from migrate.server.compression import coding_of, opened
 from migrate.server.errors import HttpError
-from migrate.server.http import Request, Response, read_body
+from migrate.server.http import Request, Response
 from migrate.server.limits import Settings
 from migrate.server.metrics import Metrics
 from migrate.server.negotiation import JSON_BODY, PRODUCED, accepted, answer_type, content_type_of
@@ -20,9 +21,14 @@ _YES: Final = frozenset({b"1", b"true", b"yes"})
 
 
 class Admission:
-    """How many requests compute or wait to, over all models; a context for each."""
+    """How many requests compute or wait to, over all models; a context for each.
+
+    Attributes:
+        bodies: What is read before, so that nobody who sends slowly takes a place.
+    """
 
     def __init__(self, settings: Settings, metrics: Metrics, executor: Executor) -> None:
+        self.bodies = Bodies(settings, metrics)
         self._limit = settings.max_in_flight
         self._metrics = metrics
         self._executor = executor
@@ -67,12 +73,15 @@ class Evaluation:
         accept = request.header(b"accept")
         accepted(accept, PRODUCED)
         coding = coding_of(request.header(b"content-encoding")) if b"content-encoding" in request.headers else None
-        with self._admission:
-            body = await read_body(request, self._limit)
-            keep = request.headers.get(b"keep-dimensions", b"").lower() in _YES
-            call = Call(body, content_type, accept, request.header(b"step"), keep)
-            small = coding is None and content_type.name == JSON_BODY.name and len(body) <= SMALL_BYTES
-            return await self._admission.compute(lambda: self._answer(call, coding), self._served.pace, small=small)
+        try:
+            body = await self._admission.bodies.read(request)
+            with self._admission:
+                keep = request.headers.get(b"keep-dimensions", b"").lower() in _YES
+                call = Call(body, content_type, accept, request.header(b"step"), keep)
+                small = coding is None and content_type.name == JSON_BODY.name and len(body) <= SMALL_BYTES
+                return await self._admission.compute(lambda: self._answer(call, coding), self._served.pace, small=small)
+        finally:
+            self._admission.bodies.drop(request)
 
     def _answer(self, call: Call, coding: str | None) -> Response:
         """Compute and render; safe in any thread."""

@@ -23,12 +23,15 @@ class Settings:
         port: Serving port; 0 takes any free one, and another one for the metrics.
         metrics_port: The old runtime's second port; 0 turns it off.
         max_body_bytes: Largest body, before and after decompression (413).
+        max_uploads_bytes: All bodies together that came in pieces, until they are answered (503 with
+            ``Retry-After``); 0 means a quarter of the container's memory, and at least one largest body.
         max_header_bytes: Largest request line and headers together (431).
         max_json_depth: Deepest nesting of lists in JSON (400).
         max_image_pixels: Largest image, before it is decoded (413).
         max_in_flight: Requests that compute or wait to (503 with ``Retry-After``).
         header_seconds: Time to send request line and headers (408).
-        body_seconds: Time to send the body, plus one second for each 32 KiB already sent (408).
+        body_seconds: Time to send the body, plus one second for each 32 KiB already sent, but none in which nothing is
+            sent for so long (408).
         write_seconds: Time to take an answer before the connection is cut.
         idle_seconds: How long an idle connection stays open.
         drain_seconds: After SIGTERM, how long new connections are still served while ``/health/ready`` says no.
@@ -45,6 +48,7 @@ class Settings:
     port: int = 8080
     metrics_port: int = 8081
     max_body_bytes: int = 100 * _MIB
+    max_uploads_bytes: int = 0
     max_header_bytes: int = 16 * 1024
     max_json_depth: int = 32
     max_image_pixels: int = 50_000_000
@@ -75,7 +79,13 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         text = environ.get(variable, "").strip()
         if text:
             values[entry.name] = _value(variable, entry.name, text)
-    return Settings(**values)  # type: ignore[arg-type]
+    settings = Settings(**values)  # type: ignore[arg-type]
+    if 0 < settings.max_uploads_bytes < settings.max_body_bytes:
+        raise SettingError(
+            f"MIGRATE_MAX_UPLOADS_BYTES={settings.max_uploads_bytes} has no room for one body of "
+            f"MIGRATE_MAX_BODY_BYTES={settings.max_body_bytes}"
+        )
+    return settings
 
 
 def _value(variable: str, name: str, text: str) -> object:
@@ -96,7 +106,7 @@ def _value(variable: str, name: str, text: str) -> object:
     return number
 
 
-_MAY_BE_ZERO: Final = {"port", "metrics_port", "threads", "drain_seconds"}
+_MAY_BE_ZERO: Final = {"port", "metrics_port", "threads", "drain_seconds", "max_uploads_bytes"}
 
 
 def _choice(variable: str, text: str) -> str:

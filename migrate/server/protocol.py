@@ -34,6 +34,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refusal = (400, "Invalid HTTP request")
         self._sender: asyncio.TimerHandle | None = None
         self._since = 0.0
+        self._seen_bytes = 0
         self._reader: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._active = 0.0
@@ -267,6 +268,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _arm(self) -> None:
         self._since = self.loop.time()
+        self._seen_bytes = self._message_bytes
         seconds = self.settings.header_seconds if self._in_headers else self.settings.body_seconds
         self._sender = self.loop.call_later(seconds, self._check_sender)
 
@@ -285,8 +287,10 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         allowed = self.settings.body_seconds + self._message_bytes / _BYTES_PER_SECOND
         left = allowed - (self.loop.time() - self._since)
-        if left > 0:
-            self._sender = self.loop.call_later(left, self._check_sender)
+        if left > 0 and self._message_bytes > self._seen_bytes:
+            # What was sent earns time to send more, not to hold it.
+            self._seen_bytes = self._message_bytes
+            self._sender = self.loop.call_later(min(left, self.settings.body_seconds), self._check_sender)
         else:
             self._refuse(408, "The body was sent too slowly")
 

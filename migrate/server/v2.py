@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from migrate.server.compression import coding_of, opened
 from migrate.server.errors import HttpError, bad_request
 from migrate.server.evaluation import Admission
-from migrate.server.http import JSON, Headers, Request, Response, read_body
+from migrate.server.http import JSON, Headers, Request, Response
 from migrate.server.limits import Settings
 from migrate.server.model import Field
 from migrate.server.rendering.json import tensor_text
@@ -134,11 +134,14 @@ class Inference:
         """Answer one request."""
         length = _header_length(request)
         coding = coding_of(request.header(b"content-encoding"))
-        with self._admission:
-            body = await read_body(request, self._limit)
-            small = coding is None and len(body) <= SMALL_BYTES
-            work = partial(self._answer, body, coding, length)
-            return await self._admission.compute(work, self._served.pace, small=small)
+        try:
+            body = await self._admission.bodies.read(request)
+            with self._admission:
+                small = coding is None and len(body) <= SMALL_BYTES
+                work = partial(self._answer, body, coding, length)
+                return await self._admission.compute(work, self._served.pace, small=small)
+        finally:
+            self._admission.bodies.drop(request)
 
     def _answer(self, body: bytes, coding: str | None, length: int | None) -> Response:
         if coding is not None:

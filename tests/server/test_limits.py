@@ -21,7 +21,7 @@ from migrate.server.errors import HttpError
 from migrate.server.limits import SettingError, Settings, read_settings
 from migrate.server.threads import cpu_count
 from tests.server import models
-from tests.server.process import Server, held, running
+from tests.server.process import Server, running
 from tests.waiting import PATIENCE, wait_until
 
 TOKENS = ("first token", "zweites-ü")
@@ -167,18 +167,6 @@ def test_many_requests_of_a_client_that_leaves(tight: Server) -> None:
     # What was begun is finished, and counts as in flight until then.
     wait_until(lambda: serves(tight), "it does not serve any more")
     assert "Exception in ASGI application" not in tight.log.read_text()
-
-
-def test_requests_in_flight(tight: Server) -> None:
-    body = b'{"x":[[[[1]]]]}'
-    with held(tight, body, "/gray/eval") as one, held(tight, body, "/gray/eval") as other:
-        wait_until(lambda: tight.metric("inference_requests_in_flight") == 2, "they are not in flight")
-        refused = tight.eval(body, "/gray/eval")
-        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
-        assert refused.json()["message"] == "2 requests are in flight already"
-        for finish in (one, other):
-            assert finish().endswith(b'{"y":1.0}')
-    assert serves(tight)
 
 
 def test_tokens(tmp_path: Path, log: Path) -> None:
