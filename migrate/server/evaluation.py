@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from time import thread_time
 from typing import Final
 
@@ -15,6 +16,7 @@ from migrate.server.metrics import Metrics
 from migrate.server.negotiation import JSON_BODY, PRODUCED, accepted, answer_type, content_type_of
 from migrate.server.pace import Pace
 from migrate.server.rendering.answer import render_answer
+from migrate.server.rows import RowThreads
 from migrate.server.served import SMALL_BYTES, Call, Served
 
 _YES: Final = frozenset({b"1", b"true", b"yes"})
@@ -27,8 +29,9 @@ class Admission:
         bodies: What is read before, so that nobody who sends slowly takes a place.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, executor: Executor) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, executor: Executor, rows: RowThreads) -> None:
         self.bodies = Bodies(settings, metrics)
+        self._rows = rows
         self._limit = settings.max_in_flight
         self._metrics = metrics
         self._executor = executor
@@ -41,13 +44,15 @@ class Admission:
     def __exit__(self, *exception: object) -> None:
         self._metrics.in_flight -= 1
 
-    async def compute(self, work: Callable[[], Response], pace: Pace, *, small: bool) -> Response:
+    async def compute(self, work: Callable[[], Response], served: Served, *, small: bool) -> Response:
         """Do small work of a quick model at once, and other work in a thread, so that the process keeps answering."""
-        if not small:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        if pace.quick:
+        pace = served.pace
+        if small and pace.quick and not served.may_not_end:
             return _timed(work, pace)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, _timed, work, pace)
+        do = partial(_timed, work, pace) if small else work
+        if served.row_by_row:
+            return await self._rows.run(served.model.id, do)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, do)
 
 
 def _timed(work: Callable[[], Response], pace: Pace) -> Response:
@@ -79,7 +84,7 @@ class Evaluation:
                 keep = request.headers.get(b"keep-dimensions", b"").lower() in _YES
                 call = Call(body, content_type, accept, request.header(b"step"), keep)
                 small = coding is None and content_type.name == JSON_BODY.name and len(body) <= SMALL_BYTES
-                return await self._admission.compute(lambda: self._answer(call, coding), self._served.pace, small=small)
+                return await self._admission.compute(lambda: self._answer(call, coding), self._served, small=small)
         finally:
             self._admission.bodies.drop(request)
 

@@ -36,6 +36,8 @@ class Settings:
         idle_seconds: How long an idle connection stays open.
         drain_seconds: After SIGTERM, how long new connections are still served while ``/health/ready`` says no.
         stop_seconds: Then, how long running requests may take.
+        load_seconds: How long the loading of one model keeps others, which are loaded, from being served.
+        row_seconds: How long one row may take an engine in a Java machine (500).
         threads: CPUs to use; 0 means the container's quota.
         access_log: Which requests are logged: ``errors``, ``all`` or ``none``.
         tokens_sha256: SHA-256 (hex) of each accepted token; empty accepts everybody.
@@ -59,6 +61,8 @@ class Settings:
     idle_seconds: float = 75.0
     drain_seconds: float = 3.0
     stop_seconds: float = 25.0
+    load_seconds: float = 60.0
+    row_seconds: float = 30.0
     threads: int = 0
     access_log: str = "errors"
     tokens_sha256: frozenset[str] = field(default_factory=frozenset)

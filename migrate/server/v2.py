@@ -58,24 +58,21 @@ class InferRequest(Struct):
 _DECODER: Final = msgspec.json.Decoder(InferRequest)
 
 
-def add_v2_routes(
-    router: Router, models: list[Served], status: Status, settings: Settings, admission: Admission
-) -> None:
-    """The routes of every model, and of the server as such."""
+def add_v2_routes(router: Router, served: Served, status: Status, settings: Settings, admission: Admission) -> None:
+    """The routes of a model."""
+    name = served.model.id
+    ready = {"name": name, "ready": True}
+    for prefix in (("v2", "models", name), ("v2", "models", name, "versions", VERSION)):
+        router.add(prefix, Route("v2", {"GET": _fixed(metadata(served))}, model=name))
+        router.add((*prefix, "ready"), Route("v2", {"GET": _ready(status, ready)}, model=name))
+        infer = Inference(served, settings, admission)
+        router.add((*prefix, "infer"), Route("infer", {"POST": infer}, model=name))
+
+
+def add_v2_server(router: Router, status: Status) -> None:
+    """The routes of the server as such; its health is answered before any model is loaded."""
     about = {"name": "migrate.server", "version": SERVER_VERSION, "extensions": ["binary_tensor_data"]}
     router.add(("v2",), Route("v2", {"GET": _fixed(about)}))
-    for served in models:
-        name = served.model.id
-        ready = {"name": name, "ready": True}
-        for prefix in (("v2", "models", name), ("v2", "models", name, "versions", VERSION)):
-            router.add(prefix, Route("v2", {"GET": _fixed(metadata(served))}, model=name))
-            router.add((*prefix, "ready"), Route("v2", {"GET": _ready(status, ready)}, model=name))
-            infer = Inference(served, settings, admission)
-            router.add((*prefix, "infer"), Route("infer", {"POST": infer}, model=name))
-
-
-def add_v2_health(router: Router, status: Status) -> None:
-    """The health routes, which answer before any model is loaded."""
     router.add(("v2", "health", "live"), Route("health", {"GET": _fixed({"live": True})}, is_open=True))
     router.add(("v2", "health", "ready"), Route("health", {"GET": _ready(status, {"ready": True})}, is_open=True))
 
@@ -139,7 +136,7 @@ class Inference:
             with self._admission:
                 small = coding is None and len(body) <= SMALL_BYTES
                 work = partial(self._answer, body, coding, length)
-                return await self._admission.compute(work, self._served.pace, small=small)
+                return await self._admission.compute(work, self._served, small=small)
         finally:
             self._admission.bodies.drop(request)
 

@@ -22,6 +22,7 @@ from migrate.server.http import Request
 from migrate.server.limits import SettingError, Settings, read_settings
 from migrate.server.metrics import Metrics
 from migrate.server.model import read_model
+from migrate.server.rows import RowThreads
 from migrate.server.served import Served
 from migrate.server.threads import memory_limit
 from tests.server import models
@@ -136,9 +137,8 @@ def test_requests_in_flight(tmp_path: Path) -> None:
         return Request({"method": "POST", "path": "/eval", "headers": headers}, body().__anext__)
 
     async def run(executor: ThreadPoolExecutor) -> list[bytes]:
-        evaluation = Evaluation(
-            Served(model, load(model, threads=1), settings), settings, Admission(settings, metrics, executor)
-        )
+        admission = Admission(settings, metrics, executor, RowThreads(1, 1.0))
+        evaluation = Evaluation(Served(model, load(model, threads=1), settings), settings, admission)
         executor.submit(go_on.wait, PATIENCE)
         waiting = [asyncio.create_task(evaluation(request())) for _ in range(2)]
         await asyncio.sleep(0)

@@ -310,3 +310,8 @@ def test_the_express_lane_gives_what_the_application_gives(tmp_path: Path) -> No
         count = re.search(r'inference_requests_total\{model="linear",route="eval",status="200"\} (\S+)', samples)
         assert count is not None
         assert float(count[1]) == 1 + 50 + 3 + 4 + 3
+
+
+@pytest.mark.parametrize("path", ["//eval", "/eval/", "/eval;x=1", "/linear;v=2//eval;x", "/%6cinear/eval"])
+def test_slashes_and_parameters_of_a_path_do_not_matter(single: Server, path: str) -> None:
+    assert answer(single, path, {"x": [1, 2, 2]}) == {"scores": [2.0, 3.0], "label": 1}

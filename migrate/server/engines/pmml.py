@@ -31,7 +31,7 @@ class PmmlEngine(PmmlTable):
             found = [(str(field.name), str(field.feature)) for field in loaded.outputFields]
         except Exception as error:
             raise ContradictionError(f"PMML4S cannot load {model.entry}: {reason(error)}") from error
-        super().__init__(model, names)
+        super().__init__(model, names, text)
         self._names = [_result_name(field.name, targets, found) for field in model.outputs]
 
     def score(self, row: Mapping[str, Any]) -> list[Any]:

@@ -1,7 +1,7 @@
 """The page of a model: its signature, a place to try it, and Swagger UI, all from this server."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from html import escape
 from importlib.util import find_spec
@@ -41,12 +41,15 @@ def model_page(model: Model, example: dict[str, Any]) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def list_page(models: Iterable[Model]) -> bytes:
-    """The page that lists several models."""
+def list_page(models: Iterable[Model], unserved: Mapping[str, str]) -> bytes:
+    """The page that lists several models, and the reasons why others are not served, by their ids."""
     rows = "".join(
         f'<tr><td><a href="./{quote(model.id, safe="")}/">{escape(model.title or model.id)}</a></td>'
         f"<td>{_names(model.inputs)}</td><td>{_names(model.outputs)}</td></tr>"
         for model in models
+    ) + "".join(
+        f'<tr><td>{escape(name)}</td><td colspan="2" class="bad">Not served: {escape(reason)}</td></tr>'
+        for name, reason in unserved.items()
     )
     return _template("list.html").substitute(rows=rows).encode("utf-8", "replace")
 
