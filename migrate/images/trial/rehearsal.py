@@ -18,6 +18,7 @@ from migrate.images.engine import containers
 from migrate.images.engine.connection import translated
 from migrate.images.engine.exchange import Exchange, ExchangeEndedError
 from migrate.images.model.context import IMAGE_PATH
+from migrate.images.runtime.server_code import unserved_of
 from migrate.images.trial import endings, rehearsal_client
 from migrate.machine import patience
 from migrate.machine.patience import wait_until
@@ -35,12 +36,6 @@ SERVER: Final = ("python3", "-m", "migrate.server")
 _ASKING: Final = "65534:65534"  # another user than the server's: what a model loads can neither end nor write for it
 _DOING: Final = "while it was rehearsed"
 _LINES: Final = 40  # of the log, as evidence
-
-
-class _Ready(msgspec.Struct):
-    """The answer of ``/health/ready``, as far as it is looked at."""
-
-    not_served: dict[str, str] = {}
 
 
 class RunningRehearsal:
@@ -191,7 +186,7 @@ class _Container:
             raise self.problem() or self._not_ready(timeout, {}) from error
         if answer["status"] != 200:
             raise self.problem() or self._not_ready(timeout, answer)
-        reasons = _unserved(base64.b64decode(answer.get("body") or ""))
+        reasons = unserved_of(base64.b64decode(answer.get("body") or ""))
         evidence = self.evidence() if reasons else ()
         return {
             name: endings.not_loaded(f"The server does not serve the model: {reason}", evidence)
@@ -267,15 +262,6 @@ def _unspoken(error: Exception) -> LocalError:
         code="engine-failed",
         next_step=type_again("See that `docker exec` works with this engine"),
     )
-
-
-def _unserved(body: bytes) -> dict[str, str]:
-    """Why the server does not serve some of its models, by id: what it says when it is ready."""
-    try:
-        said = msgspec.json.decode(body, type=_Ready)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return {}
-    return {name: printable(reason, 600) for name, reason in said.not_served.items()}
 
 
 def _last_words(evidence: tuple[str, ...]) -> str:
