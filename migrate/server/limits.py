@@ -3,11 +3,15 @@
 docs/server-settings.md lists them for users.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final
 
+from migrate.server.logs import log
+
+_SERVICE_LINK: Final = "an address and no port: Kubernetes sets it where a service is called migrate"
 _MIB: Final = 1024 * 1024
 
 
@@ -81,7 +85,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     for entry in fields(Settings):
         variable = f"MIGRATE_{entry.name.upper()}"
         text = environ.get(variable, "").strip()
-        if text:
+        if "://" in text and entry.name.endswith("port"):
+            log(logging.WARNING, "a setting is ignored", variable=variable, value=text, reason=_SERVICE_LINK)
+        elif text:
             values[entry.name] = _value(variable, entry.name, text)
     settings = Settings(**values)  # type: ignore[arg-type]
     if 0 < settings.max_uploads_bytes < settings.max_body_bytes:

@@ -43,6 +43,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._pieces: list[bytes] = []
         self._waits_for: Lane | None = None
         self._running: RequestResponseCycle | None = None
+        self._last_words = b""
 
     # connection
 
@@ -69,6 +70,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and watch the time of whoever has not sent a whole request yet."""
+        if self._last_words:
+            return  # nothing that follows a refused request is read
         self._message_bytes += len(data)
         try:
             self.parser.feed_data(data)
@@ -208,7 +211,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Do not wait for ever for a client that does not stop sending."""
         self._active = self.loop.time()
+        last = self._last_words and not self.pipeline
         super().on_response_complete()
+        if last and not self.transport.is_closing():
+            self.transport.write(self._last_words)
+            self.transport.close()
         if self._shut and self._answered:
             self.transport.close()
         if self._in_message and not self.transport.is_closing():
@@ -235,6 +242,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._settle()
         body = error_body(status, message)
         head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+        if self._others_wait:
+            # Requests that were whole before are answered first.
+            self._last_words = STATUS_LINE[status] + head + body
+            self._forget_message()
+            return
         # Before its headers are whole a request has no cycle of its own: this one answers the request before.
         if self._answered if self._in_headers or self._lane else not self.cycle.response_started:
             self.transport.write(STATUS_LINE[status] + head + body)
@@ -245,6 +257,22 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_message = False
         self._lane = None
         self.transport.close()
+
+    @property
+    def _others_wait(self) -> bool:
+        """Whether a whole request waits for its answer, besides the one that is being read."""
+        running = self._running
+        if running is None or running.response_complete or running.disconnected or running.more_body:
+            return False
+        return self._in_headers or self.cycle is not running
+
+    def _forget_message(self) -> None:
+        """Give up the request that is being read: one whose headers are whole waits behind the others."""
+        if not self._in_headers and self.pipeline and self.pipeline[0][0] is self.cycle:
+            self.pipeline.popleft()
+        self._disarm()
+        self._in_message = False
+        self._lane = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle

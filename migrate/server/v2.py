@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from migrate.server.compression import coding_of, opened
 from migrate.server.errors import HttpError, bad_request
@@ -29,30 +29,31 @@ _HEADER_LENGTH: Final = b"inference-header-content-length"
 _PLATFORMS: Final = {"onnx": "onnxruntime_onnx"}
 
 
+# In all of these a null is what is not there: serialisers of Java and C# write it.
 class InputTensor(Struct):
     """One input of a request; ``data`` is absent when it follows in binary."""
 
     name: str
     shape: list[int]
     datatype: str
-    parameters: dict[str, Any] = {}
-    data: Any = UNSET
+    parameters: dict[str, Any] | None = None
+    data: Any = None
 
 
 class OutputRequest(Struct):
     """An output that is asked for."""
 
     name: str
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] | None = None
 
 
 class InferRequest(Struct):
-    """The JSON of an inference request."""
+    """The JSON of an inference request; an ``id`` that is a number is answered as text."""
 
     inputs: list[InputTensor]
-    id: str | UnsetType = UNSET
-    parameters: dict[str, Any] = {}
-    outputs: list[OutputRequest] = []
+    id: str | int | float | None = None
+    parameters: dict[str, Any] | None = None
+    outputs: list[OutputRequest] | None = None
 
 
 _DECODER: Final = msgspec.json.Decoder(InferRequest)
@@ -151,15 +152,18 @@ class Inference:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise bad_request(f"the inference request cannot be read: {error}") from error
         feeds = self._feeds(asked, memoryview(body)[len(head) :])
-        names = [output.name for output in asked.outputs] or self._outputs
-        for output in asked.outputs:
+        wanted = asked.outputs or []
+        names = [output.name for output in wanted] or self._outputs
+        for output in wanted:
             if output.name not in self._outputs:
                 raise bad_request(f"output {output.name} is none of {self._outputs}")
-            _check_parameters(output.name, output.parameters, "classification")
+            _check_parameters(output.name, output.parameters or {}, "classification")
         outputs = self._served.engine.run(feeds)
-        by_default = bool(asked.parameters.get("binary_data_output", False))
+        by_default = bool((asked.parameters or {}).get("binary_data_output", False))
         binary = dict.fromkeys(names, by_default)
-        binary.update({output.name: bool(output.parameters.get("binary_data", by_default)) for output in asked.outputs})
+        binary.update(
+            {output.name: bool((output.parameters or {}).get("binary_data", by_default)) for output in wanted}
+        )
         return self._rendered(asked, {name: outputs[name] for name in names}, binary)
 
     def _feeds(self, asked: InferRequest, rest: memoryview) -> dict[str, Array]:
@@ -172,10 +176,11 @@ class Inference:
             if tensor.datatype != datatype_of(dtype):
                 raise bad_request(f"input {tensor.name} is {tensor.datatype}, the model takes {datatype_of(dtype)}")
             shape = _checked_shape(tensor, None if self._served.model.guessed else field.shape)
-            _check_parameters(tensor.name, tensor.parameters, "shared_memory_region")
-            size = tensor.parameters.get("binary_data_size")
+            parameters = tensor.parameters or {}
+            _check_parameters(tensor.name, parameters, "shared_memory_region")
+            size = parameters.get("binary_data_size")
             if size is None:
-                if tensor.data is UNSET:
+                if tensor.data is None:
                     raise bad_request(f"input {tensor.name} has no data")
                 feeds[tensor.name] = from_json(tensor.name, tensor.data, dtype, shape)
                 continue
@@ -202,8 +207,8 @@ class Inference:
                 entry["data"] = msgspec.Raw(tensor_text(data.reshape(-1)))
             described.append(entry)
         head: dict[str, Any] = {"model_name": self._served.model.id, "model_version": VERSION, "outputs": described}
-        if asked.id is not UNSET:
-            head["id"] = asked.id
+        if asked.id is not None:
+            head["id"] = str(asked.id)
         encoded = msgspec.json.encode(head)
         first = next(iter(outputs.values()))
         rows = int(first.shape[0]) if first.ndim else 1

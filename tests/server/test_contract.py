@@ -379,3 +379,28 @@ def test_the_express_lane_gives_what_the_application_gives(tmp_path: Path) -> No
 @pytest.mark.parametrize("path", ["//eval", "/eval/", "/eval;x=1", "/linear;v=2//eval;x", "/%6cinear/eval"])
 def test_slashes_and_parameters_of_a_path_do_not_matter(single: Server, path: str) -> None:
     assert answer(single, path, {"x": [1, 2, 2]}) == {"scores": [2.0, 3.0], "label": 1}
+
+
+JUNK = b'{"x":[1,2,2]}'
+BAD_CHUNK = (
+    b"POST /eval HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+)
+
+
+@pytest.mark.parametrize("headers", [(), ("Accept: text/html",)], ids=["usual", "by the application"])
+@pytest.mark.parametrize("junk", [JUNK, b"\x16\x03\x01\x02", BAD_CHUNK], ids=["a body", "no text", "a bad chunk"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_whole_requests_are_answered_before_what_follows_is_refused(
+    single: Server, headers: tuple[str, ...], junk: bytes, count: int
+) -> None:
+    found = pieces(single, request(*headers) * count + junk, answers=count + 1)
+    assert [lines[0].split()[1] for lines, _ in found] == ["200"] * count + ["400"]
+    assert json.loads(found[-1][1])["message"] == "Invalid HTTP request"
+    assert "connection: close" in found[-1][0]
+
+
+def test_a_body_that_was_not_announced(single: Server) -> None:
+    head = b"POST /eval HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\r\n"
+    found = pieces(single, head + JUNK, answers=2)
+    assert json.loads(found[0][1])["message"] == PARSE_FAILURE
+    assert json.loads(found[1][1])["message"] == "Invalid HTTP request"

@@ -217,6 +217,15 @@ def test_settings() -> None:
     assert (found.port, found.idle_seconds, found.strict_nulls) == (9000, 2.5, True)
 
 
+def test_addresses_of_services_are_no_ports(tmp_path: Path, log: Path) -> None:
+    models.linear(tmp_path / "models" / "linear")
+    links = {"port": "tcp://10.0.0.1:8080", "metrics_port": "tcp://10.0.0.1:8081"}
+    assert read_settings({f"MIGRATE_{name.upper()}": value for name, value in links.items()}) == Settings()
+    with running(tmp_path / "models", log, metrics_port=links["metrics_port"], port="0") as server:
+        line = next(line for line in server.lines() if line["message"] == "a setting is ignored")
+        assert (line["variable"], line["value"]) == ("MIGRATE_METRICS_PORT", links["metrics_port"])
+
+
 def test_cpus_are_the_quotas(tmp_path: Path) -> None:
     everything = cpu_count(tmp_path)
     (tmp_path / "cpu.max").write_text("max 100000\n")

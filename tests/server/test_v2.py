@@ -154,6 +154,23 @@ def test_binary_data_that_does_not_fit(
     assert why in error
 
 
+def test_nulls_are_what_is_not_there(packed: Server) -> None:
+    nothing = {"id": None, "parameters": None, "outputs": None}
+    status, _ = infer(packed, "flat", {**tensor(parameters=None), **nothing})
+    assert status == 200
+    status, _ = infer(packed, "flat", {**tensor(), "outputs": [{"name": "y", "parameters": None}]})
+    assert status == 200
+    size = {"binary_data_size": 8}
+    assert infer(packed, "flat", tensor(data=None, parameters=size), struct.pack("<2f", 1, 2))[0] == 200
+    assert "has no data" in infer(packed, "flat", tensor(data=None))[1]
+
+
+@pytest.mark.parametrize(("given", "answered"), [(7, "7"), (2**63, "9223372036854775808"), ("a", "a"), (1.5, "1.5")])
+def test_an_id_may_be_a_number(packed: Server, given: object, answered: str) -> None:
+    found = packed.call("POST", "/v2/models/flat/infer", json.dumps({**tensor(), "id": given}).encode())
+    assert found.json()["id"] == answered
+
+
 def test_a_header_length_beyond_the_body(packed: Server) -> None:
     assert infer(packed, "flat", tensor(), Inference_Header_Content_Length="9999")[0] == 400
     assert infer(packed, "flat", tensor(), Inference_Header_Content_Length="x")[0] == 400
