@@ -213,12 +213,26 @@ class Model(ModelJson, frozen=True, kw_only=True):
         return max(1, self.rolling_windows_size)
 
     def describe(self) -> dict[str, object]:
-        """The answer of ``/describe``."""
+        """The answer of ``/describe``.
+
+        An output that has a column for each class names the classes, in a key that the old runtime did not have, where
+        they are not just the numbers of the columns: it answered only those.
+        """
+        outputs = [_printed(field) for field in self.outputs]
+        for field, made in zip(self.outputs, outputs, strict=True):
+            labels = self.classes(field.name)
+            if labels != tuple(range(len(labels))):
+                made["labels"] = labels
         return {
             "inputs": [_printed(field) for field in self.inputs],
-            "outputs": [_printed(field) for field in self.outputs],
+            "outputs": outputs,
             "rolling_windows_size": self.rolling_windows_size,
         }
+
+    def classes(self, output: str) -> tuple[int | str, ...]:
+        """The class of each column of an output, in their order; none where its columns are no classes."""
+        found = self.onnx.zipmap.get(output) if self.onnx is not None else None
+        return () if found is None else found.labels
 
 
 class ModelFileError(Exception):
@@ -345,6 +359,14 @@ def read_models(root: Path) -> tuple[tuple[Model, ...], dict[str, str]]:
     if len(set(ids)) != len(ids):
         raise ModelFileError(f"{root}: two models have the same id")
     return tuple(models), unserved
+
+
+def with_classes(model: Model, name: str, labels: tuple[int | str, ...]) -> Model:
+    """The model with the classes of an output's columns, in ``/describe`` too."""
+    own = model.onnx or OnnxSettings()
+    return msgspec.structs.replace(
+        model, onnx=msgspec.structs.replace(own, zipmap={**own.zipmap, name: Labels(labels)})
+    )
 
 
 def with_output_shape(model: Model, name: str, shape: tuple[int, ...]) -> Model:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from migrate.server.engines.zeros import zeros
 from migrate.server.errors import bad_request
-from migrate.server.model import Field, Model, OnnxSettings, with_output_shape
+from migrate.server.model import Field, Model, OnnxSettings, with_classes, with_output_shape
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array, type_of
 
@@ -110,6 +110,7 @@ class OnnxEngine:
         for field in unknown:
             labels = tuple(sorted(values[field.name][0]))
             self._labels[field.name] = labels
+            model = with_classes(model, field.name, labels)
             if field.shape is not None:
                 model = with_output_shape(model, field.name, (*field.shape[:-1], len(labels)))
         return model

@@ -33,7 +33,7 @@ def model_page(model: Model, example: dict[str, Any]) -> bytes:
     note = f"<p>Rolling windows of {window} rows: send at least {window}.</p>" if window > 1 else ""
     text = _template("index.html").substitute(
         title=escape(model.title or model.id),
-        signature=_table("Input", model.inputs) + _table("Output", model.outputs),
+        signature=_table("Input", model, model.inputs) + _table("Output", model, model.outputs),
         window=note,
         image="yes" if takes_image(model) else "no",
         example=escape(_readable(example)),
@@ -75,13 +75,13 @@ def _names(fields: Iterable[Field]) -> str:
     return ", ".join(f"<code>{escape(field.name)}</code>" for field in fields)
 
 
-def _table(role: str, fields: Iterable[Field]) -> str:
+def _table(role: str, model: Model, fields: tuple[Field, ...]) -> str:
     rows = []
-    fields = tuple(fields)
-    some = any(field.fields for field in fields)
+    named = {field.name: [index.name for index in field.fields] or model.classes(field.name) for field in fields}
+    some = any(named.values())
     for field in fields:
         shape = "" if field.shape is None else f"[{', '.join('?' if dim == -1 else str(dim) for dim in field.shape)}]"
-        columns = ", ".join(f"<code>{escape(index.name)}</code>" for index in field.fields)
+        columns = ", ".join(f"<code>{escape(str(name))}</code>" for name in named[field.name])
         rows.append(
             f"<tr><td><code>{escape(field.name)}</code></td><td>{escape(field.type)}</td>"
             f"<td>{shape}</td>{f'<td>{columns}</td>' if some else ''}</tr>"
