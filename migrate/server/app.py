@@ -4,6 +4,7 @@ import logging
 from time import perf_counter
 
 from migrate.server.access import check_token
+from migrate.server.cors import Cors
 from migrate.server.errors import HttpError
 from migrate.server.http import (
     ClientGoneError,
@@ -32,6 +33,7 @@ class App:
         self._status = status
         self._metrics = metrics
         self.ids = RequestIds()
+        self._cors = Cors(settings.cors_origins)
         self._log_all = settings.access_log == "all"
         self._log_errors = settings.access_log != "none"
 
@@ -64,6 +66,8 @@ class App:
     async def _answer(self, request: Request, route: Route | None) -> Response:
         if route is None:
             raise self._nowhere(request)
+        if (preflight := self._cors.preflight(request, route.allow)) is not None:
+            return preflight
         if not route.open:
             check_token(request.header(b"authorization"), self._settings.tokens_sha256)
         handler = route.handler(request)
@@ -83,7 +87,7 @@ class App:
         return HttpError(404, f"RESTEASY003210: Could not find resource for full path: {request.url}")
 
     async def _send(self, send: Send, request: Request, response: Response) -> None:
-        headers: Headers = [(b"x-request-id", request.id), *response.headers]
+        headers: Headers = [(b"x-request-id", request.id), *response.headers, *self._cors.headers(request)]
         if response.content_type:
             headers.append((b"content-type", response.content_type))
         if response.status != 204:

@@ -45,6 +45,7 @@ class Settings:
         threads: CPUs to use; 0 means the container's quota.
         access_log: Which requests are logged: ``errors``, ``all`` or ``none``.
         tokens_sha256: SHA-256 (hex) of each accepted token; empty accepts everybody.
+        cors_origins: Pages of these origins may call from a browser; ``*`` is any.
         plain_gray: Read gray images as they are, not lifted to sRGB as Java did.
         strict_nulls: Refuse JSON nulls in numeric tensors instead of reading 0.
         express: Answer the usual call of a quick model where it was read.
@@ -70,6 +71,7 @@ class Settings:
     threads: int = 0
     access_log: str = "errors"
     tokens_sha256: frozenset[str] = field(default_factory=frozenset)
+    cors_origins: frozenset[str] = field(default_factory=frozenset)
     plain_gray: bool = False
     strict_nulls: bool = False
     express: bool = True
@@ -105,6 +107,8 @@ def _value(variable: str, name: str, text: str) -> object:
         return _choice(variable, text)
     if name == "tokens_sha256":
         return _digests(variable, text)
+    if name == "cors_origins":
+        return _origins(variable, text)
     if name in {"plain_gray", "strict_nulls", "express"}:
         return _flag(variable, text)
     try:
@@ -137,3 +141,13 @@ def _digests(variable: str, text: str) -> frozenset[str]:
         # The value is not shown: somebody may have put the token itself there.
         raise SettingError(f"{variable} takes SHA-256 digests of 64 hex digits, separated by commas")
     return frozenset(digests)
+
+
+def _origins(variable: str, text: str) -> frozenset[str]:
+    origins = frozenset(origin for origin in re.split(r"[\s,;]+", text.lower()) if origin)
+    for origin in origins:
+        if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^/@?#*]+|null", origin):
+            raise SettingError(
+                f"{variable} holds {origin!r}: use * or origins such as https://example.com, without a path"
+            )
+    return origins
