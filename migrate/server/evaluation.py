@@ -27,22 +27,23 @@ class Admission:
 
     Attributes:
         bodies: What is read before, so that nobody who sends slowly takes a place.
+        metrics: What is counted of all requests.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, executor: Executor, rows: RowThreads) -> None:
         self.bodies = Bodies(settings, metrics)
         self._rows = rows
         self._limit = settings.max_in_flight
-        self._metrics = metrics
+        self.metrics = metrics
         self._executor = executor
 
     def __enter__(self) -> None:
-        if self._metrics.in_flight >= self._limit:
+        if self.metrics.in_flight >= self._limit:
             raise HttpError(503, f"{self._limit} requests are in flight already", headers={"Retry-After": "1"})
-        self._metrics.in_flight += 1
+        self.metrics.in_flight += 1
 
     def __exit__(self, *exception: object) -> None:
-        self._metrics.in_flight -= 1
+        self.metrics.in_flight -= 1
 
     async def compute(self, work: Callable[[], Response], served: Served, *, small: bool) -> Response:
         """Do small work of a quick model at once, and other work in a thread, so that the process keeps answering."""

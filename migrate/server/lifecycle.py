@@ -35,7 +35,8 @@ from migrate.server.served import Served
 from migrate.server.site import add_list_route, add_model_routes, add_process_routes, exposition
 from migrate.server.status import Phase, Status
 from migrate.server.threads import cpu_count, give_memory_back, yield_to_others
-from migrate.server.v2 import add_v2_routes, add_v2_server
+from migrate.server.triton import add_triton_server
+from migrate.server.v2 import VERSION, add_v2_routes, add_v2_server
 
 FAILED: Final = 1
 _REASONS: Final = 3  # of models that are not served, in one sentence
@@ -130,6 +131,7 @@ class Server(uvicorn.Server):
             failed = list(self.status.unserved.items())[:_REASONS]
             self._fail("; ".join(f"model {name}: {reason}" for name, reason in failed))
             return
+        add_triton_server(self.router, self.status, self.metrics, version=VERSION)
         if not self._is_only:
             add_list_route(self.router, self._described, self.status)
         if self.status.phase is Phase.STARTING:

@@ -21,6 +21,7 @@ from migrate.server.routes import Handler, Route, Router
 from migrate.server.served import SMALL_BYTES, Served
 from migrate.server.status import Status
 from migrate.server.tensors import Array, Shape
+from migrate.server.triton import EXTENSIONS, add_triton_routes
 from migrate.server.v2_tensors import datatype_of, from_binary, from_json, to_binary
 
 VERSION: Final = "1"
@@ -62,6 +63,7 @@ _DECODER: Final = msgspec.json.Decoder(InferRequest)
 def add_v2_routes(router: Router, served: Served, status: Status, settings: Settings, admission: Admission) -> None:
     """The routes of a model."""
     name = served.model.id
+    add_triton_routes(router, served, admission.metrics, version=VERSION, platform=_platform(served))
     ready = {"name": name, "ready": True}
     for prefix in (("v2", "models", name), ("v2", "models", name, "versions", VERSION)):
         router.add(prefix, Route("v2", {"GET": _fixed(metadata(served))}, model=name))
@@ -72,7 +74,7 @@ def add_v2_routes(router: Router, served: Served, status: Status, settings: Sett
 
 def add_v2_server(router: Router, status: Status) -> None:
     """The routes of the server as such; its health is answered before any model is loaded."""
-    about = {"name": "migrate.server", "version": SERVER_VERSION, "extensions": ["binary_tensor_data"]}
+    about = {"name": "migrate.server", "version": SERVER_VERSION, "extensions": ["binary_tensor_data", *EXTENSIONS]}
     router.add(("v2",), Route("v2", {"GET": _fixed(about)}))
     router.add(("v2", "health", "live"), Route("health", {"GET": _fixed({"live": True})}, is_open=True))
     router.add(("v2", "health", "ready"), Route("health", {"GET": _ready(status, {"ready": True})}, is_open=True))
@@ -100,6 +102,10 @@ def _ready(status: Status, body: Mapping[str, object]) -> Handler:
     return handler
 
 
+def _platform(served: Served) -> str:
+    return _PLATFORMS.get(served.model.engine, served.model.engine)
+
+
 def metadata(served: Served) -> dict[str, object]:
     """The metadata of a model: its own tensors, not the named columns that ``/eval`` takes besides."""
 
@@ -112,7 +118,7 @@ def metadata(served: Served) -> dict[str, object]:
     return {
         "name": served.model.id,
         "versions": [VERSION],
-        "platform": _PLATFORMS.get(served.model.engine, served.model.engine),
+        "platform": _platform(served),
         "inputs": tensors(served.model.inputs, served.engine.inputs),
         "outputs": tensors(served.model.outputs, served.engine.outputs),
     }

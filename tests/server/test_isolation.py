@@ -81,6 +81,9 @@ def test_the_others_are_served_and_each_says_why_it_is_not(tmp_path: Path, log: 
         page = server.call("GET", "/").body.decode()
         assert "it holds &lt;no&gt; model" in page
         assert page.index("good") < page.index("known one")
+        index = server.call("POST", "/v2/repository/index").json()
+        assert [one["state"] for one in index if one["name"] == "good"] == ["READY"]
+        assert {one["name"]: one["reason"] for one in index if one["state"] == "UNAVAILABLE"} == ready["not_served"]
         # What there never was is still that.
         assert server.call("GET", "/other/describe").status == 404
         assert server.call("GET", "/describe").status == 404
