@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec import field as named
 
 SCHEMA: Final = 1
+_REASONS: Final = 3  # in one sentence
 
 Layout = Literal["BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"]
 Colour = Literal["GRAY_SCALE", "RED", "GREEN", "BLUE"]
@@ -217,12 +218,26 @@ class Model(ModelJson, frozen=True, kw_only=True):
         return max(1, self.rolling_windows_size)
 
     def describe(self) -> dict[str, object]:
-        """The answer of ``/describe``."""
+        """The answer of ``/describe``.
+
+        An output that has a column for each class names the classes, in a key that the old runtime did not have, where
+        they are not just the numbers of the columns: it answered only those.
+        """
+        outputs = [_printed(field) for field in self.outputs]
+        for field, made in zip(self.outputs, outputs, strict=True):
+            labels = self.classes(field.name)
+            if labels != tuple(range(len(labels))):
+                made["labels"] = labels
         return {
             "inputs": [_printed(field) for field in self.inputs],
-            "outputs": [_printed(field) for field in self.outputs],
+            "outputs": outputs,
             "rolling_windows_size": self.rolling_windows_size,
         }
+
+    def classes(self, output: str) -> tuple[int | str, ...]:
+        """The class of each column of an output, in their order; none where its columns are no classes."""
+        found = self.onnx.zipmap.get(output) if self.onnx is not None else None
+        return () if found is None else found.labels
 
 
 class ModelFileError(Exception):
@@ -309,24 +324,54 @@ def _printed_column(column: Index, inherited: str) -> dict[str, object]:
     return made | {"index": column.index, "key": column.key}
 
 
-def read_models(root: Path) -> tuple[Model, ...]:
+class Unserved(Struct, frozen=True):
+    """``unserved.json``: a model of which it is known that it cannot be served, and why."""
+
+    id: str
+    reason: str
+
+
+def read_models(root: Path) -> tuple[tuple[Model, ...], dict[str, str]]:
     """Every model folder in ``root``, or ``root`` itself when it is one, sorted by folder name.
 
+    Returns:
+        The models, and why others cannot be served, by their ids: those with an ``unserved.json`` in the place of
+        their ``model.json``, and, by their folders' names, those whose file cannot be used.
+
     Raises:
-        ModelFileError: When there is none, one cannot be used, or two have the same id.
+        ModelFileError: When there is none that can be used, or two have the same id.
     """
     if (root / "model.json").exists():
-        return (read_model(root),)
+        return (read_model(root),), {}
     try:
-        folders = sorted(path for path in root.iterdir() if (path / "model.json").exists())
+        folders = sorted(path for path in root.iterdir() if path.is_dir())
     except OSError as error:
         raise ModelFileError(f"cannot read the models' folder: {error}") from error
-    if not folders:
-        raise ModelFileError(f"{root}: no folder with a model.json in it")
-    models = tuple(read_model(folder) for folder in folders)
-    if len({model.id for model in models}) != len(models):
+    models, unserved = [], {}
+    for folder in folders:
+        try:
+            if (folder / "unserved.json").exists():
+                known = msgspec.json.decode((folder / "unserved.json").read_bytes(), type=Unserved)
+                unserved[known.id] = known.reason
+            elif (folder / "model.json").exists():
+                models.append(read_model(folder))
+        except (ModelFileError, OSError, msgspec.MsgspecError) as error:
+            unserved[folder.name] = str(error)
+    if not models:
+        reasons = "; ".join(list(unserved.values())[:_REASONS])
+        raise ModelFileError(reasons or f"{root}: no folder with a model.json in it")
+    ids = [*(model.id for model in models), *unserved]
+    if len(set(ids)) != len(ids):
         raise ModelFileError(f"{root}: two models have the same id")
-    return models
+    return tuple(models), unserved
+
+
+def with_classes(model: Model, name: str, labels: tuple[int | str, ...]) -> Model:
+    """The model with the classes of an output's columns, in ``/describe`` too."""
+    own = model.onnx or OnnxSettings()
+    return msgspec.structs.replace(
+        model, onnx=msgspec.structs.replace(own, zipmap={**own.zipmap, name: Labels(labels)})
+    )
 
 
 def with_output_shape(model: Model, name: str, shape: tuple[int, ...]) -> Model:

@@ -35,6 +35,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refusal = (400, "Invalid HTTP request")
         self._sender: asyncio.TimerHandle | None = None
         self._since = 0.0
+        self._seen_bytes = 0
         self._reader: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._active = 0.0
@@ -44,6 +45,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._waits_for: Lane | None = None
         self._running: RequestResponseCycle | None = None
         self._offer: bytes | None = None
+        self._last_words = b""
 
     # connection
 
@@ -70,6 +72,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and watch the time of whoever has not sent a whole request yet."""
+        if self._last_words:
+            return  # nothing that follows a refused request is read
         self._message_bytes += len(data)
         try:
             self._feed(data)
@@ -237,7 +241,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Do not wait for ever for a client that does not stop sending."""
         self._active = self.loop.time()
+        last = self._last_words and not self.pipeline
         super().on_response_complete()
+        if last and not self.transport.is_closing():
+            self.transport.write(self._last_words)
+            self.transport.close()
         if self._shut and self._answered:
             self.transport.close()
         if self._in_message and not self.transport.is_closing():
@@ -264,6 +272,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._settle()
         body = error_body(status, message)
         head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+        if self._others_wait:
+            # Requests that were whole before are answered first.
+            self._last_words = STATUS_LINE[status] + head + body
+            self._forget_message()
+            return
         # Before its headers are whole a request has no cycle of its own: this one answers the request before.
         if self._answered if self._in_headers or self._lane else not self.cycle.response_started:
             self.transport.write(STATUS_LINE[status] + head + body)
@@ -274,6 +287,22 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_message = False
         self._lane = None
         self.transport.close()
+
+    @property
+    def _others_wait(self) -> bool:
+        """Whether a whole request waits for its answer, besides the one that is being read."""
+        running = self._running
+        if running is None or running.response_complete or running.disconnected or running.more_body:
+            return False
+        return self._in_headers or self.cycle is not running
+
+    def _forget_message(self) -> None:
+        """Give up the request that is being read: one whose headers are whole waits behind the others."""
+        if not self._in_headers and self.pipeline and self.pipeline[0][0] is self.cycle:
+            self.pipeline.popleft()
+        self._disarm()
+        self._in_message = False
+        self._lane = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -297,6 +326,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _arm(self) -> None:
         self._since = self.loop.time()
+        self._seen_bytes = self._message_bytes
         seconds = self.settings.header_seconds if self._in_headers else self.settings.body_seconds
         self._sender = self.loop.call_later(seconds, self._check_sender)
 
@@ -315,8 +345,10 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         allowed = self.settings.body_seconds + self._message_bytes / _BYTES_PER_SECOND
         left = allowed - (self.loop.time() - self._since)
-        if left > 0:
-            self._sender = self.loop.call_later(left, self._check_sender)
+        if left > 0 and self._message_bytes > self._seen_bytes:
+            # What was sent earns time to send more, not to hold it.
+            self._seen_bytes = self._message_bytes
+            self._sender = self.loop.call_later(min(left, self.settings.body_seconds), self._check_sender)
         else:
             self._refuse(408, "The body was sent too slowly")
 

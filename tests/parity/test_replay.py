@@ -118,3 +118,9 @@ def test_a_flood_of_differences_is_cut() -> None:
     found = replay(recording("live", *[BODY] * 200), SETTINGS, answering(*[{"label": 1}] * 200))
     assert len(found.mismatches) == 100
     assert found.calls == 200
+
+
+def test_classes_that_only_the_new_server_tells_are_no_difference() -> None:
+    old = {"outputs": [{"name": "y"}]}
+    assert compare_describe(old, {"outputs": [{"name": "y", "labels": ["a", "b"]}]}) == ()
+    assert compare_describe({"outputs": [{"name": "y", "labels": ["a"]}]}, old) != ()

@@ -227,3 +227,34 @@ def write_models(root: Path, engine: str) -> None:
 def write_text(folder: Path, settings: dict[str, Any], text: str) -> None:
     """A model folder with this PMML."""
     (write(folder, settings) / "files/model.pmml").write_text(text)
+
+
+def doubling(times: int) -> str:
+    """A regression of f(x) for x above 0, where f adds 1 as often as 2 to the power of ``times``."""
+
+    def apply(function: str, *arguments: str) -> str:
+        return f'<Apply function="{function}">{"".join(arguments)}</Apply>'
+
+    def define(number: int) -> str:
+        one, given = '<Constant dataType="double">1</Constant>', '<FieldRef field="a"/>'
+        before = f"f{number - 1}"
+        body = apply(before, apply(before, given)) if number else apply("+", given, one)
+        kind = 'optype="continuous" dataType="double"'
+        return f'<DefineFunction name="f{number}" {kind}><ParameterField name="a" {kind}/>{body}</DefineFunction>'
+
+    x = '<FieldRef field="x"/>'
+    above = apply("greaterThan", x, '<Constant dataType="double">0</Constant>')
+    return f"""<PMML xmlns="http://www.dmg.org/PMML-4_3" version="4.3"><Header/>
+ <DataDictionary>
+  <DataField name="x" optype="continuous" dataType="double"/><DataField name="y" optype="continuous" dataType="double"/>
+ </DataDictionary>
+ <TransformationDictionary>{"".join(define(number) for number in range(times + 1))}
+  <DerivedField name="d" optype="continuous" dataType="double">
+   {apply("if", above, apply(f"f{times}", x), x)}
+  </DerivedField>
+ </TransformationDictionary>
+ <RegressionModel functionName="regression" targetFieldName="y">
+  <MiningSchema><MiningField name="x"/><MiningField name="y" usageType="target"/></MiningSchema>
+  <RegressionTable intercept="1"><NumericPredictor name="d" coefficient="1"/></RegressionTable>
+ </RegressionModel>
+</PMML>"""

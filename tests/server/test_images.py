@@ -211,7 +211,7 @@ def test_json_parts_gain_a_dimension_and_win(packed: Server) -> None:
     [
         ([("x", "Content-Type: application/json", b"[1")], "--B--\r\n", "Unable to load image from bytes"),
         ([("x", "Content-Type: application/json", b"1")], "", "Error while reading multipart body"),
-        ([("", "Content-Type: application/json", b"1")], "--B--\r\n", "Error while reading multipart body"),
+        ([("", "Content-Type: application/json", b"1")], "--B--\r\n", "Unable to find a tensor with name x"),
         (
             [("x", "Content-Type: image/png", b"1")],
             "--B--\r\n",
@@ -228,6 +228,41 @@ def test_json_parts_gain_a_dimension_and_win(packed: Server) -> None:
 def test_multipart_that_cannot_be_read(packed: Server, parts: list[Part], end: str, message: str) -> None:
     refused = post(packed, "/flat/eval", *parts, end=end)
     assert (refused.status, refused.json()["message"]) == (400, message)
+
+
+ONE = b"Content-Type: application/json"
+NAMED = b'Content-Disposition: form-data; name="x"'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--B \t\r\n%b\r\n%b\r\n\r\n3\r\n--B-- \r\n" % (ONE, NAMED),
+        b"--B\r\n%b\r\n%b\r\n\r\n3\r\n--B  \r\n%b\r\n%b\r\n\r\n4\r\n--B--" % (ONE, NAMED, ONE, NAMED),
+        b"--B\r\n%b\r\n%b%b\r\n\r\n3\r\n--B--\r\n" % (ONE, NAMED, b"".join(b"\r\nX-%d: a" % n for n in range(200))),
+        b"--B\r\n%b\r\n%b\r\n\r\n3\r\n" % (ONE, NAMED)
+        + b'--B\r\nContent-Disposition: form-data; name=""; filename=""\r\n\r\n\r\n'
+        + b'--B\r\nContent-Disposition: form-data; name=""\r\n%b\r\n\r\n{\r\n--B--\r\n' % ONE,
+    ],
+    ids=["blanks at the first boundary", "at another", "many headers", "empty names"],
+)
+def test_multipart_as_clients_write_it(packed: Server, body: bytes) -> None:
+    sent = {"Content-Type": "multipart/form-data; boundary=B"}
+    assert packed.call("POST", "/flat/eval", body, sent).json()["y"] in (3.0, [3.0, 4.0])
+
+
+def test_a_part_without_a_name(packed: Server) -> None:
+    sent = {"Content-Type": "multipart/form-data; boundary=B"}
+    for disposition in (b"form-data", b'form-data; filename="x"'):
+        body = b"--B\r\n%b\r\nContent-Disposition: %b\r\n\r\n3\r\n--B--\r\n" % (ONE, disposition)
+        refused = packed.call("POST", "/flat/eval", body, sent)
+        assert (refused.status, refused.json()["message"]) == (400, "Error while reading multipart body")
+
+
+def test_a_boundary_with_blanks_inside_of_a_part_is_no_boundary(packed: Server) -> None:
+    sent = {"Content-Type": "multipart/form-data; boundary=B"}
+    whole = b'--B\r\n%b\r\n%b\r\n\r\n"a --B "\r\n--B--\r\n' % (ONE, NAMED)
+    assert packed.call("POST", "/texts/eval", whole, sent).json() == {"y": "a --B "}
 
 
 def test_multipart_without_a_boundary(packed: Server) -> None:

@@ -21,7 +21,7 @@ from migrate.server.errors import HttpError
 from migrate.server.limits import SettingError, Settings, read_settings
 from migrate.server.threads import cpu_count
 from tests.server import models
-from tests.server.process import Server, held, running
+from tests.server.process import Server, running
 from tests.waiting import PATIENCE, wait_until
 
 TOKENS = ("first token", "zweites-ü")
@@ -193,18 +193,6 @@ def test_many_requests_of_a_client_that_leaves(tight: Server) -> None:
     assert "Exception in ASGI application" not in tight.log.read_text()
 
 
-def test_requests_in_flight(tight: Server) -> None:
-    body = b'{"x":[[[[1]]]]}'
-    with held(tight, body, "/gray/eval") as one, held(tight, body, "/gray/eval") as other:
-        wait_until(lambda: tight.metric("inference_requests_in_flight") == 2, "they are not in flight")
-        refused = tight.eval(body, "/gray/eval")
-        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
-        assert refused.json()["message"] == "2 requests are in flight already"
-        for finish in (one, other):
-            assert finish().endswith(b'{"y":1.0}')
-    assert serves(tight)
-
-
 def test_tokens(tmp_path: Path, log: Path) -> None:
     models.linear(tmp_path / "models" / "linear")
     digests = ",".join(hashlib.sha256(token.encode("latin-1")).hexdigest() for token in TOKENS)
@@ -251,6 +239,15 @@ def test_settings() -> None:
     assert read_settings({"MIGRATE_PORT": ""}) == Settings()
     found = read_settings({"MIGRATE_PORT": "9000", "MIGRATE_IDLE_SECONDS": "2.5", "MIGRATE_STRICT_NULLS": "yes"})
     assert (found.port, found.idle_seconds, found.strict_nulls) == (9000, 2.5, True)
+
+
+def test_addresses_of_services_are_no_ports(tmp_path: Path, log: Path) -> None:
+    models.linear(tmp_path / "models" / "linear")
+    links = {"port": "tcp://10.0.0.1:8080", "metrics_port": "tcp://10.0.0.1:8081"}
+    assert read_settings({f"MIGRATE_{name.upper()}": value for name, value in links.items()}) == Settings()
+    with running(tmp_path / "models", log, metrics_port=links["metrics_port"], port="0") as server:
+        line = next(line for line in server.lines() if line["message"] == "a setting is ignored")
+        assert (line["variable"], line["value"]) == ("MIGRATE_METRICS_PORT", links["metrics_port"])
 
 
 def test_cpus_are_the_quotas(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from tests.server.pmml_models import (
     WITHOUT_RESULTS,
     WORDED,
     WORDED_SETTINGS,
+    doubling,
     with_engine,
     write_models,
     write_text,
@@ -187,3 +188,25 @@ def test_numbers_are_written_as_in_an_image_whatever_the_locale(german: None, tm
     with reference(files, tmp_path / "oracle", python=python_of("jpmml")) as ask:
         assert "error" not in ask({"model": settings})
         assert ask({"request": {"x": [1234.5]}})["outputs"] == {"text": ["1234.50"]}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_row_that_takes_too_long_keeps_nobody_waiting(tmp_path: Path, engine: str) -> None:
+    plain = {"engine": engine, "entry": "model.pmml"}
+    settings = {**plain, "inputs": [field("x", "double", -1)], "outputs": [field("y", "double", -1)]}
+    write_text(tmp_path / "models/long", settings, doubling(25))
+    write_text(tmp_path / "models/short", settings, doubling(1))
+    said = "the engine did not end one row within 3 seconds"
+    with serving(tmp_path / "models", engine, tmp_path, row_seconds="3") as server:
+        ready = server.call("GET", "/health/ready").json()
+        refused = server.eval({"x": 1}, "/long/eval")
+        if engine == "pmml":
+            # It computes both branches, so that its warm-up does not end.
+            assert ready == {"status": "ready", "not_served": {"long": said}}
+            assert (refused.status, refused.json()["message"]) == (503, f"The model long is not served: {said}")
+        else:
+            assert ready == {"status": "ready"}
+            assert (refused.status, refused.json()["detail"]) == (500, said)
+            assert ok(server.eval({"x": -1}, "/long/eval")) == {"y": 0.0}
+        assert ok(server.eval({"x": 1}, "/short/eval")) == {"y": 4.0}
+    assert server.process.returncode == 0

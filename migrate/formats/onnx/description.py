@@ -28,6 +28,7 @@ _WORDS: Final = {
     10: "float",
     12: "integer",
     13: "long",  # float16, uint32 and uint64 are folded
+    **dict.fromkeys((2, 3, 4, 5), "integer"),  # uint8, int8, uint16, int16: the old runtime did not take these
 }
 _DTYPE_NAMES: Final = (
     *("undefined", "float", "uint8", "int8", "uint16", "int16", "int32"),

@@ -13,6 +13,10 @@ from .rules import Array, Loaded, Request, answered, declared_array, feed
 
 FOLDED: dict[str, type[Any]] = {
     "tensor(float16)": np.float16,
+    "tensor(int8)": np.int8,
+    "tensor(uint8)": np.uint8,
+    "tensor(int16)": np.int16,
+    "tensor(uint16)": np.uint16,
     "tensor(uint32)": np.uint32,
     "tensor(uint64)": np.uint64,
 }

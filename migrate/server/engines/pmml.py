@@ -11,6 +11,7 @@ from migrate.server.engines.pmml_table import PmmlTable, reason
 from migrate.server.engines.pmml_xml import sanitised
 from migrate.server.model import Model
 from migrate.server.model_engine import ContradictionError
+from migrate.server.rows import row_begins, rows_end
 
 _NO_NUMBER: Final = -(1 << 63)  # what PMML4S says for an integer that there is none of
 _PREDICTED: Final = "predictedValue"
@@ -33,7 +34,7 @@ class PmmlEngine(PmmlTable):
             found = [(str(field.name), str(field.feature)) for field in loaded.outputFields]
         except Exception as error:
             raise ContradictionError(f"PMML4S cannot load {model.entry}: {reason(error)}") from error
-        super().__init__(model, names)
+        super().__init__(model, names, text)
         self._names = [_result_name(field.name, targets, own, found) for field in model.outputs]
         self._check_results()
 
@@ -43,11 +44,13 @@ class PmmlEngine(PmmlTable):
         Raises:
             ContradictionError: One never comes, so that it would be null in every row.
         """
-        given: set[str] = set()
+        row_begins()
         try:
-            self._limit.run(lambda: given.update(map(str, self._scorer.predict(self._new_row()).keySet())))
+            given = set(map(str, self._scorer.predict(self._new_row()).keySet()))
         except Exception:  # noqa: BLE001 - a row without values says nothing of this model
             return
+        finally:
+            rows_end()
         missing = [name for name in self._names if name not in given]
         if missing:
             raise ContradictionError(f"PMML4S gives no result {missing[0]}, it gives {sorted(given)}")
