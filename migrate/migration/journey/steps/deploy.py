@@ -79,13 +79,17 @@ def wait(run: Run, unit: Unit, app_id: str, image: str) -> App:
         for model in unit.models:
             run.emit(StepStarted(step="deploy", model=model, detail=state))
 
-    return run.watcher().wait_running(app_id, timeout=run.ready_timeout, on_state=on_state, stop=run.stop, image=image)
+    watcher = run.watcher()
+    with run.slots.given_up():
+        return watcher.wait_running(app_id, timeout=run.ready_timeout, on_state=on_state, stop=run.stop, image=image)
 
 
 def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:
     if app.state not in RESTING:
         run.notice(f"The app {app.id} is stopped and started again with the new image.", model=unit.models[0])
-    platform.replace_image(run.cloud, run.watcher(), app.id, image)
+    watcher = run.watcher()
+    with run.slots.given_up():
+        platform.replace_image(run.cloud, watcher, app.id, image)
 
 
 def _keep_models(unit: Unit, effect: Effect, models: tuple[Prepared, ...]) -> None:
