@@ -5,7 +5,7 @@ PYTEST := $(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 # Ours, and that of the old runtime where it is.
 GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 
-.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
+.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx period fuzz hostile bench-server bench-images clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -55,6 +55,9 @@ conformance: .venv  ## every golden vector against a running server, GOLDEN=fold
 
 conformance-onnx: .venv  ## the onnx package's own test models through a running server
 	@$(PYTHON) scripts/conformance_onnx.py $(ARGS)
+
+period: .venv  ## files that older libraries wrote, beside the answers of those libraries; GOLDEN=folder ARGS="--only t1."
+	@$(PYTHON) scripts/period/compare.py $(ARGS) $(if $(filter file default undefined,$(origin GOLDEN)),,$(GOLDEN))
 
 fuzz: .venv  ## generated requests against a running server for some minutes, ARGS="--minutes 60 --seed 7"
 	@$(PYTHON) scripts/fuzz_server.py $(ARGS)
