@@ -9,8 +9,8 @@ from enum import IntEnum
 from typing import Final
 
 WAITING_MOST: Final = 256
-"""Models that may wait for something outside at a time, each in a thread that sleeps: more apps than that start in
-waves. A project has a quota of some ten CPUs by default (contract: AI Deploy resources)."""
+"""Models that may wait for something outside at a time, each in a thread that sleeps; the rest of more apps start in
+waves. It is more than the CPUs that the quota of a project lets them have (decisions: Slots)."""
 
 
 class Rank(IntEnum):
