@@ -104,7 +104,9 @@ def served(root: Path, runtime: str, expected: dict[str, Any]) -> Iterator[tuple
                 for name, expectation in expected.items():
                     yield name, asked(port, name, expectation)
         except SystemExit as error:  # the server ended before it was ready
-            reason = f"not served: {str(error).splitlines()[-1]}"
+            lines = str(error).splitlines()
+            causes = [json.loads(line).get("reason", line) for line in lines if '"level":"error"' in line]
+            reason = f"not served: {(causes or lines)[-1]}"
         else:
             return
     if len(expected) == 1:
