@@ -67,7 +67,7 @@ def _computed_early(graph: MetaGraph) -> Iterator[Node]:
     """Hazards that run while the graph is read, whoever asks for them.
 
     TensorFlow computes what a shape depends on, in the graph and in the functions that its nodes call, as far as it is
-    made of constants (findings/tensorflow-importing-a-graph-reads-files.sh; a function's body like the graph itself).
+    made of constants (tensorflow/core/common_runtime/eval_const_tensor.cc).
     """
     scopes = [(graph.nodes, False)]
     scopes += [(_by_name(graph.functions[name]), True) for name in _names(graph, _calls(graph.nodes.values()), _calls)]
