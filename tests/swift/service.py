@@ -55,17 +55,18 @@ class Swift:
         )
         self.http = requests.Session()
         self.http.trust_env = False
-        wait_until(self._signed_in, f"Swift does not start; see {self._log.name}")
-        self.account = f"{self.url}/v1/{ACCOUNT}"
+        wait_until(self._answers, f"Swift does not start; see {self._log.name}")
+        self.clear()
 
-    def _signed_in(self) -> bool:
+    def _answers(self) -> bool:
         try:
             answer = self.http.get(f"{self.url}/auth/v1.0", headers={"X-Storage-User": USER, "X-Storage-Pass": KEY})
         except requests.ConnectionError:
             return False
         self.token = answer.headers.get("X-Auth-Token", "")
         self.http.headers["X-Auth-Token"] = self.token
-        return answer.ok
+        self.account = f"{self.url}/v1/{ACCOUNT}"
+        return self.ask("PUT", "/first").ok and self.ask("PUT", "/first/object").ok  # each of the servers answers
 
     def ask(self, method: str, path: str, **details: Any) -> requests.Response:
         """A request below the account; ``path`` is as it is sent."""
@@ -90,6 +91,14 @@ class Swift:
         """Make a static large object of ``container/name`` that are there."""
         manifest = json.dumps([{"path": f"/{segment}"} for segment in segments]).encode()
         self.put(container, name, manifest, "?multipart-manifest=put", Content_Type="application/octet-stream")
+
+    def sign(self, path: str, *, container: str = "") -> str:
+        """The query of a temporary URL of ``path`` below the account, with its key or with the container's."""
+        kind = "Container" if container else "Account"
+        self.ask("POST", container and f"/{quote(container)}", headers={f"X-{kind}-Meta-Temp-URL-Key": URL_KEY})
+        expires, whole = int(time.time()) + 600, f"/v1/{ACCOUNT}{unquote(path)}"
+        signature = hmac.new(URL_KEY.encode(), f"GET\n{expires}\n{whole}".encode(), hashlib.sha256).hexdigest()
+        return f"temp_url_sig={signature}&temp_url_expires={expires}"
 
     def clear(self) -> None:
         """Remove every container with what lies in it, and every key of temporary URLs."""
@@ -178,11 +187,9 @@ class Api:
             }
 
     def _signed(self, container: str, name: str) -> str:
-        where, kind = (f"/{quote(container)}", "Container") if self.container_key else ("", "Account")
-        self.swift.ask("POST", where, headers={f"X-{kind}-Meta-Temp-URL-Key": URL_KEY})
-        expires, path = int(time.time()) + 600, f"/v1/{ACCOUNT}/{container}/{name}"
-        signature = hmac.new(URL_KEY.encode(), f"GET\n{expires}\n{path}".encode(), hashlib.sha256).hexdigest()
-        return f"{self.swift.url}{quote(path)}?temp_url_sig={signature}&temp_url_expires={expires}"
+        path = f"/{quote(container)}/{quote(name)}"
+        right = self.swift.sign(path, container=container if self.container_key else "")
+        return f"{self.swift.account}{path}?{right}"
 
 
 class _Handler(BaseHTTPRequestHandler):
