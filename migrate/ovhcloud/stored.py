@@ -18,7 +18,7 @@ from migrate.machine.patience import LONGEST_RETRY_AFTER
 from migrate.ovhcloud.failures import RETRIED
 
 UNASKED: Final = 0
-"""The status of a request that is not made: HTTP clients take ``.`` and ``..`` out of an URL before they send it."""
+"""The status of a request that is not made, since HTTP clients take `.` and `..` out of an URL before they send it."""
 
 _PASSING: Final = RETRIED | {408, 498, 507}  # 498 is Swift's own "too many requests", 507 a full or absent disk
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
@@ -83,7 +83,7 @@ class ObjectRefused(Exception):  # noqa: N818 - a signal to the downloader, whic
         """Why the object cannot be read, as the end of a sentence."""
         match self.status:
             case 0:
-                return "a part of its name is '.' or '..', which an URL cannot hold"
+                return "a part of its name is '.' or '..', which HTTP clients take out of an URL"
             case 404:
                 return "it is listed, but not there: it has expired, was deleted, or links to what is not there"
             case 409:
