@@ -28,7 +28,7 @@ class StoredObject(Struct, frozen=True, kw_only=True):
     """An object as listed; ``sealed`` objects lie in a cold archive and cannot be read.
 
     Listings say 0 bytes for dynamic large objects and symbolic links (``sources.large_objects`` asks for the true
-    size), and the API's listing does not tell static large objects, which Swift's own does (``large``).
+    size), and the API's listing does not tell static large objects (``large`` is None), as Swift's own does.
     ``last_modified`` is UTC to the second, for that much the API and Swift say in the same way. ``problem`` is why the
     object cannot be read, where that is known.
     """
@@ -38,7 +38,7 @@ class StoredObject(Struct, frozen=True, kw_only=True):
     last_modified: str = ""
     content_type: str = ""
     sealed: bool = False
-    large: bool = False
+    large: bool | None = None
     problem: str = ""
 
 

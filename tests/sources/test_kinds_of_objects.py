@@ -89,8 +89,13 @@ def test_a_static_large_object_is_one_file(box: Box, prefix: str, token: bool) -
         box.by_token()
     assert box.models() == {"m": "m"}
     assert box.ignored() == {f"{prefix}0*": "3 segments of the large object 'm/big.onnx'"}
-    if token or prefix.startswith("m/big"):
-        assert box.take("m") == {"big.onnx": MODEL}
+    assert box.take("m") == {"big.onnx": MODEL}
+
+
+def test_a_large_object_that_nobody_has_read_is_told_before_it_is_fetched(box: Box) -> None:
+    box.put("m/model.onnx", MODEL)
+    box.put("m/weights", segments=box.pieces("m/parts/"))
+    assert box.take("m") == {"model.onnx": MODEL, "weights": MODEL}
 
 
 @ROADS
