@@ -31,8 +31,8 @@ URL_KEY = "a key of temporary URLs"
 
 def missing() -> str:
     """Why Swift cannot run here, or an empty text."""
-    look = subprocess.run([PYTHON, "-c", "import swift.common.wsgi"], capture_output=True, check=False)
-    if look.returncode:
+    look = [PYTHON, "-c", "import swift.common.wsgi"]
+    if not Path(PYTHON).exists() or subprocess.run(look, capture_output=True, check=False).returncode:
         return "the Debian package python3-swift is not installed (scripts/setup --tests)"
     with tempfile.NamedTemporaryFile() as file:
         try:

@@ -241,8 +241,11 @@ def mask(row: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def real(started_swift: Swift) -> Side:
-    started_swift.clear()
     swift = started_swift
+    version = swift.http.get(f"{swift.url}/info").json()["swift"]["version"]
+    if not version.startswith("2.30."):
+        pytest.skip(f"the sandbox is held to Swift 2.30, and this is {version}")
+    swift.clear()
     swift.put("c")
     swift.put("c_parts")
     for name, data in PLAIN.items():
