@@ -9,8 +9,7 @@ from typing import Final
 
 from migrate.core.errors import EXIT_TEXTS
 from migrate.core.options.declaration import PROGRAM, Argument, Option, Options, Parameter, parameters
-from migrate.core.options.tree import COMMANDS
-from migrate.core.options.variables import VARIABLES
+from migrate.core.options.tree import COMMANDS, VARIABLES
 
 TARGET: Final = Path(__file__).parents[1] / "docs" / "options.md"
 

@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from migrate.apps.conversion import to_app
-from migrate.apps.states import GONE, RESTING
+from migrate.apps.app import GONE, RESTING, to_app
 from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError, MigrateError
 from migrate.core.names import KEY_LABEL, label_selector
-from migrate.core.values import App, AppPlan, AutomaticScaling, PushedImage
+from migrate.core.values import App, AppRequest, AutomaticScaling, PushedImage
 from migrate.machine import patience
 from migrate.machine.patience import wait_until
 from migrate.ovhcloud import apps
@@ -29,7 +28,7 @@ _PROBE: Final = {
 }
 
 
-def create(cloud: Cloud, plan: AppPlan, image: PushedImage) -> App:
+def create(cloud: Cloud, plan: AppRequest, image: PushedImage) -> App:
     """Ask for the app, in one call and nothing else; its id must be written down before it is waited for.
 
     Raises:
@@ -39,7 +38,7 @@ def create(cloud: Cloud, plan: AppPlan, image: PushedImage) -> App:
     return to_app(apps.create(cloud, app_spec(plan, image)))
 
 
-def app_spec(plan: AppPlan, image: PushedImage) -> dict[str, object]:
+def app_spec(plan: AppRequest, image: PushedImage) -> dict[str, object]:
     """The AppSpecInput of the contract for a plan."""
     return {
         "name": plan.name,
@@ -54,7 +53,7 @@ def app_spec(plan: AppPlan, image: PushedImage) -> dict[str, object]:
     }
 
 
-def _strategy(plan: AppPlan) -> dict[str, object]:
+def _strategy(plan: AppRequest) -> dict[str, object]:
     scaling = plan.scaling
     if isinstance(scaling, AutomaticScaling):
         return {

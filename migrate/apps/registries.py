@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Final
 
 from migrate.core.addresses import RegistryAddress, read_registry
-from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, NeedsYouError, RemoteError
 from migrate.core.secret import Secret
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.machine import patience
 from migrate.machine.patience import wait_until
 from migrate.ovhcloud import capabilities, registries, users

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.text import printable
-from migrate.core.values import AppPlan, AutomaticScaling, Autoscaling, FixedScaling, ModelRecord
+from migrate.core.values import AppRequest, AutomaticScaling, Autoscaling, FixedScaling, ModelRecord
 from migrate.ovhcloud.capabilities import Flavor
 
 MOST_REPLICAS: Final = 10  # of a fixed strategy, by the guides; no other limit is documented
@@ -21,7 +21,7 @@ def plan_app(
     region: str,
     flavors: Sequence[Flavor],
     labels: dict[str, str],
-) -> AppPlan:
+) -> AppRequest:
     """What to ask of AI Deploy for one model, or for several that share an app.
 
     A flavor and a count of CPUs (units of the flavor) are always explicit: without them a guide says that one GPU is
@@ -42,7 +42,7 @@ def plan_app(
     notes: list[str] = []
     cpu = _cpus(records, flavor, notes)
     scaling = _scaling([record.autoscaling for record in records if record.autoscaling], notes)
-    return AppPlan(
+    return AppRequest(
         name=name, region=region, flavor=flavor.id, cpu=cpu, scaling=scaling, labels=labels, notes=tuple(notes)
     )
 

@@ -5,11 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from migrate.apps.conversion import to_app
-from migrate.apps.states import ENDED, GONE, RESTING, SERVING
-from migrate.core.again import type_again
+from migrate.apps.app import ENDED, GONE, RESTING, SERVING, to_app
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, NeedsYouError, RemoteError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import App
 from migrate.machine import patience
 from migrate.machine.patience import Patience, poll_seconds, wait_until

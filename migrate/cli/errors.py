@@ -3,11 +3,11 @@
 import sys
 from typing import Final
 
-from migrate.core.again import type_again
 from migrate.core.errors import ExitCode, Interrupted, MigrateError
 from migrate.core.events import Result
 from migrate.core.options.declaration import AS_JSON, OUTPUT
 from migrate.core.secret import redact
+from migrate.core.text import type_again
 
 _JSON_IN_ONE_WORD: Final = frozenset(
     f"{name}=json" if name.startswith("--") else f"{name}json" for name in OUTPUT.names

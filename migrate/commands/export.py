@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 
 from migrate.commands.output import answer_facts
-from migrate.commands.signals import stopping
+from migrate.commands.terminal import stopping
 from migrate.console.outlet import open_outlet
 from migrate.console.words import size
 from migrate.core.errors import ExitCode

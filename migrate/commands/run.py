@@ -7,8 +7,7 @@ from typing import Final
 
 import msgspec
 
-from migrate.commands.prompt import agree
-from migrate.commands.signals import stopping
+from migrate.commands.terminal import agree, stopping
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet, screen

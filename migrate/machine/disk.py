@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.machine.processes import alive
 
 FULL: Final = "disk-full"

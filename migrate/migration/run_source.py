@@ -28,7 +28,7 @@ from migrate.migration.run import permissions
 from migrate.migration.run.opening import source_folder
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.workspace import SourceFolder, Workspace
-from migrate.ovhcloud.authorization import authorize
+from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.listing import list_models
 from migrate.sources.reference import SourceRef, parse_source

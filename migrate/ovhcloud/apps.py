@@ -5,8 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from migrate.ovhcloud.records import convert
-from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.session import Cloud, convert
 
 
 class State(StrEnum):

@@ -5,10 +5,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.codes.catalogue import Code
 from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError, RemoteError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 
 RETRIED: Final = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 

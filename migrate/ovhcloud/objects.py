@@ -12,9 +12,8 @@ import tenacity
 from msgspec import Struct
 
 from migrate.core.addresses import secure_url
-from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, MigrateError, RemoteError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.machine.patience import API_TIMEOUT, STORAGE_RETRY
 from migrate.ovhcloud import storage
 from migrate.ovhcloud.session import Cloud

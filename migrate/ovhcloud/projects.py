@@ -1,11 +1,10 @@
-"""Public Cloud projects (contract: Projects)."""
+"""Public Cloud projects (contract: Projects), and whether one lets AI Deploy in (contract: AI Deploy apps)."""
 
 from msgspec import Struct
 
 from migrate.core.errors import ConfigurationError
 from migrate.core.text import printable
-from migrate.ovhcloud.records import convert
-from migrate.ovhcloud.session import Cloud, Session
+from migrate.ovhcloud.session import Cloud, Session, convert
 
 
 class Project(Struct, frozen=True, rename={"project_name": "projectName"}):
@@ -15,6 +14,10 @@ class Project(Struct, frozen=True, rename={"project_name": "projectName"}):
     description: str | None = None
     project_name: str | None = None
     status: str = ""
+
+
+class _Authorization(Struct, frozen=True):
+    authorized: bool
 
 
 def project_ids(session: Session) -> tuple[str, ...]:
@@ -44,3 +47,14 @@ def choose_project(session: Session, given: str | None) -> str:
         code="no-project",
         next_step="Say which with --project or OVH_CLOUD_PROJECT_SERVICE.",
     )
+
+
+def authorized(cloud: Cloud) -> bool:
+    """Whether AI Deploy is authorised in the project."""
+    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/authorization")
+    return convert(answer, _Authorization, "the authorization").authorized
+
+
+def authorize(cloud: Cloud) -> None:
+    """Authorise AI Deploy in the project, which opens its object storage; harmless to repeat."""
+    cloud.call("POST", "/cloud/project/{serviceName}/ai/authorization", repeatable=True)

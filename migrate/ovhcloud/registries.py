@@ -3,8 +3,7 @@
 from msgspec import Struct
 
 from migrate.core.secret import Secret
-from migrate.ovhcloud.records import convert
-from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.session import Cloud, convert
 
 
 class Registration(Struct, frozen=True):

@@ -2,8 +2,7 @@
 
 from msgspec import Struct, field
 
-from migrate.ovhcloud.records import convert
-from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.session import Cloud, convert
 
 
 class Namespace(Struct, frozen=True, rename="camel"):

@@ -14,8 +14,8 @@ import requests
 import tenacity
 from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, RemoteError
+from migrate.core.text import type_again
 from migrate.machine.patience import API_RETRY, LONGEST_RETRY_AFTER, Retry
 from migrate.ovhcloud.bucket import Bucket
 from migrate.ovhcloud.client import Caller, make_client
@@ -325,3 +325,19 @@ def _retry_after(header: str | None) -> float | None:
     with contextlib.suppress(ValueError, TypeError):
         return min(max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time()), LONGEST_RETRY_AFTER)
     return None
+
+
+def convert(value: object, kind: type[T], what: str) -> T:
+    """``value``, decoded JSON, as a record (or a tuple of records) of the given type; unknown fields are ignored.
+
+    Raises:
+        RemoteError: ``unexpected-answer`` when the answer is not what the contract says.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise RemoteError(
+            f"OVHcloud's answer about {what} is not what its API describes: {error}.",
+            code="unexpected-answer",
+            next_step="Update this tool; if it is the newest version, report this line.",
+        ) from error

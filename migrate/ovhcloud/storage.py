@@ -6,8 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.secret import Secret
-from migrate.ovhcloud.records import convert
-from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.session import Cloud, convert
 
 URL_LIFETIME: Final = timedelta(hours=6)
 

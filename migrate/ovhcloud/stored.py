@@ -11,9 +11,8 @@ import requests
 import urllib3
 from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.errors import RemoteError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.machine.patience import LONGEST_RETRY_AFTER
 from migrate.ovhcloud.failures import RETRIED
 

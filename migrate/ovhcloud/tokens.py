@@ -2,8 +2,7 @@
 
 from msgspec import Struct
 
-from migrate.ovhcloud.records import convert
-from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.session import Cloud, convert
 
 
 class TokenSpec(Struct, frozen=True, rename="camel"):

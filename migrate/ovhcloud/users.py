@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from migrate.core.secret import Secret
-from migrate.ovhcloud.records import convert
-from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.session import Cloud, convert
 
 
 class User(Struct, frozen=True, rename="camel"):

@@ -10,7 +10,7 @@ import msgspec
 from migrate.core.model_json import ModelJson
 from migrate.core.text import printable
 from migrate.core.values import Mismatch, Recording, Sample, Tolerance
-from migrate.parity.answer import Answer
+from migrate.parity.http import Answer
 from migrate.parity.tensors import Tensor, read_tensor
 
 DEFAULT_TOLERANCES: Final[Mapping[str, Tolerance]] = {

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from migrate.core.model_json import Field, Index, ModelJson
 from migrate.core.values import Sample
-from migrate.parity.dates import date_number, date_text
+from migrate.parity.oracles.java_dates import SECOND, DateError, written
 
 SEED: Final = 20221201
 """Of a run's sample requests: fixed, so that a second run asks the same questions."""
@@ -30,6 +30,13 @@ _WITH_MISSING: Final = frozenset({"pmml", "scaler", "pi", "fastai"})
 _NUMBERS: Final = frozenset({"integer", "long", "float", "double"})
 _ANY: Final = frozenset({*_NUMBERS, "string", "boolean"})
 _IMAGE_SIDE: Final = 32  # pixels, where the model leaves height and width free
+# Dates lie between 2000 and 2024.
+_FIRST: Final = 946_684_800  # 2000-01-01, in seconds since 1970
+_MINUTES: Final = 25 * 365 * 24 * 60
+_SECONDS: Final = {
+    "TS_Y": 31_556_952, "TS_MO": 2_629_746, "TS_D": 86_400, "TS_H": 3600, "TS_MI": 60, "TS_S": 1,
+}  # fmt: skip
+_PARTS: Final = {"TS_MS": 1000, "TS_US": 1_000_000, "TS_NS": SECOND}
 
 
 class _Kind(Struct, frozen=True):
@@ -222,3 +229,23 @@ def _bounds(field: Field, usual: tuple[float, float]) -> tuple[float, float]:
         if part.upper is not None:
             return part.upper - 8.0, part.upper
     return usual
+
+
+def date_text(pattern: str, random: Random) -> str | None:
+    """A date and time in a pattern; None where the pattern has a letter not known here."""
+    try:
+        return written(pattern, _seconds(random) * SECOND)
+    except DateError:
+        return None
+
+
+def date_number(word: str, random: Random) -> int | None:
+    """A date and time as a count since 1970, in the unit of a date-time encoder's format; None for another format."""
+    seconds = _seconds(random)
+    if word in _PARTS:
+        return seconds * _PARTS[word]
+    return seconds // _SECONDS[word] if word in _SECONDS else None
+
+
+def _seconds(random: Random) -> int:
+    return _FIRST + 60 * int(random.random() * _MINUTES)

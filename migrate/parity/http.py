@@ -6,17 +6,28 @@ from urllib.parse import quote
 
 import msgspec
 import tenacity
+from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.errors import RemoteError
 from migrate.core.secret import Secret
+from migrate.core.text import type_again
 from migrate.core.values import Sample
 from migrate.machine.patience import ENDPOINT_RETRY
-from migrate.parity.answer import Answer, Call
 
 if TYPE_CHECKING:
     import requests
 
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What an endpoint answered: HTTP status, the JSON object in the body (None where there is none), the text."""
+
+    status: int
+    body: dict[str, Any] | None
+    text: str
+
+
+Call = Callable[[Sample], Answer]
+"""Asks one endpoint: the sample's request in, its answer out."""
 Send = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
 """Sends method, path, headers and body to a server of several models; its answer is status, headers and body."""
 _TRY_AGAIN: Final = frozenset({429, 502, 503, 504})

@@ -1,4 +1,4 @@
-"""From the tensors of a request to the feeds of a model, by the names that it declares."""
+"""The feeds of a model, by the names that it declares: from the tensors of a request, or zeros for warm-up."""
 
 from collections.abc import Mapping
 
@@ -75,3 +75,10 @@ def _common_type(columns: list[Tensor]) -> str:
     for kind in kinds:
         check_type(kind, first)
     return first
+
+
+def zeros(field: Field) -> Array:
+    """Zeros (or empty strings) of the declared type, every unknown dimension 1."""
+    shape = tuple(1 if dim == -1 else dim for dim in field.shape or ())
+    dtype = DTYPES[field.type]
+    return np.full(shape, "", dtype) if dtype is np.object_ else np.zeros(shape, dtype)

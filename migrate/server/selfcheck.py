@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from migrate.server.engines.zeros import zeros
 from migrate.server.errors import HttpError
+from migrate.server.inputs import zeros
 from migrate.server.logs import log
 from migrate.server.merging import decide
 from migrate.server.model_engine import ContradictionError

@@ -14,9 +14,8 @@ import requests
 from msgspec import Struct
 from msgspec.structs import replace
 
-from migrate.core.again import type_again
 from migrate.core.errors import Interrupted, MigrateError, NeedsYouError, RemoteError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import ArtifactFile
 from migrate.machine import patience
 from migrate.machine.disk import check_space

@@ -8,10 +8,9 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final
 
-from migrate.core.again import type_again
 from migrate.core.errors import Interrupted, NeedsYouError
 from migrate.core.names import digest_of
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import Artifact, ArtifactFile, ContainerLocation, FolderLocation, ModelRecord, to_json
 from migrate.machine.disk import check_space, disk_error, disk_errors, unreadable
 from migrate.machine.locks import exclusive

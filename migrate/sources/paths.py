@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError, RefusedError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 
 _LONGEST_PART: Final = 255  # bytes, on every file system in use
 _LONGEST_PATH: Final = 1024  # bytes; Swift's limit for an object's name

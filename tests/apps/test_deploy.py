@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from migrate.apps import deploy
-from migrate.apps.states import GONE
+from migrate.apps.app import GONE
 from migrate.apps.watching import Watcher, ended
 from migrate.contract import Contract, contract
 from migrate.core.errors import Interrupted, NeedsYouError, RemoteError
-from migrate.core.values import AppPlan, AutomaticScaling, FixedScaling, PushedImage
+from migrate.core.values import AppRequest, AutomaticScaling, FixedScaling, PushedImage
 from migrate.ovhcloud import apps
-from migrate.ovhcloud.authorization import authorize
+from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import calls, open_cloud
@@ -22,7 +22,7 @@ IMAGE = PushedImage(
 NEVER = threading.Event()
 
 
-def make_plan(key: str = "k1", **changes: object) -> AppPlan:
+def make_plan(key: str = "k1", **changes: object) -> AppRequest:
     fields: dict[str, object] = {
         "name": "iris",
         "region": "GRA",
@@ -31,7 +31,7 @@ def make_plan(key: str = "k1", **changes: object) -> AppPlan:
         "scaling": FixedScaling(replicas=1),
         "labels": {"mls-key": key, "mls-run": "r1"},
     }
-    return AppPlan(**(fields | changes))  # type: ignore[arg-type]
+    return AppRequest(**(fields | changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import requests
 
 from migrate.apps import deploy, registries, tokens
 from migrate.apps.watching import Watcher
-from migrate.core.values import AppPlan, FixedScaling, PushedImage
+from migrate.core.values import AppRequest, FixedScaling, PushedImage
 from migrate.images.base.image import ensure_base
 from migrate.images.engine.connection import connect
 from migrate.ovhcloud.session import Cloud
@@ -89,7 +89,7 @@ def ask(url: str, token: str) -> tuple[int, str]:
 
 def test_an_app_is_made_called_changed_and_deleted(project: Cloud, pushed: tuple[PushedImage, PushedImage]) -> None:
     one, two = pushed
-    plan = AppPlan(
+    plan = AppRequest(
         name="life",
         region="GRA",
         flavor="ai1-1-cpu",

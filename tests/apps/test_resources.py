@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from migrate.apps.resources import MOST_REPLICAS, choose_flavor, plan_app
 from migrate.core.errors import NeedsYouError
-from migrate.core.values import AppPlan, AutomaticScaling, Autoscaling, FixedScaling, ModelRecord, OldFlavor
+from migrate.core.values import AppRequest, AutomaticScaling, Autoscaling, FixedScaling, ModelRecord, OldFlavor
 from migrate.ovhcloud.capabilities import Flavor, ResourcesPerUnit
 
 GIB = 1024**3
@@ -34,7 +34,7 @@ def record(
     )
 
 
-def plan(*records: ModelRecord, flavors: tuple[Flavor, ...] = (GPU, SMALL)) -> AppPlan:
+def plan(*records: ModelRecord, flavors: tuple[Flavor, ...] = (GPU, SMALL)) -> AppRequest:
     return plan_app(records, name="n", region="GRA", flavors=flavors, labels={"mls-key": "k"})
 
 

@@ -18,7 +18,7 @@ from migrate.core.secret import Secret
 from migrate.migration.journal.journal import Journal
 from migrate.migration.run.workspace import Workspace
 from migrate.migration.undo.undo import Undone, plan_undo, undo
-from migrate.ovhcloud import apps, authorization, registries
+from migrate.ovhcloud import apps, projects, registries
 from migrate.ovhcloud.session import Cloud
 
 JOURNALS = Path(__file__).parent / "journals"
@@ -69,7 +69,7 @@ class Kept:
 
     def revive(self, cloud: Cloud) -> None:
         """Makes in a project what the journal says exists, and gives the journal the new ids."""
-        authorization.authorize(cloud)
+        projects.authorize(cloud)
         for number, _, intent, outside in self.effects("app"):
             labels = {"mls-key": intent["key"], "mls-run": self.id, "mls-model": intent["name"]}
             spec = {

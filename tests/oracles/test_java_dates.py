@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from migrate.parity.oracles import java_dates
 from migrate.parity.oracles.on_dates import decoded, number_of
 from migrate.sandbox.running.old_runtime.dates import DateEncoder
-from migrate.sandbox.running.old_runtime.refusals import RefusalError
+from migrate.sandbox.running.old_runtime.tensors import RefusalError
 from migrate.server.engines.datetime_encoder import DatetimeEngine
 from migrate.server.engines.datetime_pattern import Pattern, PatternError, TextError, moment_at
 from migrate.server.model import Field, Model

@@ -4,9 +4,8 @@ import pytest
 
 from migrate.core.errors import ConfigurationError, RemoteError
 from migrate.core.secret import Secret
-from migrate.ovhcloud import authorization, capabilities, registries, serving, storage, tokens, users
-from migrate.ovhcloud.records import convert
-from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud import capabilities, projects, registries, serving, storage, tokens, users
+from migrate.ovhcloud.session import Cloud, convert
 from tests.clouds import logged
 
 
@@ -70,10 +69,10 @@ def test_what_a_region_offers(cloud: Cloud) -> None:
 
 
 def test_authorizing_twice_is_harmless(cloud: Cloud) -> None:
-    assert authorization.authorized(cloud) is False
-    authorization.authorize(cloud)
-    authorization.authorize(cloud)
-    assert authorization.authorized(cloud) is True
+    assert projects.authorized(cloud) is False
+    projects.authorize(cloud)
+    projects.authorize(cloud)
+    assert projects.authorized(cloud) is True
 
 
 def test_an_answer_of_another_form_is_the_services_fault() -> None:

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.core.model_json import Field, ModelJson
-from migrate.parity.dates import date_number, date_text
-from migrate.parity.generate import generate
+from migrate.parity.generate import date_number, date_text, generate
 from migrate.parity.oracles.java_dates import DateError, read, written
 from migrate.server.engines.datetime_pattern import Pattern, TextError, moment_at
 

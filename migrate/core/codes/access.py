@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from migrate.core.again import type_again
 from migrate.core.codes.meaning import Meaning
+from migrate.core.text import type_again
 
 AccessCode = Literal[
     "no-credentials",

@@ -1,6 +1,8 @@
-"""All commands, in the order of the help."""
+"""All commands, in the order of the help, and the environment variables that are read besides those of the options."""
 
 from typing import Final
+
+from msgspec import Struct
 
 from migrate.core.options.declaration import Options
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
@@ -29,4 +31,34 @@ COMMANDS: Final[tuple[type[Options], ...]] = (
     EnvOptions,
     FailOptions,
     UndoOptions,
+)
+
+
+class Variable(Struct, frozen=True):
+    """A variable, or a family of them (``UV_*``), and what it sets."""
+
+    name: str
+    text: str
+
+
+VARIABLES: Final = (
+    Variable("OVH_ENDPOINT", "OVHcloud's API: `ovh-eu`, `ovh-ca`, …, or an https address; else `ovh.conf` says it."),
+    Variable("OVH_APPLICATION_KEY", "An application key, with the two below; else `ovh.conf` has it."),
+    Variable("OVH_APPLICATION_SECRET", "Its secret."),
+    Variable("OVH_CONSUMER_KEY", "The consumer key that was validated for it."),
+    Variable("OVH_CLIENT_ID", "A service account (OAuth2), instead of the keys."),
+    Variable("OVH_CLIENT_SECRET", "Its secret."),
+    Variable("MIGRATE_REGISTRY_PASSWORD", "The password of `--registry-user`."),
+    Variable("MIGRATE_POLL_SECONDS", "Seconds between two looks at AI Deploy, 0.2 to 300; 10 by default."),
+    Variable("MIGRATE_TORCH_WHEELS", "A folder, or a page of links, with PyTorch's builds for CPUs."),
+    Variable(
+        "DOCKER_*", "The container engine (`DOCKER_HOST`, `DOCKER_TLS_VERIFY`, …), as the docker command reads them."
+    ),
+    Variable("UV_*", "Where Python packages come from, as uv reads them."),
+    Variable("PIP_*", "The same as pip reads them, and pip's configuration files, where nothing is set for uv."),
+    Variable("HTTPS_PROXY", "The proxy, with `HTTP_PROXY` and `NO_PROXY`, as curl reads them."),
+    Variable("REQUESTS_CA_BUNDLE", "The certificates by which OVHcloud, storage and registries are trusted."),
+    Variable("SSL_CERT_FILE", "The certificates for Python packages and for bootstrapping the base image."),
+    Variable("XDG_*", "The folders of the platform: state (`XDG_STATE_HOME`), configuration, sockets."),
+    Variable("HOME", "The folder in which `~/.ovh.conf` and the configuration of Docker and pip are."),
 )

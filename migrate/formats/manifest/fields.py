@@ -6,8 +6,8 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from migrate.core.again import type_again
 from migrate.core.model_json import Bounds, Field, ImageTransformer, Index
+from migrate.core.text import type_again
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import inside
 

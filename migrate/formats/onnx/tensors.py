@@ -7,7 +7,7 @@ loads the file.
 from collections.abc import Mapping
 from typing import Final
 
-from migrate.core.again import type_again
+from migrate.core.text import type_again
 from migrate.formats.onnx.proto import TensorProto
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import inside

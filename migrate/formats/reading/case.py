@@ -7,11 +7,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.codes.catalogue import Code
 from migrate.core.model_json import ModelJson
 from migrate.core.options.declaration import written
 from migrate.core.options.shared import ALLOW_UNSAFE
+from migrate.core.text import type_again
 from migrate.core.values import Artifact, Hazard, UnsafeFile
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.files import is_plain, open_file
@@ -22,11 +22,15 @@ PROGRAM: Final = "pickled-code"
 
 
 class Found(Struct, frozen=True):
-    """A model that can be served: the word for its format, what serves it, and what the server reads."""
+    """A model that can be served: the word for its format, what serves it, and what the server reads.
+
+    ``differs`` is what in its file the engine is known to answer otherwise than the exporter meant.
+    """
 
     format: str
     runtime: str
     settings: ModelJson
+    differs: tuple[str, ...] = ()
 
 
 class Case:

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import Artifact
 from migrate.formats.reading.wire import Read
 

@@ -6,12 +6,13 @@ from typing import Final, Literal
 
 TENSORFLOW: Final = "2.21.0"
 
-Group = Literal["allowed", "checkpoint", "vocabulary", "hazard", "elsewhere", "unknown"]
+Group = Literal["allowed", "checkpoint", "vocabulary", "hazard", "early", "elsewhere", "unknown"]
 _GROUPS: Final[dict[str, Group]] = {
     "[allowed]": "allowed",
     "[checkpoint]": "checkpoint",
     "[vocabulary]": "vocabulary",
     "[hazard]": "hazard",
+    "[early]": "early",
     "[elsewhere]": "elsewhere",
 }
 
@@ -20,8 +21,9 @@ def group_of(operator: str) -> Group:
     """How far an operator reaches.
 
     ``allowed`` is pure computation, ``checkpoint`` and ``vocabulary`` read the model's own files when they are where a
-    loader puts them, ``hazard`` reaches further, ``elsewhere`` runs on other devices than CPUs only, and ``unknown`` is
-    none of TensorFlow's.
+    loader puts them, ``hazard`` and ``early`` reach further, ``elsewhere`` runs on other devices than CPUs only, and
+    ``unknown`` is none of TensorFlow's. An operator is ``early`` when TensorFlow computes it while it reads a graph, to
+    know a shape: it has no state of its own.
     """
     return _table().get(operator, "unknown")
 

@@ -1,9 +1,12 @@
 """Files of PyTorch: ZIP archives (TorchScript and ``torch.save``) and the older bare pickles.
 
+The operators that PyTorch has for code of TorchScript are in operators.txt, which a script makes from PyTorch itself.
 Layouts: torch/serialization.py, caffe2/serialize/inline_container.h, torch/csrc/jit/serialization.
 """
 
 import re
+from functools import cache
+from importlib.resources import files
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -16,8 +19,8 @@ from migrate.formats.pickle.machine import Global, Reading, Value, module_class,
 from migrate.formats.reading.case import Case
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.wire import Read
-from migrate.formats.torch.operators import PYTORCH, missing_operators
 
+PYTORCH: Final = "2.13.0"
 MAGIC_NUMBER: Final = 0x1950A86A20F9469CFC6C
 MAGIC: Final = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _LEGACY_VERSION: Final = 1001
@@ -38,6 +41,9 @@ _BUILT_IN: Final = frozenset(
     {"aten", "prim", "prims", "quantized", "_quantized", "profiler", "sparse", "xnnpack", "rnn"}
 )
 _TEXT: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|#[^\n]*')
+# Gone from PyTorch, and written anew by the server (server/engines/torch_script_period.py).
+_BRIDGED: Final = frozenset(("aten", name) for name in ("rfft", "irfft", "fft", "ifft", "solve", "symeig"))
+_CALL: Final = re.compile(r"(?<![\w.])(?:torch|ops\.(aten|quantized))\.([A-Za-z_]\w*)\(")
 
 
 class TorchFile(Struct, frozen=True):
@@ -236,3 +242,25 @@ def _not_plain(path: str, why: str) -> FormatError:
         "Do not load this file. " + _EXPORT,
         verdict="quarantined",
     )
+
+
+def missing_operators(code: str) -> list[str]:
+    """The operators that code calls and this PyTorch does not have, as the code names them."""
+    known = _table()
+    found = {(match[1] or "aten", match[2]) for match in _CALL.finditer(code)}
+    gone = {(namespace, name) for namespace, name in found if name not in known[namespace]}
+    return sorted(f"{namespace}::{name}" for namespace, name in gone if (namespace, name) not in _BRIDGED)
+
+
+@cache
+def _table() -> dict[str, frozenset[str]]:
+    text = files("migrate.formats.torch").joinpath("operators.txt").read_text(encoding="utf-8")
+    found: dict[str, frozenset[str]] = {}
+    namespace = ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            namespace = line.strip("[]")
+            found[namespace] = frozenset()
+        elif not line.startswith("#"):
+            found[namespace] |= frozenset(line.split())
+    return found

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import BuildContext, Image, Layer, RuntimeImage
 from migrate.images.engine import tarstream
 from migrate.images.engine.connection import PLATFORM, Engine, engine_error, last_error, translated

@@ -13,9 +13,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 
 # 1980-01-01T00:00:00Z, the earliest time that zip files can hold: tools that pack a layer again keep it.
 FIXED_TIME: Final = 315532800
@@ -49,6 +48,11 @@ def folder(name: str, mode: int = FOLDER_MODE) -> Entry:
 def content(name: str, data: bytes) -> Entry:
     """A file of these bytes, readable by everybody."""
     return Entry(name=name, mode=FILE_MODE, content=data, size=len(data))
+
+
+def link(name: str, target: str) -> Entry:
+    """A symbolic link."""
+    return Entry(name=name, mode=0o777, kind=tarfile.SYMTYPE, link=target)
 
 
 def tree(root: Path, prefix: str = "", tops: Container[str] | None = None) -> Iterator[Entry]:

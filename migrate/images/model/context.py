@@ -13,11 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 import migrate
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError, RefusedError
 from migrate.core.model_json import content_of
 from migrate.core.names import digest_of, slug
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import Artifact, ArtifactFile, BuildContext, Inspection, ModelRecord, RuntimeImage, to_json
 from migrate.images.engine import tarstream
 from migrate.images.runtime.dockerfile import Values, dockerfile

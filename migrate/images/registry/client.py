@@ -15,10 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from migrate.core.addresses import is_loopback, secure_url
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.machine.patience import REGISTRY_RETRY, REGISTRY_TIMEOUT
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError
 from migrate.core.secret import Secret
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

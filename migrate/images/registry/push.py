@@ -6,9 +6,8 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import Image, PushedImage
 from migrate.images.engine.connection import Engine, engine_error, last_error, translated
 from migrate.images.engine.references import check_reference

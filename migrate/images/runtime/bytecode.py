@@ -16,8 +16,8 @@ import tarfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
+from migrate.core.text import type_again
 from migrate.images.engine import containers, tarstream
 from migrate.images.engine.connection import translated
 from migrate.machine.patience import COMPILATION

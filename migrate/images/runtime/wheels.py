@@ -11,10 +11,9 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.images.runtime.bytecode import compile_folder, compiler
 from migrate.images.runtime.strip import read_rules, rules_text, strip
 from migrate.images.runtime.uv_settings import uv_environment

@@ -11,9 +11,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.machine.patience import JOURNAL_TURN
 from migrate.machine.private import make_private_file
 

@@ -70,7 +70,7 @@ def part_of(whole: Stored[Any], value: T) -> Stored[T]:
     return Stored(whole.subject, whole.step, whole.key, digest, text, type(value), schema, whole.journal, whole.seconds)
 
 
-class Run(Struct, frozen=True):
+class RunRecord(Struct, frozen=True):
     """One command that wrote to the journal; ``ended`` is None while it works, and after a kill."""
 
     id: int
@@ -198,13 +198,13 @@ class Journal:
             "UPDATE run SET ended = ?, exit_code = ? WHERE id = ?", now(), int(exit_code), self._run or 0
         )
 
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[RunRecord, ...]:
         """Every run, oldest first."""
         rows = self._database.rows(
             "SELECT id, command, started, ended, exit_code FROM run ORDER BY id",
             kind=tuple[int, str, str, str | None, int | None],
         )
-        return tuple(Run(*row) for row in rows)
+        return tuple(RunRecord(*row) for row in rows)
 
     # models
 

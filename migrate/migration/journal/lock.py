@@ -6,8 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from migrate.core.again import type_again
 from migrate.core.errors import LocalError
+from migrate.core.text import type_again
 from migrate.machine.locks import HeldError, exclusive_now
 
 

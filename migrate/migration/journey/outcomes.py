@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from migrate.apps.conversion import model_url
+from migrate.apps.app import model_url
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, NeedsYouError
 from migrate.core.values import App, ModelRecord, Outcome, Parity, Rehearsal
 from migrate.migration.journal.journal import Journal

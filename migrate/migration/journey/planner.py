@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from migrate.apps.states import COUNTED
+from migrate.apps.app import COUNTED
 from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
-from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
+from migrate.core.values import AppRequest, AutomaticScaling, ModelRecord, Outcome
 from migrate.formats.inspect import said
-from migrate.formats.undocumented import undocumented
+from migrate.formats.not_served import undocumented
 from migrate.migration.journal.subjects import unit_subject
 from migrate.migration.journey.models import Group
 from migrate.migration.run.licences import planned
@@ -16,7 +16,7 @@ from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
 from migrate.ovhcloud import apps as platform
 from migrate.ovhcloud import capabilities
-from migrate.ovhcloud.authorization import authorized
+from migrate.ovhcloud.projects import authorized
 
 _UNKNOWN_RUNTIME: Final = "onnx"  # in the name of a packed app, until the files are here
 _NOTES: Final = 5  # of one model
@@ -108,7 +108,7 @@ def _twice(run: Run, unit: Unit) -> tuple[str, ...]:
     return (f"{', '.join(own)} have apps of their own, which stay and are billed; delete them before with: {undo}",)
 
 
-def _replicas(plan: AppPlan) -> tuple[int, int]:
+def _replicas(plan: AppRequest) -> tuple[int, int]:
     if isinstance(plan.scaling, AutomaticScaling):
         return plan.scaling.replicas_min, plan.scaling.replicas_max
     return plan.scaling.replicas, plan.scaling.replicas

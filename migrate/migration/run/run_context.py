@@ -16,7 +16,7 @@ from migrate.core.events import Emit, Event, ModelFinished, Notice, Step, StepFi
 from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE_LABEL, RUN_LABEL, slug
 from migrate.core.options.sources import RunOptions
 from migrate.core.secret import Secret
-from migrate.core.values import App, AppPlan, Inspection, Listing, RuntimeImage
+from migrate.core.values import App, AppRequest, Inspection, Listing, RuntimeImage
 from migrate.images.engine.connection import Engine, connect
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.machine.patience import READY_TIMEOUT
@@ -259,7 +259,7 @@ class Run(RunContext):
             ARTIFACT_LABEL: artifact_digest.removeprefix("sha256:")[:40],
         }
 
-    def plan(self, unit: Unit, artifact_digest: str = "") -> AppPlan:
+    def plan(self, unit: Unit, artifact_digest: str = "") -> AppRequest:
         """What will be asked of AI Deploy for a unit."""
         return plan_app(
             unit.records,

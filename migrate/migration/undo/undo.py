@@ -8,12 +8,11 @@ from msgspec import Struct
 
 from migrate.apps import deploy
 from migrate.apps.registries import find_registration, unregister
-from migrate.core.again import type_again
 from migrate.core.errors import ExitCode, Interrupted, LocalError, MigrateError, RemoteError, UsageError
 from migrate.core.events import Emit, StepFinished, StepStarted
 from migrate.core.names import KEY_LABEL, MODEL_LABEL, RUN_LABEL
 from migrate.core.options.sources import Typed
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import App, Outcome
 from migrate.images.engine.connection import connect
 from migrate.migration.journal.journal import Journal, ModelState

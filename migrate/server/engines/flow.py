@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 
 from migrate.server.engines import load
-from migrate.server.engines.zeros import zeros
 from migrate.server.errors import HttpError, bad_request
 from migrate.server.evaluator import Evaluated, Evaluator, Stop, array_of, evaluator_of, row_count, tensor_of
+from migrate.server.inputs import zeros
 from migrate.server.model import Field, Model, ModelFileError, ModelJson, model_of
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, TYPELESS, Array, Tensor
@@ -34,6 +34,8 @@ class FlowEngine:
             _warm_up(step, engine)
             self._steps.append(evaluator_of(step, engine))
             produced |= {field.name: field for field in step.outputs}
+        self.row_by_row = any(getattr(step, "row_by_row", False) for step in self._steps)
+        self.may_not_end = any(getattr(step, "may_not_end", False) for step in self._steps)
         missing = [field.name for field in model.outputs if field.name not in produced]
         if missing:
             raise ContradictionError(f"no step has the outputs {missing}; they have {sorted(produced)}")

@@ -11,7 +11,7 @@ from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps import deploy
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Performer
-from migrate.ovhcloud.authorization import authorize
+from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import logged

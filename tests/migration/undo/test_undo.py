@@ -14,7 +14,7 @@ from migrate.core.values import ModelRecord
 from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run.run_context import Run
 from migrate.migration.undo.undo import Undone, plan_undo, undo
-from migrate.ovhcloud.authorization import authorize
+from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.migration.runs import IMAGE, app, record, run_of, unit

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.sandbox.running.old_runtime.models import _with_image
-from migrate.sandbox.running.old_runtime.refusals import RefusalError
-from migrate.sandbox.running.old_runtime.tensors import Tensor, build, columns, fit, narrow, resolve, roll
+from migrate.sandbox.running.old_runtime.tensors import RefusalError, Tensor, build, columns, fit, narrow, resolve, roll
 from migrate.sandbox.running.old_runtime.texts import hash_map_order, number_text, write_tensors
 from tests import golden_folders
 

@@ -3,11 +3,11 @@
 from typing import Final
 
 from migrate.apps import deploy as platform
-from migrate.apps.states import ANSWERING, RESTARTED, RESTING
-from migrate.core.again import type_again
+from migrate.apps.app import ANSWERING, RESTARTED, RESTING
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
 from migrate.core.names import KEY_LABEL, RUN_LABEL, digest_of
+from migrate.core.text import type_again
 from migrate.core.values import App, PushedImage, to_json
 from migrate.machine import patience
 from migrate.machine.patience import wait_until

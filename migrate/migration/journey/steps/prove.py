@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from migrate.apps.conversion import model_url
+from migrate.apps.app import model_url
 from migrate.core.values import App, Parity
 from migrate.machine.patience import NEW_ANSWER
 from migrate.migration.journal.journal import Stored

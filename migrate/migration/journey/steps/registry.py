@@ -4,8 +4,8 @@ from typing import Final
 
 from migrate.apps import registries
 from migrate.core.addresses import registry_address
-from migrate.core.again import type_again
 from migrate.core.errors import ConfigurationError, RemoteError
+from migrate.core.text import type_again
 from migrate.images.registry.credentials import RegistryCredentials, credentials_for
 from migrate.migration.journal.ledger import Effect, Effects
 from migrate.migration.run.run_context import Run, Target

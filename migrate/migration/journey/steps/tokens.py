@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from migrate.apps import tokens as api
-from migrate.core.again import type_again
 from migrate.core.errors import MigrateError, RemoteError
 from migrate.core.names import KEY_LABEL, RUN_LABEL, label_selector
 from migrate.core.secret import Secret
+from migrate.core.text import type_again
 from migrate.core.values import App
 from migrate.machine.private import write_private
 from migrate.migration.journal.ledger import Effect, Effects, Kind, token_name

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .refusals import RefusalError, internal
-from .tensors import DTYPES, fit, read_tensors
+from .tensors import DTYPES, RefusalError, fit, internal, read_tensors
 
 Array = NDArray[Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -20,8 +20,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     RuntimeException,
 )
 
-from .refusals import RefusalError, internal
-from .tensors import DTYPES, NUMERIC, Tensor, columns, fit, read_tensors, roll
+from .tensors import DTYPES, NUMERIC, RefusalError, Tensor, columns, fit, internal, read_tensors, roll
 from .texts import hash_map_order
 
 if TYPE_CHECKING:

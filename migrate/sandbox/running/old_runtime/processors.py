@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .refusals import RefusalError
-from .tensors import NUMERIC, Tensor, read_tensors
+from .tensors import NUMERIC, RefusalError, Tensor, read_tensors
 
 Array = NDArray[Any]
 Field = dict[str, Any]

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from .loading import Evaluator, load
 from .models import NotLoadableError
-from .refusals import RefusalError
+from .tensors import RefusalError
 from .texts import compact, write_tensors
 
 PRODUCED = ("application/json", "text/html", "multipart/form-data", "image/png", "image/jpeg")

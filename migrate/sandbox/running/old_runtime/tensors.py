@@ -1,4 +1,4 @@
-"""Tensors out of JSON values, and the conversions of the old runtime: reshaping, narrowing, rolling windows."""
+"""Tensors out of JSON values, the old runtime's conversions (reshaping, narrowing, rolling windows) and refusals."""
 
 import json
 import math
@@ -8,8 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from .refusals import PARSE, RefusalError, internal, mismatch
-
+PARSE = "Unable to parse the given bytes into a correct json map of (name -> tensor)"
 Array = NDArray[Any]
 DTYPES: dict[str, Any] = {
     "integer": np.int32,
@@ -21,6 +20,25 @@ DTYPES: dict[str, Any] = {
 }
 NUMERIC = ("integer", "long", "float", "double")  # from narrow to wide
 ZERO: dict[str, Any] = {"integer": 0, "long": 0, "float": 0.0, "double": 0.0, "boolean": False}
+
+
+class RefusalError(Exception):
+    """A status and the message of the error body."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        self.message = message
+        super().__init__(message)
+
+
+def internal() -> RefusalError:
+    """What the old runtime answered where it met a null pointer or a wrong cast."""
+    return RefusalError(500, "Internal error")
+
+
+def mismatch(sent: str, wanted: str) -> RefusalError:
+    """Types that do not fit; the old message names them the wrong way round."""
+    return RefusalError(400, f"Incompatibilies in types for tensor : required ({sent}) but found ({wanted})")
 
 
 @dataclass(frozen=True)
