@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from migrate.core.errors import RemoteError
 from migrate.core.values import ArtifactFile, to_json
-from migrate.ovhcloud.objects import ObjectStore, StoredObject, _checked
+from migrate.ovhcloud.objects import ObjectStore, _checked
 from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.stored import StoredObject, UnreadableObjectError
 from migrate.sources.download import Download, Saved, waiter
 
 DATA = bytes(range(256)) * 4000
@@ -64,7 +66,7 @@ def no_range(handler: Handler) -> None:
 
 
 def other_version(handler: Handler) -> None:
-    handler.head(206, Content_Length=100, Content_Range=f"bytes 262144-262243/{len(DATA)}", ETag="f" * 32)
+    handler.head(206, Content_Length=100, Content_Range=f"bytes 300000-300099/{len(DATA)}", ETag="f" * 32)
     handler.wfile.write(b"y" * 100)
 
 
@@ -138,7 +140,7 @@ def test_the_whole_object_comes_in_the_end(
     done = run(store, tmp_path / "partial")
     assert done.digest == f"sha256:{hashlib.sha256(DATA).hexdigest()}"
     if len(answers) > 1:
-        assert ranges[1] == "bytes=262144-"  # whole chunks of the 300,000 bytes
+        assert ranges[1] == "bytes=300000-"
 
 
 def test_data_that_was_complete_when_the_process_died(
@@ -176,6 +178,23 @@ def test_reads_take_no_more_than_they_need(serve: Callable[..., tuple[ObjectStor
     assert store.read("m", len(DATA) - 2, 5) == DATA[-2:]
     gone, _ = serve(not_satisfiable)
     assert gone.read("m", 10, 5) == b""
+
+
+def test_a_read_waits_as_long_as_the_store_asks(serve: Callable[..., tuple[ObjectStore, list[str]]]) -> None:
+    def busy(handler: Handler) -> None:
+        handler.head(503, Content_Length=0, Retry_After=2)
+
+    def sealed(handler: Handler) -> None:
+        handler.head(429, Content_Length=0, Retry_After=14_000)
+
+    store, _ = serve(busy, whole)
+    began = time.monotonic()
+    assert store.read("m", 10, 5) == DATA[10:15]
+    assert time.monotonic() - began >= 2
+    store, asked = serve(sealed)
+    with pytest.raises(UnreadableObjectError, match="cold archive"):
+        store.read("m", 10, 5)
+    assert len(asked) == 1
 
 
 def test_compression_is_not_asked_for(serve: Callable[..., tuple[ObjectStore, list[str]]]) -> None:
