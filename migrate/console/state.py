@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def show_sources(console: "Console", sources: Sources) -> None:
     """Each source with its models and apps."""
     if not sources.sources and not sources.unread:
-        console.print("Nothing was run here yet. Type: migrate list")
+        where = safe(sources.asked_of, 300) or "here"
+        console.print(Text(f"Nothing was run {where} yet. Type: migrate list"), soft_wrap=True)
     for number, state in enumerate(sources.sources):
         if number:
             console.print()
@@ -26,11 +27,14 @@ def show_sources(console: "Console", sources: Sources) -> None:
             console.print()
         console.print(Text(safe(unread.what, 1000), style="red"), soft_wrap=True)
         console.print(Text.assemble(("Next  ", "bold"), safe(unread.next_step, 1000)), soft_wrap=True)
+    if sources.elsewhere:
+        text = f"Not shown, because another was named: {safe(sources.elsewhere, 1000)}."
+        console.print(Text(text, style="dim"), soft_wrap=True)
 
 
 def _show_source(console: "Console", state: SourceState) -> None:
     console.print(Text(safe(state.source, 200), style="bold"))
-    console.print(Text(f"project {safe(state.project)}, last: {safe(state.last)}", style="dim"))
+    console.print(Text(f"project {safe(state.project)}, last: {safe(state.last)}", style="dim"), soft_wrap=True)
     apps = {model: app for app in state.apps for model in app.models}
     for outcome in state.models:
         _show_model(console, outcome, apps.get(outcome.model))

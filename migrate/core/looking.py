@@ -61,10 +61,15 @@ class UnreadSource(Struct, frozen=True, kw_only=True):
 
 
 class Sources(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Every source that has a journal."""
+    """Every source that has a journal, of the project and the endpoint where one was named.
+
+    ``asked_of`` says which were named, and ``elsewhere`` of which others something is known; empty where nothing is.
+    """
 
     sources: tuple[SourceState, ...]
     unread: tuple[UnreadSource, ...] = ()
+    asked_of: str = ""
+    elsewhere: str = ""
 
 
 class StepDone(Struct, frozen=True, kw_only=True):

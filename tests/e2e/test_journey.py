@@ -61,6 +61,9 @@ def test_a_second_run_does_nothing_and_says_the_same(tool: Tool) -> None:
 
 def test_undo_leaves_nothing(tool: Tool) -> None:
     tool.run(*TWO)
+    another = tool("undo", NAMESPACE, "--yes", "--json", "--project", "0" * 29 + "bbb")
+    assert (another.code, another.error["code"]) == (2, "no-journal")
+    assert len(tool.sandbox.left()["apps"]) == 2
     ended = tool("undo", NAMESPACE, "--yes", "--json")
 
     assert ended.code == 0, ended.err

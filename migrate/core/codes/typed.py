@@ -21,6 +21,7 @@ TypingCode = Literal[
     "no-models",
     "unknown-model",
     "no-journal",
+    "several-journals",
     "shares-app",
     "several-runtimes",
     "not-empty",
@@ -92,8 +93,14 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
     ),
     "no-journal": Meaning(
         "you",
-        "Nothing was run on this source in this workspace, so there is nothing to tell or to undo.",
-        "Run it first, or name the workspace of the run with --workspace.",
+        "Nothing was run on this source, in this workspace and in the project and behind the endpoint that were named,"
+        " so there is nothing to tell or to undo.",
+        "Name the project of the run with --project, or its workspace with --workspace.",
+    ),
+    "several-journals": Meaning(
+        "you",
+        "The source is known in several projects or behind several endpoints, and none was named.",
+        "Name the project with --project, and the endpoint with OVH_ENDPOINT.",
     ),
     "shares-app": Meaning(
         "you",

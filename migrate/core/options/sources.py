@@ -87,7 +87,8 @@ class StatusOptions(Options, frozen=True, kw_only=True):
         name="status",
         group="Look",
         short="Where things stand.",
-        help="Where the models of SOURCE stand, and what AI Deploy says now; without SOURCE, every source known here.",
+        help="Where the models of SOURCE stand, and what AI Deploy says now; without SOURCE, every source of the "
+        "project that is known here.",
         example="migrate status my-namespace",
     )
 

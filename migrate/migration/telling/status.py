@@ -11,7 +11,8 @@ from migrate.core.options.sources import Typed
 from migrate.core.values import App
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.ledger import Effect, readable
-from migrate.migration.run.opening import Opened, find_journal, open_cloud
+from migrate.migration.run.journals import Opened, find_journal, named, places
+from migrate.migration.run.opening import open_cloud
 from migrate.migration.run.workspace import Workspace
 
 _NAMES: Final = {
@@ -37,11 +38,20 @@ def status_of(typed: Typed, workspace: Workspace, *, environ: Mapping[str, str],
         opened.journal.close()
 
 
-def status_of_all(workspace: Workspace) -> Sources:
-    """The state of every source that has a journal here, without asking AI Deploy; an unreadable one hides no other."""
+def status_of_all(workspace: Workspace, *, project: str | None, environ: Mapping[str, str]) -> Sources:
+    """The state of every source that has a journal here, of the project and the endpoint where one is named.
+
+    AI Deploy is not asked. A journal that cannot be read hides no other.
+
+    Raises:
+        ConfigurationError: The configuration cannot be read.
+    """
+    asked = named(project, environ)
     states: list[SourceState] = []
     unread: list[UnreadSource] = []
-    for folder in workspace.sources():
+    folders = workspace.sources()
+    meant = [folder for folder in folders if asked.means(folder)]
+    for folder in meant:
         try:
             journal = Journal.read(folder.journal)
             if journal is not None:
@@ -51,7 +61,13 @@ def status_of_all(workspace: Workspace) -> Sources:
             unread.append(
                 UnreadSource(journal=str(folder.journal), code=error.code, what=error.what, next_step=error.next_step)
             )
-    return Sources(sources=tuple(states), unread=tuple(unread))
+    others = [folder for folder in folders if not asked.means(folder)]
+    return Sources(
+        sources=tuple(states),
+        unread=tuple(unread),
+        asked_of=asked.words() if others else "",
+        elsewhere=places(others) if others else "",
+    )
 
 
 def _ask(workspace: Workspace, journal: Journal, environ: Mapping[str, str]) -> tuple[dict[str, App] | None, str]:

@@ -22,7 +22,7 @@ from migrate.migration.journal.journal import Happened, Journal
 from migrate.migration.journal.ledger import Effect, readable
 from migrate.migration.journal.subjects import model_subject, unit_subject
 from migrate.migration.journey.outcomes import evidence_of
-from migrate.migration.run.opening import find_journal
+from migrate.migration.run.journals import find_journal
 from migrate.migration.run.workspace import Workspace
 from migrate.parity.replay import mismatch_text
 

@@ -55,8 +55,10 @@ class Undoing(Struct, frozen=True):
 
 
 class Undone(Struct, frozen=True, kw_only=True):
-    """What an undo did, in words; ``exit_code`` is that of what failed, 5 where several differ."""
+    """What an undo did in a project, in words; ``exit_code`` is that of what failed, 5 where several differ."""
 
+    source: str
+    project: str
     deleted: tuple[str, ...]
     stay: tuple[str, ...]
     failed: tuple[str, ...]
@@ -156,6 +158,8 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
     if not failed:
         _forget(journal, undoing.units)
     return Undone(
+        source=journal.fact("source"),
+        project=cloud.project,
         deleted=tuple(deleted),
         stay=tuple(name_of(effect) for effect in undoing.stay),
         failed=tuple(failed),
