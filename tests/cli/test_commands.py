@@ -130,6 +130,17 @@ def test_json_has_standard_output_to_itself(tool: Tool) -> None:
     assert [event["event"] for event in events].count("result") == 1
 
 
+def test_nothing_is_made_of_two_models_with_one_id(sandbox: Path, tool: Tool, tmp_path: Path) -> None:
+    models = [{"id": "a", "workflowTemplateParameters": {"storagePath": path}} for path in ("iris", "titanic")]
+    namespace = {"id": "n", "container": "models", "region": "GRA"}
+    file = tmp_path / "inventory.json"
+    file.write_text(json.dumps({"namespace": namespace, "models": models}))
+    for words in (("list",), ("run", "--yes", "--authorize"), ("run", "--dry-run")):
+        code, events = tool.json(words[0], str(file), *words[1:])
+        assert (code, events[-1]["error"]["code"]) == (2, "same-id"), words
+    assert not [line for line in control.requests_made(sandbox) if line.method not in ("GET", "HEAD")]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_cleanly_and_says_what_to_type(
     sandbox: Path, tool: Tool, tmp_path: Path, number: signal.Signals

@@ -18,6 +18,7 @@ TypingCode = Literal[
     "no-such-folder",
     "no-such-file",
     "bad-inventory",
+    "same-id",
     "no-models",
     "unknown-model",
     "no-journal",
@@ -82,6 +83,11 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
         "you",
         "The inventory file is not what ML Serving's API answered: it is no JSON, or has another form.",
         'Give it the form {"namespace": {...}, "models": [...], "tokens": [...]}.',
+    ),
+    "same-id": Meaning(
+        "you",
+        "Several models of the source have one id, by which everything made for a model is known. Nothing was made.",
+        "Give each model an id of its own in an inventory file; where its files lie does not change.",
     ),
     "no-models": Meaning(
         "you", "The source holds no model.", "See with `migrate list` what lies there, and what was ignored and why."
