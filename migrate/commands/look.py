@@ -35,7 +35,7 @@ def status(options: StatusOptions, environ: Mapping[str, str]) -> ExitCode:
     """
     workspace = open_workspace(options.workspace)
     if options.source is None:
-        found = status_of_all(workspace, project=options.project, environ=environ)
+        found = status_of_all(workspace, project=options.project, environ=environ, offline=options.offline)
     else:
         typed = Typed(options.source, options.project, options.workspace)
         found = status_of(typed, workspace, environ=environ, offline=options.offline)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from migrate.console.tables import show_rows
-from migrate.console.words import VERDICTS, count, safe, said
+from migrate.console.words import count, safe, said, verdict
 from migrate.core.plan import Plan, PlannedApp
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def show_plan(console: "Console", plan: Plan) -> None:
     done = [outcome for outcome in plan.settled if outcome.outcome == "done"]
     for outcome in plan.settled:
         if outcome.outcome != "done":
-            line = f"{VERDICTS[outcome.outcome]}: {safe(outcome.text, 400)}"
+            line = f"{verdict(outcome)}: {safe(outcome.text, 400)}"
             console.print(Text(f"  {safe(outcome.model, 60)}: {line}", style="yellow"))
             for note in said(outcome):
                 console.print(Text(f"    {safe(note, 400)}", style="yellow"))

@@ -45,16 +45,20 @@ def list_models(ref: SourceRef, cloud: Cloud | None, recognise: Recognise) -> Li
         ConfigurationError: An unknown namespace or container, ML Serving gone, or what the session raises.
         UsageError: No such folder or file, a broken inventory, or ``same-id``.
     """
+    listing = _list(ref, cloud, recognise)
+    return replace(listing, models=_each_once(listing.models, listing.source))
+
+
+def _list(ref: SourceRef, cloud: Cloud | None, recognise: Recognise) -> Listing:
     match ref:
         case NamespaceRef():
-            listing = list_namespace(_needed(cloud), ref)
+            return list_namespace(_needed(cloud), ref)
         case ContainerRef():
-            listing = _shown(list_container(_needed(cloud), ref, recognise))
+            return _shown(list_container(_needed(cloud), ref, recognise))
         case FolderRef():
-            listing = _shown(list_folder(ref.path, ref.canonical, recognise))
+            return _shown(list_folder(ref.path, ref.canonical, recognise))
         case InventoryRef():
-            listing = list_inventory(ref)
-    return replace(listing, models=_each_once(listing.models, listing.source))
+            return list_inventory(ref)
 
 
 def _each_once(models: tuple[ModelRecord, ...], source: str) -> tuple[ModelRecord, ...]:

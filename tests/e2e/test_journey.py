@@ -1,13 +1,14 @@
 """The main job: a namespace moves, is proven, and moving it again does nothing."""
 
 import json
+import signal
 import stat
 import subprocess
 from pathlib import Path
 
 import requests
 
-from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, Tool
+from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, Tool, ending
 
 TWO = (NAMESPACE, "--model", "iris", "--model", "titanic")
 
@@ -82,6 +83,29 @@ def test_undo_of_one_model_leaves_what_another_uses(tool: Tool) -> None:
     again = tool.run(NAMESPACE, "--model", "titanic")
     assert again.code == 0, again.err
     assert again.outcomes["titanic"]["outcome"] == "done"
+
+
+def test_a_run_that_is_stopped_while_an_app_starts_tells_what_is_billed(tool: Tool) -> None:
+    process = tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json")
+    with ending(process):
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:  # the first state that is told comes after the id was journalled
+            lines.append(line)
+            event = json.loads(line)
+            if (event["event"], event.get("step")) == ("step-started", "deploy") and event.get("detail"):
+                process.send_signal(signal.SIGINT)
+                break
+        out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    result = json.loads((lines + out.splitlines())[-1])
+    (app,) = tool.sandbox.left()["apps"]
+    assert [known["id"] for known in result["data"]["apps"]] == [app["id"]]
+    assert result["data"]["billed_text"].startswith("1 app with 1 CPU in all, by the minute")
+    assert result["models"][0]["app_id"] == app["id"]
+    status = tool("status")
+    assert "1 app with 1 CPU in all exists and is billed" in status.out
+    assert "stopped" in status.out
 
 
 def test_a_dry_run_changes_nothing(tool: Tool) -> None:

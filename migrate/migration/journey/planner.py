@@ -6,7 +6,7 @@ from migrate.apps.states import COUNTED
 from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
-from migrate.core.values import AppPlan, AutomaticScaling, ModelRecord, Outcome
+from migrate.core.values import ModelRecord, Outcome
 from migrate.formats.inspect import said
 from migrate.formats.undocumented import undocumented
 from migrate.migration.journal.subjects import unit_subject
@@ -59,7 +59,7 @@ def _planned(run: Run, group: Group) -> PlannedApp:
         action: Action = "continue"
     else:
         action = "another-run" if listed else "create"
-    least, most = _replicas(plan)
+    least, most = plan.replicas
     return PlannedApp(
         name=plan.name,
         models=unit.models,
@@ -106,9 +106,3 @@ def _twice(run: Run, unit: Unit) -> tuple[str, ...]:
         return ()
     undo = run.options.typed.undo(*own)
     return (f"{', '.join(own)} have apps of their own, which stay and are billed; delete them before with: {undo}",)
-
-
-def _replicas(plan: AppPlan) -> tuple[int, int]:
-    if isinstance(plan.scaling, AutomaticScaling):
-        return plan.scaling.replicas_min, plan.scaling.replicas_max
-    return plan.scaling.replicas, plan.scaling.replicas

@@ -18,6 +18,7 @@ from migrate.core.values import (
     Recording,
     UnsafeFile,
 )
+from migrate.migration.journal.bill import models_of
 from migrate.migration.journal.journal import Happened, Journal
 from migrate.migration.journal.ledger import Effect, readable
 from migrate.migration.journal.subjects import model_subject, unit_subject
@@ -77,8 +78,7 @@ def _next(typed: Typed, unfinished: bool) -> str:
 def _units(journal: Journal, model: str) -> set[str]:
     units = {unit_subject(model)}
     for effect in journal.effects.all():
-        served = effect.intent.get("models")
-        if isinstance(served, list) and model in served:
+        if model in models_of(effect):
             units |= set(effect.units)
     return units
 

@@ -16,6 +16,7 @@ from migrate.core.options.sources import Typed
 from migrate.core.text import printable
 from migrate.core.values import App, Outcome
 from migrate.images.engine.connection import connect
+from migrate.migration.journal.bill import models_of
 from migrate.migration.journal.journal import Journal, ModelState
 from migrate.migration.journal.ledger import Effect, Kind
 from migrate.migration.journal.schemas import UnreadableError
@@ -115,10 +116,10 @@ def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) 
                 code=effect.lost.code,
                 next_step=f"Undo all of the source: {typed.undo()}",
             )
-        served = effect.intent.get("models")
-        if effect.kind != "app" or not isinstance(served, list) or not set(map(str, served)) & set(models):
+        served = set(models_of(effect))
+        if effect.kind != "app" or not served & set(models):
             continue
-        others = sorted(set(map(str, served)) - set(models))
+        others = sorted(served - set(models))
         if others and packed:
             raise UsageError(
                 f"The app {effect.external_id} also serves {', '.join(others)}.",

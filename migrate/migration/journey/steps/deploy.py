@@ -119,7 +119,7 @@ def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
     ours = [app for app in with_key if app.labels.get(RUN_LABEL) == run.journal.id]
     if ours:
         effect = effect or effects.intend("app", unit.subject, _intent(unit, key), unit=unit.subject)
-        return ours[0], effects.done(effect, ours[0].id, url=ours[0].url)
+        return ours[0], effects.done(effect, ours[0].id, url=ours[0].url, cpu=ours[0].cpu, replicas=ours[0].replicas)
     if effect is not None:
         effects.gone(effect)  # the request never arrived
     return _others(run, unit, with_key)
@@ -141,11 +141,11 @@ def _others(run: Run, unit: Unit, apps: list[App]) -> tuple[App | None, Effect |
     )
     set_label(run.cloud, app.id, RUN_LABEL, run.journal.id)
     run.notice(f"The app {app.id} of another run was taken over.", model=unit.models[0], warning=True)
-    return app, effects.done(effect, app.id, url=app.url)
+    return app, effects.done(effect, app.id, url=app.url, cpu=app.cpu, replicas=app.replicas)
 
 
 def _intent(unit: Unit, key: str) -> dict[str, object]:
-    return {"key": key, "name": unit.name}
+    return {"key": key, "name": unit.name, "wanted": list(unit.models)}
 
 
 def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedImage) -> tuple[App, Effect]:
@@ -156,7 +156,8 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
         else models[0].artifact.value.digest
     )
     plan = run.plan(unit, digest)
-    effect = effects.intend("app", unit.subject, _intent(unit, key), unit=unit.subject)
+    size = {"cpu": plan.cpu, "replicas": plan.replicas[0]}
+    effect = effects.intend("app", unit.subject, _intent(unit, key) | size, unit=unit.subject)
     try:
         app = platform.create(run.cloud, plan, pushed)
     except RemoteError as error:
@@ -167,7 +168,7 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
     except MigrateError:
         effects.gone(effect)  # refused: nothing was made
         raise
-    return app, effects.done(effect, app.id, url=app.url, image=pushed.reference, cpu=plan.cpu, region=plan.region)
+    return app, effects.done(effect, app.id, url=app.url, image=pushed.reference, region=plan.region)
 
 
 def _look(run: Run, key: str) -> App | None:
