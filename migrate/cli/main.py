@@ -8,12 +8,14 @@ import typer
 from migrate import __version__
 from migrate.cli.application import COMPLETION, command_line
 from migrate.cli.errors import interrupted, tell, tell_bug
+from migrate.console.encoding import use_plain_text
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.options.declaration import PROGRAM
 
 
 def main() -> None:
     """Runs the command line of this process and ends it."""
+    use_plain_text(sys.stdout, sys.stderr)
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

@@ -24,6 +24,7 @@ MODELS = Path(__file__).parents[2] / "examples" / "models"
 class Tool:
     def __init__(self, sandbox: Path, folder: Path) -> None:
         self.folder = folder
+        self.encoding = "utf-8"
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -41,6 +42,7 @@ class Tool:
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            encoding=self.encoding,
         )
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
@@ -69,6 +71,30 @@ def test_list_shows_places_and_models(tool: Tool) -> None:
     assert "models@GRA" in out
     code, events = tool.json("list", NAMESPACE)
     assert [model["id"] for model in events[-1]["data"]["models"]] == ["iris", "titanic", "digits", "housing", "broken"]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252", "utf-8"])
+def test_every_screen_can_be_written_in_every_encoding(tool: Tool, tmp_path: Path, encoding: str) -> None:
+    folder = tmp_path / "models"
+    (folder / "模型").mkdir(parents=True)
+    (folder / "模型" / "model.onnx").write_bytes((MODELS / "broken" / "churn.onnx").read_bytes())
+    tool.environment["PYTHONIOENCODING"] = encoding
+    tool.encoding = encoding
+    arrow, mark = ("→", "✗") if encoding == "utf-8" else ("->", "x")
+    name = "模型" if encoding == "utf-8" else "\\u6a21\\u578b"
+    code, out, _ = tool("run", NAMESPACE, "--dry-run")
+    assert (code, f"{NAMESPACE} {arrow} AI Deploy" in out) == (0, True)
+    code, out, err = tool("run", NAMESPACE, "--yes", "--authorize")
+    assert code == 4
+    assert f"{mark} iris" in out
+    assert f"{arrow} " in out
+    assert f"{mark} failed" in err
+    code, out, _ = tool("status")
+    assert (code, f"{mark} iris" in out) == (0, True)
+    code, out, _ = tool("list", str(folder))
+    assert (code, name in out) == (0, True)
+    code, out, err = tool("run", str(folder), "--yes", "--authorize")
+    assert (code, name in out, name in err) == (4, True, True)
 
 
 def test_a_dry_run_shows_the_plan(tool: Tool) -> None:
