@@ -13,6 +13,7 @@ from migrate.ovhcloud.objects import StoredObject, object_store
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.containers import find_container
 from migrate.sources.folders import files_of
+from migrate.sources.unread import read_ones
 
 UNKNOWN: Final = ""
 
@@ -50,6 +51,7 @@ def _revision(cloud: Cloud, record: ModelRecord, listed: dict[str, tuple[_Object
             case FolderLocation() as place:
                 files = files_of(Path(place.path))
                 facts = [(name, str(size), str(real.stat().st_mtime_ns)) for name, real, size in files]
+                facts = read_ones(facts, lambda fact: fact[0])
             case _:
                 return UNKNOWN
     except (MigrateError, OSError):
@@ -65,8 +67,9 @@ def _below(cloud: Cloud, place: ContainerLocation) -> tuple[_Object, ...]:
 
 def _of_objects(objects: Iterable[_Object], path: str) -> list[tuple[str, str, str]]:
     """Names, sizes and times of what the path may mean: the object of that name, and what lies under it."""
-    return [
+    facts = [
         (item.name, str(item.size), item.last_modified[:_SECONDS])
         for item in objects
         if not path or item.name == path or item.name.startswith(f"{path}/")
     ]
+    return read_ones(facts, lambda fact: fact[0][len(path) :].lstrip("/"))
