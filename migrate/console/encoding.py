@@ -1,4 +1,4 @@
-"""Texts for terminals and pipes whose encoding lacks some characters: no run may end because a mark cannot be written."""
+"""Texts for terminals and pipes whose encoding lacks some characters: no run ends because a mark cannot be written."""
 
 import codecs
 import io
@@ -12,7 +12,7 @@ _BRAILLE: Final = range(0x2800, 0x2900)  # what spinners turn with
 
 
 def use_plain_text(*streams: TextIO) -> None:
-    """Lets streams write what their encoding lacks as plain characters, or escaped as ``\\u0101``."""
+    """Lets streams write what their encoding lacks as plain characters, or escaped by their numbers."""
     codecs.register_error(ERRORS, _replace)
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):

@@ -102,8 +102,11 @@ def test_a_dry_run_shows_the_plan(tool: Tool) -> None:
     assert code == 0
     assert "make an app" in out
     assert "billed by the minute" in out
+    assert "broken: needs you: " in out, "the files are looked into, and nothing would be made of these"
     _, events = tool.json("run", NAMESPACE, "-n")
-    assert len(events[-1]["data"]["plan"]["apps"]) == 5
+    assert len(events[-1]["data"]["plan"]["apps"]) == 4
+    assert [outcome["model"] for outcome in events[-1]["models"]] == ["broken"]
+    assert tool("status")[1].startswith("Nothing was run"), "a dry run keeps no journal"
 
 
 @pytest.mark.parametrize(("more", "option"), [((), "--yes"), (("--yes",), "--authorize")])

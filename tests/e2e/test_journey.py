@@ -112,8 +112,10 @@ def test_a_dry_run_changes_nothing(tool: Tool) -> None:
     ended = tool("run", NAMESPACE, "--dry-run", "--json")
 
     assert ended.code in (0, 4), ended.err
-    assert not [line for line in tool.sandbox.log() if line.service == "api" and line.method not in ("GET", "HEAD")]
+    asked = [line for line in tool.sandbox.log() if line.service == "api" and line.method not in ("GET", "HEAD")]
+    assert {line.operation.rpartition("/")[2] for line in asked} <= {"publicUrl"}, "URLs to read the files by"
     assert tool.sandbox.left()["apps"] == []
+    assert [outcome["model"] for outcome in ended.result["models"]] == [BROKEN], "what cannot be served is named"
 
 
 def test_status_and_why_tell_what_happened(tool: Tool) -> None:

@@ -8,11 +8,13 @@ from migrate.core.again import type_again
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
 from migrate.core.names import KEY_LABEL, RUN_LABEL, digest_of
-from migrate.core.values import App, PushedImage, to_json
+from migrate.core.values import App, Artifact, PushedImage, to_json
 from migrate.machine import patience
 from migrate.machine.patience import wait_until
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.ledger import Effect
+from migrate.migration.journal.subjects import model_subject
+from migrate.migration.journey.forms import forms_of
 from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.registry import register, target
 from migrate.migration.run.run_context import Run
@@ -182,10 +184,13 @@ def _look(run: Run, key: str) -> App | None:
 
 
 def settle(run: Run, unit: Unit) -> None:
-    """Writes that the app's image is proven: there is nothing to go back to any more."""
+    """Writes that the app's image is proven, and of which files it is: there is nothing to go back to any more."""
     effect = run.journal.effects.find("app", unit.subject)
-    if effect is not None and effect.text("former_image"):
-        run.journal.effects.learn(effect, former_image="")
+    stored = {name: run.journal.usable(model_subject(name), "fetch", Artifact) for name in unit.models}
+    artifacts = {name: one.value.digest for name, one in stored.items() if one is not None}
+    forms = {name: forms_of(run.found.get(name)) for name in unit.models}
+    if effect is not None and (effect.text("former_image") or effect.intent.get("artifacts") != artifacts):
+        run.journal.effects.learn(effect, former_image="", artifacts=artifacts, forms=forms)
 
 
 def roll_back(run: Run, unit: Unit) -> bool:
