@@ -7,8 +7,8 @@ import typer
 
 from migrate import __version__
 from migrate.cli.application import COMPLETION, command_line
+from migrate.cli.encoding import use_plain_text
 from migrate.cli.errors import interrupted, tell, tell_bug
-from migrate.console.encoding import use_plain_text
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.options.declaration import PROGRAM
 
@@ -54,7 +54,9 @@ def run(arguments: list[str]) -> int:
             return int(ExitCode.DONE if asked else ExitCode.USAGE)
         context = getattr(error, "ctx", None)  # of the command that was being parsed
         helping = f"Type: {context.command_path if context else PROGRAM} --help"
-        return tell(UsageError(error.format_message(), code="usage", next_step=helping), arguments)
+        # Choices are checked by pydantic, whose word this is.
+        said = error.format_message().replace("Value error, ", "")
+        return tell(UsageError(said, code="usage", next_step=helping), arguments)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
         return interrupted(error if isinstance(error, Interrupted) else KeyboardInterrupt(), arguments)
     except BrokenPipeError:

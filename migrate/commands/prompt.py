@@ -1,8 +1,11 @@
 """Questions to a person. Without a terminal a question is an error that names the option."""
 
 import sys
+from typing import Final
 
 from migrate.core.errors import RefusedError, UsageError
+
+_TRIES: Final = 3  # before an answer that is neither counts as no
 
 
 def agree(question: str, *, option: str, refused: str) -> None:
@@ -23,7 +26,13 @@ def agree(question: str, *, option: str, refused: str) -> None:
             code="needs-answer",
             next_step=f"Add {option}.",
         )
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise RefusedError(refused, code="declined")
+    for _ in range(_TRIES):
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        said = sys.stdin.readline().strip().lower()
+        if said in {"y", "yes"}:
+            return
+        if said in {"", "n", "no"}:
+            break
+        sys.stderr.write("Answer y or n.\n")
+    raise RefusedError(refused, code="declined")

@@ -14,7 +14,7 @@ from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet, screen
 from migrate.console.plan import plan_question, plan_sentence, replace_sentence, show_plan
 from migrate.core.errors import ExitCode
-from migrate.core.events import Result
+from migrate.core.events import Notice, Result
 from migrate.core.options.shared import YES
 from migrate.core.options.sources import AUTHORIZE, RunOptions
 from migrate.core.plan import Plan
@@ -53,6 +53,7 @@ def carry_out(options: RunOptions, environ: Mapping[str, str]) -> Result:
     old_token, workspace = read_old_token(options.old_token_file, environ), open_workspace(options.workspace)
     with open_cloud(workspace, project=options.project, environ=environ) as cloud, stopping(cloud.session.stop):
         outlet = open_outlet(as_json=options.json)
+        cloud.session.tell = lambda text: outlet(Notice(text=text))
 
         def confirm(plan: Plan) -> None:
             ask_billing = bool(plan.created) and not options.yes
@@ -97,6 +98,7 @@ def _plan(options: RunOptions, environ: Mapping[str, str]) -> Plan:
         stopping(cloud.session.stop),
         open_outlet(as_json=options.json) as outlet,
     ):
+        cloud.session.tell = lambda text: outlet(Notice(text=text))
         return plan_source(options, cloud=cloud, workspace=workspace, environ=environ, emit=outlet, old_token=old_token)
 
 

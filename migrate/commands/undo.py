@@ -13,7 +13,7 @@ from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.words import safe
 from migrate.core.errors import ExitCode, Interrupted
-from migrate.core.events import Result
+from migrate.core.events import Notice, Result
 from migrate.core.options.declaration import AS_JSON
 from migrate.core.options.shared import YES
 from migrate.core.options.sources import UndoOptions
@@ -67,6 +67,7 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
             stopping(cloud.session.stop),
             open_outlet(as_json=options.json) as outlet,
         ):
+            cloud.session.tell = lambda text: outlet(Notice(text=text))
             try:
                 undone = delete_all(journal, undoing, cloud=cloud, remove_image=remove_images(environ), emit=outlet)
             except Interrupted:

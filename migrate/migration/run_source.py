@@ -2,6 +2,7 @@
 
 import difflib
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -137,9 +138,10 @@ def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
 
 
 def _list(ref: SourceRef, cloud: Cloud, emit: Emit) -> Listing:
+    began = time.monotonic()
     emit(StepStarted(step="list", detail=f"reading {printable(ref.canonical)}"))
     listing = list_models(ref, cloud, recognise)
-    emit(StepFinished(step="list", seconds=0.0, detail=f"{len(listing.models)} models"))
+    emit(StepFinished(step="list", seconds=time.monotonic() - began, detail=f"{len(listing.models)} models"))
     return listing
 
 
@@ -180,7 +182,7 @@ def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
         UsageError: One of them is not in the source, or there is none at all.
     """
     known = {record.id: record for record in listing.models}
-    for name in options.models:
+    for name in (*options.models, *options.renew):
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise UsageError(

@@ -1,8 +1,13 @@
 """Containers of object storage as places where models lie."""
 
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
 from msgspec import Struct
 
-from migrate.core.errors import ConfigurationError
+from migrate.core.errors import ConfigurationError, UsageError
+from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable
 from migrate.core.values import ContainerLocation, Listing, ModelRecord
 from migrate.ovhcloud import storage
@@ -10,6 +15,8 @@ from migrate.ovhcloud.objects import ObjectStore, StoredObject, object_store
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.recognition import Entry, Recognise, find_models, model_ids
 from migrate.sources.reference import ContainerRef
+
+_SHOWN: Final = 10  # containers in a sentence
 
 
 class ModelObject(Struct, frozen=True):
@@ -24,11 +31,18 @@ def list_container(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Lis
 
     Raises:
         ConfigurationError: ``unknown-container``.
+        UsageError: ``no-models``: nothing lies at the prefix.
         RemoteError: The listing or a read failed.
     """
     container = find_container(cloud, ref.container, ref.region)
     store = object_store(cloud, container_id=container.id, container=container.name, region=container.region)
     objects = objects_at(store, ref.prefix, expected=container.stored_objects)
+    if not objects and ref.prefix:
+        raise UsageError(
+            f"Nothing in {printable(f'{container.name}@{container.region}')} lies at or below {printable(ref.prefix)}.",
+            code="no-models",
+            next_step=f"See what lies there: {ListOptions(source=f'{container.name}@{container.region}').command()}",
+        )
     whole = {item.path: item.stored.name for item in objects}
     entries = [Entry(item.path, item.stored.size) for item in objects]
     found, ignored = find_models(
@@ -64,12 +78,26 @@ def find_container(cloud: Cloud, name: str, region: str) -> storage.Container:
         if container.name == name and (not region or container.region.upper() == region.upper()):
             return container
     there = sorted(f"{container.name}@{container.region}" for container in containers)
-    shown = ", ".join(printable(item, 80) for item in there[:10]) + (", …" if len(there) > 10 else "")
+    shown = ", ".join(printable(item, 80) for item in there[:_SHOWN]) + (", …" if len(there) > _SHOWN else "")
+    nearest = near(containers, name)
     raise ConfigurationError(
         f"The project has no container {printable(name)}@{printable(region)}.",
         code="unknown-container",
-        next_step=f"It has: {shown}." if there else "It has no containers; check the project's id.",
+        next_step=f"Did you mean {printable(nearest, 300)}?"
+        if nearest
+        else f"It has: {shown}."
+        if there
+        else "It has no containers; check the project's id.",
     )
+
+
+def near(containers: Iterable[storage.Container], name: str) -> str | None:
+    """The container whose name is nearest, as it is typed; None where none is near."""
+    names: dict[str, str] = {}
+    for container in containers:
+        names.setdefault(container.name.casefold(), f"{container.name}@{container.region}")
+    found = difflib.get_close_matches(name.casefold(), names, n=1)
+    return names[found[0]] if found else None
 
 
 def objects_at(store: ObjectStore, path: str, *, expected: int | None = None) -> tuple[ModelObject, ...]:

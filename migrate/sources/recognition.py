@@ -31,6 +31,8 @@ _SUFFIXES: Final = frozenset(
     {*_LIKELY, ".hdf5", ".keras", ".pth", ".pickle", ".joblib", ".bin", ".model", ".ort", ".zip", ".tflite", ".pbtxt"}
 )
 
+_ARCHIVES: Final = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
+
 
 class Entry(Struct, frozen=True):
     """A file of the source: its path relative to the root, with ``/``, and its size."""
@@ -67,7 +69,7 @@ def find_models(
         if word:
             found.append(Found(entry.path, word, is_file=True))
         else:
-            ignored.append(Ignored(path=entry.path, size=entry.size, reason=reason or "no model by its content"))
+            ignored.append(Ignored(path=entry.path, size=entry.size, reason=reason or _no_model(entry.path)))
     for model in sorted(found, key=lambda model: model.format != MANIFEST):
         if model.format in _WHOLE or model.path == _SAVED_MODEL:
             return (Found("", model.format, is_file=False),), ()
@@ -82,6 +84,12 @@ def find_models(
             text = reason or f"no model by content among its {len(files)} files"
             ignored.append(Ignored(path=f"{name}/", size=size, reason=text))
     return tuple(sorted(found, key=lambda item: item.path)), tuple(sorted(ignored, key=lambda item: item.path))
+
+
+def _no_model(path: str) -> str:
+    if path.lower().endswith(_ARCHIVES):
+        return "an archive that is no model by its content; put what is in it there instead"
+    return "no model by its content"
 
 
 def model_ids(found: Iterable[Found], whole: str) -> dict[Found, str]:

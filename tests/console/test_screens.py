@@ -287,3 +287,12 @@ def test_differences_and_tallies() -> None:
     failed = Outcome(model="x", outcome="failed")
     skipped = Outcome(model="y", outcome="skipped")
     assert words.tally((DONE, BROKEN, BROKEN, failed, skipped)) == "1 of 5 migrated, 2 need you, 1 failed, 1 skipped"
+
+
+def test_a_table_of_very_many_rows_is_counted(console: Console) -> None:
+    models = tuple(ModelRecord(id=f"m{number}", source="ns") for number in range(1003))
+    show_listing(console, Listing(source="ns", models=models))
+    shown = text(console)
+    assert "m999" in shown
+    assert "m1000" not in shown
+    assert "and 3 more; with --json all are named" in shown

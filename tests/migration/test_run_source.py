@@ -174,7 +174,7 @@ def test_ml_serving_gone_says_what_to_type(sandbox: Path, world: World) -> None:
     with pytest.raises(ConfigurationError) as caught:
         world.run()
     assert caught.value.code == "ml-serving-gone"
-    assert "migrate run models@GRA" in caught.value.next_step
+    assert "migrate list models@GRA" in caught.value.next_step
     assert [outcome.model for outcome in world.run(source="models@GRA").models] == sorted((*GOOD, "broken"))
 
 

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from migrate.core.errors import ExitCode
 from migrate.core.events import Result
 from migrate.core.text import printable
 from migrate.core.values import App, Outcome, Recording
 from migrate.migration.journal.bill import BilledApp, billed_app, models_of
+from migrate.migration.journal.ledger import Effect
 from migrate.migration.journal.subjects import is_packed, model_subject, unit_subject
 from migrate.migration.run import permissions
 from migrate.migration.run.run_context import Run
@@ -44,7 +46,7 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
         )
         data["allowed_text"] = f"to run code when they are loaded: {', '.join(names)}"
     if files:
-        data["tokens_text"] = f"{run.folder.tokens}/  one file an app, which only you can read"
+        data["tokens_text"] = _tokens(run, effects.existing("token"))
     if apps:
         data["billed_text"] = _billed(apps, found)
     if effects.existing():
@@ -75,6 +77,22 @@ def _billed(apps: list[BilledApp], found: tuple[Outcome, ...]) -> str:
     if maybe := [model for app in apps if app.id is None for model in app.models]:
         parts.append(f"an app of {_named(maybe)} may exist besides, for the answer to the request was lost")
     return "; ".join(parts)
+
+
+def _tokens(run: Run, effects: tuple[Effect, ...]) -> str:
+    text = f"{run.folder.tokens}/  one file an app, which only you can read"
+    lost = [effect for effect in effects if effect.text("file") and not Path(effect.text("file")).exists()]
+    models = [model for effect in lost for model in _served(run, effect.name)[:1]]
+    if not models:
+        return text
+    again = replace(run.options, models=()).command()
+    again += "".join(f" --new-token {shlex.quote(model)}" for model in models)
+    return f"{text}; not there any more: that of {_named(models)}; a new one, which ends the old: {again}"
+
+
+def _served(run: Run, unit: str) -> tuple[str, ...]:
+    effect = run.journal.effects.find("app", unit)
+    return billed_app(effect, None).models if effect is not None else ()
 
 
 def _named(models: list[str]) -> str:

@@ -54,7 +54,7 @@ class Named(Struct, frozen=True):
             by = "" if self.by_option else ", which the environment names"
             parts.append(f"in the project {printable(self.project)}{by}")
         if self.endpoint is not None:
-            parts.append(f"behind the endpoint {printable(self.endpoint)}")
+            parts.append(f"behind the endpoint {slug(self.endpoint)}")
         return ", ".join(parts) or "here"
 
 

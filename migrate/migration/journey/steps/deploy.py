@@ -114,6 +114,8 @@ def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
         if app is not None:
             return app, effect
         effects.gone(effect)  # deleted by somebody, not by us
+        text = f"The app {effect.external_id} is gone: somebody deleted it. Clients have to change the URL once more."
+        run.notice(text, model=unit.models[0], warning=True)
         effect = None
     # After an intent without an id the listing of the run's beginning may be too old.
     listed = platform.find(run.cloud, key) if effect is not None else run.apps().values()
