@@ -49,7 +49,7 @@ def tell(error: MigrateError, arguments: list[str]) -> int:
             )
         )
     else:
-        lines = [f"Error: {error.what}"]
+        lines = [error.what if error.code == "declined" else f"Error: {error.what}"]  # "no" is no error
         if next_step:
             lines.append(f"Next:  {next_step}")
         if error.query_id:

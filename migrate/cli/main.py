@@ -7,6 +7,7 @@ import typer
 
 from migrate import __version__
 from migrate.cli.application import COMPLETION, command_line
+from migrate.cli.encoding import use_plain_text
 from migrate.cli.errors import interrupted, tell, tell_bug
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.options.declaration import PROGRAM
@@ -14,6 +15,7 @@ from migrate.core.options.declaration import PROGRAM
 
 def main() -> None:
     """Runs the command line of this process and ends it."""
+    use_plain_text(sys.stdout, sys.stderr)
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -52,7 +54,9 @@ def run(arguments: list[str]) -> int:
             return int(ExitCode.DONE if asked else ExitCode.USAGE)
         context = getattr(error, "ctx", None)  # of the command that was being parsed
         helping = f"Type: {context.command_path if context else PROGRAM} --help"
-        return tell(UsageError(error.format_message(), code="usage", next_step=helping), arguments)
+        # Choices are checked by pydantic, whose word this is.
+        said = error.format_message().replace("Value error, ", "")
+        return tell(UsageError(said, code="usage", next_step=helping), arguments)
     except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
         return interrupted(error if isinstance(error, Interrupted) else KeyboardInterrupt(), arguments)
     except BrokenPipeError:

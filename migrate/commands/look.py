@@ -28,14 +28,14 @@ def list_(options: ListOptions, environ: Mapping[str, str]) -> ExitCode:
 
 
 def status(options: StatusOptions, environ: Mapping[str, str]) -> ExitCode:
-    """Shows where a source stands, or every source that has a journal here.
+    """Shows where a source stands, or every source of the project that has a journal here.
 
     Raises:
-        UsageError: Nothing is known of the source.
+        UsageError: Nothing is known of the source in that project.
     """
     workspace = open_workspace(options.workspace)
     if options.source is None:
-        found = status_of_all(workspace)
+        found = status_of_all(workspace, project=options.project, environ=environ, offline=options.offline)
     else:
         typed = Typed(options.source, options.project, options.workspace)
         found = status_of(typed, workspace, environ=environ, offline=options.offline)

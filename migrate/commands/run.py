@@ -11,9 +11,9 @@ from migrate.commands.terminal import agree, stopping
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet, screen
-from migrate.console.plan import plan_sentence, show_plan
+from migrate.console.plan import plan_question, plan_sentence, replace_sentence, show_plan
 from migrate.core.errors import ExitCode
-from migrate.core.events import Result
+from migrate.core.events import Notice, Result
 from migrate.core.options.shared import YES
 from migrate.core.options.sources import AUTHORIZE, RunOptions
 from migrate.core.plan import Plan
@@ -52,17 +52,23 @@ def carry_out(options: RunOptions, environ: Mapping[str, str]) -> Result:
     old_token, workspace = read_old_token(options.old_token_file, environ), open_workspace(options.workspace)
     with open_cloud(workspace, project=options.project, environ=environ) as cloud, stopping(cloud.session.stop):
         outlet = open_outlet(as_json=options.json)
+        cloud.session.tell = lambda text: outlet(Notice(text=text))
 
         def confirm(plan: Plan) -> None:
             ask_billing = bool(plan.created) and not options.yes
             ask_storage = not plan.authorized and not options.authorize
-            if not ask_billing and not ask_storage:
+            ask_replacing = bool(plan.replaced) and not options.yes
+            if not ask_billing and not ask_storage and not ask_replacing:
                 return
             with outlet.aside():
                 if not options.json:
                     show_plan(screen(), plan)
                 if ask_billing:
-                    agree(plan_sentence(plan), option=YES.name, refused="Nothing was made.")
+                    question = plan_sentence(plan) if options.json else plan_question(plan)
+                    agree(question, option=YES.name, refused="Nothing was made.")
+                if ask_replacing:
+                    refused = "Nothing was made or replaced; with --model the others can be moved without it."
+                    agree(replace_sentence(plan), option=YES.name, refused=refused)
                 if ask_storage:
                     refused = "Without it no app can be made. Nothing was made."
                     agree(_STORAGE, option=AUTHORIZE.name, refused=refused)
@@ -91,6 +97,7 @@ def _plan(options: RunOptions, environ: Mapping[str, str]) -> Plan:
         stopping(cloud.session.stop),
         open_outlet(as_json=options.json) as outlet,
     ):
+        cloud.session.tell = lambda text: outlet(Notice(text=text))
         return plan_source(options, cloud=cloud, workspace=workspace, environ=environ, emit=outlet, old_token=old_token)
 
 

@@ -11,9 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 from migrate.core.errors import ExitCode, RefusedError, UsageError
 from migrate.core.text import type_again
+
+_TRIES: Final = 3  # before an answer that is neither counts as no
 
 
 def agree(question: str, *, option: str, refused: str) -> None:
@@ -34,10 +37,16 @@ def agree(question: str, *, option: str, refused: str) -> None:
             code="needs-answer",
             next_step=f"Add {option}.",
         )
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise RefusedError(refused, code="declined")
+    for _ in range(_TRIES):
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        said = sys.stdin.readline().strip().lower()
+        if said in {"y", "yes"}:
+            return
+        if said in {"", "n", "no"}:
+            break
+        sys.stderr.write("Answer y or n.\n")
+    raise RefusedError(refused, code="declined")
 
 
 @contextmanager

@@ -10,16 +10,18 @@ import msgspec
 from migrate.commands.terminal import agree, stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
+from migrate.console.words import safe
 from migrate.core.errors import ExitCode, Interrupted
-from migrate.core.events import Result
+from migrate.core.events import Notice, Result
 from migrate.core.options.declaration import AS_JSON
 from migrate.core.options.shared import YES
 from migrate.core.options.sources import UndoOptions
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
-from migrate.migration.run.opening import find_journal, open_cloud
+from migrate.migration.run.journals import find_journal
+from migrate.migration.run.opening import open_cloud
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.undo.undo import Undone, name_of, plan_undo, remove_images
+from migrate.migration.undo.undo import Undoing, Undone, name_of, plan_undo, remove_images
 from migrate.migration.undo.undo import undo as delete_all
 
 _SHOWN: Final = 5
@@ -55,17 +57,16 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
         WriterLock(found.folder.lock, doing=f"undo {options.source}"),
         closing(Journal(found.folder.journal, write=True)) as journal,
     ):
-        undoing = plan_undo(journal, options.typed, options.models)
+        undoing, project = plan_undo(journal, options.typed, options.models), journal.fact("project")
         if undoing.delete and not options.yes:
-            for effect in undoing.delete:
-                sys.stderr.write(f"  {name_of(effect)}\n")
-            agree(f"Delete these {len(undoing.delete)}?", option=YES.name, refused="Nothing was deleted.")
+            _ask(undoing, where(journal.fact("source"), project))
         journal.begin("undo")
         with (
-            open_cloud(place, project=journal.fact("project"), environ=environ) as cloud,
+            open_cloud(place, project=project, environ=environ) as cloud,
             stopping(cloud.session.stop),
             open_outlet(as_json=options.json) as outlet,
         ):
+            cloud.session.tell = lambda text: outlet(Notice(text=text))
             try:
                 undone = delete_all(journal, undoing, cloud=cloud, remove_image=remove_images(environ), emit=outlet)
             except Interrupted:
@@ -75,9 +76,22 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
     return undone
 
 
+def _ask(undoing: Undoing, whose: str) -> None:
+    names = [f"  {name_of(effect)}\n" for effect in undoing.delete]
+    sys.stderr.write("".join([f"{whose}\n", *names]))
+    question = f"Delete {'this' if len(names) == 1 else f'these {len(names)}'} of {whose}?"
+    agree(question, option=YES.name, refused="Nothing was deleted.")
+
+
+def where(source: str, project: str) -> str:
+    """The source and the project in words: names of containers repeat from project to project."""
+    return f"{safe(source, 300)} in the project {safe(project)}"
+
+
 def show_undone(undone: Undone, options: UndoOptions) -> None:
     """Writes what an undo did."""
-    lines = [f"deleted  {name}" for name in undone.deleted]
+    lines = [where(undone.source, undone.project)]
+    lines += [f"deleted  {name}" for name in undone.deleted]
     lines += [f"stays    {name}" for name in undone.stay[:_SHOWN]]
     if len(undone.stay) > _SHOWN:
         lines.append(f"stays    and {len(undone.stay) - _SHOWN} more; with {AS_JSON.name} all are named")

@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import BYTES, MARKS, STYLES, VERDICTS, amount, duration, safe
+from migrate.console.words import BYTES, MARKS, STYLES, amount, duration, safe, verdict
 from migrate.core.events import Event, ModelFinished, Notice, RunStarted, StepFinished, StepProgress, StepStarted
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Board:
         if row.outcome is not None:
             kind = row.outcome.outcome
             mark = Text(MARKS[kind], style=STYLES[kind])
-            return mark, Text(row.name), Text(VERDICTS[kind], style=STYLES[kind]), "", row.outcome.reason, took
+            return mark, Text(row.name), Text(verdict(row.outcome), style=STYLES[kind]), "", row.outcome.reason, took
         if row.began is None:
             return "", Text(row.name, style="dim"), Text("waiting", style="dim"), "", "", ""
         bar: RenderableType = ""

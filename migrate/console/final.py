@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import MARKS, PROOFS, STYLES, VERDICTS, difference, safe, said, tally, whole
+from migrate.console.words import MARKS, PROOFS, STYLES, difference, safe, said, tally, verdict, whole
 from migrate.core.events import Result
 from migrate.core.values import Outcome
 
@@ -31,7 +31,7 @@ def _show_model(console: "Console", outcome: Outcome) -> None:
     line = Text.assemble(
         (f"{MARKS[outcome.outcome]} ", style),
         (f"{safe(outcome.model, 60):<26} ", "bold"),
-        (f"{VERDICTS[outcome.outcome]:<10} ", style),
+        (f"{verdict(outcome):<10} ", style),
     )
     if outcome.proof is not None:
         line.append(f"proof {PROOFS[outcome.proof]}")
@@ -48,12 +48,16 @@ def _show_model(console: "Console", outcome: Outcome) -> None:
             # Not cut and not folded by us, so that a terminal lets it be copied whole.
             console.print(Text(f"    {name}  {safe(url, 400)}", style="dim" if name == "old" else ""), soft_wrap=True)
 
+    if outcome.app_id and outcome.outcome != "done":
+        console.print(Text(f"    app  {safe(outcome.app_id)} exists and is billed", style="yellow"), soft_wrap=True)
     for note in said(outcome):
         console.print(Text(f"    {safe(note, 400)}", style="yellow"))
 
 
 def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
-    tasks = [outcome for outcome in outcomes if outcome.outcome != "done" and (outcome.task or outcome.text)]
+    # What was only stopped needs nothing but the command under Again, once for all.
+    left = [outcome for outcome in outcomes if outcome.outcome != "done" and outcome.reason != "interrupted"]
+    tasks = [outcome for outcome in left if outcome.task or outcome.text]
     if not tasks:
         return
     console.print()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Self, TextIO
 
-from migrate.console.words import BYTES, MARKS, VERDICTS, amount, duration, safe
+from migrate.console.words import BYTES, MARKS, amount, duration, safe, verdict
 from migrate.core.events import Event, ModelFinished, Notice, RunStarted, StepFinished, StepProgress, StepStarted
 
 _SECONDS: Final = 10.0  # between two lines about one step
@@ -66,7 +66,7 @@ def _line(event: Event) -> str | None:
         case ModelFinished():
             outcome = event.outcome
             why = f": {safe(outcome.text, 400)}" if outcome.text else ""
-            return f"{_name(outcome.model)}{MARKS[outcome.outcome]} {VERDICTS[outcome.outcome]}{why}"
+            return f"{_name(outcome.model)}{MARKS[outcome.outcome]} {verdict(outcome)}{why}"
         case _:
             return None
 

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from migrate.console.tables import show_rows
-from migrate.console.words import VERDICTS, count, safe, said
+from migrate.console.words import count, safe, said, verdict
 from migrate.core.plan import Plan, PlannedApp
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_SHOWN: Final = 10  # models in a question
+
 _ACTIONS: Final = {
     "create": "make an app",
+    "replace": "replace the model in its app",
     "continue": "go on with its app",
     "another-run": "left: an app of another run",
 }
@@ -27,13 +30,16 @@ def show_plan(console: "Console", plan: Plan) -> None:
     ]
     if rows:
         show_rows(console, ("Model", "What", "CPUs", "Replicas"), rows)
+    notes: dict[str, list[str]] = {}  # the same note of several apps is told once
     for app in plan.apps:
         for note in app.notes:
-            console.print(Text(f"  {safe(', '.join(app.models), 60)}: {safe(note, 400)}", style="yellow"))
+            notes.setdefault(note, []).append(", ".join(app.models))
+    for note, names in notes.items():
+        console.print(Text(f"  {_named(names)}: {safe(note, 400)}", style="yellow"))
     done = [outcome for outcome in plan.settled if outcome.outcome == "done"]
     for outcome in plan.settled:
         if outcome.outcome != "done":
-            line = f"{VERDICTS[outcome.outcome]}: {safe(outcome.text, 400)}"
+            line = f"{verdict(outcome)}: {safe(outcome.text, 400)}"
             console.print(Text(f"  {safe(outcome.model, 60)}: {line}", style="yellow"))
             for note in said(outcome):
                 console.print(Text(f"    {safe(note, 400)}", style="yellow"))
@@ -47,10 +53,30 @@ def show_plan(console: "Console", plan: Plan) -> None:
         console.print("AI Deploy is not yet authorized in this project.")
 
 
+def replace_sentence(plan: Plan) -> str:
+    """The question about apps that answer now."""
+    shown = _named([model for app in plan.replaced for model in app.models])
+    apps = count(len(plan.replaced), "app")
+    return (
+        f"{apps} that answer{'s' if len(plan.replaced) == 1 else ''} now will give no answers for about a minute, "
+        f"then those of another model: {shown}. Replace?"
+    )
+
+
 def plan_sentence(plan: Plan) -> str:
     """The question: models, apps, CPUs, replicas, quota, billing."""
+    return f"{_costs(plan)} {plan_question(plan)}"
+
+
+def plan_question(plan: Plan) -> str:
+    """The question alone, under a plan that was shown."""
     models = count(sum(len(app.models) for app in plan.created), "model")
-    return f"{_costs(plan)} Move {models} to {count(len(plan.created), 'new app')}?"
+    return f"Move {models} to {count(len(plan.created), 'new app')}?"
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(safe(name, 60) for name in names[:_SHOWN]) + more
 
 
 def _costs(plan: Plan) -> str:
@@ -60,7 +86,7 @@ def _costs(plan: Plan) -> str:
     upper = f" (up to {most} when they scale)" if most > least else ""
     text = (
         f"{count(least, 'CPU')}{upper} in {count(replicas, 'replica')}, "
-        "billed by the minute from now on, also without calls."
+        "billed by the minute once they run, also without calls."
     )
     if plan.cpu_quota is not None:
         left = plan.cpu_quota - (plan.cpu_used or 0)

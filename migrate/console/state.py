@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from migrate.console.tables import show_facts, show_rows
-from migrate.console.words import MARKS, PROOFS, STYLES, VERDICTS, count, difference, safe, tally, whole
+from migrate.console.words import MARKS, PROOFS, STYLES, count, difference, safe, tally, verdict, whole
 from migrate.core.looking import AppState, Sources, SourceState, Story
 from migrate.core.values import Outcome
 
@@ -16,21 +16,42 @@ if TYPE_CHECKING:
 def show_sources(console: "Console", sources: Sources) -> None:
     """Each source with its models and apps."""
     if not sources.sources and not sources.unread:
-        console.print("Nothing was run here yet. Type: migrate list")
+        where = safe(sources.asked_of, 300) or "here"
+        console.print(Text(f"Nothing was run {where} yet. Type: migrate list"), soft_wrap=True)
     for number, state in enumerate(sources.sources):
         if number:
             console.print()
         _show_source(console, state)
+    if len(sources.sources) > 1 and (bill := billed(*sources.sources)):
+        console.print(Text(f"\nAll sources: {bill}", style="bold"))
     for unread in sources.unread:
         if sources.sources:
             console.print()
         console.print(Text(safe(unread.what, 1000), style="red"), soft_wrap=True)
         console.print(Text.assemble(("Next  ", "bold"), safe(unread.next_step, 1000)), soft_wrap=True)
+    if sources.elsewhere:
+        text = f"Not shown, because another was named: {safe(sources.elsewhere, 1000)}."
+        console.print(Text(text, style="dim"), soft_wrap=True)
+
+
+def billed(*states: SourceState) -> str:
+    """What exists of some sources, in a sentence; empty where nothing does, or might."""
+    apps = [app for state in states for app in state.apps if app.exists]
+    if not apps:
+        return ""
+    one = len(apps) == 1
+    what = f"{count(len(apps), 'app')} with {count(sum(app.cpu * max(1, app.replicas) for app in apps), 'CPU')} in all"
+    known = "" if all(app.state for app in apps) else ", by what is known here,"
+    text = (
+        f"{what}{known} {'exists and is' if one else 'exist and are'} billed while {'it runs' if one else 'they run'}."
+    )
+    unsized = sum(not app.cpu for app in apps)
+    return text + (f" The size of {count(unsized, 'app')} is not known." if unsized else "")
 
 
 def _show_source(console: "Console", state: SourceState) -> None:
     console.print(Text(safe(state.source, 200), style="bold"))
-    console.print(Text(f"project {safe(state.project)}, last: {safe(state.last)}", style="dim"))
+    console.print(Text(f"project {safe(state.project)}, last: {safe(state.last)}", style="dim"), soft_wrap=True)
     apps = {model: app for app in state.apps for model in app.models}
     for outcome in state.models:
         _show_model(console, outcome, apps.get(outcome.model))
@@ -38,10 +59,8 @@ def _show_source(console: "Console", state: SourceState) -> None:
         console.print(Text(f"? {safe(name, 60)}  not run yet"))
     if state.models:
         console.print(Text(tally(state.models), style="bold"))
-    if state.apps:
-        cpus = sum(app.cpu * max(1, app.replicas) for app in state.apps)
-        what = f"{count(len(state.apps), 'app')} with {count(cpus, 'CPU')} in all"
-        console.print(f"{what} exist and are billed while they run.")
+    if bill := billed(state):
+        console.print(bill)
     for text in state.left:
         console.print(Text(f"also there: {safe(text, 200)}", style="dim"))
     if state.problem:
@@ -52,15 +71,19 @@ def _show_model(console: "Console", outcome: Outcome, app: AppState | None) -> N
     line = Text.assemble(
         (f"{MARKS[outcome.outcome]} ", STYLES[outcome.outcome]),
         (f"{safe(outcome.model, 60):<26} ", "bold"),
-        (f"{VERDICTS[outcome.outcome]:<10} ", STYLES[outcome.outcome]),
+        (f"{verdict(outcome):<10} ", STYLES[outcome.outcome]),
     )
+    parts = []
     if outcome.proof is not None:
-        line.append(f"proof {PROOFS[outcome.proof]}, worst difference {difference(outcome.worst_difference)}")
-    if outcome.outcome != "done" and outcome.reason:
-        line.append(outcome.reason)
-    if app is not None and app.state is not None:
-        line.append(f", app {app.state}")
+        parts.append(f"proof {PROOFS[outcome.proof]}, worst difference {difference(outcome.worst_difference)}")
+    if outcome.outcome not in {"done", "skipped"} and outcome.reason:
+        parts.append(outcome.reason)
+    if app is not None:
+        parts.append(f"app {app.state or 'made'}")
+    line.append(", ".join(parts))
     console.print(line)
+    if app is not None and outcome.outcome == "needs-you" and outcome.reason in {"app-gone", "app-stopped"}:
+        console.print(Text(f"    {safe(outcome.text, 400)} {whole(outcome.task)}"), soft_wrap=True)
     if outcome.new_url:
         console.print(Text(f"    {safe(outcome.new_url, 400)}"), soft_wrap=True)
 
@@ -71,7 +94,7 @@ def show_story(console: "Console", story: Story) -> None:
     facts = {"source": story.source, "files": story.files, "old": story.old_url or "unknown"}
     outcome = story.outcome
     if outcome is not None:
-        facts["outcome"] = f"{VERDICTS[outcome.outcome]} {outcome.reason}".strip()
+        facts["outcome"] = f"{verdict(outcome)} {outcome.reason}".strip()
         if outcome.text:
             facts["reason"] = outcome.text
         if outcome.new_url:

@@ -1,7 +1,7 @@
 """Tables for the commands that look: list, status."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -14,6 +14,8 @@ from migrate.core.values import ContainerLocation, FolderLocation, Listing, Mode
 if TYPE_CHECKING:
     from rich.console import Console
 
+_ROWS: Final = 1000  # of a table that a person reads; drawing takes seconds for each ten thousand
+
 
 def show_rows(console: "Console", columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     """A table of texts: they are made fit for a terminal, and the first column is never cut."""
@@ -22,9 +24,11 @@ def show_rows(console: "Console", columns: Sequence[str], rows: Sequence[Sequenc
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for position, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=position == 0)
-    for row in rows:
+    for row in rows[:_ROWS]:
         table.add_row(*(Text(safe(cell, 400)) for cell in row))
     console.print(table)
+    if len(rows) > _ROWS:
+        console.print(f"and {len(rows) - _ROWS:,} more; with --json all are named")
 
 
 def show_listing(console: "Console", listing: Listing) -> None:

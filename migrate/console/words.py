@@ -18,7 +18,15 @@ VERDICTS: Final = {"done": "migrated", "needs-you": "needs you", "failed": "fail
 MARKS: Final = {"done": "✓", "needs-you": "!", "failed": "✗", "skipped": "-"}
 STYLES: Final = {"done": "green", "needs-you": "yellow", "failed": "red", "skipped": "dim"}
 
+_SKIPPED: Final = {"interrupted": "stopped", "undone": "undone"}  # by the reason
+
 BYTES: Final = frozenset({"fetch", "build", "push", "render"})  # the steps whose progress is bytes
+
+
+def verdict(outcome: Outcome) -> str:
+    """How a model's journey ended, in a word or two."""
+    word = VERDICTS[outcome.outcome]
+    return _SKIPPED.get(outcome.reason, word) if outcome.outcome == "skipped" else word
 
 
 def safe(text: str, limit: int = 120) -> str:
@@ -74,7 +82,8 @@ def tally(outcomes: tuple[Outcome, ...]) -> str:
     parts = [f"{counts['done']} of {len(outcomes)} migrated"]
     if counts["needs-you"]:
         parts.append(f"{counts['needs-you']} need{'s' if counts['needs-you'] == 1 else ''} you")
-    parts += [f"{counts[kind]} {kind}" for kind in ("failed", "skipped") if counts[kind]]
+    words = [verdict(outcome) for outcome in outcomes if outcome.outcome in {"failed", "skipped"}]
+    parts += [f"{words.count(word)} {word}" for word in sorted(set(words))]
     return ", ".join(parts)
 
 

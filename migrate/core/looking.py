@@ -1,8 +1,13 @@
 """What the commands that look answer with: places, the state of a source, the story of a model."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from migrate.core.values import Outcome
+
+GONE: Final = "gone"
+"""What is said of an app that AI Deploy does not have any more."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -24,7 +29,7 @@ class Places(Struct, frozen=True, kw_only=True):
 
 
 class AppState(Struct, frozen=True, kw_only=True):
-    """An app that the journal knows: ``state`` is what AI Deploy says now, None when nobody was asked."""
+    """An app that the journal knows: ``state`` is what AI Deploy says now, ``gone``, or None when nobody was asked."""
 
     id: str
     unit: str
@@ -33,6 +38,11 @@ class AppState(Struct, frozen=True, kw_only=True):
     cpu: int
     replicas: int
     state: str | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is billed, as far as is known."""
+        return self.state != GONE
 
 
 class SourceState(Struct, frozen=True, kw_only=True):
@@ -61,10 +71,15 @@ class UnreadSource(Struct, frozen=True, kw_only=True):
 
 
 class Sources(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Every source that has a journal."""
+    """Every source that has a journal, of the project and the endpoint where one was named.
+
+    ``asked_of`` says which were named, and ``elsewhere`` of which others something is known; empty where nothing is.
+    """
 
     sources: tuple[SourceState, ...]
     unread: tuple[UnreadSource, ...] = ()
+    asked_of: str = ""
+    elsewhere: str = ""
 
 
 class StepDone(Struct, frozen=True, kw_only=True):

@@ -6,14 +6,15 @@ from msgspec import Struct
 
 from migrate.core.values import Outcome
 
-Action = Literal["create", "continue", "another-run"]
+Action = Literal["create", "replace", "continue", "another-run"]
 
 
 class PlannedApp(Struct, frozen=True, kw_only=True):
     """An app that will be made, or looked at again.
 
-    ``action`` is ``create`` (billing starts), ``continue`` (the app exists; what is missing is done) or
-    ``another-run`` (an app of another run serves the model). Replicas are the least and the most.
+    ``action`` is ``create`` (billing starts), ``replace`` (the app answers, and is stopped and started again with
+    another model), ``continue`` (the app exists; what is missing is done) or ``another-run`` (an app of another run
+    serves the model). Replicas are the least and the most.
     """
 
     name: str
@@ -50,3 +51,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     def created(self) -> tuple[PlannedApp, ...]:
         """The apps whose billing would start."""
         return tuple(app for app in self.apps if app.action == "create")
+
+    @property
+    def replaced(self) -> tuple[PlannedApp, ...]:
+        """The apps that answer now, and would not for about a minute."""
+        return tuple(app for app in self.apps if app.action == "replace")

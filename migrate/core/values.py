@@ -311,6 +311,13 @@ class AppRequest(Struct, frozen=True, kw_only=True):
     labels: dict[str, str]
     notes: tuple[str, ...] = ()
 
+    @property
+    def replicas(self) -> tuple[int, int]:
+        """The least and the most replicas."""
+        if isinstance(self.scaling, AutomaticScaling):
+            return self.scaling.replicas_min, self.scaling.replicas_max
+        return self.scaling.replicas, self.scaling.replicas
+
 
 class App(Struct, frozen=True, kw_only=True):
     """An AI Deploy app. ``url`` has no trailing slash."""

@@ -28,6 +28,8 @@ class Retry(Struct, frozen=True, kw_only=True):
     attempts: int
     first_wait: float
     longest_wait: float
+    limited_wait: float = 0.0
+    """Where all tries met a limit of requests a minute, the wait before one more; 0: there is none more."""
 
 
 def wait_until(
@@ -94,8 +96,11 @@ USER_READY: Final = Patience(seconds=120.0, first=0.5)
 API_TIMEOUT: Final = (10.0, 60.0)
 """To connect to OVHcloud's API or its storage, and between two bytes of an answer."""
 
-API_RETRY: Final = Retry(attempts=6, first_wait=0.5, longest_wait=15.0)
-"""Of a call of the API: about half a minute, in which a gateway that restarts is back."""
+API_RETRY: Final = Retry(attempts=6, first_wait=0.5, longest_wait=15.0, limited_wait=60.0)
+"""Of a call of the API: about half a minute, in which a gateway that restarts is back; limits are by the minute."""
+
+WONDERED_AT: Final = 3.0
+"""From here on a person wonders why nothing happens, and is told."""
 
 LONGEST_RETRY_AFTER: Final = 90.0
 """The longest that a service may ask to wait: whoever asks for more is down, and a person should know."""

@@ -10,6 +10,7 @@ from migrate.core.errors import Interrupted, MigrateError
 from migrate.core.events import ModelFinished
 from migrate.core.values import ModelRecord, Outcome
 from migrate.machine.patience import SIGNAL_LOOK
+from migrate.migration.journal.bill import billed_app
 from migrate.migration.journey import order, outcomes
 from migrate.migration.journey.models import Group, Prepared
 from migrate.migration.run.run_context import Run
@@ -114,7 +115,15 @@ class Runner:
         if not isinstance(error, MigrateError | Interrupted) and error not in self.bugs:
             self.bugs.append(error)
         again = self._run.options.again(record.id)
-        return self._told(outcomes.ended(record, error, again=again, app=moved.app if moved else None))
+        app = moved.app if moved else None
+        return self._told(outcomes.ended(record, error, again=again, app=app, app_id=self._app_of(record)))
+
+    def _app_of(self, record: ModelRecord) -> str | None:
+        """The id of the app that was made for a model, whatever became of its journey."""
+        for effect in self._run.journal.effects.existing("app"):
+            if effect.external_id is not None and record.id in billed_app(effect, None).models:
+                return effect.external_id
+        return None
 
     def _told(self, outcome: Outcome) -> Outcome:
         """The outcome with what the files of its model said."""

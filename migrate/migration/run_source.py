@@ -2,6 +2,7 @@
 
 import difflib
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -18,8 +19,10 @@ from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import outcomes
+from migrate.migration.journey.forms import difference, forms_of
 from migrate.migration.journey.models import Group, group
 from migrate.migration.journey.planner import make_plan
+from migrate.migration.journey.preview import former, look_into
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
@@ -81,9 +84,9 @@ def run_source(
         journal.begin("run")
         listing = _list(ref, cloud, emit)
         journal.list_models(listing.models)
-        run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
+        run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
         try:
-            result, bugs = _walk(run, confirm)
+            result, bugs = _walk(run, sizes, confirm)
         except MigrateError as error:
             journal.end(error.exit_code)
             raise
@@ -105,7 +108,7 @@ def plan_source(
     emit: Emit,
     old_token: Secret | None = None,
 ) -> Plan:
-    """What a run would do; changes nothing, on this machine neither.
+    """What a run would do. It makes nothing: small models are fetched into the store, to see what they are.
 
     Raises:
         MigrateError: The source cannot be listed, or OVHcloud's answer to another question.
@@ -113,12 +116,21 @@ def plan_source(
     ref = parse_source(options.source)
     folder = workspace.source(cloud.session.endpoint_name, cloud.project, ref.canonical)
     with tempfile.TemporaryDirectory(prefix="migrate-plan-") as scratch:
-        known = Journal.read(folder.journal)
-        with closing(known or _journal(Path(scratch) / "journal.sqlite", ref, cloud)) as journal:
+        copy = Path(scratch) / "journal.sqlite"
+        if (known := Journal.read(folder.journal)) is not None:
+            with closing(known):
+                known.copy_to(copy)
+        with closing(_journal(copy, ref, cloud)) as journal:
             listing = _list(ref, cloud, emit)
-            run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
-            settled, groups = _sort(run, Runner(run))
-            return make_plan(run, groups, settled)
+            journal.begin("run")
+            run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
+            runner, before = Runner(run), former(run)
+            _, groups = _sort(run, runner)
+            look_into(run, _records(groups), sizes)
+            if run.stop.is_set():
+                raise Interrupted
+            settled, groups = _sort(run, runner)
+            return make_plan(run, groups, settled, before)
 
 
 def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
@@ -126,9 +138,10 @@ def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
 
 
 def _list(ref: SourceRef, cloud: Cloud, emit: Emit) -> Listing:
+    began = time.monotonic()
     emit(StepStarted(step="list", detail=f"reading {printable(ref.canonical)}"))
     listing = list_models(ref, cloud, recognise)
-    emit(StepFinished(step="list", seconds=0.0, detail=f"{len(listing.models)} models"))
+    emit(StepFinished(step="list", seconds=time.monotonic() - began, detail=f"{len(listing.models)} models"))
     return listing
 
 
@@ -142,9 +155,11 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
     listing: Listing,
     emit: Emit,
     environ: Mapping[str, str],
-) -> Run:
+) -> tuple[Run, dict[str, int]]:
+    """The run, and the bytes of each model that was seen."""
     chosen = select(listing, options)
-    return Run(
+    seen = revisions(cloud, chosen, jobs=options.jobs)
+    run = Run(
         options=options,
         journal=journal,
         workspace=workspace,
@@ -154,9 +169,10 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
         emit=emit,
         stop=cloud.session.stop,
         environ=environ,
-        revisions=revisions(cloud, chosen, jobs=options.jobs),
+        revisions={name: one.revision for name, one in seen.items()},
         old_token=old_token,
     )
+    return run, {name: one.size for name, one in seen.items() if one.revision}
 
 
 def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
@@ -166,7 +182,7 @@ def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
         UsageError: One of them is not in the source, or there is none at all.
     """
     known = {record.id: record for record in listing.models}
-    for name in options.models:
+    for name in (*options.models, *options.renew):
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise UsageError(
@@ -201,11 +217,20 @@ def _sort(run: Run, runner: Runner) -> tuple[tuple[Outcome, ...], tuple[Group, .
     return tuple(settled), tuple(rest)
 
 
-def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
+def _records(groups: tuple[Group, ...]) -> list[ModelRecord]:
+    return [record for group_of in groups for record in group_of.records]
+
+
+def _walk(run: Run, sizes: Mapping[str, int], confirm: Confirm) -> tuple[Result, list[BaseException]]:
     runner = Runner(run)
     settled, groups = _sort(run, runner)
-    if groups:
-        plan = make_plan(run, groups, settled)
+    before = former(run)
+    if groups and not run.options.yes:  # who is asked is told what the files are
+        look_into(run, _records(groups), sizes)
+        if not run.stop.is_set():
+            settled, groups = _sort(run, runner)
+    if groups and not run.stop.is_set():
+        plan = make_plan(run, groups, settled, before)
         confirm(plan)
         if not plan.authorized:
             _authorize(run)
@@ -222,6 +247,9 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
         run.stop.clear()
         _clean(run)
     _tell_unmatched(run)
+    for name, was in before.items():
+        if name in run.found and (text := difference(was.forms, forms_of(run.found[name]))):
+            run.notice(f"Clients have to know: {text}.", model=name, warning=True)
     ordered = tuple(found[record.id] for record in run.listing.models if record.id in found)
     code = outcomes.exit_code(ordered, interrupted=interrupted)
     return make_result(run, ordered, code), runner.bugs

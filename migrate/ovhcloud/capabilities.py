@@ -2,6 +2,8 @@
 
 from msgspec import Struct, field
 
+from migrate.core.errors import ConfigurationError
+from migrate.core.text import printable
 from migrate.ovhcloud.session import Cloud, convert
 
 
@@ -52,10 +54,25 @@ def region(cloud: Cloud, region_id: str) -> Region:
 
 
 def flavors(cloud: Cloud, region_id: str) -> tuple[Flavor, ...]:
-    """The flavors of a region."""
-    answer = cloud.call(
-        "GET", "/cloud/project/{serviceName}/ai/capabilities/region/{region}/flavor", params={"region": region_id}
-    )
+    """The flavors of a region.
+
+    Raises:
+        ConfigurationError: ``unknown-region``, naming those that there are.
+    """
+    try:
+        answer = cloud.call(
+            "GET", "/cloud/project/{serviceName}/ai/capabilities/region/{region}/flavor", params={"region": region_id}
+        )
+    except ConfigurationError as error:
+        if error.code != "not-found":
+            raise
+        there = ", ".join(printable(one.id, 40) for one in regions(cloud))
+        raise ConfigurationError(
+            f"AI Deploy has no region {printable(region_id)}.",
+            code="unknown-region",
+            next_step=f"Choose one of these with --region: {there}.",
+            query_id=error.query_id,
+        ) from error
     return convert(answer, tuple[Flavor, ...], "the flavors")
 
 

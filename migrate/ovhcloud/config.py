@@ -51,10 +51,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
     @property
     def endpoint_name(self) -> str:
         """A name for this endpoint that is fit for a folder."""
-        if self.endpoint in ENDPOINT_URLS:
-            return self.endpoint
-        parts = urlsplit(self.endpoint)
-        return slug(f"{parts.hostname}-{parts.port}" if parts.port else f"{parts.hostname}")
+        return _name_of(self.endpoint)
 
 
 def read_credentials(environ: Mapping[str, str]) -> Credentials:
@@ -66,8 +63,7 @@ def read_credentials(environ: Mapping[str, str]) -> Credentials:
         ConfigurationError: ``no-credentials``, ``bad-endpoint`` or ``bad-configuration``.
     """
     files = _read_files(environ)
-    endpoint = environ.get("OVH_ENDPOINT") or files.get("default", "endpoint", fallback="") or ""
-    endpoint = endpoint.strip()
+    endpoint = _endpoint(files, environ)
 
     def value(name: str) -> str | None:
         found = environ.get(f"OVH_{name.upper()}") or files.get(endpoint, name, fallback=None)
@@ -81,6 +77,30 @@ def read_credentials(environ: Mapping[str, str]) -> Credentials:
         )
     check_endpoint(endpoint)
     return _checked(endpoint, {name: value(name) for name in _NAMES})
+
+
+def read_endpoint(environ: Mapping[str, str]) -> str | None:
+    """The configured endpoint by a name that is fit for a folder, whether or not there are credentials; else None.
+
+    Raises:
+        ConfigurationError: ``bad-endpoint`` or ``bad-configuration``.
+    """
+    endpoint = _endpoint(_read_files(environ), environ)
+    if not endpoint:
+        return None
+    check_endpoint(endpoint)
+    return _name_of(endpoint)
+
+
+def _endpoint(files: configparser.RawConfigParser, environ: Mapping[str, str]) -> str:
+    return (environ.get("OVH_ENDPOINT") or files.get("default", "endpoint", fallback="") or "").strip()
+
+
+def _name_of(endpoint: str) -> str:
+    if endpoint in ENDPOINT_URLS:
+        return endpoint
+    parts = urlsplit(endpoint)
+    return slug(f"{parts.hostname}-{parts.port}" if parts.port else f"{parts.hostname}")
 
 
 _NAMES: Final = ("application_key", "application_secret", "consumer_key", "client_id", "client_secret")

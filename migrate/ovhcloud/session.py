@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, RemoteError
 from migrate.core.text import type_again
-from migrate.machine.patience import API_RETRY, LONGEST_RETRY_AFTER, Retry
+from migrate.machine.patience import API_RETRY, LONGEST_RETRY_AFTER, WONDERED_AT, Retry
 from migrate.ovhcloud.bucket import Bucket
 from migrate.ovhcloud.client import Caller, make_client
 from migrate.ovhcloud.config import Credentials
@@ -27,12 +27,16 @@ T = TypeVar("T")
 
 
 class _Again(Exception):  # noqa: N818 - a signal of this module, never seen outside
-    """A try failed in a way that another may mend; ``error`` is what the last one raises."""
+    """A try failed in a way that another may mend; ``error`` is what the last one raises.
 
-    def __init__(self, error: MigrateError, *, retry_after: float | None = None) -> None:
+    ``limited`` is whether the rate of requests was too high, which passes with the minute.
+    """
+
+    def __init__(self, error: MigrateError, *, retry_after: float | None = None, limited: bool = False) -> None:
         super().__init__(error.what)
         self.error = error
         self.retry_after = retry_after
+        self.limited = limited
 
 
 class Session:
@@ -45,6 +49,8 @@ class Session:
     def __init__(self, credentials: Credentials, bucket: Bucket, *, retry: Retry = API_RETRY) -> None:
         self.endpoint_name = credentials.endpoint_name
         self.stop = threading.Event()
+        self.tell: Callable[[str], object] = lambda _: None  # why nothing happens for a while, in a sentence
+        self._told_at = float("-inf")
         self._credentials = credentials
         self._bucket = bucket
         self._retry = retry
@@ -107,6 +113,14 @@ class Session:
         if seconds > 0 and self.stop.wait(seconds):
             raise Interrupted
 
+    def _wait_for_limit(self, seconds: float) -> None:
+        """Sleep for the rate of requests, and say so where a person would wonder, once for all threads that wait."""
+        now = time.monotonic()
+        if seconds >= WONDERED_AT and now - self._told_at >= WONDERED_AT:
+            self._told_at = now + seconds
+            self.tell(f"Waiting {seconds:.0f} s: OVHcloud limits how many requests a key may make in a minute.")
+        self.pause(seconds)
+
     def close(self) -> None:
         """Close every pooled connection."""
         with self._lock:
@@ -141,6 +155,12 @@ class Session:
         try:
             return retrying(self._once, method, template, path, body, again=again)
         except _Again as failure:
+            if not (failure.limited and self._retry.limited_wait):
+                raise failure.error from failure.__cause__
+        self._wait_for_limit(self._retry.limited_wait)
+        try:
+            return self._once(method, template, path, body, again=again)
+        except _Again as failure:
             raise failure.error from failure.__cause__
 
     def _once(
@@ -156,7 +176,7 @@ class Session:
         client = self._client()
         if signed and self._credentials.application_key:
             self._read_clock()
-        self.pause(self._bucket.reserve())
+        self._wait_for_limit(self._bucket.reserve())
         try:
             response = client.raw_call(method, path, body, need_auth=signed)
         except requests.RequestException as error:
@@ -174,7 +194,7 @@ class Session:
         if refusal.status == 429:
             seconds = _retry_after(response.headers.get("Retry-After"))
             self._bucket.drain(seconds or 0.0)  # other threads and processes of this key wait too
-            raise _Again(error_for(refusal), retry_after=seconds)
+            raise _Again(error_for(refusal), retry_after=seconds, limited=True)
         if refusal.status in RETRIED and again:
             raise _Again(error_for(refusal), retry_after=_retry_after(response.headers.get("Retry-After")))
         if refusal.status >= 500 and not again:

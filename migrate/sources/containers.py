@@ -1,6 +1,7 @@
 """Containers of object storage as places where models lie."""
 
 import contextlib
+import difflib
 import itertools
 import zlib
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from migrate.core.errors import ConfigurationError
+from migrate.core.errors import ConfigurationError, UsageError
+from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable
 from migrate.core.values import ContainerLocation, Ignored, Listing, ModelRecord
 from migrate.ovhcloud import storage
@@ -22,6 +24,7 @@ from migrate.sources.recognition import BLOCK, Entry, Found, Opened, Recognise, 
 from migrate.sources.reference import ContainerRef
 
 _FAILURES: Final = 3  # so many objects that the store fails to give, before any that it gives, are no accident
+_SHOWN: Final = 10  # containers in a sentence
 
 
 class ModelObject(Struct, frozen=True):
@@ -54,6 +57,7 @@ def list_container(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Lis
 
     Raises:
         ConfigurationError: ``unknown-container``.
+        UsageError: ``no-models``: nothing lies at the prefix.
         RemoteError: The listing failed, or every read did.
     """
     containers = storage.containers(cloud)
@@ -63,6 +67,12 @@ def list_container(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Lis
     if served:
         return _pieces_only(store, ref, container, served)
     place = look_at(store, ref.prefix, expected=container.stored_objects)
+    if not place.objects and not place.pieces and ref.prefix:
+        raise UsageError(
+            f"Nothing in {printable(f'{container.name}@{container.region}')} lies at or below {printable(ref.prefix)}.",
+            code="no-models",
+            next_step=f"See what lies there: {ListOptions(source=f'{container.name}@{container.region}').command()}",
+        )
     found, ignored, place = _find(store, place, recognise)
     single = len(place.objects) == 1 and place.objects[0].stored.name == ref.prefix
     models = tuple(
@@ -197,12 +207,26 @@ def _named(containers: tuple[storage.Container, ...], name: str, region: str) ->
         if container.name == name and (not region or container.region.upper() == region.upper()):
             return container
     there = sorted(f"{container.name}@{container.region}" for container in containers)
-    shown = ", ".join(printable(item, 80) for item in there[:10]) + (", …" if len(there) > 10 else "")
+    shown = ", ".join(printable(item, 80) for item in there[:_SHOWN]) + (", …" if len(there) > _SHOWN else "")
+    nearest = near(containers, name)
     raise ConfigurationError(
         f"The project has no container {printable(name)}@{printable(region)}.",
         code="unknown-container",
-        next_step=f"It has: {shown}." if there else "It has no containers; check the project's id.",
+        next_step=f"Did you mean {printable(nearest, 300)}?"
+        if nearest
+        else f"It has: {shown}."
+        if there
+        else "It has no containers; check the project's id.",
     )
+
+
+def near(containers: Iterable[storage.Container], name: str) -> str | None:
+    """The container whose name is nearest, as it is typed; None where none is near."""
+    names: dict[str, str] = {}
+    for container in containers:
+        names.setdefault(container.name.casefold(), f"{container.name}@{container.region}")
+    found = difflib.get_close_matches(name.casefold(), names, n=1)
+    return names[found[0]] if found else None
 
 
 def objects_at(store: ObjectStore, path: str, *, expected: int | None = None) -> tuple[ModelObject, ...]:

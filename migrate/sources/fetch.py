@@ -20,6 +20,7 @@ from migrate.sources.containers import ModelObject, find_container, objects_at
 from migrate.sources.download import Download, waiter
 from migrate.sources.folders import files_of
 from migrate.sources.paths import check_paths, inside
+from migrate.sources.unread import read_ones
 
 Progress = Callable[[int, int | None], None]
 
@@ -103,7 +104,7 @@ def _download(
         raise ValueError(message)
     container_id = location.container_id or find_container(cloud, location.container, location.region).id
     store = object_store(cloud, container_id=container_id, container=location.container, region=location.region)
-    wanted = objects_at(store, location.path)
+    wanted = tuple(read_ones(objects_at(store, location.path), lambda item: item.path))
     _check_wanted(wanted, location)
     total = sum(item.stored.size for item in wanted)
     check_space(partial, total - _present(partial))
@@ -159,7 +160,8 @@ def _present(partial: Path) -> int:
 
 def _copy(source: Path, partial: Path, progress: Progress, stop: threading.Event) -> tuple[ArtifactFile, ...]:
     try:
-        found = [(name or source.name, real, size) for name, real, size in files_of(source)]
+        every = [(name or source.name, real, size) for name, real, size in files_of(source)]
+        found = read_ones(every, lambda file: file[0])
     except FileNotFoundError:
         found = []
     except OSError as error:

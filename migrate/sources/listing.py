@@ -1,10 +1,12 @@
 """The models of a source, whichever of the four it is."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
-from migrate.core.errors import MigrateError
+from migrate.core.errors import MigrateError, UsageError
 from migrate.core.text import printable
-from migrate.core.values import ContainerLocation, Listing
+from migrate.core.values import ContainerLocation, FolderLocation, Listing, ModelRecord
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.containers import list_container
 from migrate.sources.folders import list_folder
@@ -12,6 +14,8 @@ from migrate.sources.inventory import list_inventory
 from migrate.sources.namespaces import list_namespace
 from migrate.sources.recognition import Recognise
 from migrate.sources.reference import ContainerRef, FolderRef, InventoryRef, NamespaceRef, SourceRef
+
+_SHOWN: Final = 5  # ids in a sentence
 
 
 def needs_cloud(ref: SourceRef) -> bool:
@@ -39,8 +43,13 @@ def list_models(ref: SourceRef, cloud: Cloud | None, recognise: Recognise) -> Li
 
     Raises:
         ConfigurationError: An unknown namespace or container, ML Serving gone, or what the session raises.
-        UsageError: No such folder or file, or a broken inventory.
+        UsageError: No such folder or file, a broken inventory, or ``same-id``.
     """
+    listing = _list(ref, cloud, recognise)
+    return replace(listing, models=_each_once(listing.models, listing.source))
+
+
+def _list(ref: SourceRef, cloud: Cloud | None, recognise: Recognise) -> Listing:
     match ref:
         case NamespaceRef():
             return list_namespace(_needed(cloud), ref)
@@ -50,6 +59,47 @@ def list_models(ref: SourceRef, cloud: Cloud | None, recognise: Recognise) -> Li
             return _shown(list_folder(ref.path, ref.canonical, recognise))
         case InventoryRef():
             return list_inventory(ref)
+
+
+def _each_once(models: tuple[ModelRecord, ...], source: str) -> tuple[ModelRecord, ...]:
+    """The models by their ids, in their order: everything later knows a model by its id alone.
+
+    A record that is there twice, as in a page of an answer that came twice, is one model.
+
+    Raises:
+        UsageError: Different models have one id.
+    """
+    records: dict[str, list[ModelRecord]] = {}
+    for model in models:
+        same = records.setdefault(model.id, [])
+        if model not in same:
+            same.append(model)
+    doubled = {name: same for name, same in records.items() if len(same) > 1}
+    if doubled:
+        shown = [_called(name, same) for name, same in list(doubled.items())[:_SHOWN]]
+        more = f", and so on for {len(doubled) - _SHOWN} more ids" if len(doubled) > _SHOWN else ""
+        raise UsageError(
+            f"In {printable(source, 300)}, {', '.join(shown)}{more}.",
+            code="same-id",
+            next_step="Give each model an id of its own in an inventory file; where its files lie does not change.",
+        )
+    return tuple(same[0] for same in records.values())
+
+
+def _called(name: str, models: list[ModelRecord]) -> str:
+    places = list(dict.fromkeys(_place(model) for model in models))
+    what = ", ".join(places[:_SHOWN]) + (", …" if len(places) > _SHOWN else "")
+    return f"{'two' if len(models) == 2 else len(models)} models are called {printable(name)} ({what})"
+
+
+def _place(model: ModelRecord) -> str:
+    match model.location:
+        case ContainerLocation() as place:
+            return printable(f"{place.container}@{place.region}/{place.path}")
+        case FolderLocation() as place:
+            return printable(place.path)
+        case _:
+            return "no files"
 
 
 def _shown(listing: Listing) -> Listing:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from migrate.core.errors import ConfigurationError
-from migrate.core.options.sources import RunOptions
+from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable
 from migrate.core.values import (
     Autoscaling,
@@ -16,6 +16,7 @@ from migrate.core.values import (
 )
 from migrate.ovhcloud import projects, serving, storage
 from migrate.ovhcloud.session import Cloud
+from migrate.sources.containers import near
 from migrate.sources.large_objects import sources_of
 from migrate.sources.reference import NamespaceRef
 
@@ -35,7 +36,7 @@ def list_namespace(cloud: Cloud, ref: NamespaceRef) -> Listing:
         flavors = {flavor.id: flavor for flavor in serving.flavors(cloud)}
     except ConfigurationError as error:
         if error.code == "ml-serving-gone":
-            raise _gone(cloud, error) from error
+            raise _gone(cloud, ref.id, error) from error
         if error.code == "not-found":
             raise ConfigurationError(
                 f"The project has no namespace {printable(ref.id)}.",
@@ -120,7 +121,7 @@ def opens(resource: str, model_id: str) -> bool:
     return model_id.startswith(resource[:-1]) if resource.endswith("*") else resource == model_id
 
 
-def _gone(cloud: Cloud, error: ConfigurationError) -> ConfigurationError:
+def _gone(cloud: Cloud, name: str, error: ConfigurationError) -> ConfigurationError:
     """Tell a wrong project apart, and name the containers that may hold the files."""
     projects.project(cloud)
     containers = sorted(
@@ -128,7 +129,15 @@ def _gone(cloud: Cloud, error: ConfigurationError) -> ConfigurationError:
     )
     if not containers:
         return error
-    commands = [RunOptions(source=f"{item.name}@{item.region}").command() for item in containers[:3]]
+    if nearest := near(containers, name):
+        return ConfigurationError(
+            error.what,
+            code=error.code,
+            next_step=f"Did you mean the container {printable(nearest, 300)}? "
+            f"Type `{printable(ListOptions(source=nearest).command(), 400)}` to see the models in it.",
+            query_id=error.query_id,
+        )
+    commands = [ListOptions(source=f"{item.name}@{item.region}").command() for item in containers[:3]]
     named = " or ".join(f"`{printable(command, 400)}`" for command in commands)
     return ConfigurationError(
         error.what,

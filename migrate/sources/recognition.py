@@ -40,6 +40,9 @@ _SUFFIXES: Final = frozenset(
     {*_LIKELY, ".hdf5", ".keras", ".pth", ".pickle", ".joblib", ".bin", ".model", ".ort", ".zip", ".tflite", ".pbtxt"}
 )
 
+_ARCHIVE: Final = "an archive that is no model by its content; put what is in it there instead"
+_ARCHIVES: Final = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
+
 
 class Entry(Struct, frozen=True):
     """A file of the source: its path relative to the root, with ``/``, its size, and why it cannot be read if so."""
@@ -97,7 +100,8 @@ def find_models(
         if word:
             found.append(Found(entry.path, word, is_file=True))
         else:
-            ignored.append(Ignored(path=entry.path, size=entry.size, reason=reason))
+            told = _ARCHIVE if reason == _NO_MODEL and entry.path.lower().endswith(_ARCHIVES) else reason
+            ignored.append(Ignored(path=entry.path, size=entry.size, reason=told))
     for model in sorted(found, key=lambda model: model.format != MANIFEST):
         if model.format in _WHOLE or model.path == _SAVED_MODEL:
             return (Found("", model.format, is_file=False),), ()

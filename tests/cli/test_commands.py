@@ -24,6 +24,7 @@ MODELS = Path(__file__).parents[2] / "examples" / "models"
 class Tool:
     def __init__(self, sandbox: Path, folder: Path) -> None:
         self.folder = folder
+        self.encoding = "utf-8"
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -41,6 +42,7 @@ class Tool:
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            encoding=self.encoding,
         )
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
@@ -71,13 +73,40 @@ def test_list_shows_places_and_models(tool: Tool) -> None:
     assert [model["id"] for model in events[-1]["data"]["models"]] == ["iris", "titanic", "digits", "housing", "broken"]
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252", "utf-8"])
+def test_every_screen_can_be_written_in_every_encoding(tool: Tool, tmp_path: Path, encoding: str) -> None:
+    folder = tmp_path / "models"
+    (folder / "模型").mkdir(parents=True)
+    (folder / "模型" / "model.onnx").write_bytes((MODELS / "broken" / "churn.onnx").read_bytes())
+    tool.environment["PYTHONIOENCODING"] = encoding
+    tool.encoding = encoding
+    arrow, mark = ("→", "✗") if encoding == "utf-8" else ("->", "x")
+    name = "模型" if encoding == "utf-8" else "\\u6a21\\u578b"
+    code, out, _ = tool("run", NAMESPACE, "--dry-run")
+    assert (code, f"{NAMESPACE} {arrow} AI Deploy" in out) == (0, True)
+    code, out, err = tool("run", NAMESPACE, "--yes", "--authorize")
+    assert code == 4
+    assert f"{mark} iris" in out
+    assert f"{arrow} " in out
+    assert f"{mark} failed" in err
+    code, out, _ = tool("status")
+    assert (code, f"{mark} iris" in out) == (0, True)
+    code, out, _ = tool("list", str(folder))
+    assert (code, name in out) == (0, True)
+    code, out, err = tool("run", str(folder), "--yes", "--authorize")
+    assert (code, name in out, name in err) == (4, True, True)
+
+
 def test_a_dry_run_shows_the_plan(tool: Tool) -> None:
     code, out, _ = tool("run", NAMESPACE, "--dry-run")
     assert code == 0
     assert "make an app" in out
     assert "billed by the minute" in out
+    assert "broken: needs you: " in out, "the files are looked into, and nothing would be made of these"
     _, events = tool.json("run", NAMESPACE, "-n")
-    assert len(events[-1]["data"]["plan"]["apps"]) == 5
+    assert len(events[-1]["data"]["plan"]["apps"]) == 4
+    assert [outcome["model"] for outcome in events[-1]["models"]] == ["broken"]
+    assert tool("status")[1].startswith("Nothing was run"), "a dry run keeps no journal"
 
 
 @pytest.mark.parametrize(("more", "option"), [((), "--yes"), (("--yes",), "--authorize")])
@@ -128,6 +157,17 @@ def test_json_has_standard_output_to_itself(tool: Tool) -> None:
     assert code == 4
     assert {event["v"] for event in events} == {1}
     assert [event["event"] for event in events].count("result") == 1
+
+
+def test_nothing_is_made_of_two_models_with_one_id(sandbox: Path, tool: Tool, tmp_path: Path) -> None:
+    models = [{"id": "a", "workflowTemplateParameters": {"storagePath": path}} for path in ("iris", "titanic")]
+    namespace = {"id": "n", "container": "models", "region": "GRA"}
+    file = tmp_path / "inventory.json"
+    file.write_text(json.dumps({"namespace": namespace, "models": models}))
+    for words in (("list",), ("run", "--yes", "--authorize"), ("run", "--dry-run")):
+        code, events = tool.json(words[0], str(file), *words[1:])
+        assert (code, events[-1]["error"]["code"]) == (2, "same-id"), words
+    assert not [line for line in control.requests_made(sandbox) if line.method not in ("GET", "HEAD")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

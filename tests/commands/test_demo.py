@@ -59,21 +59,28 @@ def test_it_succeeds_when_just_the_models_that_are_meant_to_need_a_person(acts: 
     ]
 
 
+def undone(*deleted: str, failed: tuple[str, ...] = ()) -> Undone:
+    return Undone(source="ns", project="p", deleted=deleted, stay=(), failed=failed)
+
+
 def test_anything_else_is_no_success(acts: tuple[Act, Act]) -> None:
     good = ended(acts[0], MEANT[0])
     assert _code(acts, [ended(acts[0], MEANT[0], "iris")], []) == ExitCode.NEEDS_YOU
     assert _code(acts, [ended(acts[0], code=0)], []) == ExitCode.BUG
     assert _code(acts, [good, ended(acts[1], MEANT[1], "dates", code=5)], []) == ExitCode.REMOTE
     assert (
-        _code(acts, [good, ended(acts[1], MEANT[1])], [Undone(deleted=(), stay=(), failed=("an app",))])
+        _code(
+            acts,
+            [good, ended(acts[1], MEANT[1])],
+            [undone(failed=("an app",))],
+        )
         == ExitCode.REMOTE
     )
 
 
 def test_the_last_line_says_what_is_left_of_it() -> None:
-    assert "3 things deleted again" in _taken_down([Undone(deleted=("a", "b"), stay=(), failed=()),
-                                                    Undone(deleted=("c",), stay=(), failed=())])  # fmt: skip
-    assert _taken_down([Undone(deleted=("a",), stay=("b",), failed=("app 1: no answer",))]).splitlines() == [
+    assert "3 things deleted again" in _taken_down([undone("a", "b"), undone("c")])
+    assert _taken_down([undone("a", failed=("app 1: no answer",))]).splitlines() == [
         "Not taken down:",
         "  app 1: no answer",
     ]

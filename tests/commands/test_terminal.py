@@ -21,7 +21,16 @@ SCRIPT = (
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"), [("y", "made"), ("YES", "made"), ("n", "8 declined Nothing was made."), ("", "8 declined")]
+    ("typed", "said"),
+    [
+        ("y", "made"),
+        ("YES", "made"),
+        ("n", "8 declined Nothing was made."),
+        ("", "8 declined"),
+        ("maybe\ny", "made"),
+        ("maybe\nno", "8 declined"),
+        ("a\nb\nc", "8 declined"),
+    ],
 )
 def test_a_person_is_asked(typed: str, said: str) -> None:
     outer, inner = pty.openpty()

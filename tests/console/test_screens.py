@@ -7,7 +7,7 @@ from rich.console import Console
 
 from migrate.console import words
 from migrate.console.final import show_final
-from migrate.console.plan import plan_sentence, show_plan
+from migrate.console.plan import plan_question, plan_sentence, replace_sentence, show_plan
 from migrate.console.state import show_sources, show_story
 from migrate.console.tables import show_listing, show_places
 from migrate.core.events import Result
@@ -151,7 +151,9 @@ def plan(**more: object) -> Plan:
         ),
     )  # fmt: skip
     facts: dict[str, object] = {"cpu_quota": 10, "cpu_used": 4, "authorized": False, "settled": (DONE,), "ignored": 3}
-    return Plan(source="ns", project="p", region="GRA", layout="separate", apps=apps, **{**facts, **more})  # type: ignore[arg-type]
+    return Plan(
+        **{"source": "ns", "project": "p", "region": "GRA", "layout": "separate", "apps": apps, **facts, **more}
+    )  # type: ignore[arg-type]
 
 
 def test_the_question_names_models_apps_cpus_replicas_quota_and_billing(console: Console) -> None:
@@ -172,6 +174,37 @@ def test_the_question_names_models_apps_cpus_replicas_quota_and_billing(console:
     for word in ("make an app", "another run", "Memory decides.", "not yet authorized", "3 other files", "1 to 3"):
         assert word in shown, word
     assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+def test_an_app_that_answers_and_is_replaced_is_told_and_asked_for_by_itself(console: Console) -> None:
+    replaced = PlannedApp(
+        name="iris", models=("iris",), action="replace", region="GRA", flavor="ai1-1-cpu", cpu=1,
+        replicas_min=1, replicas_max=1, notes=("its files have changed",),
+    )  # fmt: skip
+    told = plan(apps=(replaced,), authorized=True)
+    assert told.created == ()
+    show_plan(console, told)
+    assert "replace the model in its app" in text(console)
+    assert "billed" not in text(console)
+    assert replace_sentence(told) == (
+        "1 app that answers now will give no answers for about a minute, then those of another model: iris. Replace?"
+    )
+
+
+def test_the_same_note_of_many_apps_is_told_once(console: Console) -> None:
+    apps = tuple(
+        PlannedApp(
+            name=f"m{number}", models=(f"m{number}",), action="create", region="GRA", flavor="f", cpu=1,
+            replicas_min=1, replicas_max=1, notes=("The size is not known.",),
+        )
+        for number in range(12)
+    )  # fmt: skip
+    show_plan(console, plan(apps=apps, authorized=True))
+    shown = " ".join(text(console).split())
+    assert shown.count("The size is not known.") == 1
+    assert "m8, m9 and 2 more: The size is not known." in shown
+    assert "from now on" not in shown
+    assert plan_question(plan(apps=apps)) == "Move 12 models to 12 new apps?"
 
 
 def test_a_listing_shows_models_and_what_is_ignored(console: Console) -> None:
@@ -262,3 +295,12 @@ def test_differences_and_tallies() -> None:
     failed = Outcome(model="x", outcome="failed")
     skipped = Outcome(model="y", outcome="skipped")
     assert words.tally((DONE, BROKEN, BROKEN, failed, skipped)) == "1 of 5 migrated, 2 need you, 1 failed, 1 skipped"
+
+
+def test_a_table_of_very_many_rows_is_counted(console: Console) -> None:
+    models = tuple(ModelRecord(id=f"m{number}", source="ns") for number in range(1003))
+    show_listing(console, Listing(source="ns", models=models))
+    shown = text(console)
+    assert "m999" in shown
+    assert "m1000" not in shown
+    assert "and 3 more; with --json all are named" in shown

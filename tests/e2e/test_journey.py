@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import requests
 
-from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, ROOT, Tool
+from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, ROOT, Tool, ending
 
 TWO = (NAMESPACE, "--model", "iris", "--model", "titanic")
 
@@ -63,6 +64,9 @@ def test_a_second_run_does_nothing_and_says_the_same(tool: Tool) -> None:
 
 def test_undo_leaves_nothing(tool: Tool) -> None:
     tool.run(*TWO)
+    another = tool("undo", NAMESPACE, "--yes", "--json", "--project", "0" * 29 + "bbb")
+    assert (another.code, another.error["code"]) == (2, "no-journal")
+    assert len(tool.sandbox.left()["apps"]) == 2
     ended = tool("undo", NAMESPACE, "--yes", "--json")
 
     assert ended.code == 0, ended.err
@@ -83,12 +87,37 @@ def test_undo_of_one_model_leaves_what_another_uses(tool: Tool) -> None:
     assert again.outcomes["titanic"]["outcome"] == "done"
 
 
+def test_a_run_that_is_stopped_while_an_app_starts_tells_what_is_billed(tool: Tool) -> None:
+    process = tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json")
+    with ending(process):
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:  # the first state that is told comes after the id was journalled
+            lines.append(line)
+            event = json.loads(line)
+            if (event["event"], event.get("step")) == ("step-started", "deploy") and event.get("detail"):
+                process.send_signal(signal.SIGINT)
+                break
+        out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    result = json.loads((lines + out.splitlines())[-1])
+    (app,) = tool.sandbox.left()["apps"]
+    assert [known["id"] for known in result["data"]["apps"]] == [app["id"]]
+    assert result["data"]["billed_text"].startswith("1 app with 1 CPU in all, by the minute")
+    assert result["models"][0]["app_id"] == app["id"]
+    status = tool("status")
+    assert "1 app with 1 CPU in all exists and is billed" in status.out
+    assert "stopped" in status.out
+
+
 def test_a_dry_run_changes_nothing(tool: Tool) -> None:
     ended = tool("run", NAMESPACE, "--dry-run", "--json")
 
     assert ended.code in (0, 4), ended.err
-    assert not [line for line in tool.sandbox.log() if line.service == "api" and line.method not in ("GET", "HEAD")]
+    asked = [line for line in tool.sandbox.log() if line.service == "api" and line.method not in ("GET", "HEAD")]
+    assert {line.operation.rpartition("/")[2] for line in asked} <= {"publicUrl"}, "URLs to read the files by"
     assert tool.sandbox.left()["apps"] == []
+    assert [outcome["model"] for outcome in ended.result["models"]] == [BROKEN], "what cannot be served is named"
 
 
 def test_status_and_why_tell_what_happened(tool: Tool) -> None:

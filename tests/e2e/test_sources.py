@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,45 @@ def test_a_container_moves(gone: Tool, samples: bool) -> None:
     for model in GOOD:
         assert ended.outcomes[model]["outcome"] == "done"
         assert ended.outcomes[model]["proof"] == ("recorded" if samples else "engine")
+
+
+@pytest.mark.slow
+def test_a_model_that_is_replaced_in_its_app_is_announced_as_that(gone: Tool, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    for name in ("iris", "titanic"):
+        shutil.copytree(MODELS / name, folder / name)
+    assert gone.run(str(folder)).code == 0
+    actions = {app["name"]: app["action"] for app in _plan(gone, folder)["apps"]}
+    assert actions == {}
+
+    (folder / "iris" / "README.md").write_text("What no runtime reads changes nothing.")
+    assert _plan(gone, folder)["apps"] == []
+
+    for old in (folder / "iris").iterdir():
+        old.unlink()
+    for new in (MODELS / "housing").iterdir():
+        shutil.copyfile(new, folder / "iris" / new.name)
+    (app,) = _plan(gone, folder)["apps"]
+    assert (app["models"], app["action"]) == (["iris"], "replace")
+    assert any("its files have changed: " in note and " is gone" in note for note in app["notes"]), app["notes"]
+    assert any("no answers for about a minute" in note for note in app["notes"])
+    shown = gone("run", str(folder), "--dry-run").out
+    assert "replace the model in its app" in shown
+    asked = gone("run", str(folder))
+    assert asked.code == 2
+    assert "no answers for about a minute" in asked.err
+    ended = gone.run(str(folder))
+    assert ended.code == 0, ended.err
+    assert any("Clients have to know: " in str(event.get("text")) for event in ended.events)
+    assert _plan(gone, folder)["apps"] == []
+
+
+def _plan(tool: Tool, folder: Path) -> dict[str, Any]:
+    ended = tool("run", str(folder), "--dry-run", "--json")
+    assert ended.code == 0, ended.err
+    plan = ended.result["data"]["plan"]
+    assert isinstance(plan, dict)
+    return plan
 
 
 def test_a_folder_moves(gone: Tool, tmp_path: Path) -> None:

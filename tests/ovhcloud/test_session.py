@@ -9,6 +9,7 @@ import pytest
 from ovh.client import ENDPOINTS
 
 from migrate.core.errors import ConfigurationError, Interrupted, RemoteError
+from migrate.machine.patience import Retry
 from migrate.ovhcloud import apps, projects, serving, storage, tokens
 from migrate.ovhcloud.config import ENDPOINT_URLS, read_credentials
 from migrate.ovhcloud.session import Cloud, open_session
@@ -229,3 +230,21 @@ def test_an_endpoint_name_of_the_client_is_known(tmp_path: Path) -> None:
 
 def test_our_table_of_endpoints_is_the_clients() -> None:
     assert {name: url for name, url in ENDPOINTS.items() if not name.startswith("http")} == ENDPOINT_URLS
+
+
+def test_a_limit_that_lasts_is_waited_out_for_a_minute_and_told(sandbox: Path, tmp_path: Path) -> None:
+    environ = {"HOME": "/nonexistent", **control.env(sandbox)}
+    retry = Retry(attempts=2, first_wait=0.01, longest_wait=0.02, limited_wait=60.0)
+    with open_session(read_credentials(environ), state_folder=tmp_path, retry=retry) as session:
+        slept: list[float] = []
+        told: list[str] = []
+        session.pause = slept.append  # type: ignore[method-assign] - the clock
+        session.tell = told.append
+        control.fail(sandbox, "429", path_regex="/cloud/", times=2)
+        assert session.call("GET", "/cloud/project")
+        assert 60.0 in slept
+        assert told == ["Waiting 60 s: OVHcloud limits how many requests a key may make in a minute."]
+        control.fail(sandbox, "429", path_regex="/cloud/", times=3)
+        with pytest.raises(RemoteError) as caught:
+            session.call("GET", "/cloud/project")
+        assert caught.value.code == "rate-limited"

@@ -54,7 +54,7 @@ def test_serving_gone_names_the_containers(sandbox: Path, tmp_path: Path, cloud:
     with pytest.raises(ConfigurationError) as caught:
         list_models(parse_source("anything"), cloud, recognise)
     assert caught.value.code == "ml-serving-gone"
-    assert "`migrate run models@GRA`" in caught.value.next_step
+    assert "`migrate list models@GRA`" in caught.value.next_step
     with open_cloud(sandbox, tmp_path, OVH_CLOUD_PROJECT_SERVICE="f" * 32) as wrong:
         with pytest.raises(ConfigurationError) as unknown:
             list_models(parse_source("anything"), wrong, recognise)
@@ -244,3 +244,33 @@ def test_an_inventory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         list_models(ref, None, recognise)
     assert caught.value.code == "no-such-file"
+
+
+@pytest.mark.parametrize("typed", ["model@GRA", "MODELS@GRA", "models@BHS", "modles@gra"])
+def test_the_nearest_container_is_named(cloud: Cloud, typed: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        list_models(parse_source(typed), cloud, recognise)
+    assert (caught.value.code, caught.value.next_step) == ("unknown-container", "Did you mean models@GRA?")
+    with pytest.raises(ConfigurationError, match="no container xyzzy") as far:
+        list_models(parse_source("xyzzy@GRA"), cloud, recognise)
+    assert far.value.next_step.startswith("It has: ")
+
+
+def test_a_container_without_its_region_is_named(sandbox: Path, cloud: Cloud) -> None:
+    control.fail(sandbox, "serving-gone")
+    with pytest.raises(ConfigurationError) as caught:
+        list_models(parse_source("models"), cloud, recognise)
+    assert caught.value.next_step.startswith("Did you mean the container models@GRA? Type `migrate list models@GRA`")
+
+
+def test_a_prefix_at_which_nothing_lies_is_told(cloud: Cloud) -> None:
+    with pytest.raises(UsageError, match="Nothing in models@GRA lies at or below nopr"):
+        list_models(parse_source("models@GRA/nopr"), cloud, recognise)
+
+
+def test_an_archive_is_called_that(tmp_path: Path) -> None:
+    (tmp_path / "scorer.ZIP").write_bytes(b"PK\x03\x04 and so on")
+    (tmp_path / "notes.txt").write_text("no model")
+    reasons = {item.path: item.reason for item in list_models(parse_source(str(tmp_path)), None, recognise).ignored}
+    assert reasons["scorer.ZIP"].startswith("an archive")
+    assert reasons["notes.txt"] == "no model by its content"

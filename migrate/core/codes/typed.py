@@ -18,9 +18,11 @@ TypingCode = Literal[
     "no-such-folder",
     "no-such-file",
     "bad-inventory",
+    "same-id",
     "no-models",
     "unknown-model",
     "no-journal",
+    "several-journals",
     "shares-app",
     "several-runtimes",
     "not-empty",
@@ -82,6 +84,11 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
         "The inventory file is not what ML Serving's API answered: it is no JSON, or has another form.",
         'Give it the form {"namespace": {...}, "models": [...], "tokens": [...]}.',
     ),
+    "same-id": Meaning(
+        "you",
+        "Several models of the source have one id, by which everything made for a model is known. Nothing was made.",
+        "Give each model an id of its own in an inventory file; where its files lie does not change.",
+    ),
     "no-models": Meaning(
         "you", "The source holds no model.", "See with `migrate list` what lies there, and what was ignored and why."
     ),
@@ -92,8 +99,14 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
     ),
     "no-journal": Meaning(
         "you",
-        "Nothing was run on this source in this workspace, so there is nothing to tell or to undo.",
-        "Run it first, or name the workspace of the run with --workspace.",
+        "Nothing was run on this source, in this workspace and in the project and behind the endpoint that were named,"
+        " so there is nothing to tell or to undo.",
+        "Name the project of the run with --project, or its workspace with --workspace.",
+    ),
+    "several-journals": Meaning(
+        "you",
+        "The source is known in several projects or behind several endpoints, and none was named.",
+        "Name the project with --project, and the endpoint with OVH_ENDPOINT.",
     ),
     "shares-app": Meaning(
         "you",

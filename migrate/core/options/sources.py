@@ -87,7 +87,8 @@ class StatusOptions(Options, frozen=True, kw_only=True):
         name="status",
         group="Look",
         short="Where things stand.",
-        help="Where the models of SOURCE stand, and what AI Deploy says now; without SOURCE, every source known here.",
+        help="Where the models of SOURCE stand, and what AI Deploy says now; without SOURCE, every source of the "
+        "project that is known here.",
         example="migrate status my-namespace",
     )
 
@@ -203,6 +204,16 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
             counts=Counts.CLOUD,
         ),
     ] = None
+    renew: Annotated[
+        tuple[str, ...],
+        Option(
+            names=("--new-token",),
+            metavar="ID",
+            help="Replace the access token of this model's app, such as one whose file is lost; may be repeated.",
+            counts=Counts.CLOUD,
+            kept=False,
+        ),
+    ] = ()
     adopt: Annotated[
         bool,
         Option(names=("--adopt",), help="Take over apps that another run of this tool made.", counts=Counts.CLOUD),

@@ -156,6 +156,10 @@ class Journal:
         journal.close()
         return None
 
+    def copy_to(self, path: Path) -> None:
+        """Writes all of it as it is now into a new file; who writes to that changes nothing here."""
+        self._database.execute("VACUUM INTO ?", str(path))
+
     def _is_begun(self) -> bool:
         """Whether there is anything in it: its maker may have been killed before it wrote the first fact."""
         begun = "SELECT 1 FROM meta UNION ALL SELECT 1 FROM run LIMIT 1"

@@ -129,6 +129,8 @@ def recall(run: Run, steps: Recaller, unit: Unit, models: tuple[Prepared, ...]) 
     app, token = effects.find("app", unit.subject), effects.find("token", unit.subject)
     if app is None or app.text("former_image") or token is None or not token.intent.get("handed_over"):
         raise Unsettled
+    if not set(unit.models).isdisjoint(run.options.renew):
+        raise Unsettled
     return moved
 
 

@@ -51,21 +51,24 @@ def done(record: ModelRecord, app: App, rehearsal: Rehearsal, proof: Parity, sli
     )
 
 
-def ended(record: ModelRecord, error: BaseException, *, again: str, app: App | None = None) -> Outcome:
+def ended(
+    record: ModelRecord, error: BaseException, *, again: str, app: App | None = None, app_id: str | None = None
+) -> Outcome:
     """The model's journey ended early.
 
     Args:
         record: The model.
         error: Why: an expected failure, an interruption, or a bug.
         again: The command that goes on.
-        app: The app, where there is one.
+        app: The app, where it was reached.
+        app_id: The id of the app that exists, reached or not.
     """
     start = Outcome(
         model=record.id,
         outcome="failed",
         old_url=record.old_url,
         new_url=model_url(app, record.id) if app else None,
-        app_id=app.id if app else None,
+        app_id=app.id if app else app_id,
     )
     match error:
         case MigrateError():
@@ -84,7 +87,9 @@ def ended(record: ModelRecord, error: BaseException, *, again: str, app: App | N
                 start,
                 outcome="skipped",
                 reason="interrupted",
-                text="The run was stopped before it was done.",
+                text="The run was stopped while its app was starting, or was proven; the app exists and is billed."
+                if start.app_id
+                else "The run was stopped before it had an app.",
                 task=f"Type: {again}",
                 exit_code=int(ExitCode.INTERRUPTED),
             )

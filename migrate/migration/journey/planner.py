@@ -1,16 +1,19 @@
-"""The plan of a run, from the records alone: nothing is fetched to make it."""
+"""The plan of a run, from the records, and from the files where they were looked into."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from migrate.apps.app import COUNTED
+from migrate.apps.app import ANSWERING, COUNTED
 from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
-from migrate.core.values import AppRequest, AutomaticScaling, ModelRecord, Outcome
+from migrate.core.values import ModelRecord, Outcome
 from migrate.formats.inspect import said
 from migrate.formats.not_served import undocumented
 from migrate.migration.journal.subjects import unit_subject
+from migrate.migration.journey.forms import difference, forms_of
 from migrate.migration.journey.models import Group
+from migrate.migration.journey.preview import Former, changed
 from migrate.migration.run.licences import planned
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
@@ -22,13 +25,19 @@ _UNKNOWN_RUNTIME: Final = "onnx"  # in the name of a packed app, until the files
 _NOTES: Final = 5  # of one model
 
 
-def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...]) -> Plan:
+def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...], before: Mapping[str, Former]) -> Plan:
     """What is left to do for these groups; asks OVHcloud for flavors, quotas and apps where an app would be made.
+
+    Args:
+        run: The run.
+        groups: What is left.
+        settled: What is not.
+        before: What was known of the models before their files were looked into.
 
     Raises:
         MigrateError: What OVHcloud answered.
     """
-    apps = tuple(_planned(run, group) for group in groups)
+    apps = tuple(_planned(run, group, before) for group in groups)
     creating = any(app.action == "create" for app in apps)
     quota = capabilities.quotas(run.cloud).resources if creating else {}
     used = None
@@ -49,17 +58,25 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...])
     )
 
 
-def _planned(run: Run, group: Group) -> PlannedApp:
+def _planned(run: Run, group: Group, before: Mapping[str, Former]) -> PlannedApp:
     unit = group.unit(_UNKNOWN_RUNTIME)
     plan = run.plan(unit)
     key = unit.key(run.cloud.project)
     listed = [app for app in run.apps().values() if app.labels.get(KEY_LABEL) == key]
     effect = run.journal.effects.find("app", unit.subject)
-    if any(app.labels.get(RUN_LABEL) == run.journal.id or (effect and effect.external_id == app.id) for app in listed):
-        action: Action = "continue"
+    ours = [
+        app
+        for app in listed
+        if app.labels.get(RUN_LABEL) == run.journal.id or (effect and effect.external_id == app.id)
+    ]
+    fresh = _changed(run, unit, before) if ours and ours[0].state in ANSWERING else []
+    if fresh:
+        action: Action = "replace"
+    elif ours:
+        action = "continue"
     else:
         action = "another-run" if listed else "create"
-    least, most = _replicas(plan)
+    least, most = plan.replicas
     return PlannedApp(
         name=plan.name,
         models=unit.models,
@@ -69,8 +86,26 @@ def _planned(run: Run, group: Group) -> PlannedApp:
         cpu=plan.cpu,
         replicas_min=least,
         replicas_max=most,
-        notes=plan.notes + _twice(run, unit) + _of_models(run, unit),
+        notes=plan.notes + _twice(run, unit) + _news(run, unit, fresh, before) + _of_models(run, unit),
     )
+
+
+def _changed(run: Run, unit: Unit, before: Mapping[str, Former]) -> list[str]:
+    """The models of a unit whose files are others than those that its app serves."""
+    return [one.id for one in unit.records if one.id in before and changed(run, one, before[one.id].digest)]
+
+
+def _news(run: Run, unit: Unit, fresh: list[str], before: Mapping[str, Former]) -> tuple[str, ...]:
+    """What those who call an app will notice when its models are replaced."""
+    notes = []
+    for name in fresh:
+        was, now = before.get(name), run.found.get(name)
+        text = difference(was.forms if was else {}, forms_of(now))
+        told = f"its files have changed: {text}" if text else "its files have changed; its answers may be others"
+        notes.append(f"{printable(name, 60)}: {told}" if unit.packed else told)
+    if fresh:
+        notes.append("the app is stopped and started again: no answers for about a minute")
+    return tuple(notes)
 
 
 def _of_models(run: Run, unit: Unit) -> tuple[str, ...]:
@@ -106,9 +141,3 @@ def _twice(run: Run, unit: Unit) -> tuple[str, ...]:
         return ()
     undo = run.options.typed.undo(*own)
     return (f"{', '.join(own)} have apps of their own, which stay and are billed; delete them before with: {undo}",)
-
-
-def _replicas(plan: AppRequest) -> tuple[int, int]:
-    if isinstance(plan.scaling, AutomaticScaling):
-        return plan.scaling.replicas_min, plan.scaling.replicas_max
-    return plan.scaling.replicas, plan.scaling.replicas

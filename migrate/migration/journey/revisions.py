@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from migrate.core.errors import MigrateError
 from migrate.core.names import digest_of
 from migrate.core.values import ContainerLocation, FolderLocation, ModelRecord
@@ -14,17 +16,26 @@ from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.stored import StoredObject
 from migrate.sources.containers import find_container
 from migrate.sources.folders import files_of
-
-UNKNOWN: Final = ""
+from migrate.sources.unread import read_ones
 
 _WHOLE: Final = 1000  # objects: a listing that is shorter is surely complete (contract: Object Storage)
 _SECONDS: Final = len("2021-03-02T08:12:41")  # the API and Swift write times with different ends
 
+
+class Seen(Struct, frozen=True):
+    """What lies at a model's place: one text for names, sizes and times, and the bytes in all."""
+
+    revision: str
+    size: int
+
+
+UNKNOWN: Final = Seen("", 0)
+
 _Object = storage.ContainerObject | StoredObject
 
 
-def revisions(cloud: Cloud, records: tuple[ModelRecord, ...], *, jobs: int) -> dict[str, str]:
-    """The revision of each model, by id; ``UNKNOWN`` where it cannot be seen now, which fetching will explain.
+def revisions(cloud: Cloud, records: tuple[ModelRecord, ...], *, jobs: int) -> dict[str, Seen]:
+    """What is seen of each model, by id; ``UNKNOWN`` where it cannot be seen now, which fetching will explain.
 
     Models of one container are read off one listing of it, where that fits into one answer.
     """
@@ -43,7 +54,7 @@ def _whole(cloud: Cloud, container_id: str) -> tuple[_Object, ...] | None:
     return objects if len(objects) < _WHOLE else None
 
 
-def _revision(cloud: Cloud, record: ModelRecord, listed: dict[str, tuple[_Object, ...]]) -> str:
+def _revision(cloud: Cloud, record: ModelRecord, listed: dict[str, tuple[_Object, ...]]) -> Seen:
     try:
         match record.location:
             case ContainerLocation() as place:
@@ -51,11 +62,13 @@ def _revision(cloud: Cloud, record: ModelRecord, listed: dict[str, tuple[_Object
             case FolderLocation() as place:
                 files = files_of(Path(place.path))
                 facts = [(name, str(size), str(real.stat().st_mtime_ns)) for name, real, size in files]
+                facts = read_ones(facts, lambda fact: fact[0])
             case _:
                 return UNKNOWN
     except (MigrateError, OSError):
         return UNKNOWN
-    return digest_of(*(part for fact in sorted(facts) for part in fact))
+    revision = digest_of(*(part for fact in sorted(facts) for part in fact))
+    return Seen(revision, sum(int(size) for _, size, _ in facts))
 
 
 def _below(cloud: Cloud, place: ContainerLocation) -> tuple[_Object, ...]:
@@ -66,8 +79,9 @@ def _below(cloud: Cloud, place: ContainerLocation) -> tuple[_Object, ...]:
 
 def _of_objects(objects: Iterable[_Object], path: str) -> list[tuple[str, str, str]]:
     """Names, sizes and times of what the path may mean: the object of that name, and what lies under it."""
-    return [
+    facts = [
         (item.name, str(item.size), item.last_modified[:_SECONDS])
         for item in objects
         if not path or item.name == path or item.name.startswith(f"{path}/")
     ]
+    return read_ones(facts, lambda fact: fact[0][len(path) :].lstrip("/"))

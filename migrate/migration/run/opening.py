@@ -4,26 +4,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from msgspec import Struct
-
-from migrate.core.errors import ConfigurationError, UsageError
-from migrate.core.names import slug
-from migrate.core.options.sources import Typed
+from migrate.core.errors import ConfigurationError
 from migrate.core.secret import Secret
 from migrate.machine.private import make_private
-from migrate.migration.journal.journal import Journal
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.config import read_credentials, read_project
 from migrate.ovhcloud.projects import choose_project
 from migrate.ovhcloud.session import Cloud, open_session
-from migrate.sources.reference import SourceRef, parse_source
-
-
-class Opened(Struct, frozen=True):
-    """A journal with the folder it lies in."""
-
-    folder: SourceFolder
-    journal: Journal
+from migrate.sources.reference import SourceRef
 
 
 @contextmanager
@@ -42,27 +30,6 @@ def source_folder(workspace: Workspace, *, endpoint: str, project: str, ref: Sou
     folder = workspace.source(endpoint, project, ref.canonical)
     make_private(folder.path)
     return folder
-
-
-def find_journal(workspace: Workspace, typed: Typed, *, environ: Mapping[str, str]) -> Opened:
-    """The journal of a source without asking anybody: that of the project, or the one that was written last.
-
-    Raises:
-        UsageError: There is none.
-    """
-    ref = parse_source(typed.source)
-    wanted = read_project(typed.project, environ)
-    folders = [folder for folder in workspace.sources() if folder.path.name == slug(ref.canonical)]
-    ours = [folder for folder in folders if wanted and folder.path.parent.name == slug(wanted)]
-    for folder in sorted(ours or folders, key=_written, reverse=True):
-        journal = Journal.read(folder.journal)
-        if journal is not None:
-            return Opened(folder, journal)
-    raise UsageError(
-        f"Nothing is known of the source {typed.source} in {workspace.root}.",
-        code="no-journal",
-        next_step=f"Type: {typed.run()}, or name the --workspace of the run.",
-    )
 
 
 def read_old_token(file: Path | None, environ: Mapping[str, str]) -> Secret | None:
@@ -87,8 +54,3 @@ def read_old_token(file: Path | None, environ: Mapping[str, str]) -> Secret | No
                 next_step="Correct --old-token-file, or put the token into MIGRATE_OLD_TOKEN.",
             ) from error
     return Secret(text.strip()) if text.strip() else None
-
-
-def _written(folder: SourceFolder) -> float:
-    files = (folder.journal, Path(f"{folder.journal}-wal"))
-    return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)

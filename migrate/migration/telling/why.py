@@ -2,9 +2,12 @@
 
 import difflib
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Final
 
-from migrate.core.errors import UsageError
+from msgspec.structs import replace
+
+from migrate.core.errors import MigrateError, UsageError
 from migrate.core.looking import StepDone, Story
 from migrate.core.options.sources import Typed
 from migrate.core.text import printable
@@ -18,11 +21,12 @@ from migrate.core.values import (
     Recording,
     UnsafeFile,
 )
+from migrate.migration.journal.bill import models_of
 from migrate.migration.journal.journal import Happened, Journal
 from migrate.migration.journal.ledger import Effect, readable
 from migrate.migration.journal.subjects import model_subject, unit_subject
 from migrate.migration.journey.outcomes import evidence_of
-from migrate.migration.run.opening import find_journal
+from migrate.migration.run.journals import find_journal
 from migrate.migration.run.workspace import Workspace
 from migrate.parity.replay import mismatch_text
 
@@ -37,7 +41,10 @@ def why(typed: Typed, model: str, workspace: Workspace, *, environ: Mapping[str,
         UsageError: Nothing is known of the source or of the model.
         LocalError: The journal, or what it holds of that model, cannot be read.
     """
-    opened = find_journal(workspace, typed, environ=environ)
+    try:
+        opened = find_journal(workspace, typed, environ=environ)
+    except UsageError as error:
+        raise _swapped(typed, model, workspace, environ) or error from error
     journal = opened.journal
     try:
         models = journal.models()
@@ -70,6 +77,23 @@ def why(typed: Typed, model: str, workspace: Workspace, *, environ: Mapping[str,
         journal.close()
 
 
+def _swapped(typed: Typed, model: str, workspace: Workspace, environ: Mapping[str, str]) -> UsageError | None:
+    """The error for a source and a model that were typed in the wrong order; None where they were not."""
+    other = replace(typed, source=model)
+    try:
+        opened = find_journal(workspace, other, environ=environ)
+    except MigrateError:
+        return None
+    with closing(opened.journal) as journal:
+        if typed.source not in journal.models():
+            return None
+    return UsageError(
+        f"{printable(model, 300)} is a source, and {printable(typed.source, 300)} is a model of it.",
+        code="unknown-model",
+        next_step=f"Type: {other.why(typed.source)}",
+    )
+
+
 def _next(typed: Typed, unfinished: bool) -> str:
     return f"Type: {typed.run()}" if unfinished else ""
 
@@ -77,8 +101,7 @@ def _next(typed: Typed, unfinished: bool) -> str:
 def _units(journal: Journal, model: str) -> set[str]:
     units = {unit_subject(model)}
     for effect in journal.effects.all():
-        served = effect.intent.get("models")
-        if isinstance(served, list) and model in served:
+        if model in models_of(effect):
             units |= set(effect.units)
     return units
 

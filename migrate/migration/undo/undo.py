@@ -15,6 +15,7 @@ from migrate.core.options.sources import Typed
 from migrate.core.text import printable, type_again
 from migrate.core.values import App, Outcome
 from migrate.images.engine.connection import connect
+from migrate.migration.journal.bill import models_of
 from migrate.migration.journal.journal import Journal, ModelState
 from migrate.migration.journal.ledger import Effect, Kind
 from migrate.migration.journal.schemas import UnreadableError
@@ -54,8 +55,10 @@ class Undoing(Struct, frozen=True):
 
 
 class Undone(Struct, frozen=True, kw_only=True):
-    """What an undo did, in words; ``exit_code`` is that of what failed, 5 where several differ."""
+    """What an undo did in a project, in words; ``exit_code`` is that of what failed, 5 where several differ."""
 
+    source: str
+    project: str
     deleted: tuple[str, ...]
     stay: tuple[str, ...]
     failed: tuple[str, ...]
@@ -112,10 +115,10 @@ def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) 
                 code=effect.lost.code,
                 next_step=f"Undo all of the source: {typed.undo()}",
             )
-        served = effect.intent.get("models")
-        if effect.kind != "app" or not isinstance(served, list) or not set(map(str, served)) & set(models):
+        served = set(models_of(effect))
+        if effect.kind != "app" or not served & set(models):
             continue
-        others = sorted(set(map(str, served)) - set(models))
+        others = sorted(served - set(models))
         if others and packed:
             raise UsageError(
                 f"The app {effect.external_id} also serves {', '.join(others)}.",
@@ -155,6 +158,8 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
     if not failed:
         _forget(journal, undoing.units)
     return Undone(
+        source=journal.fact("source"),
+        project=cloud.project,
         deleted=tuple(deleted),
         stay=tuple(name_of(effect) for effect in undoing.stay),
         failed=tuple(failed),

@@ -51,7 +51,7 @@ def test_status_says_what_is_written(kept: Path, workspace: Workspace) -> None:
     before = journal.path.read_bytes()
     found = status_of(Typed(journal.source, project="p"), workspace, environ={}, offline=True)
     (state,) = found.sources
-    assert found == status_of_all(workspace)
+    assert found == status_of_all(workspace, project=None, environ={}, offline=True)
     _as_written(state, journal)
     assert journal.path.read_bytes() == before, "who looks writes nothing"
 
@@ -121,7 +121,7 @@ def test_undo_deletes_what_is_recorded(kept: Path, workspace: Workspace, cloud: 
     assert sorted(removed) == sorted(images)
     again, _ = undone(journal, cloud)
     assert again.deleted == ()
-    (state,) = status_of_all(workspace).sources
+    (state,) = status_of_all(workspace, project=None, environ={}, offline=True).sources
     assert (state.apps, state.left) == ((), ())
     assert all(outcome.app_id is None for outcome in state.models)
 

@@ -122,7 +122,7 @@ def test_an_app_that_cannot_be_read_is_told_and_does_not_spoil_a_run(world: Worl
     assert world.status()["error"]["code"] == "journal-value"
     ended = world.run()
     assert ended["exit_code"] == 4
-    assert len(ended["data"]["apps"]) == 3
+    assert len(ended["data"]["apps"]) == 4, "it exists, and is billed"
 
 
 def test_every_kind_of_effect_is_deleted_or_stays() -> None:

@@ -4,9 +4,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from migrate.apps import tokens as api
-from migrate.core.errors import RemoteError
+from migrate.core.errors import ExitCode, RemoteError
+from migrate.migration.journey.result import make_result
 from migrate.migration.journey.steps.tokens import delete_proof_tokens, hand_over, proof_token
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
@@ -114,3 +116,22 @@ def test_a_token_of_somebody_else_stays(cloud: Cloud, tmp_path: Path) -> None:
         proof_token(run, unit(), app(run))
         delete_proof_tokens(cloud, run.journal.effects)
     assert [token.id for token in api.list_tokens(cloud)] == [theirs.id]
+
+
+def test_a_token_whose_file_is_lost_is_told_and_replaced_where_that_is_asked_for(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        effects = run.journal.effects
+        effects.done(effects.intend("app", unit().subject, {"wanted": ["iris"]}, unit=unit().subject), "id")
+        file = hand_over(run, unit(), app(run))
+        (lost,) = api.list_tokens(cloud)
+        assert "not there" not in str(make_result(run, (), ExitCode.DONE).data["tokens_text"])
+        file.unlink()
+        told = str(make_result(run, (), ExitCode.DONE).data["tokens_text"])
+        assert told.endswith(
+            "not there any more: that of iris; a new one, which ends the old: migrate run ns --new-token iris"
+        )
+        run.options = replace(run.options, renew=("iris",))
+        assert hand_over(run, unit(), app(run)).exists()
+        (token,) = api.list_tokens(cloud)
+        assert token.id != lost.id
+        assert "not there" not in str(make_result(run, (), ExitCode.DONE).data["tokens_text"])

@@ -135,12 +135,14 @@ def test_a_digest_that_is_no_files_is_told(module: Moving) -> None:
 
 
 def notes_of(plan: Plan) -> str:
-    return "\n".join(note for app in plan.apps for note in app.notes)
+    """What is told of the apps, and of the models of which none would be made."""
+    told = [note for app in plan.apps for note in app.notes]
+    return "\n".join(told + [note for outcome in plan.settled for note in (*outcome.notes, outcome.text)])
 
 
 @pytest.mark.parametrize(
     ("example", "word"),
-    [("species-tree", "PMML"), ("species-module", "pickled modules"), ("support-pipeline", "pipelines")],
+    [("species-tree", "PMML"), ("species-module", "a pickled module"), ("support-pipeline", "pipeline")],
 )
 def test_the_plan_says_what_nobody_wrote_down(moving: Moving, example: str, word: str) -> None:
     shutil.copytree(EXAMPLES / "formats" / example, moving.source / example)
@@ -209,11 +211,13 @@ def test_frameworks_backends_and_paths_that_lead_nowhere(moving: Moving, invento
     )
     (file.parent / "models/strange").mkdir()
     (file.parent / "models/strange/weights.params").write_bytes(b"no format of ML Serving")
-    notes = {app.models[0]: "\n".join(app.notes) for app in moving.plan(source=file).apps}
+    plan = moving.plan(source=file)
+    assert {outcome.model: outcome.reason for outcome in plan.settled}["strange"] == "no-model"
+    assert {outcome.model for outcome in plan.settled} == {"strange", "whole"}, "their files were looked into"
+    notes = {app.models[0]: "\n".join(app.notes) for app in plan.apps}
     assert "bentoml" in notes["bento"]
     assert "exports of fastai" in notes["gone"]
-    assert "PMML" in notes["whole"]
-    assert "did not document" not in notes["iris"] + notes["strange"]
+    assert "did not document" not in notes["iris"]
     _, found = moving.run(source=file)
     assert {name: found[name].outcome for name in ("strange", "gone", "whole")} == dict.fromkeys(
         ("strange", "gone", "whole"), "needs-you"

@@ -59,7 +59,7 @@ def test_it_deletes_everything_that_was_made_and_the_second_time_nothing(cloud: 
         assert api.list_tokens(cloud) == ()
         assert find_user(cloud, "migrate-registry-test") is None
         assert list((tmp_path / "tokens").iterdir()) == []
-        assert undone(run) == Undone(deleted=(), stay=(), failed=())
+        assert undone(run) == Undone(source="ns", project=cloud.project, deleted=(), stay=(), failed=())
 
 
 def test_what_others_made_stays(cloud: Cloud, tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
 from migrate.core.names import KEY_LABEL, RUN_LABEL, digest_of
 from migrate.core.text import type_again
-from migrate.core.values import App, PushedImage, to_json
+from migrate.core.values import App, Artifact, PushedImage, to_json
 from migrate.machine import patience
 from migrate.machine.patience import wait_until
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.ledger import Effect
+from migrate.migration.journal.subjects import model_subject
+from migrate.migration.journey.forms import forms_of
 from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.registry import register, target
 from migrate.migration.run.run_context import Run
@@ -120,6 +122,8 @@ def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
         if app is not None:
             return app, effect
         effects.gone(effect)  # deleted by somebody, not by us
+        text = f"The app {effect.external_id} is gone: somebody deleted it. Clients have to change the URL once more."
+        run.notice(text, model=unit.models[0], warning=True)
         effect = None
     # After an intent without an id the listing of the run's beginning may be too old.
     listed = platform.find(run.cloud, key) if effect is not None else run.apps().values()
@@ -127,7 +131,7 @@ def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
     ours = [app for app in with_key if app.labels.get(RUN_LABEL) == run.journal.id]
     if ours:
         effect = effect or effects.intend("app", unit.subject, _intent(unit, key), unit=unit.subject)
-        return ours[0], effects.done(effect, ours[0].id, url=ours[0].url)
+        return ours[0], effects.done(effect, ours[0].id, url=ours[0].url, cpu=ours[0].cpu, replicas=ours[0].replicas)
     if effect is not None:
         effects.gone(effect)  # the request never arrived
     return _others(run, unit, with_key)
@@ -149,11 +153,11 @@ def _others(run: Run, unit: Unit, apps: list[App]) -> tuple[App | None, Effect |
     )
     set_label(run.cloud, app.id, RUN_LABEL, run.journal.id)
     run.notice(f"The app {app.id} of another run was taken over.", model=unit.models[0], warning=True)
-    return app, effects.done(effect, app.id, url=app.url)
+    return app, effects.done(effect, app.id, url=app.url, cpu=app.cpu, replicas=app.replicas)
 
 
 def _intent(unit: Unit, key: str) -> dict[str, object]:
-    return {"key": key, "name": unit.name}
+    return {"key": key, "name": unit.name, "wanted": list(unit.models)}
 
 
 def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedImage) -> tuple[App, Effect]:
@@ -164,7 +168,8 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
         else models[0].artifact.value.digest
     )
     plan = run.plan(unit, digest)
-    effect = effects.intend("app", unit.subject, _intent(unit, key), unit=unit.subject)
+    size = {"cpu": plan.cpu, "replicas": plan.replicas[0]}
+    effect = effects.intend("app", unit.subject, _intent(unit, key) | size, unit=unit.subject)
     try:
         app = platform.create(run.cloud, plan, pushed)
     except RemoteError as error:
@@ -175,7 +180,7 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
     except MigrateError:
         effects.gone(effect)  # refused: nothing was made
         raise
-    return app, effects.done(effect, app.id, url=app.url, image=pushed.reference, cpu=plan.cpu, region=plan.region)
+    return app, effects.done(effect, app.id, url=app.url, image=pushed.reference, region=plan.region)
 
 
 def _look(run: Run, key: str) -> App | None:
@@ -189,10 +194,13 @@ def _look(run: Run, key: str) -> App | None:
 
 
 def settle(run: Run, unit: Unit) -> None:
-    """Writes that the app's image is proven: there is nothing to go back to any more."""
+    """Writes that the app's image is proven, and of which files it is: there is nothing to go back to any more."""
     effect = run.journal.effects.find("app", unit.subject)
-    if effect is not None and effect.text("former_image"):
-        run.journal.effects.learn(effect, former_image="")
+    stored = {name: run.journal.usable(model_subject(name), "fetch", Artifact) for name in unit.models}
+    artifacts = {name: one.value.digest for name, one in stored.items() if one is not None}
+    forms = {name: forms_of(run.found.get(name)) for name in unit.models}
+    if effect is not None and (effect.text("former_image") or effect.intent.get("artifacts") != artifacts):
+        run.journal.effects.learn(effect, former_image="", artifacts=artifacts, forms=forms)
 
 
 def roll_back(run: Run, unit: Unit) -> bool:

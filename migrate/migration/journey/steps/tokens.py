@@ -48,7 +48,8 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
     effects = run.journal.effects
     path = run.folder.tokens / f"{unit.name}.header"
     effect = effects.find("token", unit.subject)
-    if effect is not None and effect.intent.get("handed_over") and effect.external_id in _known(run):
+    asked = not set(unit.models).isdisjoint(run.options.renew)
+    if effect is not None and effect.intent.get("handed_over") and effect.external_id in _known(run) and not asked:
         return path
     if effect is not None:
         delete_token(run.cloud, effects, effect)
