@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 PLATFORM: Final = "linux/amd64"  # AI Deploy runs nothing else (contract: AI Deploy images)
 
+_PUT_BEFORE: Final = re.compile(r"^(localhost|docker\.io/library|docker\.io)/")
 _NEXT_STEP: Final = type_again("Start Docker (or Podman), or point DOCKER_HOST at an engine")
 
 
@@ -50,6 +52,12 @@ class Engine:
             except docker.errors.ImageNotFound:
                 return None
             return found
+
+    def names(self) -> frozenset[str]:
+        """The names of all local images, as they were given; Podman puts a registry before those without one."""
+        with translated():
+            images: list[dict[str, Any]] = self.client.api.images()
+        return frozenset(_PUT_BEFORE.sub("", name) for image in images for name in image.get("RepoTags") or ())
 
     def pull(self, reference: str) -> None:
         """Pull an image for the platform of AI Deploy.
