@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
+from migrate.images.engine import transfer
 from migrate.machine.disk import FULL, says_full
 from migrate.machine.patience import ENGINE_CALL, ENGINE_PING
 
@@ -41,6 +42,11 @@ class Engine:
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
+
+    def is_podman(self) -> bool:
+        """Whether it is Podman, behind Docker's API."""
+        with translated():
+            return transfer.is_podman(self.client)
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """What the engine says of a local image, or None where there is no such image."""
@@ -69,8 +75,7 @@ class Engine:
 
         with translated():
             try:
-                messages = self.client.api.pull(reference, stream=True, decode=True, platform=PLATFORM)
-                failure = last_error(messages, lambda _: None)
+                failure = last_error(transfer.pull(self.client, reference, PLATFORM), lambda _: None)
             except docker.errors.APIError as error:
                 raise _pull_error(reference, str(error.explanation or error)) from error
             if failure is not None:

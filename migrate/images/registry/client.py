@@ -86,7 +86,8 @@ class RegistryClient:
         own = Path("/etc/docker/certs.d", registry, "ca.crt")
         self._verify = str(own) if own.is_file() else None
         host = "registry-1.docker.io" if registry in _HUB else registry
-        # Engines speak http to registries on their own machine; to any other, neither they nor this client do.
+        # Engines speak http to registries on their own machine (engine/transfer.py); to any other, neither they nor
+        # this client do.
         self._base = f"{'http' if is_loopback(registry) else 'https'}://{host}/v2/"
 
     def digest(self, reference: str) -> str | None:

@@ -10,6 +10,7 @@ from migrate.core.again import type_again
 from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import Image, PushedImage
+from migrate.images.engine import transfer
 from migrate.images.engine.connection import Engine, engine_error, last_error, translated
 from migrate.images.engine.references import check_reference
 from migrate.images.registry.client import RegistryClient, RemoteImage, login_error
@@ -118,8 +119,7 @@ def _send(
     try:
         with translated():
             engine.client.api.tag(image.image_id, name, tag=tag)
-            stream = engine.client.api.push(name, tag=tag, stream=True, decode=True, auth_config=login)
-            failure = last_error(stream, heard)
+            failure = last_error(transfer.push(engine.client, name, tag, login), heard)
     except LocalError as error:
         if error.code == "engine-failed":
             raise _push_error(registry, error.what) from error
