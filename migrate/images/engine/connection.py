@@ -34,10 +34,16 @@ _NEXT_STEP: Final = type_again("Start Docker (or Podman), or point DOCKER_HOST a
 
 
 class Engine:
-    """A connected container engine; ``client`` is the ``docker`` package's own."""
+    """A connected container engine.
 
-    def __init__(self, client: docker.DockerClient) -> None:
+    Attributes:
+        client: The ``docker`` package's own.
+        found_at: The URL of the socket where it was found; None where ``DOCKER_HOST`` or Docker's context names it.
+    """
+
+    def __init__(self, client: docker.DockerClient, found_at: str | None = None) -> None:
         self.client = client
+        self.found_at = found_at
 
     def close(self) -> None:
         """Close the connections."""
@@ -99,7 +105,7 @@ def connect(environ: Mapping[str, str]) -> Engine:
     for base_url in _candidates(environ):
         client = None
         try:
-            _knock(base_url or environ.get("DOCKER_HOST", ""))
+            _knock(base_url or _named(environ))
             if base_url is None:
                 ssh = environ.get("DOCKER_HOST", "").startswith("ssh://")
                 client = docker.from_env(
@@ -114,7 +120,7 @@ def connect(environ: Mapping[str, str]) -> Engine:
                 client.close()
             continue
         client.api.timeout = ENGINE_CALL
-        return Engine(client)
+        return Engine(client, base_url)
     where = f" at {environ['DOCKER_HOST']}" if environ.get("DOCKER_HOST") else ""
     if any("permission denied" in failure.lower() for failure in failures):
         raise LocalError(
@@ -135,6 +141,14 @@ def _candidates(environ: Mapping[str, str]) -> list[str | None]:
     sockets += [home / ".docker/run/docker.sock", home / ".colima/default/docker.sock"]
     sockets += [Path("/var/run/docker.sock"), Path("/run/podman/podman.sock")]
     return [None, *(f"unix://{socket}" for socket in sockets if socket.is_socket())]
+
+
+def _named(environ: Mapping[str, str]) -> str:
+    """The URL that Docker's own variables, or else its current context, say."""
+    from docker.context import ContextAPI  # noqa: PLC0415
+
+    named = environ.get("DOCKER_HOST") or ContextAPI.kwargs_from_context(environment=environ).get("base_url", "")
+    return str(named)
 
 
 def _knock(url: str) -> None:
