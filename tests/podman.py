@@ -114,7 +114,9 @@ def _configure(folder: Path) -> None:
     if not Path("/sys/fs/cgroup/cgroup.controllers").exists() and shutil.which("runc"):
         engine.append('runtime = "runc"')  # crun, the default, wants cgroups of version 2
     (folder / "containers.conf").write_text(
-        "\n".join(["[engine]", *engine, "[containers]", "default_ulimits = []", ""])
+        "\n".join(
+            ["[engine]", *engine, "[containers]", 'default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]', ""]
+        )
     )
     storage = [f'driver = "{_DRIVER}"', f'runroot = "{folder}/state"', f'graphroot = "{folder}/images"']
     storage.append(f'rootless_storage_path = "{folder}/images"')
