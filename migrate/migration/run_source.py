@@ -29,6 +29,7 @@ from migrate.migration.run.opening import source_folder
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.authorization import authorize
+from migrate.ovhcloud.rights import TO_RUN_APPS, TO_USE_SHARED_REGISTRY, demand_rights
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.listing import list_models
 from migrate.sources.reference import SourceRef, parse_source
@@ -206,6 +207,9 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
     settled, groups = _sort(run, runner)
     if groups:
         plan = make_plan(run, groups, settled)
+        if plan.created:
+            shared = () if run.options.registry is not None else TO_USE_SHARED_REGISTRY
+            demand_rights(run.cloud, (*TO_RUN_APPS, *shared))
         confirm(plan)
         if not plan.authorized:
             _authorize(run)
