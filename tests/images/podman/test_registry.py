@@ -15,10 +15,11 @@ from migrate.core.secret import Secret
 from migrate.core.values import Image
 from migrate.images.engine.build import read_image
 from migrate.images.engine.connection import Engine
-from migrate.images.registry.credentials import RegistryCredentials
+from migrate.images.registry.credentials import RegistryCredentials, credentials_for
 from migrate.images.registry.push import immutable_tag, push, pushed_exists
 from migrate.sandbox.running.registry import Registry
 from tests.images.conftest import silent
+from tests.podman import Podman
 from tests.sandbox.running.registry_helpers import PASSWORD, USER, running_registry
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -85,3 +86,12 @@ def test_a_base_image_of_such_a_registry_is_pulled(
     (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.address: {"auth": login}}}))
     engine.pull(pushed.reference)
     assert pushed.reference in engine.names()
+
+
+def test_the_login_of_podman_is_used(
+    podman: Podman, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert credentials_for(registry.address, None, podman.environ) is None
+    podman.run("login", "--tls-verify=false", f"--username={USER}", f"--password={PASSWORD}", registry.address)
+    assert credentials_for(registry.address, None, podman.environ) == GOOD
