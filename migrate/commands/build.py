@@ -28,10 +28,11 @@ def build(options: BuildOptions, environ: Mapping[str, str]) -> ExitCode:
     ):
         models = read_folder(run, loading="in a container without network")
         built = build_folder(run, models)
-    return answer_facts("build", _facts(options.tag, built), allowed(models), as_json=options.json)
+        program = "podman" if run.engine().is_podman() else "docker"
+    return answer_facts("build", _facts(options.tag, program, built), allowed(models), as_json=options.json)
 
 
-def _facts(tag: str, built: Built) -> dict[str, str]:
+def _facts(tag: str, program: str, built: Built) -> dict[str, str]:
     levels = ", ".join(PROOFS[level] for level in sorted({model.recording.value.level for model in built.models}))
     return {
         "image": tag,
@@ -40,7 +41,7 @@ def _facts(tag: str, built: Built) -> dict[str, str]:
         "models": ", ".join(model.record.id for model in built.models),
         "proof": f"{levels}, worst difference {difference(built.rehearsal.worst_difference or 0.0)}",
         "cold start": f"{built.rehearsal.cold_start:.1f} s",
-        "run it": f"docker run --rm --user 42420:42420 -p 8080:8080 {tag}",
+        "run it": f"{program} run --rm --user 42420:42420 -p 8080:8080 {tag}",
         "slim": ", ".join(f"{name} {text}" for name, text in slimmed(built.models).items()),
         "engine": served_by(built.models[0].inspection.value.runtime),
     }

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from migrate.commands.run import carry_out
-from migrate.commands.sandbox import check_installed, default_folder, in_words, say, use_it
+from migrate.commands.sandbox import check_installed, default_folder, in_words, say, use_engine, use_it
 from migrate.commands.undo import take_away
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
@@ -47,9 +47,10 @@ def demonstrate(options: DemoOptions) -> ExitCode:
         else is passed on.
 
     Raises:
-        MigrateError: The sandbox cannot start, or the run cannot begin.
+        MigrateError: No container engine answers, the sandbox cannot start, or the run cannot begin.
     """
     check_installed()
+    use_engine()
     place, as_json = options.folder or default_folder().with_name("demo"), options.json
     with in_words():
         control.start(place, progress=say)

@@ -2,7 +2,8 @@
 
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -12,14 +13,15 @@ from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet, screen
 from migrate.console.plan import plan_question, plan_sentence, replace_sentence, show_plan
-from migrate.core.errors import ExitCode
+from migrate.core.errors import ConfigurationError, ExitCode
 from migrate.core.events import Notice, Result
 from migrate.core.options.shared import YES
-from migrate.core.options.sources import AUTHORIZE, RunOptions
+from migrate.core.options.sources import AUTHORIZE, ListOptions, RunOptions
 from migrate.core.plan import Plan
 from migrate.migration.run.opening import open_cloud, read_old_token
 from migrate.migration.run.workspace import open_workspace
 from migrate.migration.run_source import Ended, plan_source, run_source
+from migrate.sources.reference import FolderRef, parse_source
 
 _STORAGE: Final = (
     "AI Deploy is not authorized in this project. Authorizing it opens the project's object storage to AI Deploy. "
@@ -34,13 +36,35 @@ def run(options: RunOptions, environ: Mapping[str, str]) -> ExitCode:
         MigrateError: Nothing could be begun.
     """
     if options.dry_run:
-        return _show_plan(_plan(options, environ), as_json=options.json)
+        with _pointing_to_list(options):
+            plan = _plan(options, environ)
+        return _show_plan(plan, as_json=options.json)
     result = carry_out(options, environ)
     if options.json:
         JsonLines(sys.stdout)(result)
     else:
         show_final(screen(), result)
     return ExitCode(result.exit_code)
+
+
+@contextmanager
+def _pointing_to_list(options: RunOptions) -> Iterator[None]:
+    """What a folder holds can be told without credentials; which apps it would become, and what they cost, cannot.
+
+    Raises:
+        ConfigurationError: ``no-credentials``, naming the command that needs none.
+    """
+    try:
+        yield
+    except ConfigurationError as error:
+        if error.code != "no-credentials" or not isinstance(parse_source(options.source), FolderRef):
+            raise
+        looking = ListOptions(source=options.source).command()
+        raise ConfigurationError(
+            f"{error.what} A plan needs them: it names the flavors, quotas and apps of your project.",
+            code=error.code,
+            next_step=f"See without them what the folder holds: {looking}. {error.next_step}",
+        ) from error
 
 
 def carry_out(options: RunOptions, environ: Mapping[str, str]) -> Result:

@@ -1,9 +1,10 @@
 """Runs the sandbox's commands; its errors become this tool's."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -61,6 +62,21 @@ def check_installed() -> None:
         )
 
 
+def use_engine() -> None:
+    """Names this tool's container engine to the sandbox, which looks where ``DOCKER_HOST`` or Docker's context says.
+
+    Else models would be built by one engine, found at its socket, and their apps be run by another or none.
+
+    Raises:
+        LocalError: No engine answers (``engine-not-running``).
+    """
+    from migrate.images.engine.connection import connect  # noqa: PLC0415 - slow to load, and not always needed
+
+    with closing(connect(os.environ)) as engine:
+        if engine.found_at is not None:
+            os.environ["DOCKER_HOST"] = engine.found_at
+
+
 def use_it(folder: Path | None) -> str:
     """What a shell does to have its next commands use a sandbox."""
     return f'eval "$({EnvOptions(folder=folder).command()})"'
@@ -70,6 +86,8 @@ def start(options: StartOptions) -> ExitCode:
     """Starts a sandbox. Options that were given replace those of its last start."""
     check_installed()
     place = options.folder or default_folder()
+    with suppress(LocalError):  # without one its apps and models do not run, and all else does
+        use_engine()
     with in_words():
         wanted: Settings | None = None
         if options.no_serving or options.storage is not None:
@@ -85,6 +103,8 @@ def start(options: StartOptions) -> ExitCode:
 
 def stop(options: StopOptions) -> ExitCode:
     """Stops a sandbox."""
+    with suppress(LocalError):
+        use_engine()
     with in_words():
         stopped = control.stop(options.folder or default_folder())
     if options.json:

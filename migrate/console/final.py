@@ -1,6 +1,6 @@
 """The last screen of a run: what moved where and how that was checked, what is left to do, and what it costs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +11,8 @@ from migrate.core.values import Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_NAMED: Final = 5  # models in one sentence
 
 
 def show_final(console: "Console", *results: Result) -> None:
@@ -65,8 +67,14 @@ def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
-    for number, outcome in enumerate(tasks, 1):
-        text = Text.assemble((safe(outcome.model, 60), "bold"), f": {safe(outcome.text, 600)}")
+    # What keeps several models alike, as an engine that does not run, is told once.
+    alike: dict[tuple[str, str, str | None], list[Outcome]] = {}
+    for outcome in tasks:
+        alike.setdefault((outcome.text, outcome.task, outcome.query_id), []).append(outcome)
+    for number, (outcome, *others) in enumerate(alike.values(), 1):
+        names = ", ".join(safe(one.model, 60) for one in (outcome, *others[: _NAMED - 1]))
+        more = f" and {len(others) - _NAMED + 1} more" if len(others) >= _NAMED else ""
+        text = Text.assemble((names + more, "bold"), f": {safe(outcome.text, 600)}")
         if outcome.task:
             text.append(f"\n→ {whole(outcome.task)}")
         if outcome.query_id:

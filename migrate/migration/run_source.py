@@ -32,6 +32,7 @@ from migrate.migration.run.opening import source_folder
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.projects import authorize
+from migrate.ovhcloud.rights import TO_RUN_APPS, TO_USE_SHARED_REGISTRY, demand_rights
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.listing import list_models
 from migrate.sources.reference import SourceRef, parse_source
@@ -231,6 +232,9 @@ def _walk(run: Run, sizes: Mapping[str, int], confirm: Confirm) -> tuple[Result,
             settled, groups = _sort(run, runner)
     if groups and not run.stop.is_set():
         plan = make_plan(run, groups, settled, before)
+        if plan.created:
+            shared = () if run.options.registry is not None else TO_USE_SHARED_REGISTRY
+            demand_rights(run.cloud, (*TO_RUN_APPS, *shared))
         confirm(plan)
         if not plan.authorized:
             _authorize(run)

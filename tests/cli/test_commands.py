@@ -118,8 +118,10 @@ def test_each_question_names_its_option(tool: Tool, more: Sequence[str], option:
 
 def test_a_run_without_an_engine_tells_each_model_and_status_and_why_know_it(tool: Tool) -> None:
     code, out, err = tool("run", NAMESPACE, "--yes", "--authorize")
-    assert code == 4
+    assert code == 7
     assert "0 of 5 migrated, 1 needs you, 4 failed" in out
+    assert out.count("No container engine answers") == 1
+    assert "iris, titanic, digits, housing: No container engine answers" in " ".join(out.split())
     assert "engine-not-running" not in out  # a code is for programs
     assert "iris" in err
     code, out, _ = tool("status", NAMESPACE)

@@ -81,6 +81,16 @@ def test_without_credentials_it_says_what_to_set(capsys: pytest.CaptureFixture[s
     assert "OVH_APPLICATION_KEY" in found["error"]["next_step"]
 
 
+def test_a_dry_run_of_a_folder_names_the_command_that_needs_no_credentials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["run", str(tmp_path), "--dry-run", "--json"]) == 3
+    error = last(capsys.readouterr().out)["error"]
+    assert error["code"] == "no-credentials"
+    assert f"migrate list {tmp_path}" in error["next_step"]
+    assert "OVH_APPLICATION_KEY" in error["next_step"]
+
+
 @pytest.mark.parametrize("words", [["why", "ns", "m"], ["undo", "ns", "--yes"], ["status", "ns"]])
 def test_what_was_never_run_is_said(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words) == 2

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from migrate.commands.demo import Act, _acts, _code, _joined, _taken_down
-from migrate.core.errors import ExitCode
+from migrate.commands.demo import Act, _acts, _code, _joined, _taken_down, demonstrate
+from migrate.core.errors import ExitCode, LocalError
 from migrate.core.events import Result
+from migrate.core.options.sandboxes import DemoOptions
 from migrate.core.values import Outcome
 from migrate.migration.undo.undo import Undone
 from migrate.sandbox.world.samples import FORMATS, read_index, samples_folder
@@ -61,6 +62,14 @@ def test_it_succeeds_when_just_the_models_that_are_meant_to_need_a_person(acts: 
 
 def undone(*deleted: str, failed: tuple[str, ...] = ()) -> Undone:
     return Undone(source="ns", project="p", deleted=deleted, stay=(), failed=failed)
+
+
+def test_without_an_engine_nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    with pytest.raises(LocalError) as error:
+        demonstrate(DemoOptions(folder=tmp_path / "demo", quick=True))
+    assert error.value.code == "engine-not-running"
+    assert not (tmp_path / "demo").exists()
 
 
 def test_anything_else_is_no_success(acts: tuple[Act, Act]) -> None:

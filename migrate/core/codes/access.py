@@ -32,6 +32,7 @@ AccessCode = Literal[
     "docker-config",
     "registry-token",
     "registry-login",
+    "registry-denied",
 ]
 
 ACCESS: Final[Mapping[AccessCode, Meaning]] = {
@@ -153,5 +154,11 @@ ACCESS: Final[Mapping[AccessCode, Meaning]] = {
         "you",
         "The registry refuses the name or the password.",
         type_again("Log in (docker login), or give --registry-user and MIGRATE_REGISTRY_PASSWORD"),
+    ),
+    "registry-denied": Meaning(
+        "you",
+        "The registry knows the login and does not let it push to this project, or pull from it, or has no such "
+        "project.",
+        type_again("Give its user that right, make the project, or name another one with --registry"),
     ),
 }

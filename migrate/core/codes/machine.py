@@ -13,6 +13,7 @@ MachineCode = Literal[
     "file-changed",
     "engine-not-running",
     "engine-failed",
+    "engine-unlimited",
     "pull-failed",
     "base-unusable",
     "build-failed",
@@ -62,6 +63,12 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
         "machine",
         "The container engine refuses or fails, for the reason in the message.",
         type_again("See that the engine works (docker info)"),
+    ),
+    "engine-unlimited": Meaning(
+        "machine",
+        "The container engine leaves out the limits of memory or processes, as Podman of an ordinary user does with "
+        "cgroups of version 1, so files that run code are not loaded.",
+        type_again("Use Docker, Podman as root, or a machine with cgroups of version 2"),
     ),
     "pull-failed": Meaning(
         "machine",

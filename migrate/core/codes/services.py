@@ -34,6 +34,7 @@ ServiceCode = Literal[
     "no-token",
     "registry-unreachable",
     "registry-failed",
+    "registry-full",
     "push-failed",
 ]
 
@@ -156,6 +157,11 @@ SERVICES: Final[Mapping[ServiceCode, Meaning]] = {
         "remote",
         "The registry answers in a way that it cannot be used.",
         type_again(note="if it stays so, ask who runs the registry"),
+    ),
+    "registry-full": Meaning(
+        "remote",
+        "The registry has no space left, or the project's quota there is used up.",
+        type_again("Delete images there that nothing uses, have the quota raised, or name another --registry"),
     ),
     "push-failed": Meaning(
         "remote",

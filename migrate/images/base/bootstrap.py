@@ -16,13 +16,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import platformdirs
 from msgspec.structs import replace
 
 from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
 from migrate.images.engine import tarstream
-from migrate.images.engine.connection import PLATFORM, Engine, translated
+from migrate.images.engine.connection import PLATFORM, Engine, engine_error, last_error, translated
 from migrate.machine.locks import exclusive
 
 if TYPE_CHECKING:
@@ -56,10 +57,8 @@ _NEXT_STEP: Final = (
 
 def existing(engine: Engine) -> str | None:
     """The reference of a base image that was bootstrapped by this version of the recipe, if the engine has one."""
-    with translated():
-        images: list[dict[str, Any]] = engine.client.api.images(name=REPOSITORY)
-    tags = [tag for image in images for tag in image.get("RepoTags") or [] if tag.endswith(f"-{_RECIPE}")]
-    return min(tags, default=None)
+    ours = (name for name in engine.names() if name.startswith(f"{REPOSITORY}:") and name.endswith(f"-{_RECIPE}"))
+    return min(ours, default=None)
 
 
 def bootstrap(engine: Engine, progress_text: Callable[[str], None]) -> str:
@@ -190,8 +189,19 @@ def _compile(root: Path) -> None:
 
 def _import(engine: Engine, root: Path, tag: str) -> str:
     data = tarstream.archive(_entries(root))
+    identity = ""
+
+    def heard(message: dict[str, Any]) -> None:
+        nonlocal identity
+        identity = str(message.get("status") or "")
+
     with translated():
-        engine.client.api.import_image_from_data(data, repository=REPOSITORY, tag=tag, changes=list(_CHANGES))
+        # Named in a second call: Podman takes the name of an import and leaves its tag out.
+        said: str = engine.client.api.import_image_from_data(data, changes=list(_CHANGES))
+        failure = last_error(map(msgspec.json.decode, said.splitlines()), heard)
+        if failure is not None:
+            raise engine_error(failure)
+        engine.client.api.tag(identity, REPOSITORY, tag=tag)
     return f"{REPOSITORY}:{tag}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,10 @@ PYTHONS: Final = ("3.11", "3.12", "3.13")  # what the runtimes' locks are resolv
 MINIMUM_GLIBC: Final = (2, 28)  # what the wheels are chosen for (manylinux_2_28)
 
 _NEXT_STEP: Final = "Name another with --base-image: a Debian-like linux/amd64 image with Python 3.11 to 3.13."
+# What Docker, runc and crun say of an image without the program.
+_NO_PROGRAM: Final = re.compile(
+    r"executable file .{0,80}not found|command that was not found|exec format error", re.IGNORECASE
+)
 _PROBE: Final = """
 import json, os, platform, sys
 libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
@@ -145,9 +150,9 @@ def look_into(engine: Engine, located: Located) -> Base:
             engine, located.image_id, ["python3", "-c", _PROBE], purpose="base", timeout=CONTAINER_PROBE
         )
     except LocalError as error:
-        if error.code != "engine-failed":
-            raise
-        raise _unusable(located, "python3 does not start in it") from error
+        if error.code != "engine-failed" or not _NO_PROGRAM.search(error.what):
+            raise  # an engine that starts no container would start none of another image either
+        raise _unusable(located, f"python3 does not start in it ({error.what.rstrip('.')})") from error
     if code:
         raise _unusable(located, f"python3 in it ends with {code}: {printable(output.strip()[-200:], 200)}")
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from migrate.core.errors import LocalError
 from migrate.core.text import printable, type_again
+from migrate.images.engine import transfer
 from migrate.machine.disk import FULL, says_full
 from migrate.machine.patience import ENGINE_CALL, ENGINE_PING
 
@@ -26,18 +28,30 @@ if TYPE_CHECKING:
 
 PLATFORM: Final = "linux/amd64"  # AI Deploy runs nothing else (contract: AI Deploy images)
 
+_PUT_BEFORE: Final = re.compile(r"^(localhost|docker\.io/library|docker\.io)/")
 _NEXT_STEP: Final = type_again("Start Docker (or Podman), or point DOCKER_HOST at an engine")
 
 
 class Engine:
-    """A connected container engine; ``client`` is the ``docker`` package's own."""
+    """A connected container engine.
 
-    def __init__(self, client: docker.DockerClient) -> None:
+    Attributes:
+        client: The ``docker`` package's own.
+        found_at: The URL of the socket where it was found; None where ``DOCKER_HOST`` or Docker's context names it.
+    """
+
+    def __init__(self, client: docker.DockerClient, found_at: str | None = None) -> None:
         self.client = client
+        self.found_at = found_at
 
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
+
+    def is_podman(self) -> bool:
+        """Whether it is Podman, behind Docker's API."""
+        with translated():
+            return transfer.is_podman(self.client)
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """What the engine says of a local image, or None where there is no such image."""
@@ -50,6 +64,12 @@ class Engine:
                 return None
             return found
 
+    def names(self) -> frozenset[str]:
+        """The names of all local images, as they were given; Podman puts a registry before those without one."""
+        with translated():
+            images: list[dict[str, Any]] = self.client.api.images()
+        return frozenset(_PUT_BEFORE.sub("", name) for image in images for name in image.get("RepoTags") or ())
+
     def pull(self, reference: str) -> None:
         """Pull an image for the platform of AI Deploy.
 
@@ -60,8 +80,7 @@ class Engine:
 
         with translated():
             try:
-                messages = self.client.api.pull(reference, stream=True, decode=True, platform=PLATFORM)
-                failure = last_error(messages, lambda _: None)
+                failure = last_error(transfer.pull(self.client, reference, PLATFORM), lambda _: None)
             except docker.errors.APIError as error:
                 raise _pull_error(reference, str(error.explanation or error)) from error
             if failure is not None:
@@ -85,7 +104,7 @@ def connect(environ: Mapping[str, str]) -> Engine:
     for base_url in _candidates(environ):
         client = None
         try:
-            _knock(base_url or environ.get("DOCKER_HOST", ""))
+            _knock(base_url or _named(environ))
             if base_url is None:
                 ssh = environ.get("DOCKER_HOST", "").startswith("ssh://")
                 client = docker.from_env(
@@ -100,7 +119,7 @@ def connect(environ: Mapping[str, str]) -> Engine:
                 client.close()
             continue
         client.api.timeout = ENGINE_CALL
-        return Engine(client)
+        return Engine(client, base_url)
     where = f" at {environ['DOCKER_HOST']}" if environ.get("DOCKER_HOST") else ""
     if any("permission denied" in failure.lower() for failure in failures):
         raise LocalError(
@@ -121,6 +140,14 @@ def _candidates(environ: Mapping[str, str]) -> list[str | None]:
     sockets += [home / ".docker/run/docker.sock", home / ".colima/default/docker.sock"]
     sockets += [Path("/var/run/docker.sock"), Path("/run/podman/podman.sock")]
     return [None, *(f"unix://{socket}" for socket in sockets if socket.is_socket())]
+
+
+def _named(environ: Mapping[str, str]) -> str:
+    """The URL that Docker's own variables, or else its current context, say."""
+    from docker.context import ContextAPI  # noqa: PLC0415
+
+    named = environ.get("DOCKER_HOST") or ContextAPI.kwargs_from_context(environment=environ).get("base_url", "")
+    return str(named)
 
 
 def _knock(url: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import platform
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from migrate.images.engine.connection import translated
 from migrate.machine.processes import alive
@@ -24,6 +24,7 @@ USER: Final = "42420:42420"  # the user that AI Deploy runs every app as (contra
 PIDS: Final = 512  # processes and threads of one container
 SPARE_PIDS: Final = 8  # so near to the limit nothing more is started: some are between their start and their end
 
+_PROBE: Final = 256 << 20  # bytes, of a container that is never started
 _TMPFS: Final = "rw,nosuid,nodev,noexec,size=64m,mode=1777"
 
 
@@ -98,6 +99,24 @@ def container(
         remove(engine, identity)
 
 
+def unlimited(engine: Engine, image_id: str) -> tuple[str, ...]:
+    """Which limits the engine leaves out without a word, of ``memory`` and ``processes``; asked once a process.
+
+    Podman of an ordinary user does where the groups of its machine are of version 1, or are not delegated to it.
+
+    Args:
+        engine: The engine.
+        image_id: Any image of it; nothing in it is run.
+    """
+    if engine not in _unlimited:
+        with container(engine, image_id, ("true",), purpose="limits", **confined(_PROBE)) as identity, translated():
+            host = engine.client.api.inspect_container(identity)["HostConfig"]
+        wanted = (("memory", host.get("Memory"), _PROBE), ("processes", host.get("PidsLimit"), PIDS))
+        # None, 0 and -1 stand for no limit.
+        _unlimited[engine] = tuple(name for name, found, most in wanted if not 0 < int(found or 0) <= most)
+    return _unlimited[engine]
+
+
 def sweep(engine: Engine) -> None:
     """Remove the containers that a killed process of this machine has left behind; looked for once a process."""
     if engine in _swept:
@@ -111,6 +130,7 @@ def sweep(engine: Engine) -> None:
             remove(engine, str(container_found["Id"]))
 
 
+_unlimited: Final[WeakKeyDictionary[Engine, tuple[str, ...]]] = WeakKeyDictionary()
 _swept: Final[WeakSet[Engine]] = WeakSet()  # engines that this process has looked at
 
 

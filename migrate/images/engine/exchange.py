@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from migrate.core.errors import Interrupted
+from migrate.core.errors import Interrupted, LocalError
+from migrate.core.text import printable, type_again
 from migrate.images.engine.connection import translated
 from migrate.machine import patience
 from migrate.machine.patience import wait_until
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from migrate.images.engine.connection import Engine
 
 # Waits for a first line before anything is written: what the engine sends together with its response's head would be
-# swallowed by the HTTP client's buffer.
-_FIRST: Final = (
-    "import runpy,sys;sys.stdin.readline();sys.argv=sys.argv[1:];runpy.run_path(sys.argv[0],run_name='__main__')"
-)
-_FIRST_INLINE: Final = "import sys;sys.stdin.readline();exec(compile(sys.argv[1],'client','exec'))"
+# swallowed by the HTTP client's buffer. The answer to it shows that the engine has started Python, before anything of
+# a model is loaded: what fails without it is no fault of the model.
+_HELLO: Final = "migrate: started"
+_GREETING: Final = f"sys.stdin.readline();sys.stdout.write('{_HELLO}\\n');sys.stdout.flush();"
+_FIRST: Final = f"import runpy,sys;{_GREETING}sys.argv=sys.argv[1:];runpy.run_path(sys.argv[0],run_name='__main__')"
+_FIRST_INLINE: Final = f"import sys;{_GREETING}exec(compile(sys.argv[1],'client','exec'))"
 
 _HEADER: Final = struct.Struct(">BxxxL")  # Docker's framing of attached streams: stream number, length
 _STDOUT: Final = 1
@@ -45,6 +47,19 @@ class ExchangeEndedError(Exception):
     def __init__(self, errors: str) -> None:
         super().__init__(errors)
         self.errors = errors
+
+
+class NotStartedError(ExchangeEndedError):
+    """The engine did not start the program, or Python did not in this image; ``errors`` are its words."""
+
+    def failure(self) -> LocalError:
+        """The same for a person: the engine's failure, not that of what the program was to do."""
+        return LocalError(
+            "The container engine could not run a command in a container: "
+            f"{printable(' '.join(self.errors.split()), 600) or 'the connection broke'}",
+            code="engine-failed",
+            next_step=type_again("See that `exec` works with this engine (docker exec, podman exec)"),
+        )
 
 
 class Exchange:
@@ -69,11 +84,17 @@ class Exchange:
             inline: Whether the text itself is given.
             user: uid:gid of the program; the container's where empty.
             stop: Set to end early.
+
+        Raises:
+            NotStartedError: The engine closed the connection at once.
+            TimeoutError: It takes nothing.
+            LocalError: It refuses to start the program.
         """
         import docker.errors  # noqa: PLC0415
 
         self._api = engine.client.api
         self._stop = stop
+        self._started = False
         self._frames = bytearray()
         self._lines = bytearray()
         self._seen = 0  # bytes of them that were looked through
@@ -92,6 +113,9 @@ class Exchange:
         self._socket = getattr(attached, "_sock", attached)
         try:
             self._send(b"\n", time.monotonic() + patience.EXCHANGE_FIRST)
+        except ExchangeEndedError as error:
+            self.close()
+            raise NotStartedError(error.errors) from error
         except BaseException:
             self.close()
             raise
@@ -116,12 +140,34 @@ class Exchange:
 
         Raises:
             TimeoutError: No whole line came within ``timeout`` seconds; the exchange is of no more use.
-            ExchangeEndedError: The program (or its container) ended, or something else than the program speaks: the
-                engine tells on the same stream that it could not start it.
+            NotStartedError: The program was never started: the engine tells why on the same stream.
+            ExchangeEndedError: The program (or its container) ended, or something else than the program speaks.
             Interrupted: ``stop`` was set.
         """
         deadline = time.monotonic() + timeout
+        self._greet(deadline)
         self._send(msgspec.json.encode(question) + b"\n", deadline)
+        line = self._line(deadline)
+        try:
+            return msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ExchangeEndedError(_shown(line)) from error
+
+    def _greet(self, deadline: float) -> None:
+        if self._started:
+            return
+        try:
+            line = self._line(deadline)
+        except ExchangeEndedError as error:
+            # What has no frame was written by the engine itself.
+            raise NotStartedError(
+                "\n".join(filter(None, (error.errors, _shown(self._frames + self._lines))))
+            ) from error
+        if line != _HELLO.encode():
+            raise NotStartedError(_shown(line))
+        self._started = True
+
+    def _line(self, deadline: float) -> bytes:
         while (end := self._lines.find(b"\n", self._seen)) < 0:
             self._seen = len(self._lines)
             if self._seen > _LONGEST:
@@ -129,10 +175,7 @@ class Exchange:
             self._receive(deadline)
         line, self._seen = bytes(self._lines[:end]), 0
         del self._lines[: end + 1]
-        try:
-            return msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ExchangeEndedError(line[:_SHOWN].decode("utf-8", "replace")) from error
+        return line
 
     def exit_code(self) -> int | None:
         """The program's exit code once it has ended, or None; the engine may know a moment later."""
@@ -195,3 +238,7 @@ class Exchange:
 
     def _said(self) -> str:
         return "\n".join(self._errors)
+
+
+def _shown(data: bytes | bytearray) -> str:
+    return data[:_SHOWN].decode("utf-8", "replace").strip()

@@ -18,6 +18,7 @@ from migrate.core.addresses import is_loopback, secure_url
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
 from migrate.core.text import printable, type_again
+from migrate.images.registry.refusals import denied_error, login_error
 from migrate.machine.patience import REGISTRY_RETRY, REGISTRY_TIMEOUT
 
 if TYPE_CHECKING:
@@ -81,11 +82,13 @@ class RegistryClient:
         )
         self._session.mount("http://", HTTPAdapter(max_retries=retry))
         self._session.mount("https://", HTTPAdapter(max_retries=retry))
-        # The engine trusts these for this registry, so this client does too (Docker's documentation, "certs.d").
-        own = Path("/etc/docker/certs.d", registry, "ca.crt")
-        self._verify = str(own) if own.is_file() else None
+        # The engine trusts these for this registry, so this client does too (Docker's documentation, "certs.d", and
+        # Podman's manual containers-certs.d.5).
+        own = (Path(folder, registry, "ca.crt") for folder in ("/etc/docker/certs.d", "/etc/containers/certs.d"))
+        self._verify = next((str(file) for file in own if file.is_file()), None)
         host = "registry-1.docker.io" if registry in _HUB else registry
-        # Engines speak http to registries on their own machine; to any other, neither they nor this client do.
+        # Engines speak http to registries on their own machine (engine/transfer.py); to any other, neither they nor
+        # this client do.
         self._base = f"{'http' if is_loopback(registry) else 'https'}://{host}/v2/"
 
     def digest(self, reference: str) -> str | None:
@@ -146,6 +149,9 @@ class RegistryClient:
             answer = self._request(path, accept)
         if answer.status == 404:
             return None
+        if answer.status == 403 and self._authorization is not None:
+            project = self._repository.rpartition("/")[0] or self._repository
+            raise denied_error(self._registry, f"read the project {project}", "it answers 403")
         if answer.status in (401, 403):
             raise login_error(self._registry, f"it answers {answer.status}")
         if answer.status != 200:
@@ -222,17 +228,6 @@ class RegistryClient:
             code="registry-failed",
             next_step=type_again(note="if it stays so, ask who runs the registry"),
         )
-
-
-def login_error(registry: str, why: str) -> LocalError:
-    """The registry does not know this login, or does not let it do this."""
-    return LocalError(
-        f"The registry {registry} refuses the login: {why}.",
-        code="registry-login",
-        next_step=type_again(
-            f"Log in (docker login {registry}), or give --registry-user and MIGRATE_REGISTRY_PASSWORD"
-        ),
-    )
 
 
 def _basic(credentials: RegistryCredentials) -> Secret:

@@ -1,7 +1,9 @@
-"""Who this machine is at a registry: as typed, or as Docker's own configuration and helpers have it."""
+"""Who this machine is at a registry: as typed, or as Docker's or Podman's own configuration and helpers have it."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -37,7 +39,7 @@ def credentials_for(registry: str, user: str | None, environ: Mapping[str, str])
             read (``docker-config``).
     """
     if user is None:
-        return _from_docker(registry)
+        return _logged_in(registry, environ)
     password = environ.get(PASSWORD_VARIABLE)
     if not password:
         raise ConfigurationError(
@@ -48,13 +50,16 @@ def credentials_for(registry: str, user: str | None, environ: Mapping[str, str])
     return RegistryCredentials(username=user, password=Secret(password))
 
 
-def _from_docker(registry: str) -> RegistryCredentials | None:
+def _logged_in(registry: str, environ: Mapping[str, str]) -> RegistryCredentials | None:
+    """The login of ``docker login``, else that of ``podman login``, whose files have the same form."""
     import docker.auth  # noqa: PLC0415
     import docker.errors  # noqa: PLC0415
 
     name = "docker.io" if registry in ("index.docker.io", "registry-1.docker.io") else registry
+    found: dict[str, str] = {}
     try:
-        found = docker.auth.load_config().resolve_authconfig(name) or {}
+        for file in (None, *_podman_files(environ)):
+            found = found or docker.auth.load_config(config_path=file).resolve_authconfig(name) or {}
     except (docker.errors.DockerException, OSError, ValueError) as error:
         raise ConfigurationError(
             f"Docker's configuration has no usable login for {registry}: {printable(str(error), 300)}.",
@@ -67,3 +72,12 @@ def _from_docker(registry: str) -> RegistryCredentials | None:
     if entry.get("username") and entry.get("password"):
         return RegistryCredentials(username=entry["username"], password=Secret(entry["password"]))
     return None
+
+
+def _podman_files(environ: Mapping[str, str]) -> list[str]:
+    """Where Podman keeps logins (its manual containers-auth.json.5), those files that are there."""
+    runtime, home = environ.get("XDG_RUNTIME_DIR"), environ.get("HOME")
+    places = [environ.get("REGISTRY_AUTH_FILE"), f"{runtime}/containers/auth.json" if runtime else None]
+    places.append(f"/run/containers/{os.getuid()}/auth.json")
+    places.append(f"{home}/.config/containers/auth.json" if home else None)
+    return [place for place in places if place and Path(place).is_file()]

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from migrate.core.errors import LocalError
-from migrate.core.text import printable, type_again
+from migrate.core.text import type_again
 from migrate.core.values import Image, PushedImage
-from migrate.images.engine.connection import Engine, engine_error, last_error, translated
+from migrate.images.engine import transfer
+from migrate.images.engine.connection import last_error, translated
 from migrate.images.engine.references import check_reference
-from migrate.images.registry.client import RegistryClient, RemoteImage, login_error
-from migrate.machine.disk import FULL
+from migrate.images.registry.client import RegistryClient, RemoteImage
+from migrate.images.registry.refusals import denied_error, push_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from migrate.images.engine.connection import Engine
     from migrate.images.registry.credentials import RegistryCredentials
 
     Progress = Callable[[int, int | None], None]
-
-# The numbers as words of their own: ports and digests have the same digits.
-_REFUSED: Final = re.compile(
-    r"unauthorized|\b40[13]\b|denied|no basic auth credentials|authentication required", re.IGNORECASE
-)
 
 
 def immutable_tag(image: Image) -> str:
@@ -55,16 +51,15 @@ def push(
 
     Raises:
         UsageError: The parts make no image reference.
-        LocalError: ``registry-login``, ``registry-unreachable``, ``registry-failed``, ``push-failed``, ``disk-full``.
+        LocalError: ``registry-login``, ``registry-denied``, ``registry-full``, ``registry-unreachable``,
+            ``registry-failed``, ``push-failed``, ``disk-full``.
     """
     reference = check_reference(f"{registry}/{repository}:{tag}")
     client = RegistryClient(registry, repository, credentials)
-    there: RemoteImage | None = None
-    with contextlib.suppress(LocalError):  # whether it may be read does not say whether it may be written
-        there = client.image(tag)
+    there = _there_before(client, tag)
     if there is None or not _same(there, image):
-        _send(engine, image, f"{registry}/{repository}", tag, credentials, progress)
-        there = client.image(tag)
+        _send(engine, image, registry, repository, tag, credentials, progress)
+        there = _there_after(client, registry, tag)
     if there is None or not _same(there, image):
         raise LocalError(
             f"The registry {registry} does not have the image that was pushed as {repository}:{tag}.",
@@ -89,10 +84,30 @@ def _same(there: RemoteImage, image: Image) -> bool:
     return there.layers == layers and image.image_id in (there.config, there.manifest, there.digest)
 
 
+def _there_before(client: RegistryClient, tag: str) -> RemoteImage | None:
+    try:
+        return client.image(tag)
+    except LocalError as error:
+        if error.code == "registry-unreachable":  # the engine would try for a minute, and say less
+            raise
+        return None  # whether it may be read does not say whether it may be written
+
+
+def _there_after(client: RegistryClient, registry: str, tag: str) -> RemoteImage | None:
+    try:
+        return client.image(tag)
+    except LocalError as error:
+        if error.code not in {"registry-login", "registry-denied"}:
+            raise
+        why = "it took the image and does not give it back, so neither can AI Deploy pull it"
+        raise denied_error(registry, "pull", why) from error
+
+
 def _send(
     engine: Engine,
     image: Image,
-    name: str,
+    registry: str,
+    repository: str,
     tag: str,
     credentials: RegistryCredentials | None,
     progress: Progress,
@@ -102,7 +117,7 @@ def _send(
         login = {"identitytoken": credentials.password.reveal()}
     elif credentials is not None:
         login = {"username": credentials.username, "password": credentials.password.reveal()}
-    registry = name.partition("/")[0]
+    name = f"{registry}/{repository}"
     tagged_before = engine.image(f"{name}:{tag}") is not None
     moved: dict[str, tuple[int, int]] = {}
 
@@ -117,28 +132,14 @@ def _send(
     try:
         with translated():
             engine.client.api.tag(image.image_id, name, tag=tag)
-            stream = engine.client.api.push(name, tag=tag, stream=True, decode=True, auth_config=login)
-            failure = last_error(stream, heard)
+            failure = last_error(transfer.push(engine.client, name, tag, login), heard)
     except LocalError as error:
         if error.code == "engine-failed":
-            raise _push_error(registry, error.what) from error
+            raise push_error(registry, repository, error.what, credentials) from error
         raise
     finally:
         if not tagged_before:
             with contextlib.suppress(LocalError), translated():
                 engine.client.api.remove_image(f"{name}:{tag}", noprune=True)
     if failure is not None:
-        raise _push_error(registry, failure)
-
-
-def _push_error(registry: str, text: str) -> LocalError:
-    if _REFUSED.search(text):
-        return login_error(registry, printable(text, 300))
-    error = engine_error(text)
-    if error.code == FULL:
-        return error
-    return LocalError(
-        f"The push to {registry} failed: {printable(text, 300)}.",
-        code="push-failed",
-        next_step=type_again(note="layers that arrived are not sent twice"),
-    )
+        raise push_error(registry, repository, failure, credentials)

@@ -23,7 +23,7 @@ from migrate.core.values import Artifact, ArtifactFile, to_json
 from migrate.images.base.image import ensure_base
 from migrate.images.engine import containers, tarstream
 from migrate.images.engine.connection import translated
-from migrate.images.engine.exchange import Exchange, ExchangeEndedError
+from migrate.images.engine.exchange import Exchange, ExchangeEndedError, NotStartedError
 from migrate.images.runtime import server_code, wheels
 from migrate.images.runtime.bytecode import ChunkReader
 from migrate.images.runtime.templates import templates_folder
@@ -170,8 +170,12 @@ def _in_container(
             with Exchange(engine, identity, [f"{_ROOT}/script.py"], stop=stop) as exchange:
                 try:
                     exchange.ask(asked, timeout=deadline - time.monotonic())
+                except NotStartedError:
+                    raise
                 except ExchangeEndedError as error:
                     raise _ended(engine, runtime_image, exchange.exit_code(), error) from error
+        except NotStartedError as error:  # no model was loaded yet
+            raise error.failure() from error
         except TimeoutError as error:
             raise NeedsYouError(
                 f"The conversion was not done within {timeout:.0f} seconds.",

@@ -15,7 +15,7 @@ from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.text import printable
 from migrate.images.engine import containers, tarstream
 from migrate.images.engine.connection import translated
-from migrate.images.engine.exchange import Exchange, ExchangeEndedError
+from migrate.images.engine.exchange import Exchange, ExchangeEndedError, NotStartedError
 from migrate.images.model.context import safe_path
 from migrate.images.trial import endings
 
@@ -76,18 +76,29 @@ def run_reference(
         with translated():
             engine.client.api.put_archive(identity, f"/{_FOLDER}", tarstream.archive(_entries(artifact, program)))
             engine.client.api.start(identity)
-        with _in_time(timeout):
+        with _in_time(timeout), _started():
             command = [f"/{_FOLDER}/program/{program[0].name}"]
             exchange = stack.enter_context(Exchange(engine, identity, command, stop=stop))
 
         def ask(line: Mapping[str, object]) -> dict[str, Any]:
-            with _in_time(timeout):
+            with _in_time(timeout), _started():
                 try:
                     return _answer(exchange.ask(line, timeout=deadline - time.monotonic()))
+                except NotStartedError:
+                    raise
                 except ExchangeEndedError as error:
                     raise _ended(engine, runtime_image, exchange.exit_code(), error) from error
 
         yield ask
+
+
+@contextlib.contextmanager
+def _started() -> Iterator[None]:
+    """No model was loaded yet where the program did not even start."""
+    try:
+        yield
+    except NotStartedError as error:
+        raise error.failure() from error
 
 
 @contextlib.contextmanager

@@ -12,10 +12,10 @@ import msgspec
 
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.names import slug
-from migrate.core.text import printable, type_again
+from migrate.core.text import printable
 from migrate.images.engine import containers
 from migrate.images.engine.connection import translated
-from migrate.images.engine.exchange import Exchange, ExchangeEndedError
+from migrate.images.engine.exchange import Exchange, ExchangeEndedError, NotStartedError
 from migrate.images.model.context import IMAGE_PATH
 from migrate.images.runtime.server_code import unserved_of
 from migrate.images.trial import endings, rehearsal_client
@@ -255,12 +255,8 @@ def _unspoken(error: Exception) -> LocalError:
     """The engine's failure to run a program in a container that is in order."""
     if isinstance(error, LocalError):
         return error
-    said = printable(error.errors, 600) if isinstance(error, ExchangeEndedError) else "it did not answer"
-    return LocalError(
-        f"The container engine could not run a command in the rehearsed container: {said or 'the connection broke'}",
-        code="engine-failed",
-        next_step=type_again("See that `docker exec` works with this engine"),
-    )
+    said = error.errors if isinstance(error, ExchangeEndedError) else "it did not answer"
+    return NotStartedError(said).failure()
 
 
 def _last_words(evidence: tuple[str, ...]) -> str:

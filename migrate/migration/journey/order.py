@@ -2,9 +2,9 @@
 
 from msgspec import Struct
 
-from migrate.core.errors import ConfigurationError, MigrateError, NeedsYouError
+from migrate.core.errors import ConfigurationError, LocalError, MigrateError, NeedsYouError
 from migrate.core.text import type_again
-from migrate.core.values import App, Image, ModelRecord, Parity, ProofLevel, Rehearsal
+from migrate.core.values import App, Image, ModelRecord, Parity, ProofLevel, Rehearsal, RuntimeImage
 from migrate.formats.inspect import demand_ready
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.models import Inspected, Prepared
@@ -20,7 +20,7 @@ from migrate.migration.journey.steps.runtime import runtime
 from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run import permissions
 from migrate.migration.run.run_context import Run, RunContext
-from migrate.migration.run.step_engine import Recaller, Steps, Unsettled
+from migrate.migration.run.step_engine import Performer, Recaller, Steps, Unsettled
 from migrate.migration.run.units import Unit
 from migrate.parity.recording import at_least
 from migrate.parity.replay import first_mismatch
@@ -65,8 +65,26 @@ def ask(run: RunContext, steps: Steps, model: Inspected, name: str) -> Prepared:
         Unsettled: From the recaller.
     """
     image = runtime(run, steps, name)
+    if isinstance(steps, Performer):
+        _demand_limits(run, model, image.value)
     recording = record_answers(run, steps, model, image)
     return Prepared(model.record, model.artifact, model.inspection, image, recording)
+
+
+def _demand_limits(run: RunContext, model: Inspected, image: RuntimeImage) -> None:
+    """Keeps programs of the customer's from an engine that does not limit them.
+
+    Raises:
+        LocalError: The model's files run code when they are loaded, and the engine leaves limits out
+            (``engine-unlimited``).
+    """
+    missing = " and ".join(run.unlimited(image.image_id))
+    if missing and permissions.allowed_files(model.inspection.value):
+        raise LocalError(
+            f"The container engine applies no limit of {missing}, and the model's files run code when they are loaded.",
+            code="engine-unlimited",
+            next_step=type_again("Use Docker, Podman as root, or a machine with cgroups of version 2"),
+        )
 
 
 def try_out(run: RunContext, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Tried:

@@ -13,6 +13,7 @@ from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.subjects import model_subject
 
 _NEEDS_YOU: Final = frozenset({ExitCode.NEEDS_YOU, ExitCode.REFUSED})
+_NO_ENGINE: Final = "engine-not-running"
 _LOG: Final = "log"
 
 
@@ -108,9 +109,12 @@ def exit_code(outcomes: Iterable[Outcome], *, interrupted: bool) -> ExitCode:
     """The exit code of a run (decisions: Exit codes): several different causes give 4."""
     if interrupted:
         return ExitCode.INTERRUPTED
+    outcomes = tuple(outcomes)
     codes = {outcome.exit_code for outcome in outcomes if outcome.exit_code}
     if ExitCode.BUG in codes:
         return ExitCode.BUG
+    if any(outcome.reason == _NO_ENGINE for outcome in outcomes):
+        return ExitCode.LOCAL  # whatever others need: until an engine runs no model gets anywhere
     if not codes:
         return ExitCode.DONE
     return ExitCode(codes.pop()) if len(codes) == 1 else ExitCode.NEEDS_YOU

@@ -18,6 +18,7 @@ from migrate.core.options.sources import RunOptions
 from migrate.core.secret import Secret
 from migrate.core.values import App, AppRequest, Inspection, Listing, Parity, Recording, Rehearsal, RuntimeImage
 from migrate.images.engine.connection import Engine, connect
+from migrate.images.engine.containers import unlimited
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.machine.patience import READY_TIMEOUT
 from migrate.migration.journal.journal import Journal, Stored
@@ -113,6 +114,7 @@ class RunContext(ABC):
         self.found: dict[str, Inspection] = {}
         self._show = emit
         self._engine: Once[Engine] = Once()
+        self._unlimited: Once[tuple[str, ...]] = Once()
         self._turn = threading.Lock()
 
     def emit(self, event: Event) -> None:
@@ -141,6 +143,25 @@ class RunContext(ABC):
     def engine(self) -> Engine:
         """The container engine, connected when the first step needs it."""
         return self._engine.get(lambda: connect(self.environ))
+
+    def unlimited(self, image_id: str) -> tuple[str, ...]:
+        """What the engine does not limit (``containers.unlimited``), told to the person once.
+
+        Args:
+            image_id: Any image of the engine.
+        """
+
+        def look() -> tuple[str, ...]:
+            missing = unlimited(self.engine(), image_id)
+            if missing:
+                self.notice(
+                    f"The container engine applies no limit of {' and '.join(missing)} to the containers that load "
+                    "models. Use Docker, Podman as root, or a machine with cgroups of version 2.",
+                    warning=True,
+                )
+            return missing
+
+        return self._unlimited.get(look)
 
     @property
     def storage(self) -> Cloud | None:

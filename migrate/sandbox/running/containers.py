@@ -2,10 +2,12 @@
 
 import contextlib
 import hashlib
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import docker
+from docker.auth import encode_header
 from docker.errors import APIError, DockerException, NotFound
 
 if TYPE_CHECKING:
@@ -80,16 +82,14 @@ def pull(client: docker.DockerClient, image: str, auths: "Iterable[RegistryAuth]
     Raises:
         LaunchError: It cannot be pulled, or is not for linux/amd64.
     """
-    repository, tag = split_reference(image)
+    repository, _tag = split_reference(image)
     host = repository.partition("/")[0]
     found = next((auth for auth in auths if auth.address == host), None)
     # An empty login is not None: None would make the package send the logins of this machine's user.
     login = {"username": found.username, "password": found.password} if found else {}
     try:
-        events = client.api.pull(
-            repository, tag=tag, stream=True, decode=True, auth_config=login, platform="/".join(_PLATFORM)
-        )
-        errors = [str(event["error"]) for event in events if "error" in event]  # to the end: it closes the connection
+        events = _pulling(client, image, login)
+        errors = [str(event["error"]) for event in events if event.get("error")]  # to the end: it closes the connection
         if errors:
             raise LaunchError(_pull_failed(image, errors[0]))
         attrs = client.images.get(image).attrs
@@ -99,6 +99,24 @@ def pull(client: docker.DockerClient, image: str, auths: "Iterable[RegistryAuth]
         message = f"The image is for {attrs['Os']}/{attrs['Architecture']}; AI Deploy runs linux/amd64"
         raise LaunchError(message)
     return str(attrs["Id"])
+
+
+def _pulling(client: docker.DockerClient, image: str, login: dict[str, str]) -> "Iterable[dict[str, Any]]":
+    """The events of a pull. Podman speaks http to the sandbox's registry, as Docker does, only where it is told to."""
+    repository, tag = split_reference(image)
+    local = repository.startswith("127.0.0.1:")
+    if not local or all(part["Name"] != "Podman Engine" for part in client.version().get("Components", ())):
+        events: Iterable[dict[str, Any]] = client.api.pull(
+            repository, tag=tag, stream=True, decode=True, auth_config=login, platform="/".join(_PLATFORM)
+        )
+        return events
+    answer = client.api.post(
+        f"{client.api.base_url}/v4.0.0/libpod/images/pull",  # its own API: Docker's has no such setting for pulls
+        params={"reference": image, "tlsVerify": "false", "OS": _PLATFORM[0], "Arch": _PLATFORM[1]},
+        headers={"X-Registry-Auth": encode_header(login)},
+    )
+    with answer:
+        return [json.loads(line) for line in answer.iter_lines() if line.strip()]
 
 
 def run(client: docker.DockerClient, launch: "Launch", image_id: str, marks: dict[str, str]) -> "Container":

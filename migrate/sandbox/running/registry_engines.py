@@ -7,9 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-import docker
-
-from migrate.sandbox.running.containers import labels, remove_containers
+from migrate.sandbox.running.containers import connect, labels, remove_containers
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -102,7 +100,7 @@ class ImageEngine:
         if self._container is not None:
             self._container.start()
             return
-        client = docker.from_env()
+        client = connect()
         remove_containers(client, labels(self._folder))  # what a killed sandbox left
         self._container = client.containers.run(
             self._image,

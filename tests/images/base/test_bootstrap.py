@@ -3,6 +3,7 @@
 import os
 import stat
 import tarfile
+import uuid
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def test_without_debootstrap_the_sentence_says_what_is_missing(engine: Engine, m
     assert error.value.code == "base-unusable"
     assert "debootstrap" in error.value.what
     assert error.value.next_step
+
+
+@pytest.mark.engine
+def test_a_folder_becomes_an_image_of_just_this_name(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    tag = f"test-{uuid.uuid4().hex[:12]}"
+    reference = bootstrap._import(engine, tmp_path, tag)
+    try:
+        found = engine.client.api.inspect_image(reference)
+        assert found["RepoTags"] == [f"{bootstrap.REPOSITORY}:{tag}"]
+        assert "LANG=C.UTF-8" in found["Config"]["Env"]
+        assert reference in engine.names()
+    finally:
+        engine.client.api.remove_image(reference)
 
 
 @pytest.mark.engine

@@ -47,6 +47,25 @@ def test_dockers_own_login(docker_config: Path) -> None:
     assert credentials_for("x.example.com", None, {}) is None
 
 
+@pytest.mark.parametrize("variable", ["REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "HOME"])
+def test_podmans_own_login_where_docker_has_none(docker_config: Path, tmp_path: Path, variable: str) -> None:
+    places = {
+        "REGISTRY_AUTH_FILE": tmp_path / "own.json",
+        "XDG_RUNTIME_DIR": tmp_path / "containers/auth.json",
+        "HOME": tmp_path / ".config/containers/auth.json",
+    }
+    file = places[variable]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    entry = base64.b64encode(b"me:from:podman").decode()
+    file.write_text(json.dumps({"auths": {"r.example.com": {"auth": entry}}}))
+    environ = {variable: str(file if variable == "REGISTRY_AUTH_FILE" else tmp_path)}
+    found = credentials_for("r.example.com", None, environ)
+    assert found == RegistryCredentials(username="me", password=Secret("from:podman"))
+    assert credentials_for("other.example.com", None, environ) is None
+    docker_config.write_text(json.dumps({"auths": {"r.example.com": {"auth": base64.b64encode(b"me:d").decode()}}}))
+    assert credentials_for("r.example.com", None, environ) == RegistryCredentials(username="me", password=Secret("d"))
+
+
 def test_an_identity_token(docker_config: Path) -> None:
     docker_config.write_text(json.dumps({"auths": {"r.example.com": {"identitytoken": "refresh-token"}}}))
     found = credentials_for("r.example.com", None, {})

@@ -48,7 +48,7 @@ def _runtime(run: RunContext, steps: Steps, name: str) -> Stored[RuntimeImage]:
 
 
 def _make(run: RunContext, name: str) -> RuntimeImage:
-    before = {tag for image in run.engine().client.api.images() for tag in image["RepoTags"] or ()}
+    before = run.engine().names()
     image = ensure_runtime(
         run.engine(), name, base=run.options.base_image, store=run.workspace.store, progress_text=run.say
     )

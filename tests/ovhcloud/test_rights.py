@@ -1,0 +1,85 @@
+"""What a consumer key may do is known before anything is built."""
+
+from pathlib import Path
+
+import pytest
+import requests
+
+from migrate.core.errors import ConfigurationError
+from migrate.core.options.sources import RunOptions
+from migrate.migration.run.workspace import open_workspace
+from migrate.migration.run_source import run_source
+from migrate.ovhcloud.rights import TO_RUN_APPS, TO_USE_SHARED_REGISTRY, demand_rights
+from migrate.ovhcloud.session import Cloud
+from migrate.sandbox import control
+from tests.clouds import open_cloud
+from tests.migration.runs import NAMESPACE, NO_ENGINE, agree
+
+ALL = (*TO_RUN_APPS, *TO_USE_SHARED_REGISTRY)
+
+
+def key_with(sandbox: Path, *rules: tuple[str, str]) -> str:
+    """A validated consumer key with these rules, made as a person makes one."""
+    known = control.env(sandbox)
+    asked = requests.post(
+        f"{known['OVH_ENDPOINT']}/auth/credential",
+        json={"accessRules": [{"method": method, "path": path} for method, path in rules]},
+        headers={"X-Ovh-Application": known["OVH_APPLICATION_KEY"]},
+        timeout=30,
+    ).json()
+    requests.get(asked["validationUrl"], timeout=30).raise_for_status()
+    return str(asked["consumerKey"])
+
+
+def test_a_key_that_may_only_read_is_told_everything_that_it_lacks(sandbox: Path, tmp_path: Path) -> None:
+    key = key_with(sandbox, ("GET", "/*"))
+    with open_cloud(sandbox, tmp_path, OVH_CONSUMER_KEY=key) as cloud, pytest.raises(ConfigurationError) as error:
+        demand_rights(cloud, ALL)
+    assert error.value.code == "not-granted"
+    for method, path in ALL:
+        assert f"{method} {path}" in error.value.what
+
+
+@pytest.mark.parametrize("paths", [("/cloud/project/*",), ("/*",)])
+def test_a_key_for_the_project_lacks_nothing(sandbox: Path, tmp_path: Path, paths: tuple[str, ...]) -> None:
+    rules = [(method, path) for method in ("GET", "POST", "PUT", "DELETE") for path in paths]
+    key = key_with(sandbox, *rules, ("GET", "/auth/currentCredential"))
+    with open_cloud(sandbox, tmp_path, OVH_CONSUMER_KEY=key) as cloud:
+        demand_rights(cloud, ALL)
+
+
+def test_who_may_not_ask_is_not_stopped(sandbox: Path, tmp_path: Path) -> None:
+    key = key_with(sandbox, ("GET", "/cloud/project/*"))
+    with open_cloud(sandbox, tmp_path, OVH_CONSUMER_KEY=key) as cloud:
+        demand_rights(cloud, ALL)
+
+
+def test_a_run_ends_before_it_asks_or_builds(sandbox: Path, tmp_path: Path) -> None:
+    key = key_with(sandbox, ("GET", "/*"))
+
+    def never(_: object) -> None:
+        pytest.fail("a person is asked for what cannot be done")
+
+    with open_cloud(sandbox, tmp_path, OVH_CONSUMER_KEY=key) as cloud, pytest.raises(ConfigurationError) as error:
+        run_source(
+            RunOptions(source=NAMESPACE),
+            cloud=cloud,
+            workspace=open_workspace(tmp_path / "workspace"),
+            environ=NO_ENGINE,
+            emit=lambda _: None,
+            confirm=never,
+        )
+    assert error.value.code == "not-granted"
+
+
+def test_a_key_that_may_do_all_runs_on(cloud: Cloud, tmp_path: Path) -> None:
+    demand_rights(cloud, ALL)
+    result = run_source(
+        RunOptions(source=NAMESPACE, models=("iris",)),
+        cloud=cloud,
+        workspace=open_workspace(tmp_path / "workspace"),
+        environ=NO_ENGINE,
+        emit=lambda _: None,
+        confirm=agree,
+    )
+    assert result.exit_code == 7  # there is no engine
