@@ -100,8 +100,8 @@ API_RETRY: Final = Retry(attempts=6, first_wait=0.5, longest_wait=15.0)
 LONGEST_RETRY_AFTER: Final = 90.0
 """The longest that a service may ask to wait: whoever asks for more is down, and a person should know."""
 
-STORAGE_RETRY: Final = Retry(attempts=4, first_wait=0.3, longest_wait=5.0)
-"""Of a small read of the storage."""
+STORAGE_RETRY: Final = Retry(attempts=5, first_wait=0.5, longest_wait=5.0)
+"""Of a small read of the storage: about eight seconds, or as long as the storage asks for."""
 
 DOWNLOAD_RETRY: Final = Retry(attempts=4, first_wait=0.3, longest_wait=20.0)
 """Of a download that gets no further; one that moves on is tried again without end."""

@@ -15,13 +15,15 @@ from starlette.routing import Route
 from migrate.sandbox.base.errors import SandboxError
 from migrate.sandbox.base.faults import read_fault
 from migrate.sandbox.base.settings import ADMIN_HEADER
+from migrate.sandbox.world.objects import Kind
 from migrate.sandbox.world.world import Parts, World
 
 
 class NewObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An object to put into a container (made if there is none); ``file`` is a path on this machine.
 
-    ``etag`` replaces the true MD5, as when the stored bytes have been damaged.
+    ``etag`` replaces the true MD5, as when the stored bytes have been damaged. ``slo`` makes it a large object
+    with its one segment in ``CONTAINER_segments``; ``kind`` makes it something else than its bytes.
     """
 
     container: str
@@ -32,6 +34,7 @@ class NewObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     content_type: str = "application/octet-stream"
     slo: bool = False
     etag: str = ""
+    kind: Kind = Kind()
 
 
 class Admin:
@@ -119,5 +122,7 @@ class Admin:
         except OSError as problem:
             message = f"{new.file} cannot be read: {problem.strerror}"
             raise SandboxError(message) from None
-        item = store.put(container, new.name, file, content_type=new.content_type, slo=new.slo, etag=new.etag)
+        item = store.put(
+            container, new.name, file, content_type=new.content_type, slo=new.slo, etag=new.etag, kind=new.kind
+        )
         return {"container_id": container.id, "etag": item.etag, "size": item.size}

@@ -153,7 +153,8 @@ def application(world: World, parts: Parts, runtime: Runtime, shut_down: Callabl
         Route("/", _front, methods=["GET"]),
     ]
     rest = Starlette(routes=routes, lifespan=lifespan)
-    services: dict[bytes, ASGIApp] = {b"1.0": Gateway(world), b"swift": Swift(world)}
+    swift = Swift(world)
+    services: dict[bytes, ASGIApp] = {b"1.0": Gateway(world), b"swift": swift, b"info": swift}
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # By the path as sent: Starlette's own patterns do not match names with a line break in them.

@@ -1,15 +1,27 @@
 """Containers of object storage as places where models lie."""
 
+import contextlib
+import itertools
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from migrate.core.errors import ConfigurationError
 from migrate.core.text import printable
-from migrate.core.values import ContainerLocation, Listing, ModelRecord
+from migrate.core.values import ContainerLocation, Ignored, Listing, ModelRecord
 from migrate.ovhcloud import storage
-from migrate.ovhcloud.objects import ObjectStore, StoredObject, object_store
+from migrate.ovhcloud.objects import ObjectStore, object_store
 from migrate.ovhcloud.session import Cloud
-from migrate.sources.recognition import Entry, Recognise, find_models, model_ids
+from migrate.ovhcloud.stored import StoredObject, UnreadableObjectError
+from migrate.sources.encoding import PackedReader, is_packed, unknown
+from migrate.sources.large_objects import AT_ONCE, Pieces, is_marker, serves, settle
+from migrate.sources.recognition import BLOCK, Entry, Found, Opened, Recognise, Unreadable, find_models, model_ids
 from migrate.sources.reference import ContainerRef
+
+_FAILURES: Final = 3  # so many objects that the store fails to give, before any that it gives, are no accident
 
 
 class ModelObject(Struct, frozen=True):
@@ -19,22 +31,40 @@ class ModelObject(Struct, frozen=True):
     stored: StoredObject
 
 
+class Place(Struct, frozen=True):
+    """What lies at a path of a container."""
+
+    path: str
+    objects: tuple[ModelObject, ...]
+    pieces: tuple[Pieces, ...]
+
+    def without_segments_of(self, store: ObjectStore, large: list[str]) -> "Place | None":
+        """The same without the segments of objects that turned out to be large; None where there are none here."""
+        listed = [
+            replace(item.stored, large=True) if item.stored.name in large else item.stored for item in self.objects
+        ]
+        other = _place(store, self.path, listed)
+        if len(other.objects) == len(self.objects):
+            return None
+        return Place(self.path, other.objects, (*self.pieces, *other.pieces))
+
+
 def list_container(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Listing:
     """The models at the first level of a container, or below a prefix.
 
     Raises:
         ConfigurationError: ``unknown-container``.
-        RemoteError: The listing or a read failed.
+        RemoteError: The listing failed, or every read did.
     """
-    container = find_container(cloud, ref.container, ref.region)
+    containers = storage.containers(cloud)
+    container = _named(containers, ref.container, ref.region)
     store = object_store(cloud, container_id=container.id, container=container.name, region=container.region)
-    objects = objects_at(store, ref.prefix, expected=container.stored_objects)
-    whole = {item.path: item.stored.name for item in objects}
-    entries = [Entry(item.path, item.stored.size) for item in objects]
-    found, ignored = find_models(
-        entries, lambda name, offset, length: store.read(whole[name], offset, length), recognise
-    )
-    single = len(objects) == 1 and objects[0].stored.name == ref.prefix
+    served = serves(container.name, (item.name for item in containers if item.region == container.region))
+    if served:
+        return _pieces_only(store, ref, container, served)
+    place = look_at(store, ref.prefix, expected=container.stored_objects)
+    found, ignored, place = _find(store, place, recognise)
+    single = len(place.objects) == 1 and place.objects[0].stored.name == ref.prefix
     models = tuple(
         ModelRecord(
             id=name,
@@ -50,7 +80,107 @@ def list_container(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Lis
         )
         for model, name in model_ids(found, ref.prefix.rpartition("/")[2] or container.name).items()
     )
-    return Listing(source=ref.canonical, models=models, ignored=ignored, region=container.region)
+    pieces = tuple(
+        Ignored(path=_common(pieces.names), size=pieces.size, reason=f"{len(pieces.names)} {pieces.reason}")
+        for pieces in place.pieces
+    )
+    return Listing(source=ref.canonical, models=models, ignored=(*ignored, *pieces), region=container.region)
+
+
+def _find(
+    store: ObjectStore, place: "Place", recognise: Recognise
+) -> tuple[tuple[Found, ...], tuple[Ignored, ...], "Place"]:
+    """Recognise models; once more where reading told large objects whose segments were taken for files."""
+    while True:
+        reader = _Reader(store, {item.path: item.stored for item in place.objects})
+        entries = [Entry(item.path, item.stored.size, item.stored.problem) for item in place.objects]
+        found, ignored = find_models(entries, reader.open, recognise, at_once=AT_ONCE)
+        reader.check()
+        if not reader.large or not (fewer := place.without_segments_of(store, reader.large)):
+            return found, ignored, place
+        place = fewer
+
+
+class _Reader:
+    """Opens objects for recognition, side by side."""
+
+    def __init__(self, store: ObjectStore, objects: dict[str, StoredObject]) -> None:
+        self._store = store
+        self._objects = objects
+        self._failures: list[UnreadableObjectError] = []
+        self._given = 0
+        self.large: list[str] = []
+
+    def open(self, entry: Entry) -> Opened:
+        """Read the first block, whose answer says the true size."""
+        stored = self._objects[entry.path]
+
+        def read(offset: int, length: int) -> bytes:
+            return (
+                head[offset : offset + length]
+                if offset + length <= len(head)
+                else self._read(stored.name, offset, length)
+            )
+
+        head = b""
+        head = self._read(stored.name, 0, BLOCK)
+        facts = self._store.facts(stored.name)
+        if facts.static and not stored.large:
+            self.large.append(stored.name)
+        size = facts.size if facts.size is not None else entry.size
+        if words := unknown(facts.encoding):
+            raise Unreadable(f"it is stored with the Content-Encoding {printable(words, 40)}")
+        if not is_packed(facts.encoding, head):
+            return Opened(size, read)
+        with _unpacking():
+            packed = PackedReader(read, size)
+
+        def unpack(offset: int, length: int) -> bytes:
+            with _unpacking():
+                return packed(offset, length)
+
+        return Opened(packed.size, unpack)
+
+    def check(self) -> None:
+        """Raise the store's failure where it gave nothing at all."""
+        if self._failures and not self._given:
+            raise self._failures[0]
+
+    def _read(self, name: str, offset: int, length: int) -> bytes:
+        try:
+            data = self._store.read(name, offset, length)
+        except UnreadableObjectError as error:
+            if error.passing:
+                self._failures.append(error)
+                if len(self._failures) >= _FAILURES and not self._given:
+                    raise
+            raise Unreadable(error.reason) from error
+        self._given += 1
+        return data
+
+
+@contextlib.contextmanager
+def _unpacking() -> Iterator[None]:
+    try:
+        yield
+    except (zlib.error, EOFError) as error:
+        raise Unreadable("it is stored as compressed, and does not unpack") from error
+
+
+def _pieces_only(store: ObjectStore, ref: ContainerRef, container: storage.Container, served: str) -> Listing:
+    """A container that clients made for the segments or older versions of another: nothing in it is a file."""
+    names = store.list(ref.prefix, expected=container.stored_objects)
+    reason = f"segments or older versions of objects of the container {printable(served)}: list that one"
+    size = sum(item.size for item in names)
+    ignored = (Ignored(path=_common([item.name for item in names]), size=size, reason=reason),) if names else ()
+    return Listing(source=ref.canonical, models=(), ignored=ignored, region=container.region)
+
+
+def _common(names: Iterable[str]) -> str:
+    """What all the names begin with, and a star."""
+    first, last = min(names), max(names)
+    shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    return first if first == last else f"{first[:shared]}*"
 
 
 def find_container(cloud: Cloud, name: str, region: str) -> storage.Container:
@@ -59,7 +189,10 @@ def find_container(cloud: Cloud, name: str, region: str) -> storage.Container:
     Raises:
         ConfigurationError: ``unknown-container``, naming those that there are.
     """
-    containers = storage.containers(cloud)
+    return _named(storage.containers(cloud), name, region)
+
+
+def _named(containers: tuple[storage.Container, ...], name: str, region: str) -> storage.Container:
     for container in containers:
         if container.name == name and (not region or container.region.upper() == region.upper()):
             return container
@@ -75,23 +208,27 @@ def find_container(cloud: Cloud, name: str, region: str) -> storage.Container:
 def objects_at(store: ObjectStore, path: str, *, expected: int | None = None) -> tuple[ModelObject, ...]:
     """The objects that ``path`` means: the object of that name, or else everything under ``path/``.
 
-    An empty path is the whole container. Directory markers are left out: empty objects whose name ends in a slash,
-    whose type is application/directory, or under whose name others lie.
+    An empty path is the whole container. Left out are segments of large objects, and directory markers: what
+    ``is_marker`` says, and empty objects under whose name others lie.
+
+    Raises:
+        RemoteError: ``storage-unavailable``.
     """
+    return look_at(store, path, expected=expected).objects
+
+
+def look_at(store: ObjectStore, path: str, *, expected: int | None = None) -> Place:
+    """The same, with what was left out as pieces of others."""
     path = path.strip("/")
-    listed = store.list(path, expected=expected)
-    names = {item.name for item in listed}
+    return _place(store, path, store.list(path, expected=expected))
+
+
+def _place(store: ObjectStore, path: str, listed: Iterable[StoredObject]) -> Place:
+    settled = settle(store, listed)
+    names = {item.name for item in settled.objects}
     above = {name[:index] for name in names for index, character in enumerate(name) if character == "/"}
-    real = [item for item in listed if not _is_marker(item, above)]
-    if path:
-        exact = [ModelObject(item.name.rpartition("/")[2], item) for item in real if item.name == path]
-        if exact:
-            return tuple(exact)
+    real = [item for item in settled.objects if not is_marker(item) and (item.size or item.name not in above)]
+    exact = [ModelObject(item.name.rpartition("/")[2], item) for item in real if item.name == path]
     start = f"{path}/" if path else ""
-    return tuple(ModelObject(item.name[len(start) :], item) for item in real if item.name.startswith(start))
-
-
-def _is_marker(item: StoredObject, above: set[str]) -> bool:
-    if item.size:
-        return False
-    return item.name.endswith("/") or item.content_type.startswith("application/directory") or item.name in above
+    below = [ModelObject(item.name[len(start) :], item) for item in real if item.name.startswith(start)]
+    return Place(path, tuple(exact if exact and path else below), settled.pieces)

@@ -4,6 +4,7 @@ import hashlib
 import random
 import re
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -11,27 +12,36 @@ from typing import Final
 import msgspec
 import requests
 from msgspec import Struct
+from msgspec.structs import replace
 
-from migrate.core.errors import Interrupted, MigrateError, RemoteError
+from migrate.core.errors import Interrupted, MigrateError, NeedsYouError, RemoteError
 from migrate.core.text import printable, type_again
 from migrate.core.values import ArtifactFile
 from migrate.machine import patience
-from migrate.ovhcloud.objects import ObjectRefused, ObjectStore, StoredObject, unavailable, worth_another_try
+from migrate.machine.disk import check_space
+from migrate.ovhcloud.objects import ObjectStore, unavailable, worth_another_try
+from migrate.ovhcloud.stored import ObjectFacts, ObjectRefused, StoredObject, facts_of, stored_bytes
+from migrate.sources.encoding import is_packed, unknown, unpacked
 
-_CHUNK: Final = 64 * 1024  # what a broken connection can cost: the client keeps a chunk back until it is whole
+_CHUNK: Final = 64 * 1024
 _TRIES_WITHOUT_PROGRESS: Final = patience.DOWNLOAD_RETRY.attempts
 _TRIES: Final = 40
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_SPACE_LOOK: Final = 64 * 1024 * 1024  # nothing says beforehand how much compressed data becomes
 
 
 class Saved(Struct, frozen=True, kw_only=True):
-    """Beside partial data: which version of the object it is of. ``digest`` is set when the file is whole."""
+    """Beside partial data: which version of the object it is of.
+
+    ``size`` is that of the bytes as stored, and when the file is whole (``digest`` is set) that of the file.
+    """
 
     etag: str = ""
     size: int
     last_modified: str
     digest: str = ""
+    encoding: str = ""
 
 
 class _Broken(Exception):  # noqa: N818 - a signal of this module, never seen outside
@@ -67,12 +77,14 @@ class Download:
         self._advance = advance
         self._stop = stop
         self._counted = 0
+        self._large = False
 
     def run(self) -> ArtifactFile:
         """Download until the object is whole.
 
         Raises:
             RemoteError: ``truncated-download``, ``corrupt-download``, ``object-gone``, ``storage-unavailable``.
+            NeedsYouError: ``object-unreadable``, ``encoded-object``.
             Interrupted: The stop was asked for; what was downloaded stays for the next run.
             OSError: The disk.
         """
@@ -129,39 +141,44 @@ class Download:
     def _refused(self, refused: ObjectRefused) -> Exception:
         if refused.status == 404:
             return RemoteError(
-                f"The object {printable(self._wanted.name)!r} is no longer in the container.",
+                f"The object {printable(self._wanted.name)!r} is no longer in the container, or it has expired and the "
+                "storage still lists it, or it links to what is not there.",
                 code="object-gone",
-                next_step=type_again(note="it lists the files anew"),
+                next_step=type_again("Upload it again, or delete it if the model does not need it"),
             )
-        error = unavailable(self._wanted.name, refused)
         if not worth_another_try(refused):
-            return error
-        asked = refused.retry_after or ""
-        return _Broken(error, wait=float(asked) if asked.isdecimal() else 0.0)
+            return NeedsYouError(
+                f"The object {printable(self._wanted.name)!r} cannot be read: {refused.reason}.",
+                code="object-unreadable",
+                next_step=type_again("Upload it again, or delete it if the model does not need it"),
+            )
+        return _Broken(unavailable(self._wanted.name, refused), wait=refused.wait)
 
     def _receive(self, response: requests.Response, saved: Saved | None, offset: int) -> ArtifactFile:
-        etag = response.headers.get("ETag", "").removeprefix("W/").strip('"')
-        large = "X-Static-Large-Object" in response.headers or "X-Object-Manifest" in response.headers
+        facts = facts_of(response)
+        self._large = facts.large
         if response.status_code == 416:
             if saved is not None and offset == saved.size and self._partial.exists():
-                return self._finish(*self._hashed(), offset, saved.etag, large=large)
+                return self._finish(*self._hashed(), saved)
             raise self._restart("the object became shorter")
         if response.status_code == 206:
-            total = self._check_range(response, saved, offset, etag)
+            self._check_range(response, saved, offset, facts)
         else:
             offset = 0
-            length = response.headers.get("Content-Length", "")
-            total = int(length) if length.isdecimal() else None
-        # A large object (a manifest of segments) may be listed with another size than it has.
-        expected = total if large and total is not None else self._wanted.size
+        # What stands for other objects may be listed with another size than it has.
+        listed = self._wanted.size
+        expected = facts.size if facts.size is not None and (facts.large or not listed) else listed
+        now = Saved(etag=facts.etag, size=expected, last_modified=self._wanted.last_modified, encoding=facts.encoding)
+        if words := unknown(facts.encoding):
+            raise _encoded(self._wanted.name, words)
         if offset == 0:
             self._partial.unlink(missing_ok=True)
-            self._keep(Saved(etag=etag, size=expected, last_modified=self._wanted.last_modified))
+            self._keep(now)
         sha, md5 = self._hashed() if offset else (hashlib.sha256(), hashlib.md5(usedforsecurity=False))
         received = offset
         self._count(received)
         with self._partial.open("ab") as file:
-            for chunk in response.iter_content(_CHUNK):
+            for chunk in stored_bytes(response, _CHUNK):
                 if self._stop(0):
                     raise Interrupted
                 file.write(chunk)
@@ -173,18 +190,16 @@ class Download:
                     raise self._restart("the object became longer")
         if received < expected:
             raise _Broken(self._short(received, expected))
-        return self._finish(sha, md5, received, etag, large=large)
+        return self._finish(sha, md5, now)
 
-    def _check_range(self, response: requests.Response, saved: Saved | None, offset: int, etag: str) -> int | None:
+    def _check_range(self, response: requests.Response, saved: Saved | None, offset: int, facts: ObjectFacts) -> None:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        total = int(match[3]) if match and match[3] != "*" else None
-        same = saved is not None and etag == saved.etag and total in {None, saved.size}
+        same = saved is not None and facts.etag == saved.etag and facts.size in {None, saved.size}
         if match is None or int(match[1]) != offset or not same:
             raise self._restart("the store answered another range or another version")
-        return total
 
-    def _finish(self, sha: "hashlib._Hash", md5: "hashlib._Hash", size: int, etag: str, *, large: bool) -> ArtifactFile:
-        if not large and _MD5.fullmatch(etag) and md5.hexdigest() != etag:
+    def _finish(self, sha: "hashlib._Hash", md5: "hashlib._Hash", saved: Saved) -> ArtifactFile:
+        if not self._large and _MD5.fullmatch(saved.etag) and md5.hexdigest() != saved.etag:
             self._partial.unlink(missing_ok=True)
             raise _Broken(
                 RemoteError(
@@ -194,11 +209,42 @@ class Download:
                 ),
                 tries=1,
             )
-        digest = f"sha256:{sha.hexdigest()}"
         self._target.parent.mkdir(parents=True, exist_ok=True)
+        size = saved.size
+        if self._packed(saved.encoding):
+            sha, size = self._unpack()
+        digest = f"sha256:{sha.hexdigest()}"
         self._partial.replace(self._target)
-        self._keep(Saved(etag=etag, size=size, last_modified=self._wanted.last_modified, digest=digest))
+        self._keep(replace(saved, size=size, digest=digest))
         return ArtifactFile(path=self._path, size=size, digest=digest)
+
+    def _packed(self, encoding: str) -> bool:
+        with self._partial.open("rb") as file:
+            return is_packed(encoding, file.read(2))
+
+    def _unpack(self) -> "tuple[hashlib._Hash, int]":
+        """Put the file that the object's Content-Encoding stands for into the place of the bytes as stored."""
+        sha, size, plain = hashlib.sha256(), 0, self._partial.with_suffix(".unpacked")
+        try:
+            with self._partial.open("rb") as packed, plain.open("wb") as file:
+                for piece in unpacked(iter(lambda: packed.read(_CHUNK), b"")):
+                    if self._stop(0):
+                        raise Interrupted
+                    if size // _SPACE_LOOK != (size + len(piece)) // _SPACE_LOOK:
+                        check_space(plain.parent, _SPACE_LOOK)
+                    file.write(piece)
+                    sha.update(piece)
+                    size += len(piece)
+        except (zlib.error, EOFError) as error:
+            plain.unlink()
+            raise NeedsYouError(
+                f"The object {printable(self._wanted.name)!r} is stored as compressed (Content-Encoding), and does not "
+                "unpack: it is damaged.",
+                code="object-unreadable",
+                next_step=type_again("Upload it again"),
+            ) from error
+        plain.replace(self._partial)
+        return sha, size
 
     def _hashed(self) -> "tuple[hashlib._Hash, hashlib._Hash]":
         sha, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
@@ -229,11 +275,31 @@ class Download:
         )
 
     def _short(self, have: int, expected: int) -> RemoteError:
+        if self._large:
+            return RemoteError(
+                f"The storage ends {printable(self._wanted.name)!r} after {have} of its {expected} bytes, several "
+                "times. It is a large object: one of its segments may be missing.",
+                code="truncated-download",
+                next_step=type_again(
+                    "Compare the object's manifest (multipart-manifest=get) with the segments that are there; upload "
+                    "what is missing",
+                    note="where nothing is, it goes on where it stopped",
+                ),
+            )
         return RemoteError(
             f"The storage returned {have} of the {expected} bytes of {printable(self._wanted.name)!r}, several times.",
             code="truncated-download",
             next_step=type_again(note="it goes on where it stopped"),
         )
+
+
+def _encoded(name: str, words: str) -> NeedsYouError:
+    return NeedsYouError(
+        f"The object {printable(name)!r} is stored with the Content-Encoding {printable(words, 40)}, which is not "
+        "undone here.",
+        code="encoded-object",
+        next_step=type_again("Upload it again without one"),
+    )
 
 
 def waiter(*events: threading.Event) -> Callable[[float], bool]:

@@ -10,7 +10,7 @@ from migrate.core.text import printable
 from migrate.core.values import FolderLocation, Ignored, Listing, ModelRecord
 from migrate.machine.disk import unreadable
 from migrate.sources.paths import refused_kind, refused_link
-from migrate.sources.recognition import Entry, Recognise, find_models, model_ids
+from migrate.sources.recognition import Entry, Opened, Recognise, find_models, model_ids
 
 
 def list_folder(folder: Path, source: str, recognise: Recognise) -> Listing:
@@ -36,13 +36,16 @@ def list_folder(folder: Path, source: str, recognise: Recognise) -> Listing:
     except OSError as error:
         raise unreadable(folder, error) from error
 
-    def read(name: str, offset: int, length: int) -> bytes:
-        with folder.joinpath(*name.split("/")).open("rb") as file:
-            file.seek(offset)
-            return file.read(length)
+    def open_file(entry: Entry) -> Opened:
+        def read(offset: int, length: int) -> bytes:
+            with folder.joinpath(*entry.path.split("/")).open("rb") as file:
+                file.seek(offset)
+                return file.read(length)
+
+        return Opened(entry.size, read)
 
     try:
-        found, ignored = find_models(entries, read, recognise)
+        found, ignored = find_models(entries, open_file, recognise)
     except OSError as error:
         raise unreadable(folder, error) from error
     models = tuple(

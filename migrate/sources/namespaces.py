@@ -16,6 +16,7 @@ from migrate.core.values import (
 )
 from migrate.ovhcloud import projects, serving, storage
 from migrate.ovhcloud.session import Cloud
+from migrate.sources.large_objects import sources_of
 from migrate.sources.reference import NamespaceRef
 
 Locate = Callable[[str], ContainerLocation | FolderLocation]
@@ -123,7 +124,7 @@ def _gone(cloud: Cloud, error: ConfigurationError) -> ConfigurationError:
     """Tell a wrong project apart, and name the containers that may hold the files."""
     projects.project(cloud)
     containers = sorted(
-        storage.containers(cloud), key=lambda container: (container.stored_objects == 0, container.name)
+        sources_of(storage.containers(cloud)), key=lambda container: (container.stored_objects == 0, container.name)
     )
     if not containers:
         return error

@@ -2,12 +2,13 @@
 
 A model is a file at the root, or a folder at the root with everything below it. Where the root itself holds a
 manifest, a SavedModel or the configuration of a pipeline, the whole source is one model. Everything else is listed as
-ignored, with the reason.
+ignored, with the reason; a file that cannot be read costs no other.
 """
 
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
@@ -16,27 +17,48 @@ from migrate.core.text import printable
 from migrate.core.values import Ignored
 from migrate.sources.paths import check_paths
 
-Recognise = Callable[[str, int, Callable[[int, int], bytes]], str | None]
-Read = Callable[[str, int, int], bytes]
+T = TypeVar("T")
+R = TypeVar("R")
+
+Read = Callable[[int, int], bytes]
+Recognise = Callable[[str, int, Read], str | None]
 
 MANIFEST: Final = "manifest"
 _PIPELINE: Final = "pipeline"
 _WHOLE: Final = (MANIFEST, _PIPELINE)
 _SAVED_MODEL: Final = "saved_model.pb"  # the file that TensorFlow looks for; its variables lie in a folder beside it
 _MOST_FILES_READ: Final = 40
-_BLOCK: Final = 16 * 1024
+_MOST_LIKELY_READ: Final = 400
+BLOCK: Final = 16 * 1024
 _BLOCKS_KEPT: Final = 8
 _LIKELY: Final = (".json", ".onnx", ".pb", ".h5", ".pt", ".ts", ".pmml", ".pkl")
+_TELLING: Final = frozenset({"manifest.json", "config.json", "tokenizer.json", _SAVED_MODEL})
+_NO_MODEL: Final = "no model by its content"
 _SUFFIXES: Final = frozenset(
     {*_LIKELY, ".hdf5", ".keras", ".pth", ".pickle", ".joblib", ".bin", ".model", ".ort", ".zip", ".tflite", ".pbtxt"}
 )
 
 
 class Entry(Struct, frozen=True):
-    """A file of the source: its path relative to the root, with ``/``, and its size."""
+    """A file of the source: its path relative to the root, with ``/``, its size, and why it cannot be read if so."""
 
     path: str
     size: int
+    problem: str = ""
+
+
+class Opened(Struct, frozen=True):
+    """A file that can be read: its true size, which a listing need not know, and reads of it."""
+
+    size: int
+    read: Read
+
+
+class Unreadable(Exception):  # noqa: N818 - said of one file, and answered by going on
+    """One file cannot be read; the text says why, as the end of a sentence."""
+
+
+Open = Callable[[Entry], Opened]
 
 
 class Found(Struct, frozen=True):
@@ -48,9 +70,16 @@ class Found(Struct, frozen=True):
 
 
 def find_models(
-    entries: Iterable[Entry], read: Read, recognise: Recognise
+    entries: Iterable[Entry], open_file: Open, recognise: Recognise, *, at_once: int = 1
 ) -> tuple[tuple[Found, ...], tuple[Ignored, ...]]:
-    """Tell models from everything else, reading a few kilobytes of a few files."""
+    """Tell models from everything else, reading a few kilobytes of a few files.
+
+    Args:
+        entries: The files.
+        open_file: Opens one, or raises ``Unreadable``.
+        recognise: Tells a format from a file's name, size and bytes.
+        at_once: How many files are read side by side, each in a thread of its own.
+    """
     roots: list[Entry] = []
     folders: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in sorted(entries, key=lambda entry: entry.path):
@@ -59,28 +88,23 @@ def find_models(
             folders[first].append(entry)
         else:
             roots.append(entry)
+    look = _Look(open_file, recognise, at_once)
     found: list[Found] = []
     ignored: list[Ignored] = []
-    for entry in roots:
-        reason = _unfit(entry.path) or ("it is empty" if entry.size == 0 else "")
-        word = None if reason else _recognised(entry, read, recognise)
+    for entry, word, reason in look.at_files(roots):
         if word:
             found.append(Found(entry.path, word, is_file=True))
         else:
-            ignored.append(Ignored(path=entry.path, size=entry.size, reason=reason or "no model by its content"))
+            ignored.append(Ignored(path=entry.path, size=entry.size, reason=reason))
     for model in sorted(found, key=lambda model: model.format != MANIFEST):
         if model.format in _WHOLE or model.path == _SAVED_MODEL:
             return (Found("", model.format, is_file=False),), ()
-    taken = {entry.path for entry in roots}
-    for name, files in folders.items():
-        reason = _unfit(name) or ("a file has the same name" if name in taken else "")
-        word = None if reason else _folder_format(files, read, recognise)
+    for name, word, reason in look.at_folders(folders, {entry.path for entry in roots}):
         if word:
             found.append(Found(name, word, is_file=False))
         else:
-            size = sum(entry.size for entry in files)
-            text = reason or f"no model by content among its {len(files)} files"
-            ignored.append(Ignored(path=f"{name}/", size=size, reason=text))
+            size = sum(entry.size for entry in folders[name])
+            ignored.append(Ignored(path=f"{name}/", size=size, reason=reason))
     return tuple(sorted(found, key=lambda item: item.path)), tuple(sorted(ignored, key=lambda item: item.path))
 
 
@@ -105,43 +129,117 @@ def _stem(model: Found) -> str:
 def _unfit(name: str) -> str:
     if name.startswith(".") and name not in {".", ".."}:
         return "it is hidden"
+    return _refusal(name, "its name is refused")
+
+
+def _unfit_below(path: str) -> str:
+    """The same for a file in a folder that has a fit name."""
+    return _refusal(path.partition("/")[2], f"the name {printable(path)!r} is refused")
+
+
+def _refusal(name: str, words: str) -> str:
     try:
         check_paths([name])
     except RefusedError as error:
-        return f"its name is refused: {error.what.split(' is refused: ')[-1].rstrip('.')}"
+        return f"{words}: {error.what.split(' is refused: ')[-1].rstrip('.')}"
     return ""
 
 
-def _folder_format(files: list[Entry], read: Read, recognise: Recognise) -> str | None:
-    likely = sorted((entry for entry in files if entry.size), key=_likelihood)
-    for entry in likely[:_MOST_FILES_READ]:
-        if word := _recognised(entry, read, recognise):
-            return word
-    return None
+class _Look:
+    """Looking into files, several side by side; each answer is a word for the format, or the reason for none."""
+
+    def __init__(self, open_file: Open, recognise: Recognise, at_once: int) -> None:
+        self._open = open_file
+        self._recognise = recognise
+        self._at_once = at_once
+
+    def at_files(self, files: list[Entry]) -> Iterator[tuple[Entry, str, str]]:
+        """Files at the root.
+
+        Of very many with one suffix the largest are read, and the others only where one of these is a model: a
+        container of ten thousand texts costs no more than some of them.
+        """
+        groups: defaultdict[str, list[Entry]] = defaultdict(list)
+        for entry in files:
+            if reason := _unfit(entry.path) or ("" if entry.size or entry.problem else "it is empty"):
+                yield entry, "", reason
+            else:
+                groups[_suffix(entry)].append(entry)
+        for suffix, group in groups.items():
+            most = _MOST_LIKELY_READ if suffix in _SUFFIXES else _MOST_FILES_READ
+            group.sort(key=lambda entry: (entry.path.lower() not in _TELLING, -entry.size, entry.path))
+            answers = list(self._map(self._file, group[:most]))
+            if any(word for word, _ in answers):
+                answers += self._map(self._file, group[most:])
+            ending = f"end in {printable(suffix, 20)}" if suffix else "have no suffix"
+            unread = f"{most} of the {len(group)} files here that {ending} were read, and none is a model"
+            answers += [("", unread)] * (len(group) - len(answers))
+            for entry, (word, reason) in zip(group, answers, strict=True):
+                yield entry, word, reason
+
+    def at_folders(self, folders: dict[str, list[Entry]], taken: set[str]) -> Iterator[tuple[str, str, str]]:
+        """Folders at the root; ``taken`` are the names of the files there."""
+
+        def one(name: str) -> tuple[str, str]:
+            reason = _unfit(name) or ("a file has the same name" if name in taken else "")
+            return ("", reason) if reason else self._folder(folders[name])
+
+        yield from ((name, *answer) for name, answer in zip(folders, self._map(one, list(folders)), strict=True))
+
+    def _folder(self, files: list[Entry]) -> tuple[str, str]:
+        refusals = [_unfit_below(entry.path) for entry in files]
+        reasons = [refusal for refusal in refusals if refusal]
+        fit = [entry for entry, refusal in zip(files, refusals, strict=True) if not refusal]
+        likely = sorted((entry for entry in fit if entry.size or entry.problem), key=_likelihood)
+        for entry in likely[:_MOST_FILES_READ]:
+            word, reason = self._file(entry)
+            if word:
+                return word, ""
+            if reason != _NO_MODEL:
+                reasons.append(f"{printable(entry.path)}: {reason}")
+        text = f"no model by content among its {len(files)} files"
+        return "", f"{text}; {reasons[0]}" if reasons else text
+
+    def _file(self, entry: Entry) -> tuple[str, str]:
+        if entry.problem:
+            return "", f"it cannot be read: {entry.problem}"
+        try:
+            opened = self._open(entry)
+            name = printable(entry.path.rpartition("/")[2], 255)
+            word = self._recognise(name, opened.size, _Blocks(opened))
+        except Unreadable as error:
+            return "", f"it cannot be read: {error}"
+        return (word, "") if word else ("", _NO_MODEL)
+
+    def _map(self, function: Callable[[T], R], items: list[T]) -> list[R]:
+        if self._at_once == 1 or len(items) < 2:
+            return list(map(function, items))
+        with ThreadPoolExecutor(max_workers=self._at_once, thread_name_prefix="look") as pool:
+            return list(pool.map(function, items))
+
+
+def _suffix(entry: Entry) -> str:
+    stem, dot, suffix = entry.path.rpartition("/")[2].rpartition(".")
+    return f"{dot}{suffix.lower()}" if stem else ""
 
 
 def _likelihood(entry: Entry) -> tuple[int, int, str]:
-    suffix = "." + entry.path.rpartition(".")[2].lower()
+    suffix = _suffix(entry)
     return entry.path.count("/"), _LIKELY.index(suffix) if suffix in _LIKELY else len(_LIKELY), entry.path
-
-
-def _recognised(entry: Entry, read: Read, recognise: Recognise) -> str | None:
-    return recognise(printable(entry.path.rpartition("/")[2], 255), entry.size, _Blocks(entry, read))
 
 
 class _Blocks:
     """Reads of a file in blocks of 16 KiB, the last few kept: a format's many small reads become few requests."""
 
-    def __init__(self, entry: Entry, read: Read) -> None:
-        self._entry = entry
-        self._read = read
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def __call__(self, offset: int, length: int) -> bytes:
-        end = min(offset + length, self._entry.size)
+        end = min(offset + length, self._opened.size)
         data = bytearray()
         while offset < end:
-            number, skip = divmod(offset, _BLOCK)
+            number, skip = divmod(offset, BLOCK)
             piece = self._block(number)[skip : skip + end - offset]
             if not piece:
                 break
@@ -151,8 +249,8 @@ class _Blocks:
 
     def _block(self, number: int) -> bytes:
         if number not in self._blocks:
-            start = number * _BLOCK
-            self._blocks[number] = self._read(self._entry.path, start, min(_BLOCK, self._entry.size - start))
+            start = number * BLOCK
+            self._blocks[number] = self._opened.read(start, min(BLOCK, self._opened.size - start))
             while len(self._blocks) > _BLOCKS_KEPT:
                 self._blocks.popitem(last=False)
         return self._blocks[number]

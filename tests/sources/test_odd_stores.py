@@ -11,8 +11,9 @@ import pytest
 
 from migrate.core.errors import RemoteError
 from migrate.core.values import ArtifactFile, to_json
-from migrate.ovhcloud.objects import ObjectStore, StoredObject, _checked
+from migrate.ovhcloud.objects import ObjectStore, _checked
 from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.stored import StoredObject
 from migrate.sources.download import Download, Saved, waiter
 
 DATA = bytes(range(256)) * 4000
@@ -64,7 +65,7 @@ def no_range(handler: Handler) -> None:
 
 
 def other_version(handler: Handler) -> None:
-    handler.head(206, Content_Length=100, Content_Range=f"bytes 262144-262243/{len(DATA)}", ETag="f" * 32)
+    handler.head(206, Content_Length=100, Content_Range=f"bytes 300000-300099/{len(DATA)}", ETag="f" * 32)
     handler.wfile.write(b"y" * 100)
 
 
@@ -138,7 +139,7 @@ def test_the_whole_object_comes_in_the_end(
     done = run(store, tmp_path / "partial")
     assert done.digest == f"sha256:{hashlib.sha256(DATA).hexdigest()}"
     if len(answers) > 1:
-        assert ranges[1] == "bytes=262144-"  # whole chunks of the 300,000 bytes
+        assert ranges[1] == "bytes=300000-"
 
 
 def test_data_that_was_complete_when_the_process_died(

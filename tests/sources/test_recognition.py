@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from migrate.sources.recognition import Entry, find_models, model_ids
+from migrate.sources.recognition import Entry, Opened, Unreadable, find_models, model_ids
 
 CONTENT = dict[str, bytes]
 
@@ -10,15 +10,21 @@ def recognise(name: str, size: int, read: Callable[[int, int], bytes]) -> str | 
     return {b"M": "manifest", b"O": "onnx"}.get(read(0, 1))
 
 
-def find(content: CONTENT) -> tuple[dict[str, str], dict[str, str], int]:
+def find(content: CONTENT, broken: tuple[str, ...] = ()) -> tuple[dict[str, str], dict[str, str], int]:
     reads = []
 
-    def read(name: str, offset: int, length: int) -> bytes:
-        reads.append(length)
-        return content[name][offset : offset + length]
+    def open_file(entry: Entry) -> Opened:
+        if entry.path in broken:
+            raise Unreadable("its disk is gone")
+
+        def read(offset: int, length: int) -> bytes:
+            reads.append(length)
+            return content[entry.path][offset : offset + length]
+
+        return Opened(entry.size, read)
 
     entries = [Entry(name, len(data)) for name, data in content.items()]
-    found, ignored = find_models(entries, read, recognise)
+    found, ignored = find_models(entries, open_file, recognise, at_once=4)
     return (
         {name: model.path for model, name in model_ids(found, "whole").items()},
         {item.path: item.reason for item in ignored},
@@ -104,10 +110,43 @@ def test_little_is_read() -> None:
     assert read <= 42 * 16 * 1024
 
 
+def test_of_very_many_files_the_largest_are_read() -> None:
+    texts = {f"{number:05}.txt": b"x" for number in range(10_500)}
+    models, ignored, read = find({**texts, "iris.onnx": b"O", "a-model.txt": b"O" * 9})
+    assert models == {"iris": "iris.onnx", "a-model.txt": "a-model.txt"}
+    assert (len(ignored), read) == (10_500, 10_500 + 10)
+    models, ignored, read = find({**texts, "iris.onnx": b"O"})
+    assert (len(models), read) == (1, 41)
+    assert ignored["00000.txt"] == "no model by its content"
+    assert ignored["10499.txt"] == "40 of the 10500 files here that end in .txt were read, and none is a model"
+
+
+def test_a_manifest_is_read_among_very_many_files() -> None:
+    many = {f"{number:05}.json": b"xxxx" for number in range(2000)}
+    assert find({**many, "manifest.json": b"M"})[0] == {"whole": ""}
+
+
+def test_a_file_that_cannot_be_read_costs_no_other() -> None:
+    content = {"iris.onnx": b"O", "bad.onnx": b"O", "half/a.onnx": b"O", "half/b.onnx": b"O", "lost/a.onnx": b"O"}
+    models, ignored, _ = find(content, ("bad.onnx", "half/a.onnx", "lost/a.onnx"))
+    assert models == {"iris": "iris.onnx", "half": "half"}
+    assert ignored == {
+        "bad.onnx": "it cannot be read: its disk is gone",
+        "lost/": "no model by content among its 1 files; lost/a.onnx: it cannot be read: its disk is gone",
+    }
+
+
+def test_names_below_a_folder_are_looked_at_before_anything_is_read() -> None:
+    models, ignored, read = find({"dots/./model.onnx": b"O", "up/../../x": b"O", "iris/model.onnx": b"O"})
+    assert (models, read) == ({"iris": "iris"}, 1)
+    assert "the name 'dots/./model.onnx' is refused: a part of it is empty, '.' or '..'" in ignored["dots/"]
+    assert "refused" in ignored["up/"]
+
+
 def test_many_small_reads_become_few() -> None:
     sizes = []
 
-    def read(name: str, offset: int, length: int) -> bytes:
+    def read(offset: int, length: int) -> bytes:
         sizes.append((offset, length))
         return bytes(length)
 
@@ -118,5 +157,5 @@ def test_many_small_reads_become_few() -> None:
         assert read(size + 5, 10) == b""
         return "onnx"
 
-    find_models([Entry("model", 1_000_000)], read, walker)
+    find_models([Entry("model", 1_000_000)], lambda entry: Opened(entry.size, read), walker)
     assert len(sizes) == 4

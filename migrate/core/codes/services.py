@@ -19,6 +19,8 @@ ServiceCode = Literal[
     "corrupt-download",
     "object-gone",
     "object-changed",
+    "object-unreadable",
+    "encoded-object",
     "old-endpoint-gone",
     "no-description",
     "app-timeout",
@@ -82,8 +84,20 @@ SERVICES: Final[Mapping[ServiceCode, Meaning]] = {
     ),
     "object-gone": Meaning(
         "remote",
-        "A file was deleted from the container after it was listed.",
-        type_again(note="it lists the files anew"),
+        "A file is listed in the container and not there: it was deleted meanwhile, or has expired, or is a link to "
+        "nothing.",
+        type_again("Upload it again, or delete it if the model does not need it"),
+    ),
+    "object-unreadable": Meaning(
+        "you",
+        "The storage lists a file and does not give it: a segment of a large object is missing, access to it is "
+        "refused, or what is stored is damaged.",
+        type_again("Upload it again, or delete it if the model does not need it"),
+    ),
+    "encoded-object": Meaning(
+        "you",
+        "A file is stored with a Content-Encoding that is not undone; gzip and deflate are.",
+        type_again("Upload it again without one"),
     ),
     "object-changed": Meaning(
         "remote",

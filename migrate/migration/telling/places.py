@@ -9,12 +9,13 @@ from migrate.formats.recognise import recognise
 from migrate.migration.run.opening import open_cloud
 from migrate.migration.run.workspace import Workspace
 from migrate.ovhcloud import serving, storage
+from migrate.sources.large_objects import sources_of
 from migrate.sources.listing import list_models, needs_cloud
 from migrate.sources.reference import parse_source
 
 
 def list_places(workspace: Workspace, *, project: str | None, environ: Mapping[str, str]) -> Places:
-    """The namespaces of ML Serving, while it is there, and the containers of object storage.
+    """The namespaces of ML Serving, while it is there, and the containers of object storage that may hold models.
 
     Raises:
         MigrateError: What the session raises.
@@ -41,7 +42,7 @@ def list_places(workspace: Workspace, *, project: str | None, environ: Mapping[s
                 size=found.stored_bytes,
                 text="cold archive" if found.archive else "",
             )
-            for found in storage.containers(cloud)
+            for found in sources_of(storage.containers(cloud))
         ]
         return Places(project=cloud.project, places=tuple(places), serving=gone)
 

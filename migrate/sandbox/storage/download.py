@@ -1,11 +1,9 @@
-"""Sending an object's bytes: whole, a range of them, or as the faults have it."""
+"""Sending an object's bytes, all or some of them, or as the faults have it."""
 
 import asyncio
-import re
 from collections.abc import Iterator
 from typing import Final
 
-from msgspec import Struct
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
@@ -13,28 +11,23 @@ from starlette.types import Receive, Scope, Send
 from migrate.sandbox.base.faults import FaultBook, Hold, Slow, TruncatedDownload, on
 from migrate.sandbox.base.points import hold
 from migrate.sandbox.base.requestlog import Line
-from migrate.sandbox.world.objects import StoredObject
+from migrate.sandbox.storage.content import Stretch
 
 _CHUNK: Final = 256 << 10
-_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
-
-
-class Span(Struct, frozen=True):
-    """A stretch of an object's bytes."""
-
-    start: int
-    length: int
 
 
 class Download:
-    """The answer with an object's bytes, which the faults can slow down, cut short or hold."""
+    """An answer with bytes, which the faults can slow down, cut short or hold.
+
+    ``length`` is what is announced: where the body has fewer bytes, the connection breaks after them.
+    """
 
     def __init__(
         self,
         faults: FaultBook,
         request: Request,
-        item: StoredObject,
-        span: Span,
+        body: tuple[Stretch, ...],
+        length: int,
         status: int,
         headers: dict[str, str],
         line: Line,
@@ -42,8 +35,8 @@ class Download:
         self.headers = MutableHeaders(headers)
         self._faults = faults
         self._request = request
-        self._item = item
-        self._span = span
+        self._body = body
+        self._length = length
         self._status = status
         self._line = line
 
@@ -51,7 +44,7 @@ class Download:
         """Send the head, and for GET the bytes."""
         path = self._request.scope["raw_path"].decode("ascii")
         selects = on("storage", self._request.method, path)
-        whole = end = self._span.length
+        whole = end = self._length
         if self._request.method == "GET" and (cut := self._faults.strike(TruncatedDownload, selects)):
             self._line.fault = "truncated-download"
             end = min(end, cut[0].after_bytes)
@@ -66,16 +59,16 @@ class Download:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         speed = slow[0].bytes_per_second if slow else 0
-        await self._send_bytes(send, path, Span(self._span.start, end), whole, speed)
+        await self._send_bytes(send, path, end, whole, speed)
 
-    async def _send_bytes(self, send: Send, path: str, span: Span, whole: int, speed: int) -> None:
-        """Send the span; when it is shorter than the whole that was announced, the server closes the connection."""
+    async def _send_bytes(self, send: Send, path: str, end: int, whole: int, speed: int) -> None:
+        """Send bytes until ``end``; when the whole that was announced is longer, the server closes the connection."""
         selects = on("storage", "GET", path)
         holds = self._faults.on_now(Hold, lambda fault: fault.point == "during" and selects(fault))
         size = min(_CHUNK, max(1, speed // 10)) if speed else _CHUNK
         stop = holds[0].after_bytes if holds else 0
         sent = 0
-        for chunk in _chunks(self._item, span, stop or size, size):
+        for chunk in _chunks(self._body, end, stop or size, size):
             if stop and sent:
                 self._line.fault = "hold" if await self._held(path, sent) else self._line.fault
                 stop = 0
@@ -99,25 +92,26 @@ class Download:
         )
 
 
-def _chunks(item: StoredObject, span: Span, first: int, size: int) -> Iterator[bytes]:
-    left, wanted = span.length, first
-    with item.file.open("rb") as stream:
-        stream.seek(span.start)
+def _chunks(body: tuple[Stretch, ...], end: int, first: int, size: int) -> Iterator[bytes]:
+    left, wanted = end, first
+    for stretch in body:
+        for chunk in _read(stretch, wanted, size):
+            if left <= 0:
+                return
+            yield chunk[:left]
+            left -= len(chunk)
+            wanted = size
+
+
+def _read(stretch: Stretch, first: int, size: int) -> Iterator[bytes]:
+    if isinstance(stretch, bytes):
+        yield stretch
+        return
+    wanted, left = first, stretch.length
+    with stretch.file.open("rb") as stream:
+        stream.seek(stretch.start)
         while left > 0:
             chunk = stream.read(min(wanted, left))
             left -= len(chunk)
             wanted = size
             yield chunk
-
-
-def find_span(text: str, size: int) -> Span | None:
-    """The bytes that a Range header asks for; all without one, or with one that is not understood."""
-    found = _RANGE.fullmatch(text.strip())
-    if found is None or found.groups() == ("", ""):
-        return Span(0, size)
-    first, last = found.groups()
-    if first == "":
-        length = min(int(last), size)
-        return Span(size - length, length) if length else None
-    start, end = int(first), min(int(last) if last else size - 1, size - 1)
-    return Span(start, end - start + 1) if start <= end else None

@@ -1,13 +1,13 @@
 """Object Storage itself, as OpenStack Swift answers: account and container listings, objects with Range, TempURL."""
 
 import json
+import math
 import secrets
 import time
-from datetime import UTC, datetime
 from email.utils import formatdate
-from itertools import islice
+from http import HTTPStatus
 from typing import Final
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,11 +16,22 @@ from starlette.types import Receive, Scope, Send
 from migrate.sandbox.base.faults import ServerError, TooMany, on
 from migrate.sandbox.base.points import CallerGoneError, Logged, hold
 from migrate.sandbox.base.requestlog import Line, timestamp
-from migrate.sandbox.storage.download import Download, find_span
-from migrate.sandbox.world.objects import Container, StoredObject
+from migrate.sandbox.storage.conditions import Span, find_spans, unmet
+from migrate.sandbox.storage.content import Content, FileStretch, NoContent, Stretch, content_of
+from migrate.sandbox.storage.download import Download
+from migrate.sandbox.storage.listing import Question, account_listing, container_listing
+from migrate.sandbox.world.objects import DIGESTS, StoredObject, manifest_of
 from migrate.sandbox.world.world import World
 
 PREFIX: Final = "/swift/"
+INFO: Final = "/info"  # clients ask for it at the root of the host, wherever the account lies
+
+_SENTENCES: Final = {
+    401: "This server could not verify that you are authorized to access the document you requested.",
+    404: "The resource could not be found.",
+    409: "There was a conflict when trying to complete your request.",
+    416: "The Range requested is not available.",
+}
 
 
 class Swift:
@@ -47,7 +58,7 @@ class Swift:
         logged = Logged(send, line, self._world.log)
         try:
             answer = await self._respond(request, path, line)
-            answer.headers["X-Trans-Id"] = line.query_id
+            answer.headers["X-Trans-Id"] = answer.headers["X-Openstack-Request-Id"] = line.query_id
             await answer(scope, receive, logged)
         except CallerGoneError:
             line.fault = "gone"
@@ -64,13 +75,19 @@ class Swift:
             line.fault = "hold"
         if faults.strike(TooMany, selects):
             line.fault = "429"
-            return _page(498, "Rate Limited")
+            return _page(498, words="Rate Limited")
         if met := faults.strike(ServerError, selects):
             line.fault = "5xx"
-            return _page(met[0].status, "Service Unavailable")
+            return _page(met[0].status, words="Service Unavailable")
         region, _, rest = path.removeprefix(PREFIX).partition("/")
         parts = [unquote(part) for part in rest.split("/", 3)]
-        answer = self._find(request, region, parts, line)
+        if method not in {"GET", "HEAD"}:
+            answer: Response | Download = _page(405)
+        elif path == INFO or parts == ["info"]:
+            text = json.dumps(_info(self._world.options.listing_cap))
+            answer = Response(text, 200, media_type="application/json; charset=UTF-8")
+        else:
+            answer = self._find(request, region, parts, line)
         if await hold(
             faults, "after", service="storage", method=method, path=path, disconnected=request.is_disconnected
         ):
@@ -80,25 +97,25 @@ class Swift:
     def _find(self, request: Request, region: str, parts: list[str], line: Line) -> Response | Download:
         """``parts`` are v1, the account, and then perhaps a container and an object."""
         world = self._world
-        if request.method not in {"GET", "HEAD"}:
-            return _page(405, "Method Not Allowed")
         if len(parts) < 2 or parts[0] != "v1":
-            return _page(404, "Not Found")
+            return _page(404)
         query = {key: values[-1] for key, values in parse_qs(request.url.query, keep_blank_values=True).items()}
         if not self._entitled(request, parts, query):
-            return _page(401, "Unauthorized")
+            return _page(401, {"WWW-Authenticate": f'Swift realm="{quote(parts[1])}"'})
         name, key = [*parts[2:], "", ""][:2]
+        cap, head = world.options.listing_cap, request.method == "HEAD"
+        question = Question(query, request.headers.get("accept", ""), cap)
         if name == "":
-            return self._account(region, query)
+            return account_listing(world.objects, region, question, head=head, cap=cap)
         container = world.objects.find(name, region)
         if container is not None and key == "":
-            return _listing(container, query, world.options.listing_cap)
+            return container_listing(world.objects.account, container, question, head=head, cap=cap)
         item = container.objects.get(key) if container is not None else None
         if container is None or item is None:
-            return _page(404, "Not Found")
+            return _page(404)
         if container.archive:
-            return _page(429, "Too Many Requests")
-        return self._object(request, item, line)
+            return _page(429)
+        return self._object(request, region, item, query, line)
 
     def _entitled(self, request: Request, parts: list[str], query: dict[str, str]) -> bool:
         if parts[1] != self._world.objects.account:
@@ -109,77 +126,94 @@ class Swift:
         signature, expires = query.get("temp_url_sig", ""), query.get("temp_url_expires", "")
         return len(parts) == 4 and self._world.objects.signed(path, signature, expires)
 
-    def _account(self, region: str, query: dict[str, str]) -> Response:
-        held = [item for item in self._world.objects.containers.values() if item.region == region]
-        rows = [
-            {"bytes": sum(o.size for o in item.objects.values()), "count": len(item.objects), "name": item.name}
-            for item in sorted(held, key=lambda item: item.name)
-        ]
-        return _rows(rows, [item.name for item in held], query, {"X-Account-Container-Count": str(len(rows))})
-
-    def _object(self, request: Request, item: StoredObject, line: Line) -> Response | Download:
-        headers = {
-            "Accept-Ranges": "bytes",
-            "Content-Type": item.content_type,
-            "ETag": f'"{item.etag}"' if item.slo else item.etag,
-            "Last-Modified": formatdate(item.modified, usegmt=True),
-            "X-Timestamp": f"{item.modified:.5f}",
-        }
-        if item.slo:
-            headers["X-Static-Large-Object"] = "True"
-        wanted = request.headers.get("range", "")
-        if wanted and request.headers.get("if-range", headers["ETag"]).strip('"') != item.etag:
-            wanted = ""
-        span = find_span(wanted, item.size)
-        if span is None:
-            return _page(416, "Requested Range Not Satisfiable", {"Content-Range": f"bytes */{item.size}"})
-        partial = span.length != item.size or span.start > 0
-        if partial:
-            headers["Content-Range"] = f"bytes {span.start}-{span.start + span.length - 1}/{item.size}"
-        return Download(self._world.faults, request, item, span, 206 if partial else 200, headers, line)
+    def _object(
+        self, request: Request, region: str, item: StoredObject, query: dict[str, str], line: Line
+    ) -> Response | Download:
+        by_url = "temp_url_sig" in query
+        if not by_url and item.segments and query.get("multipart-manifest") == "get":
+            return Response(json.dumps(manifest_of(item.segments)), 200, media_type="application/json; charset=utf-8")
+        if not by_url and item.link and query.get("symlink") == "get":
+            return Response(None, 200, {"ETag": item.etag, "X-Symlink-Target": quote(item.link)})
+        content = content_of(self._world.objects, region, item)
+        if isinstance(content, NoContent):
+            return _page(content.status, content.headers)
+        headers = _headers(content) | (_naming(item.name, query) if by_url else {})
+        status = unmet(request.headers, content.etag, content.item.modified)
+        if status == 412:
+            return _page(412, {"ETag": content.etag, "Last-Modified": headers["Last-Modified"]})
+        spans = () if status else find_spans(request.headers.get("range", ""), content.size)
+        if spans is None:
+            return _page(416, headers | {"Content-Range": f"bytes */{content.size}"})
+        if status:
+            return Response(None, status, headers)
+        status, body, length = _body(content, spans, headers)
+        if length and request.method == "GET" and not any(isinstance(part, FileStretch) for part in body):
+            return _page(409)  # the first segment that is needed is missing
+        return Download(self._world.faults, request, body, length, status, headers, line)
 
 
-def _listing(container: Container, query: dict[str, str], cap: int) -> Response:
-    limit = query.get("limit", str(cap))
-    if not limit.isdigit() or int(limit) > cap:
-        return _page(412, "Precondition Failed")
-    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    rows: list[dict[str, object]] = []
-    for item in container.listing(prefix=prefix, marker=query.get("marker", ""), end=query.get("end_marker", "")):
-        cut = item.name.find(delimiter, len(prefix)) if delimiter else -1
-        row: dict[str, object] = {"subdir": item.name[: cut + len(delimiter)]}
-        if cut < 0:
-            row = _row(item)
-        elif rows[-1:] == [row] or row["subdir"] == query.get("marker"):
-            continue
-        rows.append(row)
-    rows = list(islice(rows, int(limit)))
-    headers = {
-        "X-Container-Object-Count": str(len(container.objects)),
-        "X-Container-Bytes-Used": str(sum(item.size for item in container.objects.values())),
+def _info(cap: int) -> dict[str, object]:
+    """What Swift tells everybody of itself; the parts that the sandbox has."""
+    return {
+        "swift": {
+            "version": "2.30.1",
+            "container_listing_limit": cap,
+            "account_listing_limit": cap,
+            "max_file_size": 5368709122,
+            "max_object_name_length": 1024,
+            "policies": [{"name": "Policy-0", "aliases": "Policy-0", "default": True}],
+        },
+        "slo": {"max_manifest_segments": 1000, "min_segment_size": 1},
+        "symlink": {"symloop_max": 2, "static_links": True},
+        "tempurl": {"methods": ["GET", "HEAD"], "allowed_digests": list(DIGESTS)},
     }
-    return _rows(rows, [str(row.get("name", row.get("subdir"))) for row in rows], query, headers)
 
 
-def _row(item: StoredObject) -> dict[str, object]:
-    moment = datetime.fromtimestamp(item.modified, UTC).replace(tzinfo=None)
-    row: dict[str, object] = {
-        "bytes": item.size,
-        "content_type": item.content_type,
-        "hash": item.etag,
-        "last_modified": moment.isoformat(timespec="microseconds"),
-        "name": item.name,
+def _headers(content: Content) -> dict[str, str]:
+    return {
+        "Accept-Ranges": "bytes",
+        "Content-Type": content.item.content_type,
+        "ETag": content.etag,
+        "Last-Modified": formatdate(math.ceil(content.item.modified), usegmt=True),
+        "X-Timestamp": f"{content.item.modified:.5f}",
+        **content.headers,
     }
-    return row | {"slo_etag": item.etag} if item.slo else row
 
 
-def _rows(rows: list[dict[str, object]], names: list[str], query: dict[str, str], headers: dict[str, str]) -> Response:
-    if query.get("format") == "json":
-        return Response(json.dumps(rows), 200, headers, media_type="application/json; charset=utf-8")
-    if not names:
-        return Response(None, 204, headers)
-    return Response("".join(f"{name}\n" for name in names), 200, headers, media_type="text/plain; charset=utf-8")
+def _naming(name: str, query: dict[str, str]) -> dict[str, str]:
+    """What a temporary URL adds, for browsers."""
+    expires = formatdate(int(query.get("temp_url_expires", "0")), usegmt=True)
+    if "inline" in query:
+        return {"Content-Disposition": "inline", "Expires": expires}
+    shown = query.get("filename") or name.rstrip("/").rpartition("/")[2]
+    quoted = quote(shown, safe=" ")
+    return {
+        "Content-Disposition": f"attachment; filename=\"{quoted}\"; filename*=UTF-8''{quote(shown, safe='')}",
+        "Expires": expires,
+    }
 
 
-def _page(status: int, words: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(f"<html><h1>{words}</h1></html>", status, headers, media_type="text/html; charset=UTF-8")
+def _body(content: Content, spans: tuple[Span, ...], headers: dict[str, str]) -> tuple[int, tuple[Stretch, ...], int]:
+    """Status, bytes and announced length of an answer; the headers get what goes with it."""
+    if not spans:
+        return 200, content.stretch(0, content.size), content.size
+    shown = [f"bytes {span.start}-{span.start + span.length - 1}/{content.size}" for span in spans]
+    if len(spans) == 1:
+        headers["Content-Range"] = shown[0]
+        return 206, content.stretch(spans[0].start, spans[0].length), spans[0].length
+    boundary = secrets.token_hex(16)
+    body: list[Stretch] = []
+    length = 0
+    for span, text in zip(spans, shown, strict=True):
+        head = f"--{boundary}\r\nContent-Type: {content.item.content_type}\r\nContent-Range: {text}\r\n\r\n".encode()
+        body += [head, *content.stretch(span.start, span.length), b"\r\n"]
+        length += len(head) + span.length + 2
+    end = f"--{boundary}--".encode()
+    headers["Content-Type"] = f"multipart/byteranges;boundary={boundary}"
+    return 206, (*body, end), length + len(end)
+
+
+def _page(status: int, headers: dict[str, str] | None = None, words: str = "") -> Response:
+    title = words or HTTPStatus(status).phrase
+    text = f"<html><h1>{title}</h1><p>{_SENTENCES.get(status, title + '.')}</p></html>"
+    return Response(text, status, headers, media_type="text/html; charset=UTF-8")
