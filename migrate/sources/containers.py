@@ -13,9 +13,10 @@ from migrate.core.errors import ConfigurationError
 from migrate.core.text import printable
 from migrate.core.values import ContainerLocation, Ignored, Listing, ModelRecord
 from migrate.ovhcloud import storage
-from migrate.ovhcloud.objects import ObjectStore, object_store
+from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.stored import StoredObject, UnreadableObjectError
+from migrate.ovhcloud.swift import object_store
 from migrate.sources.encoding import PackedReader, is_packed, unknown
 from migrate.sources.large_objects import AT_ONCE, Pieces, is_marker, serves, settle
 from migrate.sources.recognition import BLOCK, Entry, Found, Opened, Recognise, Unreadable, find_models, model_ids

@@ -14,8 +14,8 @@ from migrate.core.text import printable, type_again
 from migrate.core.values import Artifact, ArtifactFile, ContainerLocation, FolderLocation, ModelRecord, to_json
 from migrate.machine.disk import check_space, disk_error, disk_errors, unreadable
 from migrate.machine.locks import exclusive
-from migrate.ovhcloud.objects import object_store
 from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.swift import object_store
 from migrate.sources.containers import ModelObject, find_container, objects_at
 from migrate.sources.download import Download, waiter
 from migrate.sources.folders import files_of

@@ -9,9 +9,9 @@ from migrate.core.errors import MigrateError
 from migrate.core.names import digest_of
 from migrate.core.values import ContainerLocation, FolderLocation, ModelRecord
 from migrate.ovhcloud import storage
-from migrate.ovhcloud.objects import object_store
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.stored import StoredObject
+from migrate.ovhcloud.swift import object_store
 from migrate.sources.containers import find_container
 from migrate.sources.folders import files_of
 
