@@ -79,7 +79,7 @@ def run_source(
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
         journal.begin("run")
-        listing = _list(ref, cloud, emit)
+        listing = _list(ref, cloud, emit, environ)
         journal.list_models(listing.models)
         run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
         try:
@@ -115,7 +115,7 @@ def plan_source(
     with tempfile.TemporaryDirectory(prefix="migrate-plan-") as scratch:
         known = Journal.read(folder.journal)
         with closing(known or _journal(Path(scratch) / "journal.sqlite", ref, cloud)) as journal:
-            listing = _list(ref, cloud, emit)
+            listing = _list(ref, cloud, emit, environ)
             run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
             settled, groups = _sort(run, Runner(run))
             return make_plan(run, groups, settled)
@@ -125,9 +125,9 @@ def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
     return Journal.create(path, source=ref.canonical, endpoint=cloud.session.endpoint_name, project=cloud.project)
 
 
-def _list(ref: SourceRef, cloud: Cloud, emit: Emit) -> Listing:
+def _list(ref: SourceRef, cloud: Cloud, emit: Emit, environ: Mapping[str, str]) -> Listing:
     emit(StepStarted(step="list", detail=f"reading {printable(ref.canonical)}"))
-    listing = list_models(ref, cloud, recognise)
+    listing = list_models(ref, cloud, recognise, environ=environ)
     emit(StepFinished(step="list", seconds=0.0, detail=f"{len(listing.models)} models"))
     return listing
 
@@ -154,7 +154,7 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
         emit=emit,
         stop=cloud.session.stop,
         environ=environ,
-        revisions=revisions(cloud, chosen, jobs=options.jobs),
+        revisions=revisions(cloud, chosen, jobs=options.jobs, environ=environ),
         old_token=old_token,
     )
 

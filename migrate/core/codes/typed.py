@@ -11,6 +11,7 @@ TypingCode = Literal[
     "needs-answer",
     "declined",
     "bad-source",
+    "ambiguous-source",
     "bad-digest",
     "bad-registry",
     "bad-reference",
@@ -52,8 +53,14 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
     ),
     "bad-source": Meaning(
         "you",
-        "SOURCE is empty, or none of a namespace id, container@REGION[/prefix], a folder, and an inventory file.",
+        "SOURCE is empty, or none of a namespace id, name@REGION[/prefix], s3://bucket[/prefix], a folder, and an"
+        " inventory file.",
         "Write it in one of these forms; `migrate list` shows what the project has.",
+    ),
+    "ambiguous-source": Meaning(
+        "you",
+        "The project has a Swift container and an S3 bucket of this name in this region.",
+        "Type swift:NAME@REGION or s3:NAME@REGION.",
     ),
     "bad-digest": Meaning(
         "you",
