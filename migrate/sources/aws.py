@@ -6,6 +6,7 @@ variables, https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.
 
 import configparser
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -108,9 +109,9 @@ class _Profile:
         credentials = Path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or Path(home, ".aws", "credentials"))
         self._config = _read(config)
         self._credentials = _read(credentials)
-        self._sections = ("default",) if self.name == "default" else (f"profile {self.name}",)
-        known = any(self._config.has_section(section) for section in self._sections)
-        if named and not known and not self._credentials.has_section(self.name):
+        wanted = (["default"], ["profile", "default"]) if self.name == "default" else (["profile", self.name],)
+        self._sections = tuple(section for section in self._config.sections() if _words(section) in wanted)
+        if named and not self._sections and not self._credentials.has_section(self.name):
             raise ConfigurationError(
                 f"There is no profile {printable(named)!r} in {config} or {credentials}.",
                 code="bad-configuration",
@@ -149,6 +150,14 @@ class _Profile:
         return ConfigurationError(
             "No credentials for S3 are configured.", code="no-s3-credentials", next_step=_KEYS_STEP
         )
+
+
+def _words(section: str) -> list[str]:
+    """The words of a section's name; a profile's may be in quotes."""
+    try:
+        return shlex.split(section)
+    except ValueError:
+        return [section]
 
 
 def _read(path: Path) -> configparser.RawConfigParser:

@@ -1,19 +1,21 @@
 """A bucket that is reached with S3 keys (``s3://``): obstore lists it and signs, and the URLs are read as any other."""
 
-import contextlib
 import re
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from migrate.core.errors import ConfigurationError, MigrateError, RefusedError, RemoteError
 from migrate.core.text import printable, type_again
 from migrate.machine.patience import STORAGE_RETRY
 from migrate.ovhcloud.presigned import PresignedStore, SignedUrl
 from migrate.ovhcloud.storage import URL_LIFETIME
-from migrate.ovhcloud.stored import StoredObject
+from migrate.ovhcloud.stored import UNASKED, ObjectRefused, StoredObject
 from migrate.sources.aws import S3Account
+from migrate.sources.large_objects import AT_ONCE
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 _STATUS: Final = re.compile(r"non-2xx status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>(\w{1,80})</Code>")
-_PATH: Final = re.compile(r'Error parsing Path "((?:[^"\\]|\\.)*)"')
+_PATH: Final = re.compile(r'invalid path: .*?[Pp]ath "((?:[^"\\]|\\.)*)"')
 _CONNECT: Final = timedelta(seconds=10)
 _ANSWER: Final = timedelta(seconds=60)
 _WRONG_KEYS: Final = frozenset(
@@ -57,29 +59,74 @@ class Road:
         # The endpoint was checked when it was read.
         return PresignedStore(self._bucket, self._objects, self._sign, check=lambda url: url)
 
-    def _objects(self, prefix: str) -> Iterator[StoredObject]:
+    def _objects(self, prefix: str) -> list[StoredObject]:
         """The object of that name, and everything below it: to obstore a prefix is a path of whole parts."""
-        import obstore  # noqa: PLC0415 - `--help` must not pay for it
-        from obstore.exceptions import BaseError, NotFoundError  # noqa: PLC0415
+        from obstore.exceptions import BaseError  # noqa: PLC0415 - `--help` must not pay for it
 
         try:
-            if prefix:
-                with contextlib.suppress(NotFoundError, FileNotFoundError):
-                    yield _stored(obstore.head(self._client, prefix))
-            for chunk in obstore.list(self._client, prefix or None):
-                yield from (_stored(item) for item in chunk)
+            exact = self._head(prefix) if prefix else None
+            found = self._below(prefix)
+            return [*([_stored(exact)] if exact else []), *self._with_markers(found)]
         except (BaseError, OSError) as error:
             raise self._failure(error) from error
 
+    def _below(self, prefix: str) -> list[StoredObject]:
+        """Everything below a folder.
+
+        Where one name is no path, obstore gives nothing of the page that it is on: then the folders are listed one by
+        one, and that name alone stands for its folder.
+        """
+        import obstore  # noqa: PLC0415
+        from obstore.exceptions import InvalidPathError  # noqa: PLC0415
+
+        try:
+            return [_stored(item) for chunk in obstore.list(self._client, prefix or None) for item in chunk]
+        except InvalidPathError as error:
+            whole = error
+        try:
+            level = obstore.list_with_delimiter(self._client, prefix or None)
+        except InvalidPathError:
+            if not prefix:
+                raise whole from None
+            name = _named_in(whole)
+            if name.endswith("/"):
+                name += "…"  # else it passes for a marker, and hides what it costs
+            return [StoredObject(name=name, size=0, problem="its name is no path")]
+        below = [item for folder in level["common_prefixes"] for item in self._below(folder)]
+        return [*(_stored(item) for item in level["objects"]), *below]
+
+    def _with_markers(self, found: list[StoredObject]) -> list[StoredObject]:
+        """The same with the slash at the end of folders' markers, which obstore takes away.
+
+        A marker is empty, or others lie under its name, and there is no object of the name without the slash.
+        """
+        above = {item.name[:at] for item in found for at, character in enumerate(item.name) if character == "/"}
+        asked = [item for item in found if not item.problem and (not item.size or item.name in above)]
+        with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="markers") as pool:
+            there = pool.map(lambda item: self._head(item.name), asked)
+            markers = {item.name for item, meta in zip(asked, there, strict=True) if meta is None}
+        return [replace(item, name=f"{item.name}/") if item.name in markers else item for item in found]
+
+    def _head(self, name: str) -> "ObjectMeta | None":
+        import obstore  # noqa: PLC0415
+        from obstore.exceptions import NotFoundError  # noqa: PLC0415
+
+        try:
+            return obstore.head(self._client, name)
+        except (NotFoundError, FileNotFoundError):
+            return None
+
     def _sign(self, name: str) -> SignedUrl:
         import obstore  # noqa: PLC0415
-        from obstore.exceptions import BaseError  # noqa: PLC0415
+        from obstore.exceptions import BaseError, InvalidPathError  # noqa: PLC0415
 
         if self._account.public:
             base = self._account.endpoint or f"https://s3.{self._account.region or 'us-east-1'}.amazonaws.com"
             return SignedUrl(f"{base}/{quote(self._bucket, safe='')}/{quote(name)}", {})
         try:
             return SignedUrl(obstore.sign(self._client, "GET", name, URL_LIFETIME), {})
+        except (InvalidPathError, TypeError) as error:  # a path that obstore does not take is a wrong type to it
+            raise ObjectRefused(UNASKED, None) from error
         except (BaseError, OSError) as error:
             raise self._failure(error) from error
 
@@ -90,9 +137,9 @@ class Road:
         code = match[1] if (match := _CODE.search(text)) else ""
         bucket = printable(self._bucket)
         where = printable(self._account.endpoint or "Amazon S3")
-        if match := _PATH.search(text):
+        if name := _named_in(error):
             return RefusedError(
-                f"The bucket {bucket} holds an object whose name no path can be made of: {printable(match[1])!r}.",
+                f"The bucket {bucket} holds an object whose name no path can be made of: {printable(name)!r}.",
                 code="hostile-path",
                 next_step=f"Name the folder of a model, as s3://{bucket}/FOLDER, or rename that object.",
             )
@@ -153,6 +200,12 @@ def _client(account: S3Account, bucket: str) -> "S3Store":
             code="bad-configuration",
             next_step="Check AWS_ENDPOINT_URL, AWS_REGION and the profile.",
         ) from error
+
+
+def _named_in(error: Exception) -> str:
+    """The name that obstore refuses, in Rust's notation, or an empty text for another error."""
+    match = _PATH.search(str(error))
+    return match[1] if match else ""
 
 
 def _stored(item: "ObjectMeta") -> StoredObject:
