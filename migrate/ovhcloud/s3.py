@@ -111,6 +111,7 @@ def _objects(cloud: Cloud, region: str, bucket: str, prefix: str) -> Iterator[St
                 name=row.key,
                 size=row.size,
                 last_modified=(row.last_modified or "")[:19],
+                large=False,
                 sealed=row.storage_class in _SEALED and (row.restore_status is None or row.restore_status.in_progress),
             )
         if rows[-1].key == marker:

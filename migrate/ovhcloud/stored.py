@@ -17,7 +17,7 @@ from migrate.machine.patience import LONGEST_RETRY_AFTER
 from migrate.ovhcloud.failures import RETRIED
 
 UNASKED: Final = 0
-"""The status of a request that is not made: HTTP clients take ``.`` and ``..`` out of an URL before they send it."""
+"""The status of a request that is not made, since HTTP clients take `.` and `..` out of an URL before they send it."""
 
 _PASSING: Final = RETRIED | {408, 498, 507}  # 498 is Swift's own "too many requests", 507 a full or absent disk
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
@@ -27,7 +27,7 @@ class StoredObject(Struct, frozen=True, kw_only=True):
     """An object as listed; ``sealed`` objects lie in a cold archive and cannot be read.
 
     Listings say 0 bytes for dynamic large objects and symbolic links (``sources.large_objects`` asks for the true
-    size), and the API's listing does not tell static large objects, which Swift's own does (``large``).
+    size), and the API's listing does not tell static large objects (``large`` is None), as Swift's own does.
     ``indirect`` is an object that was listed with 0 bytes and has some: its ETag need not be an MD5 of them, and S3 has
     no header that tells. ``last_modified`` is UTC to the second, for that much the API and Swift say in the same way.
     ``problem`` is why the object cannot be read, where that is known.
@@ -38,7 +38,7 @@ class StoredObject(Struct, frozen=True, kw_only=True):
     last_modified: str = ""
     content_type: str = ""
     sealed: bool = False
-    large: bool = False
+    large: bool | None = None
     indirect: bool = False
     problem: str = ""
 

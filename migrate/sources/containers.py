@@ -254,17 +254,19 @@ def objects_at(store: ObjectStore, path: str, *, expected: int | None = None) ->
     Raises:
         RemoteError: ``storage-unavailable``.
     """
-    return look_at(store, path, expected=expected).objects
+    return look_at(store, path, expected=expected, every=True).objects
 
 
-def look_at(store: ObjectStore, path: str, *, expected: int | None = None) -> Place:
+def look_at(store: ObjectStore, path: str, *, expected: int | None = None, every: bool = False) -> Place:
     """The same, with what was left out as pieces of others."""
     path = path.strip("/")
-    return _place(store, path, store.list(path, expected=expected))
+    listed = store.list(path, expected=expected)
+    meant = [item for item in listed if not path or item.name == path or item.name.startswith(f"{path}/")]
+    return _place(store, path, meant, every=every)
 
 
-def _place(store: ObjectStore, path: str, listed: Iterable[StoredObject]) -> Place:
-    settled = settle(store, listed)
+def _place(store: ObjectStore, path: str, listed: Iterable[StoredObject], *, every: bool = False) -> Place:
+    settled = settle(store, listed, every=every)
     names = {item.name for item in settled.objects}
     above = {name[:index] for name in names for index, character in enumerate(name) if character == "/"}
     real = [item for item in settled.objects if not is_marker(item) and (item.size or item.name not in above)]

@@ -147,10 +147,17 @@ class Download:
                 next_step=type_again("Upload it again, or delete it if the model does not need it"),
             )
         if not worth_another_try(refused):
+            manifest = (
+                "Compare its manifest (multipart-manifest=get) with the segments that are there, and upload what is "
+            )
             return NeedsYouError(
                 f"The object {printable(self._wanted.name)!r} cannot be read: {refused.reason}.",
                 code="object-unreadable",
-                next_step=type_again("Upload it again, or delete it if the model does not need it"),
+                next_step=type_again(
+                    f"{manifest}missing, or the whole again"
+                    if refused.status == 409
+                    else "Upload it again, or delete it if the model does not need it"
+                ),
             )
         return _Broken(unavailable(self._wanted.name, refused), wait=refused.wait)
 

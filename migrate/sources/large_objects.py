@@ -66,11 +66,12 @@ def is_marker(item: StoredObject) -> bool:
     return item.name.endswith("/") or (not item.size and item.content_type.startswith("application/directory"))
 
 
-def settle(store: ObjectStore, listed: Iterable[StoredObject]) -> Settled:
+def settle(store: ObjectStore, listed: Iterable[StoredObject], *, every: bool = False) -> Settled:
     """Ask for what a listing does not say: sizes of dynamic large objects and links, and whose segments lie here.
 
-    Every object that is listed with 0 bytes is asked for (HEAD), as rclone does it; static large objects are told by
-    Swift's listing, and where the API listed, by a name that other names begin with.
+    Every object that is listed with 0 bytes is asked for (HEAD), as rclone does it. Static large objects are told by
+    Swift's listing; where the API listed, the objects are asked for whose name other names begin with, or ``every``
+    one, where all of them are to be read anyway.
 
     Raises:
         RemoteError: ``storage-unavailable``: nothing is given at all.
@@ -78,9 +79,11 @@ def settle(store: ObjectStore, listed: Iterable[StoredObject]) -> Settled:
     objects = {item.name: item for item in sorted(listed, key=lambda item: item.name)}
     empty = [item for item in objects.values() if not (item.size or item.sealed or is_marker(item))]
     names = tuple(objects)
-    before = {name for name, after in pairwise(names) if after.startswith(name)}
+    before = names if every and len(names) > 1 else [name for name, after in pairwise(names) if after.startswith(name)]
     asked = [item.name for item in empty] + [
-        name for name in before if (item := objects[name]).size and not (item.sealed or item.large or is_marker(item))
+        name
+        for name in before
+        if (item := objects[name]).size and item.large is None and not (item.sealed or is_marker(item))
     ]
     store.many(len(objects) if asked else 0)
     manifests: dict[str, tuple[str, ...]] = {}

@@ -70,7 +70,7 @@ def refused_kind(name: str) -> RefusedError:
 
 def _fault(name: str) -> str:
     if name.startswith("/"):
-        return "it is absolute"
+        return "it begins with a slash"
     if "\\" in name:
         return "it contains a backslash"
     if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in name):

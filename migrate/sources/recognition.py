@@ -134,7 +134,7 @@ def _unfit(name: str) -> str:
 
 def _unfit_below(path: str) -> str:
     """The same for a file in a folder that has a fit name."""
-    return _refusal(path.partition("/")[2], f"the name {printable(path)!r} is refused")
+    return _refusal(path, f"the name {printable(path)!r} is refused")
 
 
 def _refusal(name: str, words: str) -> str:

@@ -209,4 +209,6 @@ def _named_in(error: Exception) -> str:
 
 
 def _stored(item: "ObjectMeta") -> StoredObject:
-    return StoredObject(name=item["path"], size=item["size"], last_modified=item["last_modified"].isoformat()[:19])
+    return StoredObject(
+        name=item["path"], size=item["size"], last_modified=item["last_modified"].isoformat()[:19], large=False
+    )

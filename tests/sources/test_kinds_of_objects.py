@@ -10,10 +10,11 @@ import pytest
 
 from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, RemoteError
 from migrate.core.values import Listing
-from migrate.ovhcloud import objects
+from migrate.ovhcloud import objects, storage
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.swift import object_store
 from migrate.sandbox import control
+from migrate.sources.large_objects import sources_of
 from migrate.sources.listing import list_models
 from migrate.sources.reference import parse_source
 from tests.clouds import QUICK, calls
@@ -88,8 +89,13 @@ def test_a_static_large_object_is_one_file(box: Box, prefix: str, token: bool) -
         box.by_token()
     assert box.models() == {"m": "m"}
     assert box.ignored() == {f"{prefix}0*": "3 segments of the large object 'm/big.onnx'"}
-    if token or prefix.startswith("m/big"):
-        assert box.take("m") == {"big.onnx": MODEL}
+    assert box.take("m") == {"big.onnx": MODEL}
+
+
+def test_a_large_object_that_nobody_has_read_is_told_before_it_is_fetched(box: Box) -> None:
+    box.put("m/model.onnx", MODEL)
+    box.put("m/weights", segments=box.pieces("m/parts/"))
+    assert box.take("m") == {"model.onnx": MODEL, "weights": MODEL}
 
 
 @ROADS
@@ -102,6 +108,7 @@ def test_segments_in_a_container_of_their_own_are_no_source(box: Box, token: boo
     assert box.models() == {"slo": "slo.onnx", "dlo": "dlo.onnx"}
     assert box.take("slo.onnx") == {"slo.onnx": MODEL}
     assert box.take("dlo.onnx") == {"dlo.onnx": MODEL}
+    assert not {"box_segments", "box+segments"} & {item.name for item in sources_of(storage.containers(cloud))}
     listing = box.list("box_segments@GRA")
     assert listing.models == ()
     assert "list that one" in listing.ignored[0].reason

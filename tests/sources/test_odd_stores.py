@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,7 +14,7 @@ from migrate.core.errors import RemoteError
 from migrate.core.values import ArtifactFile, to_json
 from migrate.ovhcloud.objects import checked_url
 from migrate.ovhcloud.session import Cloud
-from migrate.ovhcloud.stored import StoredObject
+from migrate.ovhcloud.stored import StoredObject, UnreadableObjectError
 from migrate.ovhcloud.swift import SwiftStore
 from migrate.sources.download import Download, Saved, waiter
 
@@ -178,6 +179,23 @@ def test_reads_take_no_more_than_they_need(serve: Callable[..., tuple[SwiftStore
     assert store.read("m", len(DATA) - 2, 5) == DATA[-2:]
     gone, _ = serve(not_satisfiable)
     assert gone.read("m", 10, 5) == b""
+
+
+def test_a_read_waits_as_long_as_the_store_asks(serve: Callable[..., tuple[SwiftStore, list[str]]]) -> None:
+    def busy(handler: Handler) -> None:
+        handler.head(503, Content_Length=0, Retry_After=2)
+
+    def sealed(handler: Handler) -> None:
+        handler.head(429, Content_Length=0, Retry_After=14_000)
+
+    store, _ = serve(busy, whole)
+    began = time.monotonic()
+    assert store.read("m", 10, 5) == DATA[10:15]
+    assert time.monotonic() - began >= 2
+    store, asked = serve(sealed)
+    with pytest.raises(UnreadableObjectError, match="cold archive"):
+        store.read("m", 10, 5)
+    assert len(asked) == 1
 
 
 def test_compression_is_not_asked_for(serve: Callable[..., tuple[SwiftStore, list[str]]]) -> None:

@@ -137,10 +137,13 @@ def test_a_file_that_cannot_be_read_costs_no_other() -> None:
 
 
 def test_names_below_a_folder_are_looked_at_before_anything_is_read() -> None:
-    models, ignored, read = find({"dots/./model.onnx": b"O", "up/../../x": b"O", "iris/model.onnx": b"O"})
+    models, ignored, read = find(
+        {"dots/./model.onnx": b"O", "up/../../x": b"O", "dbl//slash.onnx": b"O", "iris/model.onnx": b"O"}
+    )
     assert (models, read) == ({"iris": "iris"}, 1)
     assert "the name 'dots/./model.onnx' is refused: a part of it is empty, '.' or '..'" in ignored["dots/"]
     assert "refused" in ignored["up/"]
+    assert "'dbl//slash.onnx' is refused: a part of it is empty" in ignored["dbl/"]
 
 
 def test_many_small_reads_become_few() -> None:

@@ -186,8 +186,13 @@ def test_an_object_that_was_replaced_is_taken_anew(server: Server, tmp_path: Pat
         id="m", source="s", location=BucketLocation(bucket="models", region="", endpoint=server.url, path="m")
     )
     stop = threading.Event()
+
+    def progress(done: int, _: int | None) -> None:
+        if done > 1_000_000:
+            stop.set()
+
     with pytest.raises(Interrupted):
-        server.take(record, tmp_path, progress=lambda done, _: done > 1_000_000 and stop.set(), stop=stop)
+        server.take(record, tmp_path, progress=progress, stop=stop)
     (state,) = tmp_path.glob("partial/*/*.json")
     server.put("models", {"m/w.bin": second})
     # As if both had been uploaded in one second, which is as exact as listings are.

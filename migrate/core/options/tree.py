@@ -51,8 +51,8 @@ VARIABLES: Final = (
     Variable(
         "AWS_*",
         "Where buckets of `s3://` are, and the keys: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, "
-        "`AWS_SESSION_TOKEN`, `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`; `AWS_SKIP_SIGNATURE=true` for public buckets, "
-        "`AWS_ALLOW_HTTP=true` for an endpoint without TLS.",
+        "`AWS_SESSION_TOKEN`, `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`; `AWS_SKIP_SIGNATURE=true` for public "
+        "buckets, `AWS_ALLOW_HTTP=true` for an endpoint without TLS.",
     ),
     Variable("MIGRATE_REGISTRY_PASSWORD", "The password of `--registry-user`."),
     Variable("MIGRATE_POLL_SECONDS", "Seconds between two looks at AI Deploy, 0.2 to 300; 10 by default."),

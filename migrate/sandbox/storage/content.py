@@ -94,12 +94,12 @@ def _linked(store: ObjectStore, region: str, item: StoredObject, links: int) -> 
     found = store.find(container, region)
     target = found.objects.get(name) if found else None
     if links >= _LINKS:
-        return NoContent(status=409, headers={})
+        return NoContent(status=409, headers={"Content-Type": "text/plain"})
     if target is None:
         return NoContent(status=404, headers=there)
     content = content_of(store, region, target, links + 1)
     if isinstance(content, NoContent):
-        return NoContent(status=content.status, headers=there | content.headers)
+        return content if content.status == 409 else NoContent(status=content.status, headers=there | content.headers)
     return Content(
         item=content.item,
         etag=content.etag,

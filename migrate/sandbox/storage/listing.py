@@ -15,7 +15,7 @@ from migrate.sandbox.world.objects import Container, ObjectStore, StoredObject, 
 Row = dict[str, object]
 
 _TYPES: Final = {"json": "application/json", "xml": "application/xml", "plain": "text/plain"}
-_BY_TYPE: Final = {"application/json": "json", "application/xml": "xml", "text/xml": "xml"}
+_BY_TYPE: Final = {"text/plain": "plain", "application/json": "json", "application/xml": "xml", "text/xml": "xml"}
 _OBJECT_TAGS: Final = ("name", "hash", "bytes", "content_type", "last_modified")
 _CONTAINER_TAGS: Final = ("name", "count", "bytes", "last_modified")
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "t", "y"})
@@ -27,18 +27,22 @@ class Question:
     def __init__(self, query: Mapping[str, str], accept: str, cap: int) -> None:
         self.prefix = query.get("prefix", "")
         self.delimiter = query.get("delimiter", "")
-        if query.get("path"):
-            self.prefix, self.delimiter = query["path"].rstrip("/") + "/", "/"
+        self.flat = "path" in query  # the old way: what lies in a folder, and no folders
+        if self.flat:
+            path = query["path"].rstrip("/")
+            self.prefix, self.delimiter = f"{path}/" if path else "", "/"
         self.backwards = query.get("reverse", "").lower() in _TRUE
         ends = query.get("marker", ""), query.get("end_marker", "")
         self.after, self.before = reversed(ends) if self.backwards else ends
         self.marker = ends[0]
         number = query.get("limit", "")
         self.limit = int(number) if number.isdecimal() else cap
-        asked = [_BY_TYPE.get(part.partition(";")[0].strip(), "") for part in accept.split(",")]
         wanted = query.get("format", "").lower()
-        self.form = wanted if wanted in _TYPES else next((form for form in asked if form), "plain")
-        self.negotiated = wanted not in _TYPES
+        self.negotiated = not wanted
+        accepted = (part.partition(";")[0].strip() for part in accept.split(","))
+        known = next((part for part in accepted if part in _BY_TYPE), "text/plain")
+        self.media = known if self.negotiated else _TYPES.get(wanted, "text/plain")
+        self.form = _BY_TYPE[self.media]
 
     def rows(self, found: Iterable[tuple[str, Row]]) -> list[Row]:
         """The rows of one answer, out of all by their names in order; those below a delimiter become one."""
@@ -47,8 +51,10 @@ class Question:
             if not self._between(name):
                 continue
             cut = name.find(self.delimiter, len(self.prefix)) if self.delimiter else -1
-            if cut < 0:
+            if cut < 0 or (self.flat and cut + 1 == len(name) and name != self.prefix):
                 rows.append(row)
+                continue
+            if self.flat:
                 continue
             below: Row = {"subdir": name[: cut + len(self.delimiter)]}
             if rows[-1:] != [below] and below["subdir"] != self.marker:
@@ -102,7 +108,7 @@ def _answer(
     head: bool,
     cap: int,
 ) -> Response:
-    media = f"{_TYPES[question.form]}; charset=utf-8"
+    media = f"{question.media}; charset=utf-8"
     if question.negotiated:
         headers["Vary"] = "Accept"
     if question.limit > cap:

@@ -4,7 +4,7 @@ import secrets
 import time
 from email.utils import formatdate
 from typing import Final
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
 from starlette.requests import Request
@@ -17,7 +17,7 @@ from migrate.sandbox.base.requestlog import Line, timestamp
 from migrate.sandbox.storage.conditions import find_spans, unmet
 from migrate.sandbox.storage.content import NoContent, content_of
 from migrate.sandbox.storage.download import Download
-from migrate.sandbox.world.objects import Container, StoredObject
+from migrate.sandbox.world.objects import StoredObject
 from migrate.sandbox.world.world import World
 
 PREFIX: Final = "/s3/"
@@ -31,13 +31,6 @@ _SENTENCES: Final = {
     "ServiceUnavailable": "Service is unable to handle request.",
     "SlowDown": "Please reduce your request rate.",
 }
-
-
-def presigned(world: World, bucket: Container, name: str, expires: int) -> str:
-    """An URL that opens one object for GET until then (Unix seconds)."""
-    path = f"{PREFIX}{bucket.region}/{quote(bucket.name, safe='')}/{quote(name)}"
-    signature = world.buckets.signature(f"{bucket.region}/{bucket.name}/{name}", expires)
-    return f"{world.base}{path}?X-Amz-Expires={expires}&X-Amz-Signature={signature}"
 
 
 class S3:

@@ -24,6 +24,8 @@ from migrate.sandbox.world.objects import DIGESTS, StoredObject, manifest_of
 from migrate.sandbox.world.world import World
 
 PREFIX: Final = "/swift/"
+_JSON: Final = "application/json; charset=utf-8"
+
 INFO: Final = "/info"  # clients ask for it at the root of the host, wherever the account lies
 
 _SENTENCES: Final = {
@@ -131,21 +133,27 @@ class Swift:
     ) -> Response | Download:
         by_url = "temp_url_sig" in query
         if not by_url and item.segments and query.get("multipart-manifest") == "get":
-            return Response(json.dumps(manifest_of(item.segments)), 200, media_type="application/json; charset=utf-8")
+            text = json.dumps(manifest_of(item.segments))
+            headers = _headers(item, item.etag, {"X-Static-Large-Object": "True", "Content-Type": _JSON})
+            return Response(text, 200, headers)
         if not by_url and item.link and query.get("symlink") == "get":
-            return Response(None, 200, {"ETag": item.etag, "X-Symlink-Target": quote(item.link)})
+            target = {"X-Symlink-Target": quote(item.link), "Content-Length": "0"}
+            return Response(None, 200, _headers(item, item.etag, target))
         content = content_of(self._world.objects, region, item)
         if isinstance(content, NoContent):
             return _page(content.status, content.headers)
-        headers = _headers(content) | (_naming(item.name, query) if by_url else {})
+        headers = _headers(content.item, content.etag, content.headers) | (_naming(item.name, query) if by_url else {})
         status = unmet(request.headers, content.etag, content.item.modified)
         if status == 412:
-            return _page(412, {"ETag": content.etag, "Last-Modified": headers["Last-Modified"]})
-        spans = () if status else find_spans(request.headers.get("range", ""), content.size)
-        if spans is None:
-            return _page(416, headers | {"Content-Range": f"bytes */{content.size}"})
+            kept = {name: value for name, value in headers.items() if name not in {"Content-Type", "Accept-Ranges"}}
+            return _page(412, kept)
         if status:
-            return Response(None, status, headers)
+            return Response(None, status, headers | {"Content-Length": "0"})
+        asked, dynamic = request.headers.get("range", ""), bool(content.item.prefix)
+        spans = () if dynamic and "," in asked else find_spans(asked, content.size)
+        if spans is None:
+            kept = {"Accept-Ranges": "bytes"} if dynamic else headers
+            return _page(416, kept | {"Content-Range": f"bytes */{content.size}"})
         status, body, length = _body(content, spans, headers)
         if length and request.method == "GET" and not any(isinstance(part, FileStretch) for part in body):
             return _page(409)  # the first segment that is needed is missing
@@ -169,14 +177,14 @@ def _info(cap: int) -> dict[str, object]:
     }
 
 
-def _headers(content: Content) -> dict[str, str]:
+def _headers(item: StoredObject, etag: str, more: dict[str, str]) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
-        "Content-Type": content.item.content_type,
-        "ETag": content.etag,
-        "Last-Modified": formatdate(math.ceil(content.item.modified), usegmt=True),
-        "X-Timestamp": f"{content.item.modified:.5f}",
-        **content.headers,
+        "Content-Type": item.content_type,
+        "ETag": etag,
+        "Last-Modified": formatdate(math.ceil(item.modified), usegmt=True),
+        "X-Timestamp": f"{item.modified:.5f}",
+        **more,
     }
 
 

@@ -88,8 +88,8 @@ class Container(Struct, frozen=True, kw_only=True):
 
     @property
     def size(self) -> int:
-        """Bytes of all objects, as listings count them."""
-        return sum(item.size for item in self.objects.values())
+        """Bytes of all objects, as Swift counts them: of a static large object those of its manifest."""
+        return sum(len(_manifest(item.segments)) if item.segments else item.size for item in self.objects.values())
 
     @property
     def modified(self) -> float:

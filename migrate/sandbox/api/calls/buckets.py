@@ -3,11 +3,11 @@
 import time
 from itertools import islice
 from typing import Final
+from urllib.parse import quote
 
 from migrate.sandbox.api.calls.project import PROJECT, STORAGE_REGIONS
 from migrate.sandbox.base.errors import bad_request, not_found
 from migrate.sandbox.base.requestlog import timestamp
-from migrate.sandbox.storage.s3 import presigned
 from migrate.sandbox.world.objects import Container, StoredObject
 from migrate.sandbox.world.world import Call, World
 
@@ -31,6 +31,10 @@ def _find(world: World, call: Call) -> Container:
     return found
 
 
+def _place(world: World, bucket: Container) -> str:
+    return f"{world.base}/s3/{bucket.region}/{quote(bucket.name, safe='')}"
+
+
 def _bucket(world: World, bucket: Container) -> dict[str, object]:
     return {
         "createdAt": timestamp(bucket.made),
@@ -40,7 +44,7 @@ def _bucket(world: World, bucket: Container) -> dict[str, object]:
         "objectsSize": bucket.size,
         "ownerId": _OWNER,
         "region": bucket.region,
-        "virtualHost": f"{world.base}/s3/{bucket.region}/{bucket.name}",
+        "virtualHost": _place(world, bucket),
     }
 
 
@@ -85,7 +89,9 @@ def _presign(world: World, call: Call) -> object:
     seconds = body.get("expire", 3600)
     if not 0 < seconds <= _LONGEST:
         raise bad_request(f"body.expire must be between 1 and {_LONGEST}")
-    url = presigned(world, bucket, body["object"], int(time.time()) + seconds)
+    name, expires = body["object"], int(time.time()) + seconds
+    signature = world.buckets.signature(f"{bucket.region}/{bucket.name}/{name}", expires)
+    url = f"{_place(world, bucket)}/{quote(name)}?X-Amz-Expires={expires}&X-Amz-Signature={signature}"
     host = world.base.partition("://")[2]
     return {"method": "GET", "signedHeaders": {"host": host}, "url": url}
 
