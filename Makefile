@@ -19,7 +19,7 @@ demo: setup  ## the main job on the sandbox, ONNX and then every other format; A
 test:  ## sets up everything; format, lint, types, import rules, then every test that is not slow
 	@scripts/setup --tests
 	@$(MAKE) --no-print-directory check
-	@$(PYTEST) -m "not slow" --durations 20 --cov --cov-report=term-missing:skip-covered
+	@$(PYTEST) -m "not slow" --durations 20
 
 test-fast: .venv  ## the tests that need no container engine
 	@scripts/test_fast
@@ -30,7 +30,7 @@ test-pythons: .venv  ## the same on each Python of 3.11 to 3.13 that is installe
 test-all:  ## every test, the slow ones too, and the server's once more without its express lane
 	@scripts/setup --tests
 	@$(MAKE) --no-print-directory check
-	@$(PYTEST) --durations 20
+	@$(PYTEST) --durations 20 --cov --cov-report=term-missing:skip-covered
 	@MIGRATE_EXPRESS=0 $(PYTEST) tests/server
 
 check: .venv  ## format, lint, types and import rules

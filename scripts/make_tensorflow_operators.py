@@ -40,15 +40,18 @@ NOT_ALLOWED = re.compile(
     re.VERBOSE,
 )
 
-# Registered for every device at once.
-WITHOUT_KERNEL = ("NoOp", "Assert", "ControlTrigger", "AccumulateNV2")
+# Kernels of the device DEFAULT run on every device.
+ON_CPU = ("CPU", "DEFAULT")
+
+# Replaced before a graph runs, and so without any kernel.
+WITHOUT_KERNEL = ("AccumulateNV2",)
 
 
 def main() -> None:
     """Ask the installed TensorFlow for its operators, and write them by group."""
     listed: Any = op_def_pb2.OpList()
     listed.ParseFromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
-    on_cpu = {kernel.op for kernel in kernels.get_all_registered_kernels().kernel if kernel.device_type == "CPU"}
+    on_cpu = {kernel.op for kernel in kernels.get_all_registered_kernels().kernel if kernel.device_type in ON_CPU}
     # what begins with "_" is made by TensorFlow itself and refused in a file
     known = {op.name for op in listed.op if op.name[0] != "_"}
     names = sorted(known & {*on_cpu, *WITHOUT_KERNEL})
@@ -58,7 +61,11 @@ def main() -> None:
         "checkpoint": [name for name in CHECKPOINT if name in names],
         "vocabulary": [name for name in VOCABULARY if name in names],
     }
-    groups["hazard"] = [name for name in names if not any(name in group for group in groups.values())]
+    hazards = [name for name in names if not any(name in group for group in groups.values())]
+    stateful = {op.name for op in listed.op if op.is_stateful}
+    groups["hazard"] = [name for name in hazards if name in stateful]
+    # without a state, they are computed while a graph is read, where a shape depends on them
+    groups["early"] = [name for name in hazards if name not in stateful]
     groups["elsewhere"] = sorted(known - set(names))
     made_by = f"scripts/{Path(__file__).name} makes this"
     lines = [f"# Operators of TensorFlow {tf.__version__}, those without a kernel for the CPU last; {made_by}."]

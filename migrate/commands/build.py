@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from migrate.commands.output import answer_facts
 from migrate.commands.terminal import stopping
 from migrate.console.outlet import open_outlet
-from migrate.console.words import difference, size
+from migrate.console.words import PROOFS, difference, size
 from migrate.core.errors import ExitCode
 from migrate.core.options.folders import BuildOptions
 from migrate.migration.run.licences import served_by
@@ -32,13 +32,13 @@ def build(options: BuildOptions, environ: Mapping[str, str]) -> ExitCode:
 
 
 def _facts(tag: str, built: Built) -> dict[str, str]:
-    levels = sorted({model.recording.value.level for model in built.models})
+    levels = ", ".join(PROOFS[level] for level in sorted({model.recording.value.level for model in built.models}))
     return {
         "image": tag,
         "id": built.image.image_id,
         "size": size(built.image.size),
         "models": ", ".join(model.record.id for model in built.models),
-        "proof": f"{', '.join(levels)}, worst difference {difference(built.rehearsal.worst_difference or 0.0)}",
+        "proof": f"{levels}, worst difference {difference(built.rehearsal.worst_difference or 0.0)}",
         "cold start": f"{built.rehearsal.cold_start:.1f} s",
         "run it": f"docker run --rm --user 42420:42420 -p 8080:8080 {tag}",
         "slim": ", ".join(f"{name} {text}" for name, text in slimmed(built.models).items()),

@@ -11,11 +11,11 @@ from migrate.commands.terminal import stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.plain import PlainLines
-from migrate.console.words import difference
+from migrate.console.words import PROOFS, difference
 from migrate.core.errors import ExitCode, Interrupted
 from migrate.core.events import Notice, Result, StepStarted
 from migrate.core.options.folders import ServeOptions
-from migrate.images.model.local_server import serve
+from migrate.images.model.local_server import NotServed, serve
 from migrate.machine.processes import port_to_open
 from migrate.migration.run.licences import other_engine
 from migrate.migration.run.workspace import open_workspace
@@ -23,7 +23,7 @@ from migrate.migration.run_folder import (
     allowed,
     folder_run,
     hold_against,
-    read_folder,
+    read_servable,
     recordings_given,
 )
 
@@ -42,7 +42,7 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
         open_outlet(as_json=options.json) as outlet,
         folder_run(options, workspace=place, emit=outlet, stop=stop, environ=environ) as run,
     ):
-        models = read_folder(run, loading=_HERE)
+        models, unserved = read_servable(run, loading=_HERE)
         recordings = recordings_given(run, models)
     if stop.is_set():
         raise Interrupted
@@ -60,14 +60,21 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
         lines(Notice(text=f"serving {', '.join(model.record.id for model in models)} at {url}; Ctrl-C ends it"))
         proofs: dict[str, str] = {}
 
-        def prove(base: str) -> None:
-            for name, parity in hold_against(models, recordings, base).items():
-                proofs[name] = f"{parity.level}, worst difference {difference(parity.worst_difference or 0.0)}"
+        def prove(base: str, reasons: Mapping[str, str]) -> None:
+            for name in (name for name in reasons if name not in unserved):
+                lines(Notice(text=f"it is not served: {reasons[name]}", model=name, level="warning"))
+            unserved.update(reasons)
+            served = tuple(model for model in models if model.record.id not in unserved)
+            for name, parity in hold_against(served, recordings, base).items():
+                proofs[name] = f"{PROOFS[parity.level]}, worst difference {difference(parity.worst_difference or 0.0)}"
                 lines(Notice(text=f"answers as recorded: {proofs[name]}", model=name))
 
         with _aside(sys.stdout) if options.json else nullcontext():
             code = serve(
-                [model.to_render(None) for model in models],
+                [
+                    *(model.to_render(None) for model in models),
+                    *(NotServed(name, reason) for name, reason in unserved.items()),
+                ],
                 host=options.host,
                 port=port,
                 store=place.store,
@@ -82,6 +89,7 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
         if options.json:
             data: dict[str, object] = {"url": url, "models": [model.record.id for model in models], "server": code}
             data |= {"proof": proofs} if proofs else {}
+            data |= {"not_served": unserved} if unserved else {}
             data |= {"allowed_unsafe": facts} if facts else {}
             JsonLines(sys.stdout)(Result(command="serve", exit_code=int(ended), data=data))
         return ended

@@ -1,11 +1,11 @@
-"""The last screen of a run: what moved where, how well that is proven, what is left to do, and what it costs."""
+"""The last screen of a run: what moved where and how that was checked, what is left to do, and what it costs."""
 
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import MARKS, STYLES, VERDICTS, difference, safe, said, tally, whole
+from migrate.console.words import MARKS, PROOFS, STYLES, VERDICTS, difference, safe, said, tally, whole
 from migrate.core.events import Result
 from migrate.core.values import Outcome
 
@@ -34,8 +34,7 @@ def _show_model(console: "Console", outcome: Outcome) -> None:
         (f"{VERDICTS[outcome.outcome]:<10} ", style),
     )
     if outcome.proof is not None:
-        proof = "self (well-formed, not proven)" if outcome.proof == "self" else outcome.proof
-        line.append(f"proof {proof}")
+        line.append(f"proof {PROOFS[outcome.proof]}")
         if outcome.worst_difference is not None:
             line.append(f", worst difference {difference(outcome.worst_difference)}")
     console.print(line)

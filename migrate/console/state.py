@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from migrate.console.tables import show_facts, show_rows
-from migrate.console.words import MARKS, STYLES, VERDICTS, count, difference, safe, tally, whole
+from migrate.console.words import MARKS, PROOFS, STYLES, VERDICTS, count, difference, safe, tally, whole
 from migrate.core.looking import AppState, Sources, SourceState, Story
 from migrate.core.values import Outcome
 
@@ -55,7 +55,7 @@ def _show_model(console: "Console", outcome: Outcome, app: AppState | None) -> N
         (f"{VERDICTS[outcome.outcome]:<10} ", STYLES[outcome.outcome]),
     )
     if outcome.proof is not None:
-        line.append(f"proof {outcome.proof}, worst difference {difference(outcome.worst_difference)}")
+        line.append(f"proof {PROOFS[outcome.proof]}, worst difference {difference(outcome.worst_difference)}")
     if outcome.outcome != "done" and outcome.reason:
         line.append(outcome.reason)
     if app is not None and app.state is not None:
@@ -77,7 +77,7 @@ def show_story(console: "Console", story: Story) -> None:
         if outcome.new_url:
             facts["new"] = outcome.new_url
         if outcome.proof:
-            facts["proof"] = f"{outcome.proof}, worst difference {difference(outcome.worst_difference)}"
+            facts["proof"] = f"{PROOFS[outcome.proof]}, worst difference {difference(outcome.worst_difference)}"
     show_facts(console, facts)
     if story.steps:
         console.print()

@@ -6,6 +6,14 @@ from migrate.core.secret import redact
 from migrate.core.text import printable
 from migrate.core.values import Outcome
 
+PROOFS: Final = {
+    "live": "live",
+    "recorded": "recorded",
+    "verified": "verified (the rows in its file)",
+    "cross-checked": "cross-checked (by a second engine)",
+    "engine": "engine (the same engine called directly)",
+    "self": "self (well-formed, not proven)",
+}
 VERDICTS: Final = {"done": "migrated", "needs-you": "needs you", "failed": "failed", "skipped": "skipped"}
 MARKS: Final = {"done": "✓", "needs-you": "!", "failed": "✗", "skipped": "-"}
 STYLES: Final = {"done": "green", "needs-you": "yellow", "failed": "red", "skipped": "dim"}

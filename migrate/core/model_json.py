@@ -92,12 +92,14 @@ class OnnxSettings(Struct, frozen=True, omit_defaults=True):
     Attributes:
         zipmap: By output.
         rows_apart: Each row of an answer is computed from one row alone.
+        one_thread: Its sums depend on the number of threads.
         words: Texts for the inputs.
         embedded: The model is a text in its manifest.
     """
 
     zipmap: dict[str, Labels] = {}
     rows_apart: bool = False
+    one_thread: bool = False
     words: Words = {}
     embedded: bool = False
 

@@ -188,10 +188,10 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``settings`` is the description that the inference server starts from: the content of ``model.json`` less the
     model's names; only a model that is ``ready`` has one. ``reason`` (a code) and ``task`` say what a person must do
     when the verdict is not ``ready``. ``unsafe`` are the files for which it is ``quarantined``, or would be without the
-    user's word.
+    user's word. ``differs`` is what in the file the default engine is known to answer otherwise than was meant.
     """
 
-    SCHEMA: ClassVar[int] = 2  # in 1 the settings were a plain JSON object with the same keys
+    SCHEMA: ClassVar[int] = 3  # in 1 the settings were a plain JSON object with the same keys; 2 had no ``differs``
 
     format: str
     runtime: str | None
@@ -203,12 +203,13 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
     hazards: tuple[Hazard, ...] = ()
     notes: tuple[str, ...] = ()
     unsafe: tuple[UnsafeFile, ...] = ()
+    differs: tuple[str, ...] = ()
 
 
 class Conversion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model as ONNX, or, without ``artifact`` and ``inspection``, why its original runtime stays."""
 
-    SCHEMA: ClassVar[int] = 2  # with that of the inspection
+    SCHEMA: ClassVar[int] = 3  # with that of the inspection
 
     artifact: Artifact | None = None
     inspection: Inspection | None = None
@@ -217,15 +218,21 @@ class Conversion(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 # sample requests and the answers to hold the new app against
 
-ProofLevel = Literal["live", "recorded", "cross-checked", "self"]
+ProofLevel = Literal["live", "recorded", "verified", "cross-checked", "engine", "self"]
+"""What new answers are held against, best first (README: the levels of proof)."""
+
+
+def with_level_of_one_engine(field: str, fields: dict[str, object], number: int) -> dict[str, object]:
+    """Stored fields of schema 1, whose ``cross-checked`` meant that the engine itself was asked: now ``engine``."""
+    return fields | {field: "engine"} if number == 1 and fields.get(field) == "cross-checked" else fields
 
 
 class Sample(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request to ``/eval`` and the reference answer.
 
     ``request`` is the JSON body. ``answer`` is the JSON body of the old answer (``live``, ``recorded``), or, for
-    ``cross-checked``, the engine's own output tensors rendered as nested lists without dropped dimensions; None
-    where nothing could answer. ``status`` is the HTTP status that belongs to the answer.
+    ``verified``, ``cross-checked`` and ``engine``, the engine's own output tensors rendered as nested lists without
+    dropped dimensions; None where nothing could answer. ``status`` is the HTTP status that belongs to the answer.
     """
 
     name: str
@@ -238,11 +245,18 @@ class Sample(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Recording(Struct, frozen=True, kw_only=True):
     """Sample requests with their reference answers. ``origin`` says in words where the answers came from."""
 
+    SCHEMA: ClassVar[int] = 2
+
     level: ProofLevel
     origin: str
     samples: tuple[Sample, ...]
     seed: int = 0
     describe: dict[str, object] | None = None
+
+    @staticmethod
+    def of_former(fields: dict[str, object], number: int) -> dict[str, object]:
+        """The fields as they are called now."""
+        return with_level_of_one_engine("level", fields, number)
 
 
 # the image
@@ -377,6 +391,8 @@ class Parity(Struct, frozen=True, kw_only=True):
     nothing was compared (level ``self``).
     """
 
+    SCHEMA: ClassVar[int] = 2
+
     level: ProofLevel
     origin: str
     passed: bool
@@ -384,6 +400,11 @@ class Parity(Struct, frozen=True, kw_only=True):
     worst_difference: float | None
     mismatches: tuple[Mismatch, ...] = ()
     tolerances: dict[str, Tolerance] = {}
+
+    @staticmethod
+    def of_former(fields: dict[str, object], number: int) -> dict[str, object]:
+        """The fields as they are called now."""
+        return with_level_of_one_engine("level", fields, number)
 
 
 # the end
@@ -398,6 +419,8 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``slim`` is ``kept`` where the model is served as the ONNX that it was converted to, ``refused: `` and the reason
     where it was to be and is not, and empty where nobody asked.
     """
+
+    SCHEMA: ClassVar[int] = 2
 
     model: str
     outcome: OutcomeKind
@@ -415,6 +438,11 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     exit_code: int = 0
     notes: tuple[str, ...] = ()
     hazards: tuple[Hazard, ...] = ()
+
+    @staticmethod
+    def of_former(fields: dict[str, object], number: int) -> dict[str, object]:
+        """The fields as they are called now."""
+        return with_level_of_one_engine("proof", fields, number)
 
 
 def to_json(value: object) -> bytes:

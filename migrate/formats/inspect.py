@@ -115,6 +115,7 @@ def _answer(candidate: _Candidate, notes: tuple[str, ...], allow_unsafe: Collect
         hazards=hazards,
         notes=notes,
         unsafe=case.unsafe(allow_unsafe),
+        differs=found.differs,
     )
 
 
@@ -160,6 +161,17 @@ def _several(good: list[_Candidate], notes: tuple[str, ...]) -> Inspection:
         verdict="needs-attention",
     )
     return problem.inspection(good[0].format, notes)
+
+
+def _versions(folders: list[str]) -> Inspection:
+    names = ", ".join(map(quoted, folders[:5]))
+    problem = FormatError(
+        "several-models",
+        f"The folder holds {len(folders)} SavedModels, each in a folder of its own ({names}), and an app serves one.",
+        "Leave only the one to be served. Of versions, TensorFlow Serving takes the highest number.",
+        verdict="needs-attention",
+    )
+    return problem.inspection("tensorflow")
 
 
 def _manifest(artifact: Artifact, path: str) -> list[_Candidate]:
@@ -216,6 +228,8 @@ def _nothing(artifact: Artifact, roots: list[str], framework: str | None, allow_
         if found.problem is not None:
             return _refused(found, found.problem, ())
         return _answer(found, (f"the SavedModel is the one in {quoted(deeper[0])}",), allow_unsafe)
+    if len(deeper) > 1 and all(path.endswith(GRAPH) for path in deeper):
+        return _versions([path.removesuffix(f"/{GRAPH}") for path in deeper])
     where = f"; {quoted(deeper[0])} lies in a folder of its own" if deeper else ""
     called = f" (ML Serving called it {quoted(framework)})" if framework else ""
     problem = FormatError(

@@ -17,6 +17,8 @@ _TOKENIZER: Final = re.compile(r'"(?:added_tokens|truncation|pre_tokenizer|norma
 _PICKLE: Final = re.compile(rb"\x80[\x02-\x05][\x95\x8a}\](ccX\x8cKJMN)]")
 _PMML: Final = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?PMML[\s>]")
 _SAVED_MODEL: Final = re.compile(rb"\x08\x01\x12([\x80-\xff]{0,4}[\x00-\x7f])\x0a")
+# Protobuf allows fields in any order, so a file of this name may begin with any of a SavedModel and of its graph.
+_NAMED: Final = re.compile(rb"(?:\x08\x01)?\x12([\x80-\xff]{0,4}[\x00-\x7f])[\x0a\x12\x1a\x22\x2a\x32\x3a]")
 _TORCH_ENTRY: Final = re.compile(rb"(?:^|/)(?:data\.pkl|constants\.pkl|code/__torch__|byteorder|version|data/\d+)")
 _SAVED_MODEL_ENTRY: Final = re.compile(rb"saved_model\.pb|variables/variables\.")
 
@@ -51,7 +53,7 @@ def recognise(name: str, size: int, read: Read) -> str | None:
         return "pmml" if _PMML.search(head) else None
     if is_onnx(size, lambda offset, length: _cached(head, read, offset, length)):
         return "onnx"
-    return "tensorflow" if _is_saved_model(head) else None
+    return "tensorflow" if _is_saved_model(name, head) else None
 
 
 def _cached(head: bytes, read: Read, offset: int, length: int) -> bytes:
@@ -78,7 +80,8 @@ def _archive(ends: bytes) -> str | None:
     return "torch" if _TORCH_ENTRY.search(ends) else None
 
 
-def _is_saved_model(head: bytes) -> bool:
+def _is_saved_model(name: str, head: bytes) -> bool:
     """The version 1 of a SavedModel, and a graph that is longer than any other program's name."""
-    found = _SAVED_MODEL.match(head)
+    pattern = _NAMED if name.rpartition("/")[2] == "saved_model.pb" else _SAVED_MODEL
+    found = pattern.match(head)
     return found is not None and int.from_bytes(found[1][:2], "little") > 0

@@ -139,6 +139,37 @@ def read_folder(run: FolderRun, *, loading: str) -> tuple[Inspected, ...]:
         NeedsYouError: A model cannot be served as it is.
         LocalError: The disk.
     """
+    return _demanded(run, _inspected(run), loading)
+
+
+def _demanded(run: FolderRun, models: tuple[Inspected, ...], loading: str) -> tuple[Inspected, ...]:
+    _refuse_quarantined(models, run.options.allow_unsafe, loading)
+    _demand_one_runtime(models)
+    return models
+
+
+def read_servable(run: FolderRun, *, loading: str) -> tuple[tuple[Inspected, ...], dict[str, str]]:
+    """Those models of a folder that can be served, and why others cannot, by their ids.
+
+    Where none can be, that is refused as ``read_folder`` does; the arguments and errors are the same.
+    """
+    models = _inspected(run)
+    ready = tuple(model for model in models if model.inspection.value.verdict == "ready")
+    if not ready:
+        return _demanded(run, models, loading), {}
+    _demand_one_runtime(ready)
+    unserved: dict[str, str] = {}
+    for model in models:
+        found = model.inspection.value
+        if found.verdict != "ready":
+            digests = permissions.needed((), found)
+            allow = f" {' '.join(permissions.words(digests))} allows it." if digests else ""
+            unserved[model.record.id] = f"{found.text} {found.task}".strip() + allow
+            run.notice(f"{printable(model.record.id, 60)} is not served: {unserved[model.record.id]}", warning=True)
+    return ready, unserved
+
+
+def _inspected(run: FolderRun) -> tuple[Inspected, ...]:
     options = run.options
     listing = list_models(FolderRef(options.folder.expanduser().resolve()), None, recognise)
     if not listing.models:
@@ -150,7 +181,10 @@ def read_folder(run: FolderRun, *, loading: str) -> tuple[Inspected, ...]:
     models = tuple(order.read(run, run.steps, record) for record in listing.models)
     for digest in permissions.unmatched(options.allow_unsafe, [model.artifact.value for model in models]):
         run.notice(permissions.unmatched_text(digest, all_read=True), warning=True)
-    _refuse_quarantined(models, options.allow_unsafe, loading)
+    return models
+
+
+def _demand_one_runtime(models: tuple[Inspected, ...]) -> None:
     runtimes = {demand_ready(model.inspection.value) for model in models}
     if len(runtimes) > 1:
         raise UsageError(
@@ -158,7 +192,6 @@ def read_folder(run: FolderRun, *, loading: str) -> tuple[Inspected, ...]:
             code="several-runtimes",
             next_step="Name the folder of one model.",
         )
-    return models
 
 
 def _refuse_quarantined(models: tuple[Inspected, ...], digests: tuple[str, ...], loading: str) -> None:
@@ -168,6 +201,8 @@ def _refuse_quarantined(models: tuple[Inspected, ...], digests: tuple[str, ...],
     if not quarantined:
         return
     for inspection in quarantined:
+        if not permissions.needed((), inspection):  # no word of the user's lets it be loaded
+            raise RefusedError(inspection.text, code=stored_code(inspection.reason), next_step=inspection.task)
         digests = permissions.needed(digests, inspection)
     raise RefusedError(
         " ".join(inspection.text for inspection in quarantined[:_NAMED]),

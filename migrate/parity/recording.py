@@ -14,6 +14,7 @@ from migrate.core.values import ProofLevel, Recording, Sample
 from migrate.parity.generate import generate
 from migrate.parity.http import Answer, Call, describe_at, http_caller
 from migrate.parity.oracles.start import ENGINES
+from migrate.parity.stated import NO_ROWS, Rows, verified
 
 __all__ = [
     "REFERENCE_PROGRAM",
@@ -37,7 +38,7 @@ REFERENCE_PROGRAM: Final = (_START, *sorted({*_START.parent.glob("*.py")} - {_ST
 The docstring of the first says which lines it reads.
 """
 
-_RANK: Final[Mapping[ProofLevel, int]] = {"self": 0, "cross-checked": 1, "recorded": 2, "live": 3}
+_WORST_FIRST: Final[tuple[ProofLevel, ...]] = ("self", "engine", "cross-checked", "verified", "recorded", "live")
 
 Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 """Asks the running reference program: a line in, its answer out."""
@@ -45,7 +46,7 @@ Ask = Callable[[Mapping[str, object]], Mapping[str, Any]]
 
 def at_least(level: ProofLevel, minimum: ProofLevel) -> bool:
     """Whether a level of proof says as much as another."""
-    return _RANK[level] >= _RANK[minimum]
+    return _WORST_FIRST.index(level) >= _WORST_FIRST.index(minimum)
 
 
 def record_live(
@@ -118,22 +119,26 @@ def has_reference(settings: ModelJson) -> bool:
     return settings.engine in ENGINES
 
 
-def record_reference(settings: ModelJson, ask: Ask, origin: str, *, seed: int = 0) -> Recording:
+def record_reference(settings: ModelJson, ask: Ask, origin: str, *, seed: int = 0, rows: Rows = NO_ROWS) -> Recording:
     """Ask a model's engine, called directly; requests that it refuses are left out.
+
+    Where the file states results, the engine has to give them, and the recording is ``verified``.
 
     Args:
         settings: The model's settings. What only the loaded model tells of its inputs counts more.
         ask: The reference program, of which nothing was asked yet.
         origin: In words, what computes.
         seed: What the requests are made from.
+        rows: What the model's file states itself.
 
     Raises:
-        NeedsYouError: The engine does not load the model, or accepts none of the requests.
+        NeedsYouError: The engine does not load the model, accepts none of the requests, or contradicts the file (code
+            ``verification-differs``).
     """
     loaded = ask({"model": content_of(settings)})
     if "error" in loaded:
         raise _not_run(str(loaded["error"]))
-    kept: list[Sample] = []
+    kept = verified(rows, ask)
     refusal = ""
     asked = generate(_known_settings(settings, loaded.get("known")), seed=seed)
     for sample in asked:
@@ -145,7 +150,10 @@ def record_reference(settings: ModelJson, ask: Ask, origin: str, *, seed: int = 
     if not kept:
         reason = f" ({refusal})" if refusal else ""
         raise _none_accepted(f"{origin} accepts none of the {len(asked)} sample requests{reason}")
-    return Recording(level="cross-checked", origin=origin, samples=tuple(kept), seed=seed)
+    if not rows.expected:
+        return Recording(level="engine", origin=origin, samples=tuple(kept), seed=seed)
+    origin = f"{len(rows.expected)} rows in the model's file, whose results the engine gives: {origin}"
+    return Recording(level="verified", origin=origin, samples=tuple(kept), seed=seed)
 
 
 def _known_settings(settings: ModelJson, told: object) -> ModelJson:
@@ -160,10 +168,15 @@ def _known_settings(settings: ModelJson, told: object) -> ModelJson:
 
 
 def _not_run(why: str) -> NeedsYouError:
+    # StringNormalizer asks the C library for en_US.UTF-8 when it changes case; another export would ask for it too.
+    is_locale = "Failed to construct locale" in why
     return NeedsYouError(
         f"The engine does not run this model: {printable(why, 600)}",
         code="reference-failed",
-        next_step="Export the model again with a current version of its framework.",
+        next_step="Its StringNormalizer needs the locale en_US.UTF-8, or C.UTF-8 in /usr/lib/locale: give a base image "
+        "that has one of them with --base-image."
+        if is_locale
+        else "Export the model again with a current version of its framework.",
     )
 
 

@@ -25,13 +25,13 @@ def main(arguments: list[str]) -> int:
     set_up()
     try:
         settings = read_settings(os.environ)
-        models = read_models(options.root)
+        models, unserved = read_models(options.root)
     except (SettingError, ModelFileError) as error:
         log(logging.ERROR, "cannot start", reason=str(error))
         return FAILED
     given = {"port": options.port, "metrics_port": options.metrics_port, "host": options.host}
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
-    return serve(settings, models)
+    return serve(settings, models, unserved)
 
 
 def end(code: int) -> NoReturn:

@@ -4,10 +4,10 @@ It finds the route, keeps the order of checks, counts, logs, and never lets an e
 """
 
 import logging
-from enum import Enum
 from time import perf_counter
 
 from migrate.server.access import check_token
+from migrate.server.cors import Cors
 from migrate.server.errors import HttpError
 from migrate.server.http import (
     ClientGoneError,
@@ -23,32 +23,8 @@ from migrate.server.http import (
 from migrate.server.limits import Settings
 from migrate.server.logs import LOGGER, log
 from migrate.server.metrics import Metrics
-from migrate.server.routes import Route, Router
-
-
-class Phase(Enum):
-    """Starting until every model is right; draining after SIGTERM."""
-
-    STARTING = "starting"
-    READY = "ready"
-    DRAINING = "draining"
-
-
-class Status:
-    """The phase, shared by everything that answers."""
-
-    def __init__(self) -> None:
-        self.phase = Phase.STARTING
-
-    @property
-    def ready(self) -> bool:
-        """Whether new work should be sent here."""
-        return self.phase is Phase.READY
-
-    @property
-    def serving(self) -> bool:
-        """Whether the models answer."""
-        return self.phase is not Phase.STARTING
+from migrate.server.routes import Route, Router, model_of
+from migrate.server.status import Phase, Status
 
 
 class App:
@@ -60,6 +36,7 @@ class App:
         self._status = status
         self._metrics = metrics
         self.ids = RequestIds()
+        self._cors = Cors(settings.cors_origins)
         self._log_all = settings.access_log == "all"
         self._log_errors = settings.access_log != "none"
 
@@ -91,16 +68,29 @@ class App:
 
     async def _answer(self, request: Request, route: Route | None) -> Response:
         if route is None:
-            raise HttpError(404, f"RESTEASY003210: Could not find resource for full path: {request.url}")
+            raise self._nowhere(request)
+        if (preflight := self._cors.preflight(request, route.allow)) is not None:
+            return preflight
         if not route.open:
             check_token(request.header(b"authorization"), self._settings.tokens_sha256)
         handler = route.handler(request)
         if not route.open and not self._status.serving:
-            raise HttpError(503, "The models are being loaded", headers={"Retry-After": "1"})
+            raise loading(self._status)
         return await handler(request)
 
+    def _nowhere(self, request: Request) -> HttpError:
+        """The error for a path without a route: none is there yet while models are loaded, nor of one that failed."""
+        if not self._status.serving:
+            check_token(request.header(b"authorization"), self._settings.tokens_sha256)
+            return loading(self._status)
+        model = model_of(request.scope["raw_path"])
+        if why := self._status.why_not(model):
+            check_token(request.header(b"authorization"), self._settings.tokens_sha256)
+            return HttpError(503, f"The model {model} is not served: {why}")
+        return HttpError(404, f"RESTEASY003210: Could not find resource for full path: {request.url}")
+
     async def _send(self, send: Send, request: Request, response: Response) -> None:
-        headers: Headers = [(b"x-request-id", request.id), *response.headers]
+        headers: Headers = [(b"x-request-id", request.id), *response.headers, *self._cors.headers(request)]
         if response.content_type:
             headers.append((b"content-type", response.content_type))
         if response.status != 204:
@@ -123,3 +113,8 @@ class App:
             **more,
             **fields,
         )
+
+
+def loading(status: Status) -> HttpError:
+    """The error for what only a loaded model can answer."""
+    return HttpError(503, "The models are being loaded", status.progress(), headers={"Retry-After": "1"})

@@ -3,45 +3,57 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from time import thread_time
 from typing import Final
 
+from migrate.server.bodies import Bodies
 from migrate.server.compression import coding_of, opened
 from migrate.server.errors import HttpError
-from migrate.server.http import Request, Response, read_body
+from migrate.server.http import Request, Response
 from migrate.server.limits import Settings
 from migrate.server.metrics import Metrics
 from migrate.server.negotiation import JSON_BODY, PRODUCED, accepted, answer_type, content_type_of
 from migrate.server.pace import Pace
 from migrate.server.rendering.answer import render_answer
+from migrate.server.rows import RowThreads
 from migrate.server.served import SMALL_BYTES, Call, Served
 
 _YES: Final = frozenset({b"1", b"true", b"yes"})
 
 
 class Admission:
-    """How many requests compute or wait to, over all models; a context for each."""
+    """How many requests compute or wait to, over all models; a context for each.
 
-    def __init__(self, settings: Settings, metrics: Metrics, executor: Executor) -> None:
+    Attributes:
+        bodies: What is read before, so that nobody who sends slowly takes a place.
+        metrics: What is counted of all requests.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, executor: Executor, rows: RowThreads) -> None:
+        self.bodies = Bodies(settings, metrics)
+        self._rows = rows
         self._limit = settings.max_in_flight
-        self._metrics = metrics
+        self.metrics = metrics
         self._executor = executor
 
     def __enter__(self) -> None:
-        if self._metrics.in_flight >= self._limit:
+        if self.metrics.in_flight >= self._limit:
             raise HttpError(503, f"{self._limit} requests are in flight already", headers={"Retry-After": "1"})
-        self._metrics.in_flight += 1
+        self.metrics.in_flight += 1
 
     def __exit__(self, *exception: object) -> None:
-        self._metrics.in_flight -= 1
+        self.metrics.in_flight -= 1
 
-    async def compute(self, work: Callable[[], Response], pace: Pace, *, small: bool) -> Response:
+    async def compute(self, work: Callable[[], Response], served: Served, *, small: bool) -> Response:
         """Do small work of a quick model at once, and other work in a thread, so that the process keeps answering."""
-        if not small:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        if pace.quick:
+        pace = served.pace
+        if small and pace.quick and not served.may_not_end:
             return _timed(work, pace)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, _timed, work, pace)
+        do = partial(_timed, work, pace) if small else work
+        if served.row_by_row:
+            return await self._rows.run(served.model.id, do)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, do)
 
 
 def _timed(work: Callable[[], Response], pace: Pace) -> Response:
@@ -67,12 +79,15 @@ class Evaluation:
         accept = request.header(b"accept")
         accepted(accept, PRODUCED)
         coding = coding_of(request.header(b"content-encoding")) if b"content-encoding" in request.headers else None
-        with self._admission:
-            body = await read_body(request, self._limit)
-            keep = request.headers.get(b"keep-dimensions", b"").lower() in _YES
-            call = Call(body, content_type, accept, request.header(b"step"), keep)
-            small = coding is None and content_type.name == JSON_BODY.name and len(body) <= SMALL_BYTES
-            return await self._admission.compute(lambda: self._answer(call, coding), self._served.pace, small=small)
+        try:
+            body = await self._admission.bodies.read(request)
+            with self._admission:
+                keep = request.headers.get(b"keep-dimensions", b"").lower() in _YES
+                call = Call(body, content_type, accept, request.header(b"step"), keep)
+                small = coding is None and content_type.name == JSON_BODY.name and len(body) <= SMALL_BYTES
+                return await self._admission.compute(lambda: self._answer(call, coding), self._served, small=small)
+        finally:
+            self._admission.bodies.drop(request)
 
     def _answer(self, call: Call, coding: str | None) -> Response:
         """Compute and render; safe in any thread."""

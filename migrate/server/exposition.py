@@ -46,4 +46,6 @@ def _families(metrics: Metrics) -> Iterator[Metric]:
         load.add_metric([model], value)
     flight = GaugeMetricFamily("inference_requests_in_flight", "Requests that compute or wait to.")
     flight.add_metric([], metrics.in_flight)
-    yield from (requests, seconds, rows, load, flight)
+    uploads = GaugeMetricFamily("inference_upload_bytes", "Bodies that came in pieces and are not answered yet.")
+    uploads.add_metric([], metrics.upload_bytes)
+    yield from (requests, seconds, rows, load, flight, uploads)

@@ -24,7 +24,7 @@ from migrate.server.served import SMALL_BYTES, Served
 
 Headers = Sequence[tuple[bytes, bytes]]
 # Headers that change what is answered; whoever sends one is not the usual caller.
-_UNUSUAL: Final = frozenset({b"step", b"keep-dimensions", b"content-encoding", b"upgrade"})
+_UNUSUAL: Final = frozenset({b"step", b"keep-dimensions", b"content-encoding", b"upgrade", b"origin"})
 
 
 class Waiting(Protocol):

@@ -86,37 +86,6 @@ def error_response(error: HttpError, request: Request) -> Response:
     return Response(error.body(v2=v2), JSON, status=error.status, headers=headers)
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; :mod:`migrate.server.protocol` cuts off clients that send too slowly.
-
-    Args:
-        request: Whose body.
-        limit: Bytes.
-
-    Raises:
-        HttpError: 413 when it is larger than the limit.
-        ClientGoneError: When the client left.
-    """
-    declared = request.headers.get(b"content-length")
-    if declared is not None and int(declared) > limit:
-        raise too_large(limit)
-    message = await request.receive()
-    body: bytes = message.get("body", b"")
-    size = len(body)
-    if message["type"] == "http.request" and not message.get("more_body") and size <= limit:
-        return body
-    chunks = [body]
-    while message.get("more_body") and size <= limit:
-        message = await request.receive()
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-    if size > limit:
-        raise too_large(limit)
-    if message["type"] == "http.disconnect":
-        raise ClientGoneError
-    return b"".join(chunks)
-
-
 def too_large(limit: int) -> HttpError:
     """The error for a body that is larger than allowed."""
     return HttpError(413, f"The body is larger than {limit} bytes")

@@ -7,7 +7,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from types import FrameType
@@ -17,25 +17,30 @@ from urllib.parse import quote
 import uvicorn
 from uvicorn.server import ServerState
 
-from migrate.server.app import App, Phase, Status
+from migrate.server.app import App
 from migrate.server.engines import load
 from migrate.server.evaluation import Admission
 from migrate.server.express import Lane
 from migrate.server.http import Receive, Request, Response, Scope, Send
 from migrate.server.limits import Settings
-from migrate.server.logs import LOGGER, log
+from migrate.server.loading import Loading
+from migrate.server.logs import log
 from migrate.server.metrics import CONTENT_TYPE, Metrics
 from migrate.server.model import Model
-from migrate.server.model_engine import ContradictionError
 from migrate.server.protocol import GuardedProtocol
 from migrate.server.routes import Router
+from migrate.server.rows import RowThreads
 from migrate.server.selfcheck import check
 from migrate.server.served import Served
-from migrate.server.site import add_model_routes, add_process_routes, exposition
+from migrate.server.site import add_list_route, add_model_routes, add_process_routes, exposition
+from migrate.server.status import Phase, Status
 from migrate.server.threads import cpu_count, give_memory_back, yield_to_others
-from migrate.server.v2 import add_v2_health, add_v2_routes
+from migrate.server.triton import add_triton_server
+from migrate.server.v2 import VERSION, add_v2_routes, add_v2_server
 
 FAILED: Final = 1
+_ARRIVED_SECONDS: Final = 0.01
+_REASONS: Final = 3  # of models that are not served, in one sentence
 _BACKLOG: Final = 2048
 _SETTLE_SECONDS: Final = 0.1
 _SO_ATTACH_FILTER: Final = 26
@@ -44,22 +49,29 @@ _SO_ATTACH_FILTER: Final = 26
 class Server(uvicorn.Server):
     """Uvicorn's server with this process's start and end."""
 
-    def __init__(self, settings: Settings, models: tuple[Model, ...]) -> None:
+    def __init__(self, settings: Settings, models: tuple[Model, ...], unserved: Mapping[str, str]) -> None:
         self.exit_code = 0
         self.settings = settings
         self.status = Status()
+        self.status.unserved.update(unserved)
         self.metrics = Metrics()
         self.router = Router()
         self._models = models
+        self._is_only = len(models) + len(unserved) == 1
         self._cpus = settings.threads or cpu_count()
-        self._executor = ThreadPoolExecutor(max(2, self._cpus), thread_name_prefix="model", initializer=yield_to_others)
+        threads = max(2, self._cpus)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="model", initializer=yield_to_others)
+        self._rows = RowThreads(threads, settings.row_seconds)
+        self._admission = Admission(settings, self.metrics, self._executor, self._rows)
+        self._described: dict[str, Model] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._listeners: list[asyncio.Server] = []
-        add_process_routes(self.router, self.status, self.metrics)
-        add_v2_health(self.router, self.status)
+        add_process_routes(self.router, self.status, self.metrics, self._rows)
+        add_v2_server(self.router, self.status)
         app = App(settings, self.status, self.metrics, self.router)
         self._app = app
         self._lanes: dict[bytes, Lane] = {}
+        self._new_lanes: dict[bytes, Lane] = {}
         super().__init__(_config(app, settings, self._lanes))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -100,6 +112,8 @@ class Server(uvicorn.Server):
         """Close the listeners and wait for what is running."""
         for listener in self._listeners:
             listener.close()
+        # What has arrived, and is not read yet, is a request like any other; uvicorn closes what seems idle.
+        await asyncio.sleep(_ARRIVED_SECONDS)
         await super().shutdown(sockets)
         self._executor.shutdown(wait=False, cancel_futures=True)
         log(logging.INFO, "stopped", requests=self.server_state.total_requests)
@@ -114,38 +128,44 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def _load(self) -> None:
-        loop = asyncio.get_running_loop()
         start = perf_counter()
-        served = []
-        for model in self._models:
-            try:
-                served.append(await loop.run_in_executor(self._executor, self._load_one, model))
-            except ContradictionError as error:
-                self._fail(f"model {model.id}: {error}")
-                return
-            except Exception:  # noqa: BLE001 - a bug while loading must end the process, not leave it unready
-                LOGGER.exception("loading failed", extra={"fields": {"model": model.id}})
-                self._fail(f"model {model.id} could not be loaded")
-                return
-        admission = Admission(self.settings, self.metrics, self._executor)
-        add_model_routes(self.router, served, self.settings, admission)
-        add_v2_routes(self.router, served, self.status, self.settings, admission)
+        await Loading(self._models, self._load_one, self._answer_for, status=self.status, settings=self.settings).run()
+        if not self.status.served:
+            failed = list(self.status.unserved.items())[:_REASONS]
+            self._fail("; ".join(f"model {name}: {reason}" for name, reason in failed))
+            return
+        add_triton_server(self.router, self.status, self.metrics, version=VERSION)
+        if not self._is_only:
+            add_list_route(self.router, self._described, self.status)
         if self.status.phase is Phase.STARTING:
             self.status.phase = Phase.READY
-            self._open_lanes(served)
+            self._open_lanes()
+            served, unserved = self.status.served, self.status.unserved
             seconds, express = perf_counter() - start, bool(self._lanes)
-            log(logging.INFO, "ready", models=[model.id for model in self._models], seconds=seconds, express=express)
+            log(logging.INFO, "ready", models=served, not_served=unserved, seconds=seconds, express=express)
         # The first scrape shall not have to wait for its library.
-        await loop.run_in_executor(self._executor, exposition, self.metrics)
+        await asyncio.get_running_loop().run_in_executor(self._executor, exposition, self.metrics)
 
-    def _open_lanes(self, served: list[Served]) -> None:
-        if not Lane.opens(self.settings):
-            return
-        for one in served:
-            lane = Lane(one, self.settings, self.metrics, self._app.ids)
-            self._lanes[f"/{quote(one.model.id, safe='')}/eval".encode()] = lane
-            if len(served) == 1:
-                self._lanes[b"/eval"] = lane
+    def _answer_for(self, served: Served) -> None:
+        """Answer for a model that has been loaded, however late."""
+        name = served.model.id
+        add_model_routes(self.router, served, self.settings, self._admission, is_only=self._is_only)
+        add_v2_routes(self.router, served, self.status, self.settings, self._admission)
+        self._described[name] = served.model
+        self.status.served.append(name)
+        if Lane.opens(self.settings):
+            self._new_lanes[f"/{quote(name, safe='')}/eval".encode()] = lane = Lane(
+                served, self.settings, self.metrics, self._app.ids
+            )
+            if self._is_only:
+                self._new_lanes[b"/eval"] = lane
+        if self.status.phase is Phase.READY:
+            self._open_lanes()
+            log(logging.INFO, "model is served now", model=name)
+
+    def _open_lanes(self) -> None:
+        self._lanes.update(self._new_lanes)
+        self._new_lanes.clear()
 
     def _load_one(self, model: Model) -> Served:
         start = perf_counter()
@@ -167,11 +187,17 @@ class Server(uvicorn.Server):
         task.add_done_callback(self._background.discard)
 
 
-def serve(settings: Settings, models: tuple[Model, ...]) -> int:
-    """Serve until a signal, or until a model turns out wrong; returns the exit code."""
+def serve(settings: Settings, models: tuple[Model, ...], unserved: Mapping[str, str]) -> int:
+    """Serve until a signal, or until no model can be; returns the exit code.
+
+    Args:
+        settings: The server's.
+        models: What is to be served.
+        unserved: Why others are not, by their ids.
+    """
     sys.setswitchinterval(0.001)
     give_memory_back()
-    server = Server(settings, models)
+    server = Server(settings, models, unserved)
     server.run()
     return server.exit_code
 

@@ -3,11 +3,15 @@
 docs/server-settings.md lists them for users.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final
 
+from migrate.server.logs import log
+
+_SERVICE_LINK: Final = "an address and no port: Kubernetes sets it where a service is called migrate"
 _MIB: Final = 1024 * 1024
 
 
@@ -23,19 +27,25 @@ class Settings:
         port: Serving port; 0 takes any free one, and another one for the metrics.
         metrics_port: The old runtime's second port; 0 turns it off.
         max_body_bytes: Largest body, before and after decompression (413).
+        max_uploads_bytes: All bodies together that came in pieces, until they are answered (503 with
+            ``Retry-After``); 0 means a quarter of the container's memory, and at least one largest body.
         max_header_bytes: Largest request line and headers together (431).
         max_json_depth: Deepest nesting of lists in JSON (400).
         max_image_pixels: Largest image, before it is decoded (413).
         max_in_flight: Requests that compute or wait to (503 with ``Retry-After``).
         header_seconds: Time to send request line and headers (408).
-        body_seconds: Time to send the body, plus one second for each 32 KiB already sent (408).
+        body_seconds: Time to send the body, plus one second for each 32 KiB already sent, but none in which nothing is
+            sent for so long (408).
         write_seconds: Time to take an answer before the connection is cut.
         idle_seconds: How long an idle connection stays open.
         drain_seconds: After SIGTERM, how long new connections are still served while ``/health/ready`` says no.
         stop_seconds: Then, how long running requests may take.
+        load_seconds: How long the loading of one model keeps others, which are loaded, from being served.
+        row_seconds: How long one row may take an engine in a Java machine (500).
         threads: CPUs to use; 0 means the container's quota.
         access_log: Which requests are logged: ``errors``, ``all`` or ``none``.
         tokens_sha256: SHA-256 (hex) of each accepted token; empty accepts everybody.
+        cors_origins: Pages of these origins may call from a browser; ``*`` is any.
         plain_gray: Read gray images as they are, not lifted to sRGB as Java did.
         strict_nulls: Refuse JSON nulls in numeric tensors instead of reading 0.
         express: Answer the usual call of a quick model where it was read.
@@ -45,6 +55,7 @@ class Settings:
     port: int = 8080
     metrics_port: int = 8081
     max_body_bytes: int = 100 * _MIB
+    max_uploads_bytes: int = 0
     max_header_bytes: int = 16 * 1024
     max_json_depth: int = 32
     max_image_pixels: int = 50_000_000
@@ -55,9 +66,12 @@ class Settings:
     idle_seconds: float = 75.0
     drain_seconds: float = 3.0
     stop_seconds: float = 25.0
+    load_seconds: float = 60.0
+    row_seconds: float = 30.0
     threads: int = 0
     access_log: str = "errors"
     tokens_sha256: frozenset[str] = field(default_factory=frozenset)
+    cors_origins: frozenset[str] = field(default_factory=frozenset)
     plain_gray: bool = False
     strict_nulls: bool = False
     express: bool = True
@@ -73,9 +87,17 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     for entry in fields(Settings):
         variable = f"MIGRATE_{entry.name.upper()}"
         text = environ.get(variable, "").strip()
-        if text:
+        if "://" in text and entry.name.endswith("port"):
+            log(logging.WARNING, "a setting is ignored", variable=variable, value=text, reason=_SERVICE_LINK)
+        elif text:
             values[entry.name] = _value(variable, entry.name, text)
-    return Settings(**values)  # type: ignore[arg-type]
+    settings = Settings(**values)  # type: ignore[arg-type]
+    if 0 < settings.max_uploads_bytes < settings.max_body_bytes:
+        raise SettingError(
+            f"MIGRATE_MAX_UPLOADS_BYTES={settings.max_uploads_bytes} has no room for one body of "
+            f"MIGRATE_MAX_BODY_BYTES={settings.max_body_bytes}"
+        )
+    return settings
 
 
 def _value(variable: str, name: str, text: str) -> object:
@@ -85,6 +107,8 @@ def _value(variable: str, name: str, text: str) -> object:
         return _choice(variable, text)
     if name == "tokens_sha256":
         return _digests(variable, text)
+    if name == "cors_origins":
+        return _origins(variable, text)
     if name in {"plain_gray", "strict_nulls", "express"}:
         return _flag(variable, text)
     try:
@@ -96,7 +120,7 @@ def _value(variable: str, name: str, text: str) -> object:
     return number
 
 
-_MAY_BE_ZERO: Final = {"port", "metrics_port", "threads", "drain_seconds"}
+_MAY_BE_ZERO: Final = {"port", "metrics_port", "threads", "drain_seconds", "max_uploads_bytes"}
 
 
 def _choice(variable: str, text: str) -> str:
@@ -117,3 +141,13 @@ def _digests(variable: str, text: str) -> frozenset[str]:
         # The value is not shown: somebody may have put the token itself there.
         raise SettingError(f"{variable} takes SHA-256 digests of 64 hex digits, separated by commas")
     return frozenset(digests)
+
+
+def _origins(variable: str, text: str) -> frozenset[str]:
+    origins = frozenset(origin for origin in re.split(r"[\s,;]+", text.lower()) if origin)
+    for origin in origins:
+        if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^/@?#*]+|null", origin):
+            raise SettingError(
+                f"{variable} holds {origin!r}: use * or origins such as https://example.com, without a path"
+            )
+    return origins

@@ -52,6 +52,7 @@ class Metrics:
     Attributes:
         in_flight: Requests that compute or wait to.
         evaluated: Rows that models computed.
+        upload_bytes: What the bodies hold that came in pieces and are not answered yet.
         load_seconds: Time to load each model and prove it right.
         requests: Durations in seconds, by model, route and status.
         rows: Rows of a call, by model.
@@ -60,6 +61,7 @@ class Metrics:
     def __init__(self) -> None:
         self.in_flight = 0
         self.evaluated = 0
+        self.upload_bytes = 0
         self.load_seconds: dict[str, float] = {}
         self.requests: dict[tuple[str, str, int], Histogram] = {}
         self.rows: dict[str, Histogram] = {}

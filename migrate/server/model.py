@@ -1,5 +1,6 @@
 """``model.json``: all that the server knows of a model before it loads it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -8,9 +9,12 @@ from msgspec import Struct
 from msgspec import field as named
 
 SCHEMA: Final = 1
+_REASONS: Final = 3  # in one sentence
 
 Layout = Literal["BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"]
 Colour = Literal["GRAY_SCALE", "RED", "GREEN", "BLUE"]
+
+_CHANNELS: Final[dict[int, tuple[Colour, ...]]] = {1: ("GRAY_SCALE",), 3: ("RED", "GREEN", "BLUE")}
 
 
 class Bounds(Struct, frozen=True):
@@ -67,12 +71,14 @@ Words = dict[str, tuple[str, ...]]
 class OnnxSettings(Struct, frozen=True, omit_defaults=True):
     """``onnx``.
 
-    ``rows_apart``: each row of an answer is computed from one row alone. ``embedded``: the entry is a manifest, which
-    holds the model as base64 in its ``binary``.
+    ``rows_apart``: each row of an answer is computed from one row alone. ``one_thread``: an operator of the graph adds
+    in another order with several threads, so that answers would depend on the batch and on the processors.
+    ``embedded``: the entry is a manifest, which holds the model as base64 in its ``binary``.
     """
 
     zipmap: dict[str, Labels] = {}
     rows_apart: bool = False
+    one_thread: bool = False
     words: Words = {}
     embedded: bool = False
 
@@ -212,12 +218,26 @@ class Model(ModelJson, frozen=True, kw_only=True):
         return max(1, self.rolling_windows_size)
 
     def describe(self) -> dict[str, object]:
-        """The answer of ``/describe``."""
+        """The answer of ``/describe``.
+
+        An output that has a column for each class names the classes, in a key that the old runtime did not have, where
+        they are not just the numbers of the columns: it answered only those.
+        """
+        outputs = [_printed(field) for field in self.outputs]
+        for field, made in zip(self.outputs, outputs, strict=True):
+            labels = self.classes(field.name)
+            if labels != tuple(range(len(labels))):
+                made["labels"] = labels
         return {
             "inputs": [_printed(field) for field in self.inputs],
-            "outputs": [_printed(field) for field in self.outputs],
+            "outputs": outputs,
             "rolling_windows_size": self.rolling_windows_size,
         }
+
+    def classes(self, output: str) -> tuple[int | str, ...]:
+        """The class of each column of an output, in their order; none where its columns are no classes."""
+        found = self.onnx.zipmap.get(output) if self.onnx is not None else None
+        return () if found is None else found.labels
 
 
 class ModelFileError(Exception):
@@ -304,24 +324,54 @@ def _printed_column(column: Index, inherited: str) -> dict[str, object]:
     return made | {"index": column.index, "key": column.key}
 
 
-def read_models(root: Path) -> tuple[Model, ...]:
+class Unserved(Struct, frozen=True):
+    """``unserved.json``: a model of which it is known that it cannot be served, and why."""
+
+    id: str
+    reason: str
+
+
+def read_models(root: Path) -> tuple[tuple[Model, ...], dict[str, str]]:
     """Every model folder in ``root``, or ``root`` itself when it is one, sorted by folder name.
 
+    Returns:
+        The models, and why others cannot be served, by their ids: those with an ``unserved.json`` in the place of
+        their ``model.json``, and, by their folders' names, those whose file cannot be used.
+
     Raises:
-        ModelFileError: When there is none, one cannot be used, or two have the same id.
+        ModelFileError: When there is none that can be used, or two have the same id.
     """
     if (root / "model.json").exists():
-        return (read_model(root),)
+        return (read_model(root),), {}
     try:
-        folders = sorted(path for path in root.iterdir() if (path / "model.json").exists())
+        folders = sorted(path for path in root.iterdir() if path.is_dir())
     except OSError as error:
         raise ModelFileError(f"cannot read the models' folder: {error}") from error
-    if not folders:
-        raise ModelFileError(f"{root}: no folder with a model.json in it")
-    models = tuple(read_model(folder) for folder in folders)
-    if len({model.id for model in models}) != len(models):
+    models, unserved = [], {}
+    for folder in folders:
+        try:
+            if (folder / "unserved.json").exists():
+                known = msgspec.json.decode((folder / "unserved.json").read_bytes(), type=Unserved)
+                unserved[known.id] = known.reason
+            elif (folder / "model.json").exists():
+                models.append(read_model(folder))
+        except (ModelFileError, OSError, msgspec.MsgspecError) as error:
+            unserved[folder.name] = str(error)
+    if not models:
+        reasons = "; ".join(list(unserved.values())[:_REASONS])
+        raise ModelFileError(reasons or f"{root}: no folder with a model.json in it")
+    ids = [*(model.id for model in models), *unserved]
+    if len(set(ids)) != len(ids):
         raise ModelFileError(f"{root}: two models have the same id")
-    return models
+    return tuple(models), unserved
+
+
+def with_classes(model: Model, name: str, labels: tuple[int | str, ...]) -> Model:
+    """The model with the classes of an output's columns, in ``/describe`` too."""
+    own = model.onnx or OnnxSettings()
+    return msgspec.structs.replace(
+        model, onnx=msgspec.structs.replace(own, zipmap={**own.zipmap, name: Labels(labels)})
+    )
 
 
 def with_output_shape(model: Model, name: str, shape: tuple[int, ...]) -> Model:
@@ -330,3 +380,33 @@ def with_output_shape(model: Model, name: str, shape: tuple[int, ...]) -> Model:
         msgspec.structs.replace(field, shape=shape) if field.name == name else field for field in model.outputs
     )
     return msgspec.structs.replace(model, outputs=outputs)
+
+
+def with_output(model: Model, name: str, word: str, shape: Sequence[int] | None) -> Model:
+    """The model with the type and shape that an output has once it is loaded, and its layout where it is an image.
+
+    Args:
+        model: The model.
+        name: The output's name.
+        word: Its type, in the word of ``/describe``.
+        shape: Its sizes, -1 where one is free; None where its rank is unknown, and what was declared stays.
+    """
+    outputs = tuple(_loaded(field, word, shape) if field.name == name else field for field in model.outputs)
+    return msgspec.structs.replace(model, outputs=outputs)
+
+
+def _loaded(field: Field, word: str, shape: Sequence[int] | None) -> Field:
+    if shape is None:
+        return msgspec.structs.replace(field, type=word)
+    layout = None if word in ("string", "boolean") else _image_layout(shape)
+    return msgspec.structs.replace(field, type=word, shape=tuple(shape), image_transformer=layout)
+
+
+def _image_layout(shape: Sequence[int]) -> ImageTransformer | None:
+    """How an image lies in a tensor of this shape; None where the old runtime saw none (contract: Old fields)."""
+    channel = max((index for index, size in enumerate(shape) if size in _CHANNELS), default=None)
+    if channel is None or len(shape) not in (3, 4):
+        return None
+    words: list[Layout] = ["HEIGHT", "WIDTH"] if len(shape) == 3 else ["BATCH_SIZE", "HEIGHT", "WIDTH"]
+    words.insert(channel, "CHANEL")
+    return ImageTransformer(tuple(words), _CHANNELS[shape[channel]])

@@ -11,6 +11,14 @@ from migrate.server.errors import HttpError, bad_request
 CONSUMED: Final = frozenset({"application/json", "multipart/form-data", "image/png", "image/jpeg"})
 PRODUCED: Final = ("application/json", "text/html", "multipart/form-data", "image/png", "image/jpeg")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# Families of names that hold all those of Java 17 that Python does not know; what such a name says does not matter, for
+# bodies were always read by what they hold.
+_JAVA_CHARSET: Final = re.compile(
+    r"(?:cs-?|x-)?(?:ansi|ascii|big5|ccsid|cesu|cns|cp|default|ebcdic|euc|extended_unix|gb|halfwidth|hz|ibm|iscii|iso|jis"
+    r"|johab|koi|ks|latin|mac|ms|pc|shift|sjis|st_sev|sun_eu|tis|unicode|us-|utf|windows|x0|8859)[\w.:+()-]*|\d+[a-z]?",
+    re.ASCII | re.IGNORECASE,
+)
+_STAR: Final = "*"  # Java's own client sends it, and nothing was ever produced for it
 _ANY_JSON: Final = frozenset({"application/json", "*/*"})
 _SUPPORTED: Final = frozenset({*PRODUCED, "*/*", "image/*"})
 
@@ -43,12 +51,19 @@ def content_type_of(header: str | None) -> MediaType:
             415, "RESTEASY003065: Cannot consume content type", f"send one of {', '.join(sorted(CONSUMED))}"
         )
     charset = parsed.parameter("charset")
-    if charset:
-        try:
-            codecs.lookup(charset)
-        except (LookupError, ValueError):
-            raise HttpError(415, "RESTEASY003065: Cannot consume content type", f"unknown charset {charset}") from None
+    if charset and not _is_charset(charset):
+        raise HttpError(415, "RESTEASY003065: Cannot consume content type", f"unknown charset {charset}")
     return parsed
+
+
+def _is_charset(name: str) -> bool:
+    if _JAVA_CHARSET.fullmatch(name):
+        return True
+    try:
+        codecs.lookup(name)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=256)
@@ -86,19 +101,18 @@ def answer_type(header: str | None) -> MediaType:
 
 
 def parse_media_type(text: str) -> MediaType | None:
-    """A media type, or None for what is none. Values in quotes may hold anything."""
+    """A media type, or None for what is none. Values in quotes may hold anything; a parameter may have none."""
     name, *parameters = _split(text, ";")
     kind, slash, subtype = name.strip().partition("/")
-    if not slash or not _TOKEN.fullmatch(kind) or not _TOKEN.fullmatch(subtype):
+    is_star = name.strip() == _STAR
+    if not is_star and (not slash or not _TOKEN.fullmatch(kind) or not _TOKEN.fullmatch(subtype)):
         return None
     found = []
     for parameter in parameters:
         key, equals, value = parameter.strip().partition("=")
-        if equals:
+        if key or equals:
             found.append((_unquoted(key.strip()), _unquoted(value.strip())))
-        elif key:
-            return None
-    return MediaType(f"{kind}/{subtype}".lower(), tuple(found))
+    return MediaType(_STAR if is_star else f"{kind}/{subtype}".lower(), tuple(found))
 
 
 def _unquoted(text: str) -> str:
@@ -126,6 +140,8 @@ def _split(text: str, mark: str) -> list[str]:
 
 
 def _fits(element: str, name: str) -> bool:
+    if element == _STAR:
+        return True
     kind, _, subtype = element.partition("/")
     wanted, _, exact = name.partition("/")
     return kind in {"*", wanted} and subtype in {"*", exact}

@@ -18,6 +18,7 @@ from migrate.server.limits import Settings
 # A sender or reader that keeps up this rate is never too slow.
 _BYTES_PER_SECOND: Final = 32 * 1024
 _LINGER_SECONDS: Final = 5.0
+_OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -34,6 +35,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refusal = (400, "Invalid HTTP request")
         self._sender: asyncio.TimerHandle | None = None
         self._since = 0.0
+        self._seen_bytes = 0
         self._reader: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._active = 0.0
@@ -42,6 +44,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._pieces: list[bytes] = []
         self._waits_for: Lane | None = None
         self._running: RequestResponseCycle | None = None
+        self._offer: bytes | None = None
+        self._last_words = b""
 
     # connection
 
@@ -68,12 +72,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and watch the time of whoever has not sent a whole request yet."""
+        if self._last_words:
+            return  # nothing that follows a refused request is read
         self._message_bytes += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Nothing is upgraded here; the request itself was answered or is being answered.
-            pass
+            self._feed(data)
         except httptools.HttpParserError:
             self._refuse(*self._refusal)
             return
@@ -86,6 +89,21 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._arm()
         elif self._sender is not None:
             self._disarm()
+
+    def _feed(self, data: bytes) -> None:
+        """Parse; nothing is upgraded here, and a request that offers it is one like any other (RFC 9110, 7.8)."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as found:
+                if self._offer is None:
+                    return  # CONNECT, which was answered or is being answered
+                # The parser ends such a message at its headers: another one reads it without the offer.
+                data = self._offer + data[found.args[0] :]
+                self._offer = None
+                self.parser = httptools.HttpRequestParser(self)
+            else:
+                return
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection when it has been idle for so long; the timer is not moved with every request."""
@@ -119,6 +137,9 @@ class GuardedProtocol(HttpToolsProtocol):
             if size > limit:
                 self._refusal = (431, f"Request line and headers are larger than {limit} bytes")
                 raise ValueError(self._refusal[1])
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._offer = self._without_offer()
+            return
         if self._sender is not None:
             self._disarm()
         lane = self.lanes.get(self.url)
@@ -130,6 +151,17 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
         self._in_headers = False
 
+    def _without_offer(self) -> bytes:
+        """The request line and headers, without those that offer an upgrade."""
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [word.strip() for word in value.split(b",")]
+                value = b", ".join(word for word in kept if word.lower() not in _OFFERS)  # noqa: PLW2901
+            if value and name not in _OFFERS:
+                lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
+
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body."""
         if self._lane is None:
@@ -139,6 +171,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._offer is not None:
+            return
         self._in_message = False
         self._in_headers = True
         self._message_bytes = 0
@@ -207,7 +241,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Do not wait for ever for a client that does not stop sending."""
         self._active = self.loop.time()
+        last = self._last_words and not self.pipeline
         super().on_response_complete()
+        if last and not self.transport.is_closing():
+            self.transport.write(self._last_words)
+            self.transport.close()
         if self._shut and self._answered:
             self.transport.close()
         if self._in_message and not self.transport.is_closing():
@@ -234,6 +272,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._settle()
         body = error_body(status, message)
         head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+        if self._others_wait:
+            # Requests that were whole before are answered first.
+            self._last_words = STATUS_LINE[status] + head + body
+            self._forget_message()
+            return
         # Before its headers are whole a request has no cycle of its own: this one answers the request before.
         if self._answered if self._in_headers or self._lane else not self.cycle.response_started:
             self.transport.write(STATUS_LINE[status] + head + body)
@@ -244,6 +287,22 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_message = False
         self._lane = None
         self.transport.close()
+
+    @property
+    def _others_wait(self) -> bool:
+        """Whether a whole request waits for its answer, besides the one that is being read."""
+        running = self._running
+        if running is None or running.response_complete or running.disconnected or running.more_body:
+            return False
+        return self._in_headers or self.cycle is not running
+
+    def _forget_message(self) -> None:
+        """Give up the request that is being read: one whose headers are whole waits behind the others."""
+        if not self._in_headers and self.pipeline and self.pipeline[0][0] is self.cycle:
+            self.pipeline.popleft()
+        self._disarm()
+        self._in_message = False
+        self._lane = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -267,6 +326,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _arm(self) -> None:
         self._since = self.loop.time()
+        self._seen_bytes = self._message_bytes
         seconds = self.settings.header_seconds if self._in_headers else self.settings.body_seconds
         self._sender = self.loop.call_later(seconds, self._check_sender)
 
@@ -285,8 +345,10 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         allowed = self.settings.body_seconds + self._message_bytes / _BYTES_PER_SECOND
         left = allowed - (self.loop.time() - self._since)
-        if left > 0:
-            self._sender = self.loop.call_later(left, self._check_sender)
+        if left > 0 and self._message_bytes > self._seen_bytes:
+            # What was sent earns time to send more, not to hold it.
+            self._seen_bytes = self._message_bytes
+            self._sender = self.loop.call_later(min(left, self.settings.body_seconds), self._check_sender)
         else:
             self._refuse(408, "The body was sent too slowly")
 

@@ -90,15 +90,27 @@ class Router:
         self._files.setdefault(tuple(segment.encode() for segment in prefix), route)
 
     def find(self, raw_path: bytes) -> Route | None:
-        """The route of a path as it stands in the request line; a trailing slash does not matter."""
+        """The route of a path as it stands in the request line.
+
+        Slashes at the end or beside others do not matter, nor do the parameters of a segment (``/eval;x=1``).
+        """
         route = self._exact.get(raw_path)
         if route is not None:
             return route
-        segments = raw_path.split(b"/")[1:]
-        if segments and segments[-1] == b"":
-            segments.pop()
-        key = tuple(unquote_to_bytes(segment) for segment in segments)
+        key = _segments(raw_path)
         found = self._segments.get(key)
         if found is None and key and key[-1].endswith((b".js", b".css")):
             return self._files.get(key[:-1])
         return found
+
+
+def model_of(raw_path: bytes) -> str:
+    """The id that the path of a model's route would have it by; empty where there is none."""
+    segments = _segments(raw_path)
+    place = 2 if segments[:2] == (b"v2", b"models") else 0
+    return segments[place].decode("utf-8", "replace") if len(segments) > place else ""
+
+
+def _segments(raw_path: bytes) -> tuple[bytes, ...]:
+    plain = (segment.partition(b";")[0] for segment in raw_path.split(b"/"))
+    return tuple(unquote_to_bytes(segment) for segment in plain if segment)

@@ -54,6 +54,8 @@ class Served:
     Attributes:
         pace: How long its calls take.
         merges: Whether requests that wait are put into one run.
+        row_by_row: Whether its engine tells of each row that it computes (:mod:`migrate.server.rows`).
+        may_not_end: Whether one of them may take for ever, and must never be computed where requests are read.
         example: A request that is known to work, where one was recorded.
     """
 
@@ -69,6 +71,8 @@ class Served:
         self._outputs = {entry.name: entry for entry in model.outputs}
         self.pace = Pace()
         self.merges = False
+        self.row_by_row: Final[bool] = getattr(engine, "row_by_row", False)
+        self.may_not_end: Final[bool] = getattr(engine, "may_not_end", False)
         self.example: dict[str, Any] | None = None
 
     def feeds(self, call: Call) -> Mapping[str, Array]:

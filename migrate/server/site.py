@@ -1,17 +1,20 @@
 """The table of routes of one process: the models', and the process's own."""
 
 import json
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from migrate.server import openapi, page
-from migrate.server.app import Status
 from migrate.server.errors import HttpError
 from migrate.server.evaluation import Admission, Evaluation
 from migrate.server.http import JSON, Headers, Request, Response
 from migrate.server.limits import Settings
 from migrate.server.metrics import CONTENT_TYPE, Metrics
+from migrate.server.model import Model
 from migrate.server.routes import Handler, Route, Router
+from migrate.server.rows import RowThreads
 from migrate.server.served import Served
+from migrate.server.status import Status
 
 _PAGE_HEADERS: Headers = [(b"content-security-policy", page.POLICY), (b"x-content-type-options", b"nosniff")]
 _ASSET_HEADERS: Headers = [(b"cache-control", b"public, max-age=3600"), (b"x-content-type-options", b"nosniff")]
@@ -44,14 +47,12 @@ def exposition(metrics: Metrics) -> bytes:
     return exposition_text(metrics)
 
 
-def add_process_routes(router: Router, status: Status, metrics: Metrics) -> None:
+def add_process_routes(router: Router, status: Status, metrics: Metrics, rows: RowThreads) -> None:
     """Health, metrics, and the files of the pages."""
 
     async def ready(request: Request) -> Response:
         del request
-        if not status.ready:
-            raise HttpError(503, f"Not ready: {status.phase.value}", headers={"Retry-After": "1"})
-        return Response(b'{"status":"ready"}')
+        return Response(json.dumps(readiness(status, rows)).encode())
 
     async def text(request: Request) -> Response:
         del request
@@ -63,19 +64,48 @@ def add_process_routes(router: Router, status: Status, metrics: Metrics) -> None
     router.add_files((), Route("page", {"GET": asset}))
 
 
-def add_model_routes(router: Router, models: list[Served], settings: Settings, admission: Admission) -> None:
-    """Every model under its id, and the only model at the root too; several have a page that lists them."""
-    for served in models:
-        routes = _model_routes(served, settings, admission)
-        model = served.model
-        for prefix in ((), (model.id,)) if len(models) == 1 else ((model.id,),):
-            for name, route in routes.items():
-                router.add((*prefix, name) if name else prefix, route)
-            router.add_files(prefix, Route("page", {"GET": asset}, model=model.id))
-    if len(models) > 1:
-        listing = page.list_page(served.model for served in models)
-        handler = fixed(listing, page.HTML, _PAGE_HEADERS)
-        router.add((), Route("page", {"GET": handler}, produces=("text/html",)))
+def readiness(status: Status, rows: RowThreads) -> dict[str, object]:
+    """The answer of ``/health/ready``: the models that do not answer, and why, beside those that do.
+
+    Raises:
+        HttpError: 503, when no model answers, or not any longer.
+    """
+    busy = {name: why for name in status.served if (why := rows.refusal(name))}
+    if not status.ready or len(busy) == len(status.served):
+        detail = json.dumps(busy) if busy else status.progress()
+        raise HttpError(503, f"Not ready: {status.phase.value}", detail, headers={"Retry-After": "1"})
+    names = (*status.unserved, *status.loading)
+    unserved = {name: status.why_not(name) for name in names} | busy
+    found: dict[str, object] = {"status": "ready"}
+    if unserved:
+        found["not_served"] = unserved
+    if status.loading:
+        found["loading"] = list(status.loading)
+    return found
+
+
+def add_model_routes(
+    router: Router, served: Served, settings: Settings, admission: Admission, *, is_only: bool
+) -> None:
+    """A model under its id, and the only one at the root too."""
+    routes = _model_routes(served, settings, admission)
+    model = served.model
+    for prefix in ((), (model.id,)) if is_only else ((model.id,),):
+        for name, route in routes.items():
+            router.add((*prefix, name) if name else prefix, route)
+        router.add_files(prefix, Route("page", {"GET": asset}, model=model.id))
+
+
+def add_list_route(router: Router, models: Mapping[str, Model], status: Status) -> None:
+    """The page that lists several models, those that are served and those that are not."""
+
+    async def handler(request: Request) -> Response:
+        del request
+        reasons = {name: status.why_not(name) for name in (*status.unserved, *status.loading)}
+        served = (models[name] for name in sorted(status.served))
+        return Response(page.list_page(served, reasons), page.HTML, headers=_PAGE_HEADERS)
+
+    router.add((), Route("page", {"GET": handler}, produces=("text/html",)))
 
 
 def _model_routes(served: Served, settings: Settings, admission: Admission) -> dict[str, Route]:

@@ -1,5 +1,6 @@
-"""What this process takes of the container: how many CPUs, who goes first on them, and memory that is given back."""
+"""What this process takes of the container: its CPUs, who goes first on them, its memory, and what is given back."""
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -21,6 +22,18 @@ def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     return max(1, min(affinity, ceil(quota))) if quota else affinity
 
 
+def memory_limit(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes of memory that this process may have: the machine's, limited by cgroup v2 or v1."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [machine]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limits.append(int((cgroup / name).read_text()))
+        except (OSError, ValueError):  # of the other version; or "max"
+            continue
+    return min(limits)
+
+
 def yield_to_others() -> None:
     """Let this thread, and those that it starts (an engine's), wait for the thread that answers health checks."""
     if sys.platform == "linux":
@@ -38,6 +51,12 @@ def give_memory_back() -> bool:
     except (OSError, AttributeError, TypeError):
         return False  # another C library, another system
     return bool(mallopt(_MMAP_THRESHOLD, _KEPT_BYTES) and mallopt(_TRIM_THRESHOLD, _KEPT_BYTES))
+
+
+def trim_memory() -> None:
+    """Let glibc return what is free between pieces that are not (malloc_trim(3)); takes milliseconds."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _quota_v2(cgroup: Path) -> float | None:

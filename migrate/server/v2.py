@@ -8,19 +8,20 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
-from migrate.server.app import Status
 from migrate.server.compression import coding_of, opened
 from migrate.server.errors import HttpError, bad_request
 from migrate.server.evaluation import Admission
-from migrate.server.http import JSON, Headers, Request, Response, read_body
+from migrate.server.http import JSON, Headers, Request, Response
 from migrate.server.limits import Settings
 from migrate.server.model import Field
 from migrate.server.rendering.json import tensor_text
 from migrate.server.routes import Handler, Route, Router
 from migrate.server.served import SMALL_BYTES, Served
+from migrate.server.status import Status
 from migrate.server.tensors import Array, Shape
+from migrate.server.triton import EXTENSIONS, add_triton_routes
 from migrate.server.v2_tensors import datatype_of, from_binary, from_json, to_binary
 
 VERSION: Final = "1"
@@ -29,53 +30,52 @@ _HEADER_LENGTH: Final = b"inference-header-content-length"
 _PLATFORMS: Final = {"onnx": "onnxruntime_onnx"}
 
 
+# In all of these a null is what is not there: serialisers of Java and C# write it.
 class InputTensor(Struct):
     """One input of a request; ``data`` is absent when it follows in binary."""
 
     name: str
     shape: list[int]
     datatype: str
-    parameters: dict[str, Any] = {}
-    data: Any = UNSET
+    parameters: dict[str, Any] | None = None
+    data: Any = None
 
 
 class OutputRequest(Struct):
     """An output that is asked for."""
 
     name: str
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] | None = None
 
 
 class InferRequest(Struct):
-    """The JSON of an inference request."""
+    """The JSON of an inference request; an ``id`` that is a number is answered as text."""
 
     inputs: list[InputTensor]
-    id: str | UnsetType = UNSET
-    parameters: dict[str, Any] = {}
-    outputs: list[OutputRequest] = []
+    id: str | int | float | None = None
+    parameters: dict[str, Any] | None = None
+    outputs: list[OutputRequest] | None = None
 
 
 _DECODER: Final = msgspec.json.Decoder(InferRequest)
 
 
-def add_v2_routes(
-    router: Router, models: list[Served], status: Status, settings: Settings, admission: Admission
-) -> None:
-    """The routes of every model, and of the server as such."""
-    about = {"name": "migrate.server", "version": SERVER_VERSION, "extensions": ["binary_tensor_data"]}
+def add_v2_routes(router: Router, served: Served, status: Status, settings: Settings, admission: Admission) -> None:
+    """The routes of a model."""
+    name = served.model.id
+    add_triton_routes(router, served, admission.metrics, version=VERSION, platform=_platform(served))
+    ready = {"name": name, "ready": True}
+    for prefix in (("v2", "models", name), ("v2", "models", name, "versions", VERSION)):
+        router.add(prefix, Route("v2", {"GET": _fixed(metadata(served))}, model=name))
+        router.add((*prefix, "ready"), Route("v2", {"GET": _ready(status, ready)}, model=name))
+        infer = Inference(served, settings, admission)
+        router.add((*prefix, "infer"), Route("infer", {"POST": infer}, model=name))
+
+
+def add_v2_server(router: Router, status: Status) -> None:
+    """The routes of the server as such; its health is answered before any model is loaded."""
+    about = {"name": "migrate.server", "version": SERVER_VERSION, "extensions": ["binary_tensor_data", *EXTENSIONS]}
     router.add(("v2",), Route("v2", {"GET": _fixed(about)}))
-    for served in models:
-        name = served.model.id
-        ready = {"name": name, "ready": True}
-        for prefix in (("v2", "models", name), ("v2", "models", name, "versions", VERSION)):
-            router.add(prefix, Route("v2", {"GET": _fixed(metadata(served))}, model=name))
-            router.add((*prefix, "ready"), Route("v2", {"GET": _ready(status, ready)}, model=name))
-            infer = Inference(served, settings, admission)
-            router.add((*prefix, "infer"), Route("infer", {"POST": infer}, model=name))
-
-
-def add_v2_health(router: Router, status: Status) -> None:
-    """The health routes, which answer before any model is loaded."""
     router.add(("v2", "health", "live"), Route("health", {"GET": _fixed({"live": True})}, is_open=True))
     router.add(("v2", "health", "ready"), Route("health", {"GET": _ready(status, {"ready": True})}, is_open=True))
 
@@ -102,6 +102,10 @@ def _ready(status: Status, body: Mapping[str, object]) -> Handler:
     return handler
 
 
+def _platform(served: Served) -> str:
+    return _PLATFORMS.get(served.model.engine, served.model.engine)
+
+
 def metadata(served: Served) -> dict[str, object]:
     """The metadata of a model: its own tensors, not the named columns that ``/eval`` takes besides."""
 
@@ -114,7 +118,7 @@ def metadata(served: Served) -> dict[str, object]:
     return {
         "name": served.model.id,
         "versions": [VERSION],
-        "platform": _PLATFORMS.get(served.model.engine, served.model.engine),
+        "platform": _platform(served),
         "inputs": tensors(served.model.inputs, served.engine.inputs),
         "outputs": tensors(served.model.outputs, served.engine.outputs),
     }
@@ -134,11 +138,14 @@ class Inference:
         """Answer one request."""
         length = _header_length(request)
         coding = coding_of(request.header(b"content-encoding"))
-        with self._admission:
-            body = await read_body(request, self._limit)
-            small = coding is None and len(body) <= SMALL_BYTES
-            work = partial(self._answer, body, coding, length)
-            return await self._admission.compute(work, self._served.pace, small=small)
+        try:
+            body = await self._admission.bodies.read(request)
+            with self._admission:
+                small = coding is None and len(body) <= SMALL_BYTES
+                work = partial(self._answer, body, coding, length)
+                return await self._admission.compute(work, self._served, small=small)
+        finally:
+            self._admission.bodies.drop(request)
 
     def _answer(self, body: bytes, coding: str | None, length: int | None) -> Response:
         if coding is not None:
@@ -151,15 +158,18 @@ class Inference:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise bad_request(f"the inference request cannot be read: {error}") from error
         feeds = self._feeds(asked, memoryview(body)[len(head) :])
-        names = [output.name for output in asked.outputs] or self._outputs
-        for output in asked.outputs:
+        wanted = asked.outputs or []
+        names = [output.name for output in wanted] or self._outputs
+        for output in wanted:
             if output.name not in self._outputs:
                 raise bad_request(f"output {output.name} is none of {self._outputs}")
-            _check_parameters(output.name, output.parameters, "classification")
+            _check_parameters(output.name, output.parameters or {}, "classification")
         outputs = self._served.engine.run(feeds)
-        by_default = bool(asked.parameters.get("binary_data_output", False))
+        by_default = bool((asked.parameters or {}).get("binary_data_output", False))
         binary = dict.fromkeys(names, by_default)
-        binary.update({output.name: bool(output.parameters.get("binary_data", by_default)) for output in asked.outputs})
+        binary.update(
+            {output.name: bool((output.parameters or {}).get("binary_data", by_default)) for output in wanted}
+        )
         return self._rendered(asked, {name: outputs[name] for name in names}, binary)
 
     def _feeds(self, asked: InferRequest, rest: memoryview) -> dict[str, Array]:
@@ -172,10 +182,11 @@ class Inference:
             if tensor.datatype != datatype_of(dtype):
                 raise bad_request(f"input {tensor.name} is {tensor.datatype}, the model takes {datatype_of(dtype)}")
             shape = _checked_shape(tensor, None if self._served.model.guessed else field.shape)
-            _check_parameters(tensor.name, tensor.parameters, "shared_memory_region")
-            size = tensor.parameters.get("binary_data_size")
+            parameters = tensor.parameters or {}
+            _check_parameters(tensor.name, parameters, "shared_memory_region")
+            size = parameters.get("binary_data_size")
             if size is None:
-                if tensor.data is UNSET:
+                if tensor.data is None:
                     raise bad_request(f"input {tensor.name} has no data")
                 feeds[tensor.name] = from_json(tensor.name, tensor.data, dtype, shape)
                 continue
@@ -202,8 +213,8 @@ class Inference:
                 entry["data"] = msgspec.Raw(tensor_text(data.reshape(-1)))
             described.append(entry)
         head: dict[str, Any] = {"model_name": self._served.model.id, "model_version": VERSION, "outputs": described}
-        if asked.id is not UNSET:
-            head["id"] = asked.id
+        if asked.id is not None:
+            head["id"] = str(asked.id)
         encoded = msgspec.json.encode(head)
         first = next(iter(outputs.values()))
         rows = int(first.shape[0]) if first.ndim else 1

@@ -1,12 +1,13 @@
 """Finding models by content among files that nobody described: in a container or a folder.
 
 A model is a file at the root, or a folder at the root with everything below it. Where the root itself holds a
-manifest, a SavedModel or the configuration of a pipeline, the whole source is one model. Everything else is listed as
-ignored, with the reason; a file that cannot be read costs no other.
+manifest, a SavedModel or the configuration of a pipeline, or nothing but versions of a SavedModel in folders that are
+numbers, the whole source is one model. Everything else is listed as ignored, with the reason; a file that cannot be
+read costs no other.
 """
 
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -27,6 +28,7 @@ MANIFEST: Final = "manifest"
 _PIPELINE: Final = "pipeline"
 _WHOLE: Final = (MANIFEST, _PIPELINE)
 _SAVED_MODEL: Final = "saved_model.pb"  # the file that TensorFlow looks for; its variables lie in a folder beside it
+_TENSORFLOW: Final = "tensorflow"
 _MOST_FILES_READ: Final = 40
 _MOST_LIKELY_READ: Final = 400
 BLOCK: Final = 16 * 1024
@@ -99,6 +101,8 @@ def find_models(
     for model in sorted(found, key=lambda model: model.format != MANIFEST):
         if model.format in _WHOLE or model.path == _SAVED_MODEL:
             return (Found("", model.format, is_file=False),), ()
+    if not found and _are_versions(folders):
+        return (Found("", _TENSORFLOW, is_file=False),), ()
     for name, word, reason in look.at_folders(folders, {entry.path for entry in roots}):
         if word:
             found.append(Found(name, word, is_file=False))
@@ -124,6 +128,14 @@ def model_ids(found: Iterable[Found], whole: str) -> dict[Found, str]:
 def _stem(model: Found) -> str:
     stem, dot, suffix = model.path.rpartition(".")
     return stem if model.is_file and stem and f"{dot}{suffix.lower()}" in _SUFFIXES else model.path
+
+
+def _are_versions(folders: Mapping[str, list[Entry]]) -> bool:
+    """Whether these are the versions of one SavedModel, in folders that are numbers, as TensorFlow Serving has them."""
+    return len(folders) > 1 and all(
+        name.isascii() and name.isdigit() and any(entry.path == f"{name}/{_SAVED_MODEL}" for entry in files)
+        for name, files in folders.items()
+    )
 
 
 def _unfit(name: str) -> str:

@@ -45,6 +45,14 @@ def text(console: Console) -> str:
     return console.file.getvalue()
 
 
+def test_the_same_engine_called_directly_is_never_called_proven(console: Console) -> None:
+    done = Outcome(model="m", outcome="done", proof="engine")
+    show_final(console, Result(command="run", exit_code=0, models=(done,), data={}))
+    shown = " ".join(text(console).split())
+    assert "proof engine (the same engine called directly)" in shown
+    assert "proven" not in shown
+
+
 def test_the_last_screen_says_it_all(console: Console) -> None:
     data: dict[str, object] = {
         "tokens_text": "/state/tokens/",

@@ -72,7 +72,7 @@ def test_a_model_that_does_not_load_is_no_other_models_failure(tool: Tool, tmp_p
 
     assert ended.code == 4, ended.err
     good, bad = ended.outcomes["iris"], ended.outcomes["contradiction"]
-    assert (good["outcome"], good.get("proof")) == ("done", "cross-checked"), good
+    assert (good["outcome"], good.get("proof")) == ("done", "engine"), good
     assert (bad["outcome"], bad["reason"], bad["exit_code"]) == ("needs-you", "rehearsal-failed", 4)
     assert bad["task"]
     (app,) = tool.sandbox.left()["apps"]

@@ -44,7 +44,7 @@ def test_a_container_is_sorted_by_content(gone: Tool) -> None:
     assert downloaded < 2_000_000, "little is read to tell models from other things"
 
 
-@pytest.mark.parametrize("samples", [True, False], ids=["recorded", "cross-checked"])
+@pytest.mark.parametrize("samples", [True, False], ids=["recorded", "engine"])
 def test_a_container_moves(gone: Tool, samples: bool) -> None:
     models = [word for model in GOOD for word in ("--model", model)]
     more = ["--samples", str(SAMPLES)] if samples else []
@@ -53,7 +53,7 @@ def test_a_container_moves(gone: Tool, samples: bool) -> None:
     assert ended.code == 0, ended.err
     for model in GOOD:
         assert ended.outcomes[model]["outcome"] == "done"
-        assert ended.outcomes[model]["proof"] == ("recorded" if samples else "cross-checked")
+        assert ended.outcomes[model]["proof"] == ("recorded" if samples else "engine")
 
 
 def test_a_folder_moves(gone: Tool, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_folder_moves(gone: Tool, tmp_path: Path) -> None:
     done = {model for model, outcome in outcomes.items() if outcome["outcome"] == "done"}
     assert done >= set(GOOD)
     assert any("at-the-root" in model for model in done)
-    assert all(outcomes[model]["proof"] == "cross-checked" for model in done)
+    assert all(outcomes[model]["proof"] == "engine" for model in done)
 
 
 def test_an_inventory_file_moves(gone: Tool, tmp_path: Path) -> None:

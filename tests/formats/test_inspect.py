@@ -14,6 +14,7 @@ from migrate.core.model_json import NO_MODEL, content_of
 from migrate.core.values import Artifact, ArtifactFile
 from migrate.formats import inspect
 from migrate.server.model import read_model
+from tests.formats.hostile.tensorflows import saved_model
 from tests.formats.models import EXAMPLES, artifact, identity, message, number, varint, weights, write, zipmap
 from tests.golden_folders import descriptions
 
@@ -84,6 +85,14 @@ def test_models_below_the_root_are_not_found_but_named(tmp_path: Path) -> None:
     found = inspect(write(tmp_path, {"sub/m.onnx": MODEL}), framework=None)
     assert (found.verdict, found.reason, found.runtime) == ("unreadable", "no-model", None)
     assert '"sub/m.onnx"' in found.text
+
+
+@pytest.mark.parametrize("folder", ["", "wine/"])
+def test_versions_of_a_saved_model_need_a_choice(tmp_path: Path, folder: str) -> None:
+    versions = {f"{folder}{number}/saved_model.pb": saved_model() for number in (1, 2)}
+    found = inspect(write(tmp_path, versions), framework="tensorflow_2")
+    assert (found.verdict, found.reason) == ("needs-attention", "several-models")
+    assert f'"{folder}1", "{folder}2"' in found.text
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,14 @@ from migrate.core.errors import Interrupted, NeedsYouError, RefusedError, UsageE
 from migrate.core.events import Event, Notice, StepFinished
 from migrate.images.engine.build import remove_image
 from migrate.images.engine.connection import Engine, connect
-from migrate.migration.run_folder import build_folder, export_models, hold_against, read_folder, recordings_given
+from migrate.migration.run_folder import (
+    build_folder,
+    export_models,
+    hold_against,
+    read_folder,
+    read_servable,
+    recordings_given,
+)
 from tests.migration.folders import read, run_of_folder
 from tests.parity.endpoint import as_json, endpoint
 
@@ -188,3 +195,37 @@ def test_a_difference_is_told_by_model_and_names_no_other_command(
     assert "tensor 'output_probability' at [0] of sample one" in error.value.what
     assert "migrate " not in error.value.next_step
     assert engine.image(TAG) is not None
+
+
+def test_what_can_never_be_allowed_names_no_option(tmp_path: Path) -> None:
+    """A file that two readers would read differently is loaded on nobody's word: what to do is another thing."""
+    folder = tmp_path / "models/odd"
+    folder.mkdir(parents=True)
+    content = (MODULE / "species.pt").read_bytes()
+    (folder / "species.pt").write_bytes(content + b"more")
+    with pytest.raises(RefusedError) as error:
+        read(folder, tmp_path / "workspace")
+    assert error.value.next_step
+    assert "allow" not in error.value.next_step
+    assert "the same command" not in error.value.next_step
+
+
+def test_what_cannot_be_served_is_left_out_and_told(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "models", IRIS, MODULE)
+    (folder / "broken").mkdir()
+    (folder / "broken/model.pmml").write_text(
+        "<PMML xmlns='http://www.dmg.org/PMML-4_3' version='4.3'><Header/></PMML>"
+    )
+    with run_of_folder(folder, tmp_path / "workspace") as (run, events):
+        models, unserved = read_servable(run, loading="here")
+    assert [model.record.id for model in models] == ["iris"]
+    assert sorted(unserved) == ["broken", MODULE.name]
+    assert f"--allow-unsafe {digest(MODULE / 'species.pt')} allows it" in unserved[MODULE.name]
+    told = [text for text in warnings(events) if " is not served: " in text]
+    assert [text.partition(" ")[0] for text in told] == sorted(unserved)
+
+
+def test_a_folder_of_nothing_else_is_refused(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "models", MODULE)
+    with run_of_folder(folder, tmp_path / "workspace") as (run, _), pytest.raises(RefusedError):
+        read_servable(run, loading="here")

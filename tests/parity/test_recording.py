@@ -74,7 +74,7 @@ class Program:
 def test_what_the_engine_answers_is_kept_and_what_it_refuses_is_not() -> None:
     program = Program({"known": {}}, {"outputs": {"y": [[1]]}}, {"error": "InvalidArgument: no"})
     found = record_reference(SETTINGS, program, "onnxruntime", seed=3)
-    assert (found.level, found.origin, found.seed) == ("cross-checked", "onnxruntime", 3)
+    assert (found.level, found.origin, found.seed) == ("engine", "onnxruntime", 3)
     assert [(one.answer, one.status, one.generated) for one in found.samples] == [({"y": [[1]]}, 200, True)]
     assert program.asked[0] == {"model": content_of(SETTINGS)}
     assert [set(line) for line in program.asked[1:]] == [{"request"}] * 5
@@ -119,6 +119,9 @@ def test_without_reference_no_answer_is_kept() -> None:
 
 def test_levels_of_proof_have_an_order() -> None:
     assert at_least("live", "recorded")
-    assert at_least("recorded", "cross-checked")
-    assert at_least("cross-checked", "cross-checked")
-    assert not at_least("self", "cross-checked")
+    assert at_least("recorded", "verified")
+    assert at_least("verified", "cross-checked")
+    assert at_least("cross-checked", "engine")
+    assert at_least("engine", "engine")
+    assert not at_least("engine", "cross-checked")
+    assert not at_least("self", "engine")

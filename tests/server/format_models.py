@@ -25,7 +25,7 @@ from pathlib import Path
 from migrate.server.engines import load
 from migrate.server.model_engine import ContradictionError
 from migrate.server.model import read_models
-for model in read_models(Path(sys.argv[1])):
+for model in read_models(Path(sys.argv[1]))[0]:
     try:
         load(model, threads=1)
         print("loaded")
@@ -223,10 +223,10 @@ def python_of(runtime: str) -> str:
 
 
 @contextmanager
-def serving(root: Path, runtime: str, scratch: Path) -> Iterator[Server]:
+def serving(root: Path, runtime: str, scratch: Path, **settings: str) -> Iterator[Server]:
     """A server process with the packages of a runtime, and nothing of this checkout but the server."""
     server_code.copy_server(scratch / "server")
-    with running(root, scratch / "log", python=python_of(runtime), code=scratch / "server") as server:
+    with running(root, scratch / "log", python=python_of(runtime), code=scratch / "server", **settings) as server:
         yield server
 
 

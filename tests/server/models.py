@@ -13,6 +13,10 @@ WORDS = {
     TensorProto.FLOAT: "float",
     TensorProto.FLOAT16: "float",
     TensorProto.DOUBLE: "double",
+    TensorProto.INT8: "integer",
+    TensorProto.UINT8: "integer",
+    TensorProto.INT16: "integer",
+    TensorProto.UINT16: "integer",
     TensorProto.INT32: "integer",
     TensorProto.INT64: "long",
     TensorProto.BOOL: "boolean",
@@ -74,19 +78,20 @@ def identity(
     *,
     out_shape: Shape | None = None,
     more: Mapping[str, Any] | None = None,
+    name: str = "x",
     **rest: Any,
 ) -> Path:
-    """A model that gives back its input ``x`` as ``y``."""
+    """A model that gives back its input, ``x`` or of another ``name``, as ``y``."""
     graph = helper.make_graph(
-        [helper.make_node("Identity", ["x"], ["y"])],
+        [helper.make_node("Identity", [name], ["y"])],
         "identity",
-        [value("x", kind, shape)],
+        [value(name, kind, shape)],
         [value("y", kind, out_shape or shape)],
     )
     return write_model(
         folder,
         graph,
-        inputs=[field("x", kind, shape, **(more or {}))],
+        inputs=[field(name, kind, shape, **(more or {}))],
         outputs=[field("y", kind, out_shape or shape)],
         **rest,
     )

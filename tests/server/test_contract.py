@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,7 @@ def test_strings_are_plain_json(packed: Server) -> None:
             "RESTEASY003065: Cannot consume content type",
         ),
         ("POST", "/eval", {"Content-Type": JSON, "Accept": "text/*"}, 400, "Accept header 'text/*' not supported..."),
+        ("POST", "/eval", {"Content-Type": JSON, "Accept": "*"}, 400, "Accept header '*' not supported..."),
     ],
 )
 def test_refusals(single: Server, method: str, path: str, headers: dict[str, str], status: int, message: str) -> None:
@@ -172,11 +174,32 @@ def test_refusals(single: Server, method: str, path: str, headers: dict[str, str
         ("text/csv, application/json", "application/json;charset=utf-8"),
         ("APPLICATION/JSON", "application/json;charset=utf-8"),
         ("", "application/json;charset=utf-8"),
+        ("application/json; utf-8", "application/json;charset=utf-8"),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "text/html;charset=utf-8"),  # Java's own client
+        ("*; q=.2, */*", "application/json;charset=utf-8"),
     ],
 )
 def test_the_first_type_that_can_be_produced_counts(single: Server, accept: str, content_type: str) -> None:
     found = single.eval({"x": [1, 2, 3]}, Accept=accept)
     assert (found.status, found.headers["content-type"]) == (200, content_type)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "; utf-8",
+        ";",
+        ";;charset=utf-8",
+        "; charset",
+        "; charset=",
+        "; =x",
+        "; charset=x-windows-874",
+        "; charset=IBM01140",
+    ],
+)
+def test_parameters_of_a_content_type_that_say_nothing(single: Server, parameters: str) -> None:
+    found = single.call("POST", "/eval", PLAIN, {"Content-Type": JSON + parameters})
+    assert found.json()["label"] == 1
 
 
 def test_content_type_in_any_case_with_parameters(single: Server) -> None:
@@ -209,13 +232,54 @@ def test_request_ids(single: Server) -> None:
     assert [(line["status"], line["path"]) for line in logged] == [(200, "/eval")]
 
 
-@pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_compressed_bodies(single: Server, coding: str, pack: Any) -> None:
-    packed = pack(b'{"x":[1,2,2]}')
+PLAIN = b'{"x":[1,2,2]}'
+
+
+def raw_deflate(data: bytes) -> bytes:
+    return zlib.compress(data)[2:-4]
+
+
+def members(data: bytes) -> bytes:
+    return b"".join(gzip.compress(data[place : place + 3]) for place in range(0, len(data), 3))
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("X-GZip", gzip.compress),
+        ("gzip", members),
+        ("gzip", lambda data: gzip.compress(data) + bytes(512)),
+        ("identity, gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", raw_deflate),
+    ],
+    ids=["gzip", "x-gzip", "members", "padded", "listed", "zlib", "raw"],
+)
+def test_compressed_bodies(single: Server, coding: str, pack: Callable[[bytes], bytes]) -> None:
+    packed = pack(PLAIN)
     assert single.eval(packed, Content_Encoding=coding).json()["label"] == 1
-    assert single.eval(packed[:-4], Content_Encoding=coding).status == 400
-    assert single.eval(b"{}", Content_Encoding=coding).status == 400
-    assert single.eval(b"{}", Content_Encoding="br").status == 415
+    assert single.eval(packed[:-4].rstrip(b"\0")[:-4], Content_Encoding=coding).status == 400
+    large = pack(PLAIN + b" " * 20_000)
+    assert single.eval(large, Content_Encoding=coding).json()["label"] == 1
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "UTF-8", "none", "application/json", "", "identity,identity"])
+def test_bodies_that_are_not_compressed_whatever_was_announced(single: Server, coding: str) -> None:
+    for body in (PLAIN, b" " + PLAIN, PLAIN.decode().encode("utf-16"), PLAIN.decode().encode("utf-32-be")):
+        assert single.eval(body, Content_Encoding=coding).json()["label"] == 1
+    assert single.eval(b"", Content_Encoding=coding).status == 400
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br", "gzip, gzip"])
+def test_codings_that_are_not_opened(single: Server, coding: str) -> None:
+    assert single.eval(PLAIN, Content_Encoding=coding).status == 415
+
+
+@pytest.mark.parametrize("body", [gzip.compress(PLAIN) + b"more", gzip.compress(b"") * 10_001], ids=["more", "many"])
+def test_gzip_with_something_else_behind_it(single: Server, body: bytes) -> None:
+    refused = single.eval(body, Content_Encoding="gzip")
+    assert (refused.status, refused.json()["message"]) == (400, "The body is not gzip")
 
 
 def test_chunked_bodies_and_pipelined_requests(single: Server) -> None:
@@ -310,3 +374,33 @@ def test_the_express_lane_gives_what_the_application_gives(tmp_path: Path) -> No
         count = re.search(r'inference_requests_total\{model="linear",route="eval",status="200"\} (\S+)', samples)
         assert count is not None
         assert float(count[1]) == 1 + 50 + 3 + 4 + 3
+
+
+@pytest.mark.parametrize("path", ["//eval", "/eval/", "/eval;x=1", "/linear;v=2//eval;x", "/%6cinear/eval"])
+def test_slashes_and_parameters_of_a_path_do_not_matter(single: Server, path: str) -> None:
+    assert answer(single, path, {"x": [1, 2, 2]}) == {"scores": [2.0, 3.0], "label": 1}
+
+
+JUNK = b'{"x":[1,2,2]}'
+BAD_CHUNK = (
+    b"POST /eval HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+)
+
+
+@pytest.mark.parametrize("headers", [(), ("Accept: text/html",)], ids=["usual", "by the application"])
+@pytest.mark.parametrize("junk", [JUNK, b"\x16\x03\x01\x02", BAD_CHUNK], ids=["a body", "no text", "a bad chunk"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_whole_requests_are_answered_before_what_follows_is_refused(
+    single: Server, headers: tuple[str, ...], junk: bytes, count: int
+) -> None:
+    found = pieces(single, request(*headers) * count + junk, answers=count + 1)
+    assert [lines[0].split()[1] for lines, _ in found] == ["200"] * count + ["400"]
+    assert json.loads(found[-1][1])["message"] == "Invalid HTTP request"
+    assert "connection: close" in found[-1][0]
+
+
+def test_a_body_that_was_not_announced(single: Server) -> None:
+    head = b"POST /eval HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\r\n"
+    found = pieces(single, head + JUNK, answers=2)
+    assert json.loads(found[0][1])["message"] == PARSE_FAILURE
+    assert json.loads(found[1][1])["message"] == "Invalid HTTP request"

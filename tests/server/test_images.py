@@ -1,13 +1,15 @@
 """Images in and out over HTTP: pixels as the Java runtime read them, files byte for byte as the JDK wrote them."""
 
 import json
+import struct
+import zlib
 from base64 import b64decode
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from migrate.server.layouts import layout_of_shape
 from migrate.server.parsing.images import lift_table, read_picture
@@ -92,6 +94,62 @@ def test_images_of_other_depths() -> None:
     assert deep.band("BLUE").tolist() == [[0, 205, 255]]
 
 
+def _with_chunks(depth: int, kind: int, rows: Any) -> bytes:
+    """A PNG of one channel layout, written by hand: Pillow writes none of 16 bits in colour."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", rows.shape[1], rows.shape[0], depth, kind, 0, 0, 0)
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rows)
+    data = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+def test_16_bit_colours_are_rounded() -> None:
+    rows = np.array([[[0, 128, 129], [256, 40000, 65535]]], np.uint16)
+    wanted = [[[0, 0, 1], [1, 156, 255]]]
+    assert read_picture(_with_chunks(16, 2, rows), pixel_limit=9, plain_gray=False).colour.tolist() == wanted
+    clear = np.dstack([rows, np.array([[0, 65535]], np.uint16)])
+    found = read_picture(_with_chunks(16, 6, clear), pixel_limit=9, plain_gray=False)
+    assert (found.colour.tolist(), found.alpha.tolist()) == (wanted, [[0, 255]])  # type: ignore[union-attr]
+
+
+def test_16_bit_gray_with_alpha_is_lifted() -> None:
+    rows = np.array([[[0, 9], [40000, 0], [65535, 65535]]], np.uint16)
+    found = read_picture(_with_chunks(16, 4, rows), pixel_limit=9, plain_gray=False)
+    assert found.band("BLUE").tolist() == [[0, 205, 255]]
+
+
+def _matrix_profile() -> bytes:
+    """A profile of sRGB whose red and green columns have changed places, which no reader takes for sRGB."""
+    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return data.replace(b"rXYZ", b"?XYZ").replace(b"gXYZ", b"rXYZ").replace(b"?XYZ", b"gXYZ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "profile", "turned"),
+    [
+        ("TIFF", "other", True),
+        ("JPEG", "other", True),
+        ("PNG", "other", False),
+        ("TIFF", "srgb", False),
+        ("TIFF", "broken", False),
+    ],
+)
+def test_colour_profiles(kind: str, profile: str, turned: bool) -> None:
+    content = {
+        "other": _matrix_profile(),
+        "srgb": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        "broken": b"no profile",
+    }[profile]
+    buffer = BytesIO()
+    more = {"quality": 100, "subsampling": 0} if kind == "JPEG" else {}
+    Image.new("RGB", (8, 8), (250, 30, 60)).save(buffer, kind, icc_profile=content, **more)
+    found = read_picture(buffer.getvalue(), pixel_limit=100, plain_gray=False).colour[0, 0]
+    assert np.abs(found - ([30, 250, 60] if turned else [250, 30, 60])).max() <= 2
+
+
 def test_resizing_lifts_gray_first(packed: Server) -> None:
     flat = np.full((5, 7), 128, np.uint8)
     twice = int(lift_table()[lift_table()[128]])
@@ -153,7 +211,7 @@ def test_json_parts_gain_a_dimension_and_win(packed: Server) -> None:
     [
         ([("x", "Content-Type: application/json", b"[1")], "--B--\r\n", "Unable to load image from bytes"),
         ([("x", "Content-Type: application/json", b"1")], "", "Error while reading multipart body"),
-        ([("", "Content-Type: application/json", b"1")], "--B--\r\n", "Error while reading multipart body"),
+        ([("", "Content-Type: application/json", b"1")], "--B--\r\n", "Unable to find a tensor with name x"),
         (
             [("x", "Content-Type: image/png", b"1")],
             "--B--\r\n",
@@ -170,6 +228,41 @@ def test_json_parts_gain_a_dimension_and_win(packed: Server) -> None:
 def test_multipart_that_cannot_be_read(packed: Server, parts: list[Part], end: str, message: str) -> None:
     refused = post(packed, "/flat/eval", *parts, end=end)
     assert (refused.status, refused.json()["message"]) == (400, message)
+
+
+ONE = b"Content-Type: application/json"
+NAMED = b'Content-Disposition: form-data; name="x"'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--B \t\r\n%b\r\n%b\r\n\r\n3\r\n--B-- \r\n" % (ONE, NAMED),
+        b"--B\r\n%b\r\n%b\r\n\r\n3\r\n--B  \r\n%b\r\n%b\r\n\r\n4\r\n--B--" % (ONE, NAMED, ONE, NAMED),
+        b"--B\r\n%b\r\n%b%b\r\n\r\n3\r\n--B--\r\n" % (ONE, NAMED, b"".join(b"\r\nX-%d: a" % n for n in range(200))),
+        b"--B\r\n%b\r\n%b\r\n\r\n3\r\n" % (ONE, NAMED)
+        + b'--B\r\nContent-Disposition: form-data; name=""; filename=""\r\n\r\n\r\n'
+        + b'--B\r\nContent-Disposition: form-data; name=""\r\n%b\r\n\r\n{\r\n--B--\r\n' % ONE,
+    ],
+    ids=["blanks at the first boundary", "at another", "many headers", "empty names"],
+)
+def test_multipart_as_clients_write_it(packed: Server, body: bytes) -> None:
+    sent = {"Content-Type": "multipart/form-data; boundary=B"}
+    assert packed.call("POST", "/flat/eval", body, sent).json()["y"] in (3.0, [3.0, 4.0])
+
+
+def test_a_part_without_a_name(packed: Server) -> None:
+    sent = {"Content-Type": "multipart/form-data; boundary=B"}
+    for disposition in (b"form-data", b'form-data; filename="x"'):
+        body = b"--B\r\n%b\r\nContent-Disposition: %b\r\n\r\n3\r\n--B--\r\n" % (ONE, disposition)
+        refused = packed.call("POST", "/flat/eval", body, sent)
+        assert (refused.status, refused.json()["message"]) == (400, "Error while reading multipart body")
+
+
+def test_a_boundary_with_blanks_inside_of_a_part_is_no_boundary(packed: Server) -> None:
+    sent = {"Content-Type": "multipart/form-data; boundary=B"}
+    whole = b'--B\r\n%b\r\n%b\r\n\r\n"a --B "\r\n--B--\r\n' % (ONE, NAMED)
+    assert packed.call("POST", "/texts/eval", whole, sent).json() == {"y": "a --B "}
 
 
 def test_multipart_without_a_boundary(packed: Server) -> None:

@@ -21,7 +21,7 @@ from migrate.server.errors import HttpError
 from migrate.server.limits import SettingError, Settings, read_settings
 from migrate.server.threads import cpu_count
 from tests.server import models
-from tests.server.process import Server, held, running
+from tests.server.process import Server, running
 from tests.waiting import PATIENCE, wait_until
 
 TOKENS = ("first token", "zweites-ü")
@@ -145,6 +145,30 @@ def test_silent_connections_are_closed(hasty: Server) -> None:
     assert raw(hasty, b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n").startswith(b"HTTP/1.1 200")
 
 
+_OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+_BODY = b'{"x": [[[[1]]]]}'
+_SIZED = b"Content-Type: application/json\r\nContent-Length: 16\r\n\r\n"
+_CHUNKED = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [_SIZED + _BODY],
+        [_SIZED, _BODY],
+        [_SIZED[:20], _SIZED[20:] + _BODY[:4], _BODY[4:]],
+        [_CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(_BODY), _BODY)],
+        [_CHUNKED, b"%x\r\n%s\r\n" % (len(_BODY), _BODY), b"0\r\n\r\n"],
+    ],
+)
+def test_an_offered_upgrade_is_passed_over(tight: Server, pieces: list[bytes]) -> None:
+    """As Java's HttpClient and ``curl --http2`` offer it with every first request."""
+    head = b"POST /gray/eval HTTP/1.1\r\nHost: x\r\n" + _OFFER
+    again = b"POST /gray/eval HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + _SIZED + _BODY
+    answer = raw(tight, head + pieces[0], *pieces[1:], again)
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+
 def test_what_is_no_http(tight: Server) -> None:
     bad_targets = (b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n", b"GET http://a:99999999/ HTTP/1.1\r\nHost: a\r\n\r\n")
     nonsenses = (b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET / HTTP/9.9\r\n\r\n", b"A" * 500 + b"\r\n\r\n")
@@ -167,18 +191,6 @@ def test_many_requests_of_a_client_that_leaves(tight: Server) -> None:
     # What was begun is finished, and counts as in flight until then.
     wait_until(lambda: serves(tight), "it does not serve any more")
     assert "Exception in ASGI application" not in tight.log.read_text()
-
-
-def test_requests_in_flight(tight: Server) -> None:
-    body = b'{"x":[[[[1]]]]}'
-    with held(tight, body, "/gray/eval") as one, held(tight, body, "/gray/eval") as other:
-        wait_until(lambda: tight.metric("inference_requests_in_flight") == 2, "they are not in flight")
-        refused = tight.eval(body, "/gray/eval")
-        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
-        assert refused.json()["message"] == "2 requests are in flight already"
-        for finish in (one, other):
-            assert finish().endswith(b'{"y":1.0}')
-    assert serves(tight)
 
 
 def test_tokens(tmp_path: Path, log: Path) -> None:
@@ -227,6 +239,15 @@ def test_settings() -> None:
     assert read_settings({"MIGRATE_PORT": ""}) == Settings()
     found = read_settings({"MIGRATE_PORT": "9000", "MIGRATE_IDLE_SECONDS": "2.5", "MIGRATE_STRICT_NULLS": "yes"})
     assert (found.port, found.idle_seconds, found.strict_nulls) == (9000, 2.5, True)
+
+
+def test_addresses_of_services_are_no_ports(tmp_path: Path, log: Path) -> None:
+    models.linear(tmp_path / "models" / "linear")
+    links = {"port": "tcp://10.0.0.1:8080", "metrics_port": "tcp://10.0.0.1:8081"}
+    assert read_settings({f"MIGRATE_{name.upper()}": value for name, value in links.items()}) == Settings()
+    with running(tmp_path / "models", log, metrics_port=links["metrics_port"], port="0") as server:
+        line = next(line for line in server.lines() if line["message"] == "a setting is ignored")
+        assert (line["variable"], line["value"]) == ("MIGRATE_METRICS_PORT", links["metrics_port"])
 
 
 def test_cpus_are_the_quotas(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import termios
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -234,7 +235,9 @@ def test_a_server_that_ends_answers_who_waits(server: Server) -> None:
     with stopped(server, 4) as sockets:
         for connection in sockets:
             connection.sendall(request())
+            wait_until(lambda: not _on_the_way(connection), "it did not arrive")  # noqa: B023 - called at once
         os.kill(server.process.pid, signal.SIGINT)
+        time.sleep(0.2)  # over the pace at which uvicorn looks for its end: it does so before it reads
         go(server)
         for connection in sockets:
             assert _read(connection, 1) == b'{"scores":[2.0,3.0],"label":1}'

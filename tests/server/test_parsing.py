@@ -242,5 +242,5 @@ def test_model_json_is_checked(tmp_path: Path) -> None:
             read_models(tmp_path)
     rest = {key: value for key, value in good.items() if key != "schema"}
     (folder / "model.json").write_text(json.dumps({**rest, "id": "", "outputs": rest["inputs"], "of": "tomorrow"}))
-    (model,) = read_models(tmp_path)
+    ((model,), _) = read_models(tmp_path)
     assert (model.schema, model.id) == (1, "")

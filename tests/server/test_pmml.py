@@ -16,12 +16,15 @@ from tests.server.format_models import field, ok, python_of, said_by_loading, se
 from tests.server.pmml_models import (
     MEASUREMENTS,
     SAMPLES,
+    TARGETS_SETTINGS,
     TRICKY,
     TRICKY_SETTINGS,
     VERSION_SETTINGS,
     VERSIONS,
+    WITHOUT_RESULTS,
     WORDED,
     WORDED_SETTINGS,
+    doubling,
     with_engine,
     write_models,
     write_text,
@@ -109,6 +112,26 @@ def test_a_model_without_a_target_has_one_unnamed_result(server: Server) -> None
     assert ok(server.eval({"x": [0.5, 9.0]}, "/unnamed/eval")) == {"predictedValue": ["low", "high"]}
 
 
+def test_the_outputs_of_the_last_model_of_a_chain_are_those_of_the_chain(server: Server) -> None:
+    found = ok(server.eval({"x": [0.5, 3.0]}, "/chain/eval"))
+    assert found["y"][1] == "yes"
+    assert found["p(yes)"] == pytest.approx([0.5, 1 / (1 + np.exp(-5))])
+    assert found["p(no)"] == pytest.approx([0.5, 1 - 1 / (1 + np.exp(-5))])
+
+
+def test_each_of_several_targets_has_its_own_result(server: Server) -> None:
+    assert ok(server.eval({"x": [1.1, 1.9]}, "/targets/eval")) == {"y": [10.0, 20.0], "z": [-1.5, -2.5]}
+
+
+def test_pmml4s_has_no_result_for_one_of_several_targets_that_the_file_has_none_for(tmp_path: Path) -> None:
+    write_text(tmp_path / "models/m", with_engine(TARGETS_SETTINGS, "pmml"), WITHOUT_RESULTS)
+    (said,) = said_by_loading("pmml", tmp_path)
+    assert "no result for the output y, which is one of several targets" in said
+    with reference(tmp_path / "models/m/files", tmp_path / "oracle", python=python_of("pmml")) as ask:
+        loaded = ask({"model": with_engine(TARGETS_SETTINGS, "pmml")})
+    assert "no result for each of the targets y, z" in loaded["error"]
+
+
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({}, f"<!DOCTYPE PMML>{NAMED}", "declares a document type"),
     ({}, f"<!DOCTYPE PMML [<!ENTITY e 'text'>]>{NAMED}", "declares a document type"),
@@ -155,6 +178,7 @@ def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("no locale can be made here")
 
 
+@pytest.mark.slow  # a locale is compiled and two machines of Java start
 def test_numbers_are_written_as_in_an_image_whatever_the_locale(german: None, tmp_path: Path) -> None:
     write_text(tmp_path / "models/worded", with_engine(WORDED_SETTINGS, "jpmml"), WORDED)
     with serving(tmp_path / "models", "jpmml", tmp_path) as server:
@@ -164,3 +188,25 @@ def test_numbers_are_written_as_in_an_image_whatever_the_locale(german: None, tm
     with reference(files, tmp_path / "oracle", python=python_of("jpmml")) as ask:
         assert "error" not in ask({"model": settings})
         assert ask({"request": {"x": [1234.5]}})["outputs"] == {"text": ["1234.50"]}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_row_that_takes_too_long_keeps_nobody_waiting(tmp_path: Path, engine: str) -> None:
+    plain = {"engine": engine, "entry": "model.pmml"}
+    settings = {**plain, "inputs": [field("x", "double", -1)], "outputs": [field("y", "double", -1)]}
+    write_text(tmp_path / "models/long", settings, doubling(25))
+    write_text(tmp_path / "models/short", settings, doubling(1))
+    said = "the engine did not end one row within 3 seconds"
+    with serving(tmp_path / "models", engine, tmp_path, row_seconds="3") as server:
+        ready = server.call("GET", "/health/ready").json()
+        refused = server.eval({"x": 1}, "/long/eval")
+        if engine == "pmml":
+            # It computes both branches, so that its warm-up does not end.
+            assert ready == {"status": "ready", "not_served": {"long": said}}
+            assert (refused.status, refused.json()["message"]) == (503, f"The model long is not served: {said}")
+        else:
+            assert ready == {"status": "ready"}
+            assert (refused.status, refused.json()["detail"]) == (500, said)
+            assert ok(server.eval({"x": -1}, "/long/eval")) == {"y": 0.0}
+        assert ok(server.eval({"x": 1}, "/short/eval")) == {"y": 4.0}
+    assert server.process.returncode == 0

@@ -55,6 +55,33 @@ def test_health_and_metadata(client: Any) -> None:
         client.get_model_metadata("linear", "2")
 
 
+def test_configuration_statistics_and_the_list_of_models(client: Any, packed: Server) -> None:
+    config = client.get_model_config("linear", "1")
+    assert (config["name"], config["platform"], config["max_batch_size"]) == ("linear", "onnxruntime_onnx", 0)
+    assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [-1, 3]}]
+    texts = {tensor["name"]: tensor["data_type"] for tensor in client.get_model_config("types")["output"]}
+    assert (texts["s_out"], texts["b_out"]) == ("TYPE_STRING", "TYPE_BOOL")
+
+    def stats() -> dict[str, Any]:
+        (found,) = client.get_inference_statistics("linear")["model_stats"]
+        assert found in client.get_inference_statistics()["model_stats"]
+        return dict(found)
+
+    before = stats()
+    assert packed.eval({"x": [[1, 2, 3]] * 4}, "/linear/eval").status == 200
+    assert packed.eval({"x": "a"}, "/linear/eval").status == 400
+    after = stats()
+    assert after["inference_count"] - before["inference_count"] == 4
+    assert after["execution_count"] - before["execution_count"] == 1
+    for word in ("success", "fail"):
+        old, new = before["inference_stats"][word], after["inference_stats"][word]
+        assert new["count"] - old["count"] == 1
+        assert new["ns"] > old["ns"]
+    index = client.get_model_repository_index()
+    assert {"name": "linear", "version": "1", "state": "READY"} in index
+    assert len(index) == len({one["name"] for one in index}) == 12
+
+
 @pytest.mark.parametrize("binary_in", [True, False])
 @pytest.mark.parametrize("binary_out", [True, False])
 def test_every_type_comes_back(client: Any, binary_in: bool, binary_out: bool) -> None:
@@ -152,6 +179,23 @@ def test_binary_data_that_does_not_fit(
     status, error = infer(packed, model, {"inputs": [entry]}, tail)
     assert status == 400
     assert why in error
+
+
+def test_nulls_are_what_is_not_there(packed: Server) -> None:
+    nothing = {"id": None, "parameters": None, "outputs": None}
+    status, _ = infer(packed, "flat", {**tensor(parameters=None), **nothing})
+    assert status == 200
+    status, _ = infer(packed, "flat", {**tensor(), "outputs": [{"name": "y", "parameters": None}]})
+    assert status == 200
+    size = {"binary_data_size": 8}
+    assert infer(packed, "flat", tensor(data=None, parameters=size), struct.pack("<2f", 1, 2))[0] == 200
+    assert "has no data" in infer(packed, "flat", tensor(data=None))[1]
+
+
+@pytest.mark.parametrize(("given", "answered"), [(7, "7"), (2**63, "9223372036854775808"), ("a", "a"), (1.5, "1.5")])
+def test_an_id_may_be_a_number(packed: Server, given: object, answered: str) -> None:
+    found = packed.call("POST", "/v2/models/flat/infer", json.dumps({**tensor(), "id": given}).encode())
+    assert found.json()["id"] == answered
 
 
 def test_a_header_length_beyond_the_body(packed: Server) -> None:

@@ -84,6 +84,15 @@ def test_a_saved_model_at_the_root_makes_the_whole_one_model() -> None:
     assert named_only[0] == {}
 
 
+def test_versions_of_a_saved_model_are_one_model() -> None:
+    versions = {f"{number}/{name}": b"O" for number in ("1", "1591", "2") for name in ("saved_model.pb", "variables/x")}
+    assert find(versions)[:2] == ({"whole": ""}, {})
+    assert find({**versions, "notes.txt": b"text"})[0] == {"whole": ""}
+    assert find({**versions, "wine/saved_model.pb": b"O"})[0] == {name: name for name in ("1", "1591", "2", "wine")}
+    assert find({**versions, "wine.onnx": b"O"})[0] == {"1": "1", "1591": "1591", "2": "2", "wine": "wine.onnx"}
+    assert find({"1/saved_model.pb": b"O"})[0] == {"1": "1"}
+
+
 def test_hidden_and_hostile_names_are_ignored_with_the_reason() -> None:
     models, ignored, _ = find(
         {".git/config": b"O", ".x": b"O", "../up": b"O", "/abs": b"O", "a\\b": b"O", "n\nl": b"O"}

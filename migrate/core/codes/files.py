@@ -32,6 +32,7 @@ FileCode = Literal[
     "external-data-truncated",
     "tensor-missing",
     "variables-missing",
+    "asset-missing",
     "weights-missing",
     "tokenizer-missing",
     "no-inputs",
@@ -52,6 +53,8 @@ FileCode = Literal[
     "unsupported-tensor",
     "unsupported-model",
     "unsupported-hdf5",
+    "unknown-activation",
+    "gpu-only-layer",
     "unsupported-pipeline",
     "unsupported-learner",
     "vision-learner",
@@ -179,6 +182,12 @@ FILES: Final[Mapping[FileCode, Meaning]] = {
         "Upload the whole folder of the SavedModel, with what is below variables.",
         ("unreadable",),
     ),
+    "asset-missing": Meaning(
+        "file",
+        "The SavedModel reads a file of its assets folder that is not there.",
+        "Upload the whole folder of the SavedModel, with what is below assets.",
+        ("unreadable",),
+    ),
     "weights-missing": Meaning(
         "file",
         "The pipeline has no file of weights that can be read, or not all of them.",
@@ -297,6 +306,18 @@ FILES: Final[Mapping[FileCode, Meaning]] = {
         "file",
         "The HDF5 file uses a part of the format that Keras does not write.",
         "Save the model again with Keras 2, or export it as a SavedModel.",
+        ("unsupported",),
+    ),
+    "unknown-activation": Meaning(
+        "file",
+        "A layer of the Keras model names an activation that Keras does not have.",
+        "Export the model as a SavedModel, which holds what the activation computes.",
+        ("unsupported",),
+    ),
+    "gpu-only-layer": Meaning(
+        "file",
+        "A layer of the Keras model computes on a GPU only (CuDNN).",
+        "Save the model again with the layer of the same name without CuDNN, and its weights.",
         ("unsupported",),
     ),
     "unsupported-pipeline": Meaning(

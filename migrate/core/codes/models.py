@@ -15,6 +15,7 @@ ModelCode = Literal[
     "unsafe-file-name",
     "reference-failed",
     "reference-timeout",
+    "verification-differs",
     "rehearsal-failed",
     "rehearsal-timeout",
     "rehearsal-differs",
@@ -68,6 +69,12 @@ MODELS: Final[Mapping[ModelCode, Meaning]] = {
         "file",
         "The model's own engine gave no answer in time.",
         "Give it more time with --rehearsal-timeout, or your own answers with --samples.",
+    ),
+    "verification-differs": Meaning(
+        "file",
+        "The model's own engine gives other results than the file states for its own rows (`<ModelVerification>` of "
+        "PMML). Nothing was built.",
+        "The message names the other engine. If neither gives them, give answers of your own with --samples.",
     ),
     "rehearsal-failed": Meaning(
         "file",

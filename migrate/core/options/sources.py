@@ -26,7 +26,7 @@ from migrate.core.options.shared import (
 DEFAULT_REGION: Final = "GRA"  # where ML Serving was
 
 Layout = Literal["separate", "packed"]
-ProofWanted = Literal["live", "recorded", "cross-checked", "self"]
+ProofWanted = Literal["live", "recorded", "verified", "cross-checked", "engine", "self"]
 
 AUTHORIZE: Final = Option(
     names=("--authorize",),
@@ -166,10 +166,10 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
         Option(
             names=("--proof",),
             metavar="LEVEL",
-            help="The least proof that counts: live, recorded, cross-checked or self.",
+            help="The least proof that counts: live, recorded, verified, engine or self.",
             counts=Counts.PROOF,
         ),
-    ] = "cross-checked"
+    ] = "engine"
     layout: Annotated[
         Layout,
         Option(names=("--layout",), help="One app a model, or one for all models of a runtime.", counts=Counts.CLOUD),
@@ -221,6 +221,11 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
             names=("--jobs", "-j"), metavar="NUMBER", help="Models side by side.", counts=Counts.RUN, least=1, most=64
         ),
     ] = 4
+
+    @property
+    def least_proof(self) -> ProofWanted:
+        """The level that is meant: earlier releases said ``cross-checked`` where the engine itself is asked."""
+        return "engine" if self.proof == "cross-checked" else self.proof
 
     def again(self, *models: str) -> str:
         """The command that goes on with this run, or with some of its models, under the same options."""

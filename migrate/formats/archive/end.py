@@ -11,6 +11,7 @@ END: Final = struct.Struct("<4s4H2IH")
 END64: Final = struct.Struct("<4sQ2H2I4Q")
 LOCATOR: Final = struct.Struct("<4sIQI")
 END_MARK, END64_MARK, LOCATOR_MARK = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+TAIL: Final = END.size + 0xFFFF  # where an end record lies, if there is one: the longest comment may follow it
 NONE16, NONE32 = 0xFFFF, 0xFFFF_FFFF
 
 
@@ -53,6 +54,40 @@ def read_end(data: bytes) -> End | None:
     """The end record in the last bytes of a file; None where it is not there, or has a comment behind it."""
     mark, disk, first, here, count, length, offset, comment = END.unpack(data)
     return End(offset, length, count, here, (disk, first)) if mark == END_MARK and not comment else None
+
+
+def read_commented_end(tail: bytes) -> tuple[End, int] | None:
+    """The end record that a comment follows, and how many bytes from the end of the file it begins.
+
+    ``git archive`` writes the commit's id there. Programs look for it from the end of the file or from where the
+    longest one would begin, so there must be one only for either.
+
+    Args:
+        tail: The last bytes of the file, ``TAIL`` of them where it has so many.
+
+    Returns:
+        None where there is no end record at all.
+
+    Raises:
+        RecordError: Other bytes follow the record, or a comment that is no plain text or may hold another one.
+    """
+    at = tail.find(END_MARK)
+    if at < 0:
+        return None
+    record, text = tail[at : at + END.size], tail[at + END.size :]
+    if len(record) < END.size or END.unpack(record)[-1] != len(text) or not _is_plain(text):
+        raise RecordError("archive-trailing-data", "bytes follow its end, or its comment hides some")
+    _, disk, first, here, count, length, offset, _ = END.unpack(record)
+    return End(offset, length, count, here, (disk, first)), len(tail) - at
+
+
+def _is_plain(text: bytes) -> bool:
+    """Whether a comment is text in which no program sees another record."""
+    try:
+        words = text.decode()
+    except UnicodeDecodeError:
+        return False
+    return "PK" not in words and "".join(words.split()).isprintable()
 
 
 def read_wide_end(short: End, data: bytes, at: int) -> End:

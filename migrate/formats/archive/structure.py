@@ -22,11 +22,12 @@ from migrate.core.codes.hazards import HazardCode
 from migrate.formats.archive.end import (
     END,
     END64,
-    END_MARK,
     LOCATOR,
     LOCATOR_MARK,
     NONE16,
+    TAIL,
     RecordError,
+    read_commented_end,
     read_end,
     read_wide_end,
 )
@@ -216,12 +217,13 @@ class Archive:
             raise self._cut()
         at = self._size - END.size
         end = read_end(self._get(at, END.size))
-        if end is None:
-            tail_at = max(0, self._size - END.size - 0xFFFF)
-            if END_MARK in self._get(tail_at, self._size - tail_at):
-                raise self.fail("archive-trailing-data", "bytes follow its end, or its comment hides some")
-            raise self._cut()
         try:
+            if end is None:
+                length = min(self._size, TAIL)
+                found = read_commented_end(self._get(self._size - length, length))
+                if found is None:
+                    raise self._cut()
+                end, at = found[0], self._size - found[1]
             if at >= LOCATOR.size and self._get(at - LOCATOR.size, 4) == LOCATOR_MARK:
                 at -= LOCATOR.size + END64.size
                 end = read_wide_end(end, self._get(max(0, at), END64.size + LOCATOR.size), at)

@@ -36,9 +36,27 @@ MODELS: Final = frozenset({"Sequential", "Functional", "Model"})
 CLASSES: Final = frozenset({*_LAYERS.split(), *_PARTS.split(), *MODELS})
 LOOKUPS: Final = frozenset({"StringLookup", "IntegerLookup", "TextVectorization"})
 
+# What is no layer of plain computation, and known to Keras all the same.
+OTHERS: Final = frozenset(
+    ["TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty", "DenseFeatures", "TFSMLayer", "Lambda"]
+)
+GPU_ONLY: Final = frozenset({"CuDNNGRU", "CuDNNLSTM"})
+
 _ACTIVATIONS_TEXT: Final = """
-elu exponential gelu hard_sigmoid linear mish relu relu6 selu sigmoid softmax softplus softsign swish tanh
+elu exponential gelu hard_sigmoid leaky_relu linear log_softmax mish relu relu6 selu sigmoid silu softmax softplus
+softsign swish tanh ELU LeakyReLU PReLU ReLU Softmax ThresholdedReLU
 """
+# What TensorFlow 1.15 to 2.3 wrote for ``x * 2 + 1`` in a functional model: one operator of pure computation a layer.
+_OPERATORS_TEXT: Final = """
+Abs Add AddN AddV2 All Any ArgMax ArgMin BatchMatMul BatchMatMulV2 BiasAdd Cast Ceil ClipByValue Concat ConcatV2 Cos
+Cumsum Div DivNoNan Einsum Elu Equal Erf Exp ExpandDims Expm1 Fill Floor FloorDiv FloorMod GatherNd GatherV2 Greater
+GreaterEqual Identity L2Loss LeakyRelu Less LessEqual Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Max
+Maximum Mean Min Minimum Mul Neg NotEqual OneHot OnesLike Pack Pad PadV2 Pow Prod Range Rank RealDiv Reciprocal Relu
+Relu6 Reshape ResizeBilinear ResizeNearestNeighbor ReverseV2 Round Rsqrt Select SelectV2 Selu Shape Sigmoid Sign Sin
+Size Slice Softmax Softplus Softsign Split SplitV Sqrt Square SquaredDifference Squeeze StopGradient StridedSlice Sub
+Sum Tan Tanh Tile TopKV2 Transpose Unpack Where ZerosLike
+"""
+OPERATORS: Final = frozenset(_OPERATORS_TEXT.split())
 _ACTIVATIONS: Final = frozenset(_ACTIVATIONS_TEXT.split())
 _MODULE: Final = re.compile(r"(?:tensorflow\.)?(?:tf_)?keras(?:\.(?!utils|datasets|saving|callbacks)[a-z0-9_]+)*")
 _NAMESPACES: Final = re.compile(r"(?:compat\.v1\.)?(?:math|nn|__operators__|linalg|strings|signal|image)\.[a-z0-9_]+")

@@ -69,6 +69,12 @@ def input_shape(layer: Layer) -> list[int] | None:
     return sizes(given.get("batch_input_shape", given.get("batch_shape")))
 
 
+def built_shape(model: Layer) -> list[int] | None:
+    """The shape that a Sequential without a declared one was built for, by training it."""
+    config = model.get("config")
+    return sizes(config.get("build_input_shape")) if isinstance(config, Mapping) else None
+
+
 def sizes(shape: object) -> list[int] | None:
     """A shape with null for a free size; None where it is none."""
     if not isinstance(shape, list) or not 1 <= len(shape) <= 16:

@@ -7,8 +7,17 @@ names, and reads files of words.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from migrate.core.codes.hazards import HazardCode
-from migrate.formats.keras.classes import CLASSES, LOOKUPS, is_activation, is_known_function, is_known_module
+from migrate.formats.keras.classes import (
+    CLASSES,
+    LOOKUPS,
+    OPERATORS,
+    is_activation,
+    is_known_function,
+    is_known_module,
+)
 from migrate.formats.reading.errors import quoted
 
 Danger = tuple[HazardCode, str]
@@ -22,6 +31,15 @@ def dangers(config: Mapping[str, Any]) -> list[Danger]:
 
 
 def _dangers(config: Mapping[str, Any]) -> Iterator[Danger]:
+    for value in mappings(config):
+        if value is None:
+            yield "keras-too-complex", "has a configuration of more parts, or deeper ones, than any model"
+        elif "class_name" in value:
+            yield from _object(value)
+
+
+def mappings(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any] | None]:
+    """Every object in a configuration; None where there are more, or deeper ones, than in any model."""
     waiting: list[tuple[object, int]] = [(config, 0)]
     for _ in range(_MAXIMUM):
         if not waiting:
@@ -32,10 +50,9 @@ def _dangers(config: Mapping[str, Any]) -> Iterator[Danger]:
         if isinstance(value, list):
             waiting += [(one, depth + 1) for one in value]
         elif isinstance(value, Mapping):
-            if "class_name" in value:
-                yield from _object(value)
+            yield value
             waiting += [(one, depth + 1) for one in value.values()]
-    yield "keras-too-complex", "has a configuration of more parts, or deeper ones, than any model"
+    yield None
 
 
 def _object(value: Mapping[str, Any]) -> Iterator[Danger]:
@@ -46,6 +63,8 @@ def _object(value: Mapping[str, Any]) -> Iterator[Danger]:
         yield "keras-module", f"imports the module {quoted(str(value['module']))} for {label}"
     if not _is_registered(value.get("registered_name"), name):
         yield "keras-custom-class", f"needs the class {quoted(str(value['registered_name'])[:60])} for {label}"
+    if name == "TensorFlowOpLayer" and _operator(inner.get("node_def")) in OPERATORS:
+        return
     if name == "Lambda":
         yield "keras-lambda", f"runs the byte-code of the Lambda layer {label}"
     elif name == "function":
@@ -55,6 +74,17 @@ def _object(value: Mapping[str, Any]) -> Iterator[Danger]:
         yield "keras-custom-class", f"needs the class {quoted(str(name)[:60])}, which is none of Keras's plain layers"
     else:
         yield from _settings(name, inner, label)
+
+
+def _operator(node: object) -> object:
+    """The operator in a layer's node, which is JSON or a text of JSON."""
+    if isinstance(node, str):
+        try:
+            node = msgspec.json.decode(node)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+    found = node.get("op") if isinstance(node, Mapping) else None
+    return found if isinstance(found, str) else None
 
 
 def _settings(name: str, inner: Mapping[str, Any], label: str) -> Iterator[Danger]:

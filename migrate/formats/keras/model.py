@@ -6,11 +6,13 @@ from typing import Any, Final
 import msgspec
 
 from migrate.core.model_json import Field, KerasSettings, ModelJson
-from migrate.formats.keras.graph import graph_of, input_shape, settings_of
+from migrate.formats.keras.classes import LOOKUPS
+from migrate.formats.keras.graph import built_shape, graph_of, input_shape, settings_of
 from migrate.formats.keras.hazards import dangers
 from migrate.formats.keras.hdf5_attributes import texts
 from migrate.formats.keras.hdf5_blocks import Blocks, Hdf5Error
 from migrate.formats.keras.hdf5_objects import check_objects
+from migrate.formats.keras.loadable import check_loadable
 from migrate.formats.keras.shapes import output_shape
 from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
@@ -52,6 +54,8 @@ def read_keras(case: Case, path: str) -> Found:
     config = _config(path, found)
     for code, text in dangers(config):
         case.danger(path, code, f"The model {quoted(path)} {text}.")
+    version = found.get("keras_version", b"").decode("ascii", "replace")
+    check_loadable(path, version, config)
     return _found(path, config)
 
 
@@ -104,7 +108,7 @@ def _found(path: str, config: Mapping[str, Any]) -> Found:
         )
     source, target = graph.sources[0], graph.targets[0]
     first, last = graph.layers[source], graph.layers[target]
-    shape = input_shape(first)
+    shape = input_shape(first) or built_shape(config)
     if shape is None:
         raise FormatError(
             "no-input-shape",
@@ -112,22 +116,35 @@ def _found(path: str, config: Mapping[str, Any]) -> Found:
             "Build it with an input shape (input_shape=... of the first layer), and save it again.",
             verdict="unsupported",
         )
-    out = output_shape(graph)
-    word = _word(path, target, last)
+    out = output_shape(graph, shape[0])
+    given = _word(path, source, first, "float32")
+    # layers that name no type take that of the first, as in the files of Keras up to 2.2
+    word = _gives(last) or _word(path, target, last, "float64" if given == "double" else "float32")
     # a shape that the configuration does not tell is left to the engine
     output = Field(OUTPUT, word) if out is None else tensor_field(OUTPUT, word, out)
     made = ModelJson(
         engine="keras",
         entry=path,
-        inputs=(tensor_field(INPUT, _word(path, source, first), shape),),
+        inputs=(tensor_field(INPUT, given, shape),),
         outputs=(output,),
         keras=KerasSettings(source, target),
     )
     return Found("keras", "keras", made)
 
 
-def _word(path: str, name: str, layer: Mapping[str, Any]) -> str:
-    dtype = settings_of(layer).get("dtype", "float32")
+def _gives(layer: Mapping[str, Any]) -> str | None:
+    """The type of what a layer gives where that is not the type that it computes in."""
+    name, config = layer.get("class_name"), settings_of(layer)
+    if name in ("Discretization", "Hashing", *LOOKUPS):
+        if config.get("output_mode", "int") != "int":
+            return "float"
+        return "string" if name == "StringLookup" and config.get("invert") else "long"
+    return None
+
+
+def _word(path: str, name: str, layer: Mapping[str, Any], default: str) -> str:
+    dtype = settings_of(layer).get("dtype")
+    dtype = default if dtype is None else dtype
     if isinstance(dtype, Mapping):
         policy = dtype.get("config")
         dtype = policy.get("name") if isinstance(policy, Mapping) else None

@@ -28,10 +28,12 @@ _RECURRENT: Final = frozenset(
 _MAXIMUM_DEPTH: Final = 8
 
 
-def output_shape(graph: Graph, depth: int = 0) -> Shape | None:
-    """The shape of a model's one output; None where the configuration alone does not tell."""
-    found = _rank_known(graph, depth)
-    return found if found is not None and UNKNOWN not in found else None
+def output_shape(graph: Graph, batch: int) -> Shape | None:
+    """The shape of a model's one output for inputs of this batch; None where the configuration alone does not tell."""
+    found = _rank_known(graph, 0)
+    if found is None or UNKNOWN in found:
+        return None
+    return [batch, *found[1:]]
 
 
 def _rank_known(graph: Graph, depth: int) -> Shape | None:

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from migrate.core.model_json import Field, Labels, OnnxSettings
 from migrate.formats.onnx.limits import IR_VERSION, ONNXRUNTIME, OPSETS
-from migrate.formats.onnx.nodes import custom_operators, initializer_names, zipmap_labels
+from migrate.formats.onnx.nodes import initializer_names, missing_operators, zipmap_labels
+from migrate.formats.onnx.operators import first_set
 from migrate.formats.onnx.rows import rows_apart
 from migrate.formats.onnx.structure import Model, Value, ValueType, read_model
 from migrate.formats.onnx.tensors import TensorCheck
@@ -27,6 +28,7 @@ _WORDS: Final = {
     10: "float",
     12: "integer",
     13: "long",  # float16, uint32 and uint64 are folded
+    **dict.fromkeys((2, 3, 4, 5), "integer"),  # uint8, int8, uint16, int16: the old runtime did not take these
 }
 _DTYPE_NAMES: Final = (
     *("undefined", "float", "uint8", "int8", "uint16", "int16", "int32"),
@@ -77,12 +79,21 @@ def _describe(wire: Wire, files: Mapping[str, int] | None) -> Description:
     model = read_model(wire)
     _check_versions(model)
     check = TensorCheck(wire, files)
-    custom = custom_operators(wire, model, check)
-    if custom:
+    missing = missing_operators(wire, model, check)
+    if missing.unknown:
         raise FormatError(
             "custom-operators",
-            f"The model uses operators that onnxruntime does not have: {', '.join(map(quoted, custom))}.",
+            f"The model uses operators that onnxruntime does not have: {', '.join(map(quoted, missing.unknown))}.",
             "Export the model with the standard ONNX operators only.",
+            verdict="unsupported",
+        )
+    if missing.older:
+        since = ", ".join(f"{quoted(name)} from {first_set(domain, name)}" for domain, name in missing.older)
+        raise FormatError(
+            "older-than-supported",
+            f"The model uses operators of older sets than onnxruntime {ONNXRUNTIME} has, which has {since}; the model "
+            f"imports set {model.opsets.get('', model.opsets.get('ai.onnx', 1))} of ONNX.",
+            "Convert it: onnx.version_converter.convert_version(onnx.load(FILE), 12), and onnx.save the result.",
             verdict="unsupported",
         )
     inputs = _inputs(wire, model)
@@ -102,7 +113,12 @@ def _describe(wire: Wire, files: Mapping[str, int] | None) -> Description:
     return Description(
         inputs=tuple(fields[name] for name in java_hash_order(fields)),
         outputs=outputs,
-        engine=OnnxSettings(zipmap, rows_apart=apart, words={name: tuple(known) for name, known in words.items()}),
+        engine=OnnxSettings(
+            zipmap,
+            rows_apart=apart,
+            one_thread=missing.forests,
+            words={name: tuple(known) for name, known in words.items()},
+        ),
         external=frozenset(check.used),
     )
 

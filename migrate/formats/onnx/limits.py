@@ -20,5 +20,3 @@ OPSETS: Final = {
     "com.microsoft.nchwc": 1,
 }
 """The newest operator set by domain; operators of any other domain are the customer's own code."""
-NOT_ON_CPU: Final = frozenset({"EPContext", "PythonOp", "PythonOpGrad", "Snpe", "TritonOp"})
-"""Operators of ``com.microsoft`` that load programs, and that no build for CPUs has."""

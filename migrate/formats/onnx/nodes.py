@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
+from msgspec import Struct
+
 from migrate.formats.onnx.graph import Node, name_of, node_at, nodes
-from migrate.formats.onnx.limits import NOT_ON_CPU, OPSETS
+from migrate.formats.onnx.operators import place_of
 from migrate.formats.onnx.proto import AttributeProto, FunctionProto, GraphProto, SparseTensorProto, TensorProto
 from migrate.formats.onnx.structure import Model
 from migrate.formats.reading.wire import MAXIMUM_DEPTH, Field, Wire, WireError, messages, signed
@@ -19,11 +21,23 @@ _INSIDE_ATTRIBUTE: Final = (
 _GRAPHS: Final = frozenset({AttributeProto.GRAPH, AttributeProto.GRAPHS})
 _SPARSE: Final = frozenset({AttributeProto.SPARSE_TENSOR, AttributeProto.SPARSE_TENSORS})
 _GRAPH_PARTS: Final = (GraphProto.NODE, GraphProto.INITIALIZER, GraphProto.SPARSE_INITIALIZER)
+_TOLD: Final = 10
 _MAXIMUM_LABELS: Final = 100_000
 _MAXIMUM_ALIASES: Final = 16
 
 
-def custom_operators(wire: Wire, model: Model, tensor: Callable[[Field], None]) -> list[str]:
+class Missing(Struct, frozen=True):
+    """Operators that onnxruntime cannot compute: those it does not have (``domain:name``), and those of older sets.
+
+    ``forests`` says whether there are ensembles of trees.
+    """
+
+    unknown: list[str]
+    older: list[tuple[str, str]]
+    forests: bool
+
+
+def missing_operators(wire: Wire, model: Model, tensor: Callable[[Field], None]) -> Missing:
     """Walk every node of the model, in subgraphs and functions too.
 
     Args:
@@ -32,17 +46,22 @@ def custom_operators(wire: Wire, model: Model, tensor: Callable[[Field], None]) 
         tensor: Called with every TensorProto that the engine would load.
 
     Returns:
-        The operators that are neither onnxruntime's nor functions of the model, as ``domain:name``, each once.
+        The operators that are neither onnxruntime's nor functions of the model, each once.
 
     Raises:
         WireError: The structure is broken, or nested too deeply.
     """
     own = {_function_key(wire, function) for function in model.functions}
-    found: dict[str, None] = {}
-    stack: list[tuple[Field, int, int]] = [(function, FunctionProto.NODE, 1) for function in model.functions]
-    stack.append((model.graph, GraphProto.NODE, 1))
+    unknown: dict[str, None] = {}
+    older: dict[tuple[str, str], None] = {}
+    forests = False
+    # functions import operator sets of their own: of theirs, the names alone are looked at
+    stack: list[tuple[Field, int, int, bool]] = [
+        (function, FunctionProto.NODE, 1, False) for function in model.functions
+    ]
+    stack.append((model.graph, GraphProto.NODE, 1, True))
     while stack:
-        graph, node_number, depth = stack.pop()
+        graph, node_number, depth, by_set = stack.pop()
         if depth > MAXIMUM_DEPTH:
             raise WireError("too-complex", "its graphs are nested too deeply")
         numbers = _GRAPH_PARTS if node_number == GraphProto.NODE else (FunctionProto.NODE,)
@@ -50,12 +69,24 @@ def custom_operators(wire: Wire, model: Model, tensor: Callable[[Field], None]) 
             if item.number == node_number:
                 node = node_at(wire, item)
                 operator = (node.domain, node.operator)
-                if not _is_known(node) and operator not in own and len(found) < 10:
-                    found[":".join(operator)] = None
-                stack.extend((inner, GraphProto.NODE, depth + 3) for inner in _inside_node(wire, node, tensor))
+                forests = forests or node.operator.startswith("TreeEnsemble")
+                known = _set_of(model, node.domain) if by_set else None
+                place = "there" if operator in own else place_of(*operator, known)
+                if place == "unknown" and len(unknown) < _TOLD:
+                    unknown[":".join(operator)] = None
+                elif place == "older" and len(older) < _TOLD:
+                    older[operator] = None
+                inside = _inside_node(wire, node, tensor)
+                stack.extend((inner, GraphProto.NODE, depth + 3, by_set) for inner in inside)
             else:
                 _tensors(wire, item, sparse=item.number == GraphProto.SPARSE_INITIALIZER, tensor=tensor)
-    return list(found)
+    return Missing(list(unknown), list(older), forests)
+
+
+def _set_of(model: Model, domain: str) -> int | None:
+    """The operator set that a model imports of a domain; ONNX's own has two names."""
+    names = ("", "ai.onnx") if domain in ("", "ai.onnx") else (domain,)
+    return next((model.opsets[name] for name in names if name in model.opsets), None)
 
 
 def _inside_node(wire: Wire, node: Node, tensor: Callable[[Field], None]) -> list[Field]:
@@ -76,10 +107,6 @@ def _tensors(wire: Wire, item: Field, *, sparse: bool, tensor: Callable[[Field],
         return
     for part in messages(wire, item, SparseTensorProto.VALUES, SparseTensorProto.INDICES):
         tensor(part)
-
-
-def _is_known(node: Node) -> bool:
-    return node.domain in OPSETS and not (node.domain == "com.microsoft" and node.operator in NOT_ON_CPU)
 
 
 def _function_key(wire: Wire, function: Field) -> tuple[str, str]:

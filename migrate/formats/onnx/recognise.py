@@ -7,6 +7,7 @@ from migrate.formats.reading.wire import LENGTH, VARINT, Field, Read, Wire, Wire
 
 HEAD: Final = 2048
 _READS: Final = 4
+_LONGEST: Final = 64 * 1024  # of a producer, its version, or a domain
 _STEPS: Final = 200
 
 
@@ -52,8 +53,15 @@ def _plausible(wire: Wire, item: Field) -> bool:
     if item.number == ModelProto.GRAPH:
         return _plausible_graph(wire, item.start, item.end)
     if item.number < ModelProto.DOC_STRING:
-        return item.end - item.start <= 512 and wire.text(item).isprintable()
+        # CatBoost writes its build there, in several lines; only its beginning has to look like text
+        length = item.end - item.start
+        return length <= _LONGEST and _is_text(wire.data(item.start, item.start + min(length, HEAD // 4)))
     return True
+
+
+def _is_text(data: bytes) -> bool:
+    text = data.decode("utf-8", "ignore" if len(data) == HEAD // 4 else "replace")
+    return all(one.isprintable() or one in "\n\r\t" for one in text) and "\ufffd" not in text
 
 
 def _plausible_graph(wire: Wire, start: int, end: int) -> bool:

@@ -8,7 +8,8 @@ import re
 from typing import Final
 
 from migrate.core.model_json import Bounds, Field, ModelJson, PmmlSettings
-from migrate.formats.pmml.structure import DataField, Document, Model, PmmlError, read_document
+from migrate.formats.pmml.expressions import WORDS, type_of
+from migrate.formats.pmml.structure import CHAINS, DataField, Document, Model, PmmlError, read_document
 from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import DYNAMIC
@@ -16,13 +17,19 @@ from migrate.formats.reading.fields import DYNAMIC
 RUNTIME: Final = "pmml"
 
 _VERSION: Final = re.compile(r"(?:3\.[0-2]|4\.[0-4])(?:\.\d+)?")
-_NAMESPACE: Final = re.compile(r"http://www\.dmg\.org/PMML-[34]_\d(?:_\d)?")
+_NAMESPACE: Final = re.compile(r"https?://www\.dmg\.org/PMML-[34]_\d(?:_\d)?")
 _MAXIMUM_OUTPUTS: Final = 10_000
 _TARGETS: Final = frozenset({"target", "predicted"})
 _NOT_SCORED: Final = frozenset(
     {"BayesianNetworkModel", "BaselineModel", "GaussianProcessModel", "SequenceModel", "TextModel", "TimeSeriesModel"}
 )
-_WORDS: Final = {"integer": "long", "float": "float", "double": "double", "boolean": "boolean"}
+_DIFFERENT: Final = frozenset(
+    {
+        *("dateDaysSinceYear", "dateSecondsSinceYear", "dateSecondsSinceMidnight", "formatDatetime"),
+        *("modulo", "replace", "/", "isIn", "isNotIn", "Discretize", "MapValues", "TextIndex"),
+    }
+)
+"""Functions and expressions on which PMML4S has been seen to differ from what exporters wrote beside them."""
 _NUMBERS: Final = frozenset(
     {
         *("probability", "residual", "standardError", "standardDeviation", "clusterAffinity", "affinity", "confidence"),
@@ -55,14 +62,20 @@ def read_pmml(case: Case, path: str) -> Found:
     inputs = tuple(_input(path, name, declared) for name, usage in model.mining if usage == "active")
     if not inputs:
         raise _unsupported(path, "it has no active fields: every request would get the same answer")
-    outputs = _outputs(path, model, declared)
+    outputs = _outputs(path, model, declared, document.derived)
     names = ", ".join(quoted(field.name) for field in outputs[:6])
     case.notes.append(
         f"ML Serving did not document how it served PMML: here the {len(inputs)} active fields of {quoted(path)} are "
         f"its inputs, and its target and output fields ({names}) its outputs"
     )
+    differs = sorted(name for name in {*document.called, *document.used} if name in _DIFFERENT or name[:2] == "x-")
+    differs += ["several targets"] if sum(usage in _TARGETS for _, usage in model.mining) > 1 else []
+    differs += [f"multipleModelMethod={model.method}"] if model.method in {*CHAINS, "selectFirst"} else []
+    differs += ["AssociationModel"] if model.element == "AssociationModel" else []
+    if model.verified:
+        case.notes.append(f"{quoted(path)} carries rows and results of its own, which the engine has to give")
     made = ModelJson(engine="pmml", entry=path, inputs=inputs, outputs=outputs, pmml=PmmlSettings(sanitised=True))
-    return Found("pmml", RUNTIME, made)
+    return Found("pmml", RUNTIME, made, tuple(differs))
 
 
 def _model(case: Case, path: str, document: Document) -> Model:
@@ -81,6 +94,13 @@ def _model(case: Case, path: str, document: Document) -> Model:
         case.notes.append(f"{quoted(path)} holds {len(document.models)} models; the first one is served")
     if model.element in _NOT_SCORED or not model.scorable:
         raise _unsupported(path, f"its {model.element} is of a kind that is not scored")
+    usages = [usage for _, usage in model.mining]
+    if model.element == "AssociationModel" and ("group" in usages or usages.count("active") == 1):
+        raise _unsupported(
+            path,
+            "its rules are about several rows together (a transaction), and a request asks about each row by itself",
+            "Serve it by a program of its own: no PMML engine scores it a row at a time.",
+        )
     return model
 
 
@@ -94,7 +114,7 @@ def _input(path: str, name: str, declared: dict[str, DataField]) -> Field:
         )
     return Field(
         name,
-        _WORDS.get(data.data_type, "string"),
+        WORDS.get(data.data_type, "string"),
         (DYNAMIC,),
         values=tuple(dict.fromkeys(data.values)),
         domain=tuple(Bounds(_bound(low), _bound(high)) for low, high in data.intervals) or None,
@@ -109,36 +129,44 @@ def _bound(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _outputs(path: str, model: Model, declared: dict[str, DataField]) -> tuple[Field, ...]:
+def _outputs(path: str, model: Model, declared: dict[str, DataField], derived: dict[str, str]) -> tuple[Field, ...]:
     targets = [name for name, usage in model.mining if usage in _TARGETS]
-    predicted = _target_word(model, targets, declared)
-    found: dict[str, str] = dict.fromkeys(targets, predicted)
-    for output in model.outputs:
+    found = {name: _target_word(model, name, declared) for name in targets}
+    fields = {name: WORDS.get(field.data_type, "string") for name, field in declared.items()} | found
+    fields |= {name: WORDS.get(word, "string") for name, word in derived.items()}
+    for output in (*model.outputs, *model.nested):
         name = output.get("name", "")
+        word = _output_word(model, output, fields, found.get(output.get("targetField", next(iter(targets), ""))))
+        fields.setdefault(name, word)  # an output may be made of those before it
         if name and output.get("isFinalResult", "true") != "false" and name not in found:
-            found[name] = _output_word(output, predicted)
+            found[name] = word
     if not found:
-        found["predictedValue"] = predicted
+        found["predictedValue"] = _target_word(model, "", declared)
     if len(found) > _MAXIMUM_OUTPUTS:
         raise _unsupported(path, f"it has {len(found)} outputs")
     return tuple(Field(name, word, (DYNAMIC,)) for name, word in found.items())
 
 
-def _target_word(model: Model, targets: list[str], declared: dict[str, DataField]) -> str:
-    if targets and targets[0] in declared:
-        word = _WORDS.get(declared[targets[0]].data_type, "string")
-        # what a regression says of a whole number need not be one
-        return "double" if model.function == "regression" and word == "long" else word
+def _target_word(model: Model, target: str, declared: dict[str, DataField]) -> str:
+    if target in declared:
+        field = declared[target]
+        word = WORDS.get(field.data_type, "string")
+        # what a regression says of a whole number need not be one; of several targets some may be classes
+        is_number = model.function == "regression" and field.optype not in {"categorical", "ordinal"}
+        return "double" if is_number and word == "long" else word
     return "double" if model.function == "regression" else "string"
 
 
-def _output_word(output: dict[str, str], predicted: str) -> str:
+def _output_word(model: Model, output: dict[str, str], fields: dict[str, str], predicted: str | None) -> str:
     feature = output.get("feature", "predictedValue")
     if "dataType" in output:
-        return _WORDS.get(output["dataType"], "string")
+        return WORDS.get(output["dataType"], "string")
     if feature in _NUMBERS:
         return "double"
-    return predicted if feature == "predictedValue" else "string"
+    if feature == "predictedValue":
+        return predicted or _target_word(model, "", {})
+    expression = model.expressions.get(output.get("name", ""))
+    return type_of(expression, fields) if expression is not None else "string"
 
 
 def _refused(path: str, error: PmmlError) -> FormatError:
@@ -163,10 +191,12 @@ def _refused(path: str, error: PmmlError) -> FormatError:
     return FormatError("corrupt", f"The PMML {name} is broken: {error.text}.", "Export the model again.")
 
 
-def _unsupported(path: str, why: str) -> FormatError:
+def _unsupported(
+    path: str, why: str, next_step: str = "Export the model again, as one model of PMML 4.4 or lower."
+) -> FormatError:
     return FormatError(
         "unsupported-pmml",
         f"The PMML {quoted(path)} cannot be served: {why}.",
-        "Export the model again, as one model of PMML 4.4 or lower.",
+        next_step,
         verdict="unsupported",
     )

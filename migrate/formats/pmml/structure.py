@@ -5,7 +5,7 @@ entities need, is refused, and so is an encoding that another parser may read as
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 from xml.parsers import expat
 
 from msgspec import Struct
@@ -19,7 +19,13 @@ _MAXIMUM_TEXT: Final = 4096
 _MAXIMUM_VALUES: Final = 10_000
 _MAXIMUM_FIELDS: Final = 100_000
 _MAXIMUM_TAG: Final = 8 * 1024 * 1024
+CHAINS: Final = frozenset({"modelChain", "multiModelChain", "x-multiModelChain"})
+"""Methods by which the results of a model are what the next one takes; the last one's are those of the whole."""
+
 _XINCLUDE: Final = "http://www.w3.org/2001/XInclude"
+_EXPRESSIONS: Final = frozenset({"TextIndex", "Discretize", "MapValues", "Aggregate", "Lag", "NormContinuous"})
+_CHAIN_PARTS: Final = frozenset({"Segmentation", "Segment", "Output", "OutputField"})
+_MAXIMUM_PARTS: Final = 1000  # of the expressions of output fields
 _ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "latin-1"})
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00", b"+/v")
 
@@ -60,20 +66,43 @@ class DataField(Struct):
     data_type: str
     values: list[str]
     intervals: list[tuple[str, str]]
+    optype: str = ""
+
+
+class Element(Struct):
+    """An element of an expression: its name, attributes, parts and text."""
+
+    name: str
+    attributes: dict[str, str]
+    parts: list["Element"] = []
+    text: str = ""
 
 
 class Model(Struct):
-    """A model element: its name, function, mining fields (name and usage) and output fields (their attributes)."""
+    """A model element: its name, function, mining fields (name and usage) and output fields (their attributes).
+
+    ``expressions`` are those of output fields, by name. ``method`` is how its segments become one result; ``nested``
+    are the output fields of the last model of a chain, which are results of the chain; ``verified`` is whether it
+    carries rows and results (``verification.py``).
+    """
 
     element: str
     function: str
     scorable: bool
     mining: list[tuple[str, str]]
     outputs: list[dict[str, str]]
+    expressions: dict[str, Element] = {}
+    method: str = ""
+    nested: list[dict[str, str]] = []
+    verified: bool = False
 
 
 class Document(Struct):
-    """What a PMML document declares."""
+    """What a PMML document declares.
+
+    ``derived`` are the types of derived fields, by name; ``called`` the functions of all expressions; ``used`` the
+    expressions other than functions.
+    """
 
     root: str = ""
     namespace: str = ""
@@ -81,6 +110,9 @@ class Document(Struct):
     fields: list[DataField] = []
     models: list[Model] = []
     foreign: list[str] = []
+    derived: dict[str, str] = {}
+    called: list[str] = []
+    used: list[str] = []
 
 
 def read_document(read: Read, size: int) -> Document:
@@ -93,10 +125,40 @@ def read_document(read: Read, size: int) -> Document:
     if head.startswith(_MARKS):
         raise PmmlError("encoding", "it is not in UTF-8")
     reader = _Reader()
+    parse(read, size, reader)
+    # to an evaluator a name with dots that is no function of the document is a class of Java
+    reader.document.foreign = sorted(name for name in reader.called - reader.defined if "." in name)
+    reader.document.called = sorted(reader.called - reader.defined)
+    reader.document.used = sorted(reader.used)
+    return reader.document
+
+
+class Handler(Protocol):
+    """What follows the elements of a document."""
+
+    depth: int
+
+    def start(self, qualified: str, attributes: dict[str, str]) -> None:
+        """An element begins; its name has its namespace and a space before it."""
+
+    def end(self, qualified: str) -> None:
+        """It ends."""
+
+    def text(self, data: str) -> None:
+        """A part of its text."""
+
+
+def parse(read: Read, size: int, reader: Handler) -> None:
+    """Follow the elements of a PMML document.
+
+    Raises:
+        PmmlError: It is not well-formed, or has what a model needs not.
+    """
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
-    parser.XmlDeclHandler = reader.declaration
+    parser.CharacterDataHandler = reader.text
+    parser.XmlDeclHandler = _declaration
     parser.StartDoctypeDeclHandler = _refuse("entities", "it declares a document type, which only entities need")
     parser.ProcessingInstructionHandler = _refuse("entities", "it has an instruction for other programs")
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
@@ -115,9 +177,11 @@ def read_document(read: Read, size: int) -> Document:
         text = f"{expat.ErrorString(error.code)} in line {error.lineno}"
         is_cut = error.code in (_NO_ELEMENTS, _UNCLOSED) or (reader.depth > 0 and at >= size)
         raise PmmlError("truncated" if is_cut else "corrupt", text) from None
-    # to an evaluator a name with dots that is no function of the document is a class of Java
-    reader.document.foreign = sorted(name for name in reader.called - reader.defined if "." in name)
-    return reader.document
+
+
+def _declaration(_: str, encoding: str | None, __: int) -> None:
+    if encoding is not None and encoding.lower() not in _ENCODINGS:
+        raise PmmlError("encoding", f"it says that it is in {encoding[:40]!r}")
 
 
 _NO_ELEMENTS: Final = expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]
@@ -131,8 +195,41 @@ def _refuse(code: str, text: str) -> Callable[..., None]:
     return refuse
 
 
+class _Chain:
+    """Follows the elements to the output fields of the last model of a chain, or of a chain at the end of it.
+
+    A chain's ``Segmentation`` lies 3 levels below that of the chain around it.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[tuple[int, dict[str, str]]] = []
+        self._chains = 0
+        self._is_output = False
+
+    def start(self, depth: int, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        below = depth - 3 * self._chains
+        if name == "Segmentation" and below == 3 and attributes.get("multipleModelMethod") in CHAINS:
+            self._chains += 1
+        elif not self._chains:
+            return
+        elif name == "Segment" and below == 1:  # the one before it was not the last
+            self.found = [(level, field) for level, field in self.found if level < self._chains]
+        elif name == "Output" and below == 3:
+            self._is_output = True
+        elif name == "OutputField" and below == 4 and self._is_output and len(self.found) < _MAXIMUM_FIELDS:
+            self.found.append((self._chains, {key: _short(value) for key, value in attributes.items()}))
+
+    def end(self, depth: int) -> None:
+        """An element ends."""
+        if depth == 3 * self._chains:
+            self._chains -= 1
+        elif depth == 3 * self._chains + 3:
+            self._is_output = False
+
+
 class _Reader:
-    """Follows the elements of a document; only the first levels matter."""
+    """Follows the elements of a document; only the first levels matter, but for chains."""
 
     def __init__(self) -> None:
         self.document = Document()
@@ -141,11 +238,11 @@ class _Reader:
         self._held = 0
         self.called: set[str] = set()
         self.defined: set[str] = set()
+        self.used: set[str] = set()
+        self._stack: list[Element] = []  # from the expression of an output field to where the reader is
+        self._parts = 0
         self._path: list[str] = []
-
-    def declaration(self, _: str, encoding: str | None, __: int) -> None:
-        if encoding is not None and encoding.lower() not in _ENCODINGS:
-            raise PmmlError("encoding", f"it says that it is in {encoding[:40]!r}")
+        self._chain = _Chain()
 
     def start(self, qualified: str, attributes: dict[str, str]) -> None:
         self.depth += 1
@@ -155,11 +252,11 @@ class _Reader:
         namespace, _, name = qualified.rpartition(" ")
         if namespace == _XINCLUDE:
             raise PmmlError("entities", "it takes in another file (XInclude)")
-        if name == "Apply":
-            self.called.add(_short(attributes.get("function", "")))
-        elif name == "DefineFunction":
-            self.defined.add(_short(attributes.get("name", "")))
+        self._anywhere(name, attributes)
+        if name in _CHAIN_PARTS:
+            self._chain.start(self.depth, name, attributes)
         if self.depth > 4:
+            self._expression(name, attributes)
             return
         del self._path[self.depth - 1 :]
         self._path.append(name)
@@ -176,15 +273,58 @@ class _Reader:
             self._data(name, attributes)
         elif self.depth == 4 and self._path[1] in MODELS:
             self._model(name, attributes)
+        elif self.depth == 3 and self._path[1] in MODELS:
+            model = self.document.models[-1]
+            model.method = attributes.get("multipleModelMethod", "") if name == "Segmentation" else model.method
+            model.verified = model.verified or name == "ModelVerification"
 
-    def end(self, _: str) -> None:
+    def _anywhere(self, name: str, attributes: dict[str, str]) -> None:
+        """What counts at any depth."""
+        if name == "Apply":
+            self.called.add(_short(attributes.get("function", "")))
+        elif name == "DefineFunction":
+            self.defined.add(_short(attributes.get("name", "")))
+        elif name in _EXPRESSIONS:
+            self.used.add(name)
+        elif name == "DerivedField" and len(self.document.derived) < _MAXIMUM_FIELDS:
+            self.document.derived[_short(attributes.get("name", ""))] = attributes.get("dataType", "")
+
+    def end(self, qualified: str) -> None:
+        """An element ends."""
+        del qualified
+        if len(self._stack) > self.depth - 5:
+            del self._stack[max(self.depth - 5, 0) :]
+        self._chain.end(self.depth)
+        if self.depth == 2 and self.document.models and not self.document.models[-1].nested:
+            self.document.models[-1].nested = [field for _, field in self._chain.found]
+            self._chain = _Chain()
         self.depth -= 1
+
+    def text(self, data: str) -> None:
+        """The text of an element, which matters in constants of expressions."""
+        if self._stack and len(self._stack[-1].text) < _MAXIMUM_TEXT:
+            self._stack[-1].text += data
+
+    def _expression(self, name: str, attributes: dict[str, str]) -> None:
+        """An element inside an output field of the model."""
+        inside = self._path[1] in MODELS and self._path[2:] == ["Output", "OutputField"] and self.document.models
+        if not inside or self._parts >= _MAXIMUM_PARTS or len(self._stack) != self.depth - 5:
+            return
+        self._parts += 1
+        element = Element(name, {key: _short(value) for key, value in attributes.items()})
+        model = self.document.models[-1]
+        if self._stack:
+            self._stack[-1].parts.append(element)
+        elif model.outputs and name != "Extension":
+            model.expressions.setdefault(model.outputs[-1].get("name", ""), element)
+        self._stack.append(element)
 
     def _data(self, name: str, attributes: dict[str, str]) -> None:
         self._held += 1
         fields = self.document.fields
         if self.depth == 3 and name == "DataField":
             fields.append(DataField(_short(attributes.get("name", "")), attributes.get("dataType", ""), [], []))
+            fields[-1].optype = attributes.get("optype", "")
         elif self.depth == 4 and self._path[2] == "DataField" and fields:
             if name == "Value" and attributes.get("property", "valid") == "valid":
                 if len(fields[-1].values) < _MAXIMUM_VALUES:

@@ -22,11 +22,15 @@ PROGRAM: Final = "pickled-code"
 
 
 class Found(Struct, frozen=True):
-    """A model that can be served: the word for its format, what serves it, and what the server reads."""
+    """A model that can be served: the word for its format, what serves it, and what the server reads.
+
+    ``differs`` is what in its file the engine is known to answer otherwise than the exporter meant.
+    """
 
     format: str
     runtime: str
     settings: ModelJson
+    differs: tuple[str, ...] = ()
 
 
 class Case:

@@ -1,6 +1,7 @@
 """TensorFlow SavedModels, in a folder or an archive: settings, or why there are none (contract: Old TensorFlow)."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -15,16 +16,17 @@ from migrate.formats.manifest.fields import FieldReader
 from migrate.formats.pickle.in_archives import check_members
 from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
-from migrate.formats.reading.fields import tensor_field
+from migrate.formats.reading.fields import DYNAMIC, tensor_field
+from migrate.formats.reading.files import inside
 from migrate.formats.reading.wire import Read, Wire, WireError
-from migrate.formats.tensorflow.hazards import TENSORFLOW, custom_operators, dangers
+from migrate.formats.tensorflow.hazards import custom_operators, dangers, never_run
+from migrate.formats.tensorflow.operators import TENSORFLOW
 from migrate.formats.tensorflow.structure import MetaGraph, Signature, Tensor, read_meta_graphs
 
 GRAPH: Final = "saved_model.pb"
 RUNTIME: Final = "tensorflow"
 
 _SERVE: Final = ("serve",)
-_PREFERRED: Final = ("predict", "serving_default")
 _EXPORT_AGAIN: Final = "Export the SavedModel again and put all of its files in place."
 # DataType -> the old runtime's word, and TensorFlow's own (tensorflow/core/framework/types.proto)
 _TYPES: Final = {
@@ -41,6 +43,10 @@ _TYPES: Final = {
     22: ("integer", "uint32"),
     23: ("long", "uint64"),
 }
+_TEXT: Final = 7
+_SHARD: Final = "variables/variables.data-"
+_INDEX: Final = "variables/variables.index"
+_BUNDLE: Final = re.compile(rb"\0\0[\x02-\x7f]\x08([\x01-\x7f])", re.DOTALL)
 _VARIABLES: Final = frozenset({"Variable", "VariableV2", "VarHandleOp"})
 
 
@@ -53,13 +59,17 @@ class SavedModel(Struct, frozen=True):
 
 
 class _Place(Struct, frozen=True):
-    """A SavedModel: where it is for the engine, the artifact's file that it is told by, its graph and its files."""
+    """A SavedModel: where it is for the engine, the artifact's file that it is told by, its graph and its files.
+
+    ``index`` is the beginning of the index of its variables; empty where it has none.
+    """
 
     options: TensorflowSettings
     entry: str
     read: Read
     size: int
     files: Mapping[str, int]
+    index: bytes
 
 
 def read_saved_model(case: Case, entry: str) -> Found:
@@ -68,7 +78,7 @@ def read_saved_model(case: Case, entry: str) -> Found:
     Raises:
         FormatError: It cannot be served.
     """
-    model = _describe(case, entry, ())
+    model = _describe(case, entry, None)
     made = ModelJson(
         engine="tensorflow", entry=entry, inputs=model.inputs, outputs=model.outputs, tensorflow=model.options
     )
@@ -88,8 +98,7 @@ def read_tensorflow_manifest(case: Case, reader: FieldReader, content: Mapping[s
     entry = uri if uri in case.sizes else str(PurePosixPath(uri, GRAPH))
     if entry not in case.sizes:
         raise case.missing(reader.name, uri if here else entry)
-    model = _describe(case, entry, [field.name for field in inputs])
-    check_manifest(reader.name, inputs, outputs, model)
+    model = _describe(case, entry, lambda found: check_manifest(reader.name, inputs, outputs, found))
     made = ModelJson(
         engine="tensorflow",
         entry=entry,
@@ -102,7 +111,14 @@ def read_tensorflow_manifest(case: Case, reader: FieldReader, content: Mapping[s
     return Found(RUNTIME, RUNTIME, made)
 
 
-def _describe(case: Case, entry: str, names: list[str] | tuple[()]) -> SavedModel:
+def _describe(case: Case, entry: str, check: Callable[[SavedModel], None] | None) -> SavedModel:
+    """The signature that is served: the first one, or the first that a manifest fits.
+
+    Args:
+        case: The artifact.
+        entry: The path of the graph, or of an archive with one.
+        check: Raises a ``FormatError`` for a signature that the manifest does not mean.
+    """
     with _opened(case, entry) as place:
         if place.size == 0:
             raise FormatError("empty", f"The file {quoted(entry)} is empty.", _EXPORT_AGAIN)
@@ -112,11 +128,24 @@ def _describe(case: Case, entry: str, names: list[str] | tuple[()]) -> SavedMode
             raise _broken(entry, error) from None
     _check_operators(case, place, graph)
     _check_variables(place, graph)
-    name, signature = _signature(graph, names)
-    inputs, outputs = (
-        tuple(_field(key, tensor) for key, tensor in sorted(tensors.items()))
-        for tensors in (signature.inputs, signature.outputs)
-    )
+    problems: list[FormatError] = []
+    for name, signature in _signatures(graph):
+        try:
+            model = _model(place, graph, name, signature)
+            if check is not None:
+                check(model)
+        except FormatError as problem:
+            problems.append(problem)
+            if check is None:
+                break
+        else:
+            return model
+    raise problems[0]
+
+
+def _model(place: _Place, graph: MetaGraph, name: str, signature: Signature) -> SavedModel:
+    inputs = tuple(_field(key, _vector(tensor)) for key, tensor in sorted(signature.inputs.items()))
+    outputs = tuple(_field(key, tensor) for key, tensor in sorted(signature.outputs.items()))
     dtypes = {key: _TYPES[tensor.dtype][1] for key, tensor in sorted(signature.inputs.items())}
     return SavedModel(inputs, outputs, replace(place.options, signature=name, tags=graph.tags, dtypes=dtypes))
 
@@ -127,7 +156,12 @@ def _opened(case: Case, entry: str) -> Iterator[_Place]:
     with case.open(entry) as (read, size):
         if PurePosixPath(entry).name == GRAPH:
             folder = str(PurePosixPath(entry).parent)
-            yield _Place(TensorflowSettings(saved_model=folder), entry, read, size, case.below(folder))
+            files = case.below(folder)
+            index = b""
+            if _INDEX in files:
+                with case.open(str(PurePosixPath(folder, _INDEX))) as (read_index, length):
+                    index = read_index(0, min(length, 8))
+            yield _Place(TensorflowSettings(saved_model=folder), entry, read, size, files, index)
             return
         archive = Archive(entry, read, size)
         found = sorted(name for name in archive.entries if PurePosixPath(name).name == GRAPH)
@@ -143,8 +177,12 @@ def _opened(case: Case, entry: str) -> Iterator[_Place]:
         files = {name[len(root) :]: e.size for name, e in archive.entries.items() if name.startswith(root)}
         options = TensorflowSettings(saved_model=entry, zip=True, root=root.removesuffix("/"))
         graph = archive.entries[found[0]]
+        index = b""
+        if _INDEX in files:
+            with archive.open(archive.entries[root + _INDEX]) as read_index:
+                index = read_index(0, min(files[_INDEX], 8))
         with archive.open(graph) as inner:
-            yield _Place(options, entry, inner, graph.size, files)
+            yield _Place(options, entry, inner, graph.size, files, index)
 
 
 def _graph(graphs: list[MetaGraph]) -> MetaGraph:
@@ -177,18 +215,28 @@ def _check_operators(case: Case, place: _Place, graph: MetaGraph) -> None:
             "Export the model with TensorFlow's own operators only, or convert it to ONNX.",
             verdict="unsupported",
         )
-    assets = {name[len("assets/") :]: size for name, size in place.files.items() if name.startswith("assets/")}
-    for danger in dangers(graph, assets)[:20]:
+    found = dangers(graph)
+    for danger in found[:20]:
         case.danger(place.entry, danger.code, f"The model {quoted(place.entry)} {danger.text}.")
+    idle = never_run(graph)
+    if idle and not found:
+        words = ", ".join(map(quoted, idle[:5]))
+        case.notes.append(f"{quoted(place.entry)} has operators that no request reaches, and that never run: {words}")
+    assets = {name[len("assets/") :] for name in place.files if name.startswith("assets/")}
+    gone = [file for file in graph.assets.values() if inside(file) not in {*assets, None}]
+    if gone:
+        raise FormatError(
+            "asset-missing",
+            f"The SavedModel of {quoted(place.entry)} reads the file {quoted(gone[0])} of its folder assets, "
+            "which is not there.",
+            "Upload the whole folder of the SavedModel, with what is below assets.",
+        )
 
 
 def _check_variables(place: _Place, graph: MetaGraph) -> None:
     """The variables are there, in as many files as their names say."""
-    shards = [name for name in place.files if name.startswith("variables/variables.data-")]
-    if "variables/variables.index" in place.files:
-        counts = {name.rpartition("-of-")[2] for name in shards}
-        count = counts.pop() if len(counts) == 1 else ""
-        if count.isascii() and count.isdigit() and len(shards) == int(count):
+    if _INDEX in place.files:
+        if _has_shards(place):
             return
         what = "not all of the files variables/variables.data-..."
     elif not any(node.operator in _VARIABLES for node in graph.nodes.values()):
@@ -202,25 +250,52 @@ def _check_variables(place: _Place, graph: MetaGraph) -> None:
     )
 
 
-def _signature(graph: MetaGraph, names: list[str] | tuple[()]) -> tuple[str, Signature]:
-    """``predict``, then ``serving_default``, then the first that can be served (contract: Old TensorFlow).
-
-    A manifest names the inputs of the signature that it means: one that has them comes before one that does not.
-    """
-    usable = [(name, signature) for name, signature in graph.signatures.items() if _is_usable(graph, signature)]
-    ordered = [*filter(lambda one: one[0] in _PREFERRED, sorted(usable)), *usable]
-    for name, signature in ordered:
-        if names and set(names) <= set(signature.inputs):
-            return name, signature
-    if ordered:
-        return ordered[0]
-    listed = ", ".join(map(quoted, list(graph.signatures)[:8])) or "none"
-    raise FormatError(
-        "no-signature",
-        f"The SavedModel has no signature with tensors that the service can take in and give out; it has {listed}.",
-        "Export the model with a signature whose inputs and outputs are float, double, int32, int64, string or bool.",
-        verdict="unsupported",
+def _has_shards(place: _Place) -> bool:
+    """Whether all files of values are there; those of another number of files are left over from an earlier save."""
+    names = {name for name in place.files if name.startswith(_SHARD)}
+    counts = {name.rpartition("-of-")[2] for name in names}
+    # the header is the first entry of the index, its key empty (tensorflow/core/util/tensor_bundle/tensor_bundle.cc)
+    header = _BUNDLE.match(place.index)
+    if header is not None:
+        counts &= {f"{header[1][0]:05d}"}
+    return any(
+        count.isascii()
+        and count.isdigit()
+        and len(count) == 5
+        and all(f"{_SHARD}{number:05d}-of-{count}" in names for number in range(int(count)))
+        for count in counts
     )
+
+
+def _signatures(graph: MetaGraph) -> list[tuple[str, Signature]]:
+    """The signatures that can be served, best first (contract: Old TensorFlow).
+
+    The old runtime took ``predict``, or else the first of the file. Where that one takes nothing but texts, as
+    what parses a ``tf.Example`` does, one that takes numbers comes before it, and ``serving_default`` before others.
+    """
+    usable = {name: signature for name, signature in graph.signatures.items() if _is_usable(graph, signature)}
+    names = dict.fromkeys(["predict", *list(graph.signatures)[:1], "serving_default", *usable])
+    ordered = sorted((name for name in names if name in usable), key=lambda name: _takes_texts_only(usable[name]))
+    if not ordered:
+        listed = ", ".join(map(quoted, list(graph.signatures)[:8])) or "none"
+        raise FormatError(
+            "no-signature",
+            f"The SavedModel has no signature with tensors that the service can take in and give out; it has {listed}.",
+            "Export the model with a signature whose inputs and outputs are float, double, int32, int64, string or "
+            "bool.",
+            verdict="unsupported",
+        )
+    return [(name, usable[name]) for name in ordered]
+
+
+def _takes_texts_only(signature: Signature) -> bool:
+    return all(tensor.dtype == _TEXT for tensor in signature.inputs.values())
+
+
+def _vector(tensor: Tensor) -> Tensor:
+    """An input as it is asked: texts whose number nobody declares are several, as a parser of examples wants them."""
+    is_open = tensor.dtype == _TEXT and tensor.shape is None
+    return Tensor(tensor.name, tensor.dtype, (DYNAMIC,)) if is_open else tensor
 
 
 def _is_usable(graph: MetaGraph, signature: Signature) -> bool:

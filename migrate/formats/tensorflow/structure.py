@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.formats.reading.wire import LENGTH, VARINT, Field, Wire, WireError, messages, signed
+from migrate.formats.reading.wire import LENGTH, MAXIMUM_DEPTH, VARINT, Field, Wire, WireError, messages, signed
 
 # SavedModel
 SCHEMA_VERSION, META_GRAPHS = 1, 2
@@ -37,19 +37,21 @@ class Signature(Struct, frozen=True):
 
 
 class Node(Struct, frozen=True):
-    """A NodeDef; ``functions`` are those that its attributes name."""
+    """A NodeDef; ``functions`` are those that its attributes name, ``streams`` what ``output_stream`` says."""
 
     name: str
     operator: str
     inputs: tuple[str, ...]
     functions: tuple[str, ...]
+    streams: tuple[str, ...] = ()
 
 
 class MetaGraph(Struct, frozen=True):
     """A MetaGraphDef: what it is for, what can be asked of it, and what it runs.
 
     ``assets`` are file names below ``assets/`` by the node that holds their path; ``starts`` are the nodes that a
-    loader runs before the first request, ``restores`` those that it runs to restore variables.
+    loader runs before the first request, ``restores`` those that it runs to restore variables. ``alternatives`` are
+    functions that TensorFlow may call without being told to: one in the place of another, or as its gradient.
     """
 
     tags: tuple[str, ...]
@@ -60,6 +62,7 @@ class MetaGraph(Struct, frozen=True):
     assets: dict[str, str]
     starts: frozenset[str]
     restores: frozenset[str]
+    alternatives: frozenset[str]
 
 
 def read_meta_graphs(wire: Wire) -> list[MetaGraph]:
@@ -85,6 +88,7 @@ def _meta_graph(wire: Wire, item: Field) -> MetaGraph:
     signatures: dict[str, Signature] = {}
     nodes: dict[str, Node] = {}
     functions: dict[str, tuple[Node, ...]] = {}
+    alternatives: set[str] = set()
     assets: dict[str, str] = {}
     starts: set[str] = set()
     restores: set[str] = set()
@@ -93,7 +97,7 @@ def _meta_graph(wire: Wire, item: Field) -> MetaGraph:
             tags += [wire.text(field) for field in messages(wire, part, 4)]
             version = next((wire.text(field) for field in messages(wire, part, 5)), version)
         elif part.number == _GRAPH:
-            _graph(wire, part, nodes, functions)
+            _graph(wire, part, nodes, functions, alternatives)
         elif part.number == _SAVER:
             restores |= {node_of(wire.text(field)) for field in messages(wire, part, 3)}
         elif part.number == _COLLECTIONS:
@@ -107,10 +111,13 @@ def _meta_graph(wire: Wire, item: Field) -> MetaGraph:
             assets |= _asset(wire, part)
     init = signatures.get("__saved_model_init_op")
     starts |= {node_of(tensor.name) for tensor in init.outputs.values()} if init else set()
-    return MetaGraph(tuple(tags), version, signatures, nodes, functions, assets, frozenset(starts), frozenset(restores))
+    ends = frozenset(starts), frozenset(restores), frozenset(alternatives)
+    return MetaGraph(tuple(tags), version, signatures, nodes, functions, assets, *ends)
 
 
-def _graph(wire: Wire, item: Field, nodes: dict[str, Node], functions: dict[str, tuple[Node, ...]]) -> None:
+def _graph(
+    wire: Wire, item: Field, nodes: dict[str, Node], functions: dict[str, tuple[Node, ...]], alternatives: set[str]
+) -> None:
     for part in messages(wire, item, 1, 2):
         if part.number == 1:
             node = _node(wire, part)
@@ -120,46 +127,73 @@ def _graph(wire: Wire, item: Field, nodes: dict[str, Node], functions: dict[str,
                 raise WireError("too-complex", f"it has more than {_MAXIMUM_NODES} nodes")
             nodes[node.name] = node
             continue
-        for function in messages(wire, part, 1):
-            name = ""
-            body: list[Node] = []
-            for field in messages(wire, function, 1, 3):
-                if field.number == 1 and name:
-                    raise WireError("malformed", f"two signatures of one function at byte {field.start}")
-                if field.number == 1:
-                    name = "".join(wire.text(one) for one in messages(wire, field, 1))
-                else:
-                    body.append(_node(wire, field))
+        for function in messages(wire, part, 1, 2):
+            if function.number == 2:
+                # the gradient of a function, which is called where the function is derived
+                alternatives |= {wire.text(one) for one in messages(wire, function, 2)}
+                continue
+            name, body, is_alternative = _function(wire, function)
             if not name or name in functions:
                 raise WireError("malformed", f"two functions of one name, or one without, at byte {function.start}")
-            functions[name] = tuple(body)
+            functions[name] = body
+            if is_alternative:
+                alternatives.add(name)
+
+
+def _function(wire: Wire, item: Field) -> tuple[str, tuple[Node, ...], bool]:
+    """A FunctionDef: its name, its nodes, and whether it is one of several implementations of the same."""
+    name = ""
+    body: list[Node] = []
+    is_alternative = False
+    for field in messages(wire, item, 1, 3, 5):
+        if field.number == 1 and name:
+            raise WireError("malformed", f"two signatures of one function at byte {field.start}")
+        if field.number == 1:
+            name = "".join(wire.text(one) for one in messages(wire, field, 1))
+        elif field.number == 3:
+            body.append(_node(wire, field))
+        else:
+            is_alternative |= _map_entry(wire, field)[0] == "api_implements"
+    return name, tuple(body), is_alternative
 
 
 def _node(wire: Wire, item: Field) -> Node:
     name = operator = ""
     inputs: list[str] = []
     called: list[str] = []
+    streams: list[str] = []
     for part in messages(wire, item, 1, 2, 3, 5):
         if part.number == 5:
-            _, value = _map_entry(wire, part)
+            key, value = _map_entry(wire, part)
             called += _called(wire, value) if value is not None else []
+            if key == "output_stream":
+                # without a text, its value is what a function is called with
+                said = [wire.text(one) for one in messages(wire, value, 2)] if value is not None else []
+                streams += said or [""]
         elif part.number == 1:
             name = wire.text(part)
         elif part.number == 2:
             operator = wire.text(part)
         else:
             inputs.append(wire.text(part))
-    return Node(name, operator, tuple(inputs), tuple(called))
+    return Node(name, operator, tuple(inputs), tuple(called), tuple(streams))
 
 
-def _called(wire: Wire, value: Field) -> list[str]:
-    """The functions that an AttrValue names: one, or a list of them."""
+def _called(wire: Wire, value: Field, depth: int = 0) -> list[str]:
+    """The functions that an AttrValue names: one, or a list of them, and those that they are called with."""
+    if depth > MAXIMUM_DEPTH:
+        raise WireError("malformed", f"functions that are called with functions, too deep at byte {value.start}")
     found: list[str] = []
     for part in wire.fields(value.start, value.end, frozenset({1, 10})):
         if part.wire != LENGTH:
             continue
         functions = [part] if part.number == 10 else list(messages_of(wire, part, 9))
-        found += [wire.text(name) for function in functions for name in messages(wire, function, 1)]
+        for field in (one for function in functions for one in messages(wire, function, 1, 2)):
+            if field.number == 1:
+                found.append(wire.text(field))
+                continue
+            _, inner = _map_entry(wire, field)
+            found += _called(wire, inner, depth + 1) if inner is not None else []
     return found
 
 

@@ -50,6 +50,11 @@ def content(name: str, data: bytes) -> Entry:
     return Entry(name=name, mode=FILE_MODE, content=data, size=len(data))
 
 
+def link(name: str, target: str) -> Entry:
+    """A symbolic link."""
+    return Entry(name=name, mode=0o777, kind=tarfile.SYMTYPE, link=target)
+
+
 def tree(root: Path, prefix: str = "", tops: Container[str] | None = None) -> Iterator[Entry]:
     """A folder's content in a fixed order, root-owned, readable by everybody; only plain files and folders.
 

@@ -16,7 +16,7 @@ from migrate.images.engine import tarstream
 from migrate.images.engine.connection import connect
 from migrate.images.engine.references import check_reference
 from migrate.images.model.context import ModelToRender, contents, layer_count, write_models
-from migrate.images.runtime import server_code, wheels
+from migrate.images.runtime import locales, server_code, wheels
 from migrate.images.runtime.bytecode import compile_folder
 from migrate.images.runtime.dockerfile import Values, dockerfile
 from migrate.images.runtime.templates import template_of
@@ -158,6 +158,7 @@ def _write_runtime(folder: Path, packages: Path, python: str, engine: Engine | N
     server_code.copy_server(server)
     image = base.image_id if base is not None else None
     compile_folder(server, server_code.IMAGE_PATH, python=python, engine=engine, base=image)
+    locales.link_locale(folder / "layer-server" / locales.IMAGE_PATH[1:])
     folder.joinpath("layer-server/workspace").mkdir()
     for layer, tops in wheels.layers_of(packages).items():
         place = folder / layer / wheels.IMAGE_PATH[1:]
@@ -176,6 +177,9 @@ def _normalise(folder: Path) -> int:
     """
     size = 0
     for path in sorted(folder.rglob("*"), reverse=True):  # folders after what is in them, whose times count
+        if path.is_symlink():
+            os.utime(path, (tarstream.FIXED_TIME, tarstream.FIXED_TIME), follow_symlinks=False)
+            continue
         if path.is_dir():
             path.chmod(0o1777 if path == folder / "layer-server/workspace" else tarstream.FOLDER_MODE)
         else:

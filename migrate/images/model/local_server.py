@@ -15,11 +15,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
-from migrate.core.names import digest_of
+from migrate.core.names import digest_of, slug
 from migrate.core.text import type_again
+from migrate.core.values import to_json
 from migrate.images.model.context import IMAGE_PATH, ModelToRender, write_models
 from migrate.images.runtime import server_code
+from migrate.images.runtime.locales import VARIABLE, link_locale
+from migrate.images.runtime.server_code import unserved_of
 from migrate.images.runtime.templates import template_of
 from migrate.images.runtime.wheels import digest_of_file, uv_install
 from migrate.machine.disk import disk_errors, scratch_folder
@@ -33,8 +38,15 @@ _HIDDEN: Final = ("OVH_", "MIGRATE_", "AWS_", "OS_", "DOCKER_", "PYTHON", "VIRTU
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where one that listens everywhere is asked
 
 
+class NotServed(Struct, frozen=True):
+    """A model that the server cannot serve, and why it says so (its ``unserved.json``)."""
+
+    id: str
+    reason: str
+
+
 def serve(
-    models: Sequence[ModelToRender],
+    models: Sequence[ModelToRender | NotServed],
     *,
     host: str,
     port: int,
@@ -42,32 +54,40 @@ def serve(
     environ: Mapping[str, str],
     progress_text: Callable[[str], None],
     timeout: float,
-    on_ready: Callable[[str], None] = lambda _: None,
+    on_ready: Callable[[str, Mapping[str, str]], None] = lambda *_: None,
 ) -> int:
     """Serve models until the server ends or Ctrl-C is pressed, and return its exit code.
 
     Args:
-        models: All of one runtime, with different ids.
+        models: All of one runtime, with different ids, and those that cannot be served: whoever asks for one is told.
         host: Where to listen, for example ``127.0.0.1``.
         port: The same.
         store: The content store (environments).
         environ: The environment of the process, of which the server gets what is not a credential.
         progress_text: Told what is done when it takes long.
         timeout: Seconds until it must be ready.
-        on_ready: Given the address that the server answers at; when it raises a MigrateError, the server ends.
+        on_ready: Given the address that the server answers at, and why it does not serve some models, by their ids;
+            when it raises a MigrateError, the server ends.
 
     Raises:
         LocalError: ``wheels-failed``, ``disk-full``, ``file-changed``.
         NeedsYouError: ``not-ready``.
         MigrateError: What ``on_ready`` raised.
     """
-    (runtime,) = {model.inspection.runtime or "" for model in models}
+    served = [model for model in models if isinstance(model, ModelToRender)]
+    (runtime,) = {model.inspection.runtime or "" for model in served}
     python = ensure_environment(runtime, store=store, progress_text=progress_text)
     with tempfile.TemporaryDirectory(prefix="migrate-serve-") as scratch, disk_errors():
         folder = Path(scratch)
         server_code.copy_server(folder / "server")
-        write_models(models, folder, link=True)
+        write_models(served, folder, link=True)
+        link_locale(folder / "locale")
         root = _merged(folder)
+        for model in models:
+            if isinstance(model, NotServed):
+                place = root / slug(model.id)
+                place.mkdir()
+                place.joinpath("unserved.json").write_bytes(to_json(model))
         command = [str(python), "-m", "migrate.server", str(root), "--host", host, "--port", str(port)]
         # The port that platforms scrape is of no use here, and a second server would find it taken.
         command += ["--metrics-port", "0"]
@@ -77,6 +97,7 @@ def serve(
             "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",
             "ORT_DISABLE_TELEMETRY": "1",
+            VARIABLE: ":".join((str(folder / "locale"), *filter(None, [environ.get(VARIABLE)]))),
         }
         server = http.client.HTTPConnection(_ANY.get(host, host), port, timeout=SERVED_LOOK)
         return _run(command, environment, server, timeout, on_ready)
@@ -133,7 +154,7 @@ def _run(
     environment: Mapping[str, str],
     server: http.client.HTTPConnection,
     timeout: float,
-    on_ready: Callable[[str], None],
+    on_ready: Callable[[str, Mapping[str, str]], None],
 ) -> int:
     """Run in the foreground: what asks this process to end asks the child, once, and its end is waited for."""
     asked = False
@@ -147,8 +168,9 @@ def _run(
     with subprocess.Popen(command, env=dict(environment), cwd="/", process_group=0) as child:
         former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
-            if _becomes_ready(child, server, timeout):
-                on_ready(f"http://{server.host}:{server.port}")
+            said = _becomes_ready(child, server, timeout)
+            if said is not None:
+                on_ready(f"http://{server.host}:{server.port}", unserved_of(said))
             return child.wait()
         except MigrateError:
             code = _end(child)
@@ -178,8 +200,8 @@ def _end(child: subprocess.Popen[bytes]) -> int:
         return child.wait()
 
 
-def _becomes_ready(child: subprocess.Popen[bytes], server: http.client.HTTPConnection, timeout: float) -> bool:
-    """Wait until the server is ready; False when it ends before.
+def _becomes_ready(child: subprocess.Popen[bytes], server: http.client.HTTPConnection, timeout: float) -> bytes | None:
+    """Wait until the server is ready, and return what it says then; None when it ends before.
 
     Raises:
         NeedsYouError: It is not ready in time.
@@ -189,21 +211,29 @@ def _becomes_ready(child: subprocess.Popen[bytes], server: http.client.HTTPConne
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(seconds)
 
+    def look() -> tuple[bool, bytes | None]:
+        return (True, None) if child.poll() is not None else (False, _ready(server))
+
     patience = Patience(seconds=timeout, first=SIGNAL_LOOK, longest=SIGNAL_LOOK)
-    if not wait_until(lambda: child.poll() is not None or _is_ready(server), bool, patience, pause=pause):
+    ended, said = wait_until(look, lambda seen: seen[0] or seen[1] is not None, patience, pause=pause)
+    if not ended and said is None:
         raise NeedsYouError(
             f"The server was not ready after {timeout:.0f} seconds.",
             code="not-ready",
             next_step="Give it more time with --rehearsal-timeout, if its model is a large one.",
         )
-    return child.poll() is None
+    return said if child.poll() is None else None
 
 
-def _is_ready(server: http.client.HTTPConnection) -> bool:
+def _ready(server: http.client.HTTPConnection) -> bytes | None:
+    """What the server says, when it is ready."""
     try:
         server.request("GET", "/health/ready")
-        return server.getresponse().status == http.client.OK
+        answer = server.getresponse()
+        body = answer.read()
     except (OSError, ValueError, http.client.HTTPException):
-        return False
+        return None
+    else:
+        return body if answer.status == http.client.OK else None
     finally:
         server.close()

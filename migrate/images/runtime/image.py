@@ -11,7 +11,7 @@ from migrate.images.base.image import Base, locate_base, look_into
 from migrate.images.engine import tarstream
 from migrate.images.engine.build import build_image, read_image
 from migrate.images.engine.connection import PLATFORM, Engine
-from migrate.images.runtime import server_code, wheels
+from migrate.images.runtime import locales, server_code, wheels
 from migrate.images.runtime.bytecode import compile_folder
 from migrate.images.runtime.dockerfile import Values, dockerfile
 from migrate.images.runtime.templates import Template, template_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-_RECIPE: Final = "2"  # the version of how the pieces are put together here
+_RECIPE: Final = "3"  # the version of how the pieces are put together here
 
 
 def ensure_runtime(
@@ -109,6 +109,8 @@ def runtime_layers(packages: Path, layers: Mapping[str, frozenset[str]], server:
         yield from tarstream.tree(packages, f"{layer}{wheels.IMAGE_PATH}/", tops)
     yield from _nested("layer-server", server_code.IMAGE_PATH)
     yield from tarstream.tree(server, f"layer-server{server_code.IMAGE_PATH}/")
+    yield tarstream.folder(f"layer-server{locales.IMAGE_PATH}")
+    yield tarstream.link(f"layer-server{locales.IMAGE_PATH}/{locales.NAME}", locales.SYSTEM)
     # HOME is writable by whatever uid the platform chooses.
     yield tarstream.folder("layer-server/workspace", 0o1777)
 

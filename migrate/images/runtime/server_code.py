@@ -5,13 +5,31 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 import migrate
 from migrate.core.names import digest_of
+from migrate.core.text import printable
 
 IMAGE_PATH: Final = "/opt/migrate/server"
 
 # The package's own first file has the tool's version, which must not change the runtime.
 _PACKAGE_FILE: Final = b'"""The inference server that travels in the image."""\n'
+
+
+class _Ready(msgspec.Struct):
+    """The answer of ``/health/ready``, as far as it is looked at."""
+
+    not_served: dict[str, str] = {}
+
+
+def unserved_of(body: bytes) -> dict[str, str]:
+    """Why a server that is ready does not serve some of its models, by id: what ``/health/ready`` says."""
+    try:
+        said = msgspec.json.decode(body, type=_Ready)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+    return {name: printable(reason, 600) for name, reason in said.not_served.items()}
 
 
 def server_files() -> tuple[tuple[str, Path], ...]:

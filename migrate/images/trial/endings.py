@@ -65,11 +65,16 @@ def ended(
             "If it needs more, run an inventory file with the flavor's ramMB; else see what is in its files.",
             evidence=evidence,
         )
+    return not_loaded(f"The server ended with code {code} {doing}: {said or 'it wrote nothing'}", evidence)
+
+
+def not_loaded(what: str, evidence: tuple[str, ...]) -> NeedsYouError:
+    """The error for a model that the server does not load, in these words."""
     return NeedsYouError(
-        f"The server ended with code {code} {doing}: {said or 'it wrote nothing'}",
+        what,
         code="rehearsal-failed",
-        next_step="The model's file does not load in the new server; export it again with a current version of its "
-        "framework.",
+        next_step="Where those words are about the model's file, export it again with a current version of its "
+        "framework; else report them with the model's signature.",
         evidence=evidence,
     )
 

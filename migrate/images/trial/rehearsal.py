@@ -17,6 +17,7 @@ from migrate.images.engine import containers
 from migrate.images.engine.connection import translated
 from migrate.images.engine.exchange import Exchange, ExchangeEndedError
 from migrate.images.model.context import IMAGE_PATH
+from migrate.images.runtime.server_code import unserved_of
 from migrate.images.trial import endings, rehearsal_client
 from migrate.machine import patience
 from migrate.machine.patience import wait_until
@@ -37,9 +38,17 @@ _LINES: Final = 40  # of the log, as evidence
 
 
 class RunningRehearsal:
-    """A rehearsed image that is ready; ``cold_start`` is seconds from the container's start to ready."""
+    """A rehearsed image that is ready.
 
-    def __init__(self, container: _Container, exchange: Exchange, cold_start: float) -> None:
+    Attributes:
+        cold_start: Seconds from the container's start to ready.
+        unserved: The errors of those of its models that the server does not serve, by id, where others are served.
+    """
+
+    def __init__(
+        self, container: _Container, exchange: Exchange, cold_start: float, unserved: Mapping[str, NeedsYouError]
+    ) -> None:
+        self.unserved = unserved
         self._container = container
         self._exchange = exchange
         self.cold_start = cold_start
@@ -149,8 +158,8 @@ def rehearse(
             except (ExchangeEndedError, TimeoutError, LocalError) as error:
                 # A container that has ended, or has no process left to start, refuses one.
                 raise container.problem() or _unspoken(error) from error
-            container.wait(exchange, timeout)
-            yield RunningRehearsal(container, exchange, time.monotonic() - started)
+            unserved = container.wait(exchange, timeout)
+            yield RunningRehearsal(container, exchange, time.monotonic() - started, unserved)
 
 
 class _Container:
@@ -161,8 +170,11 @@ class _Container:
         self._image_id = image_id
         self._identity = identity
 
-    def wait(self, exchange: Exchange, timeout: float) -> None:
-        """Return when the server is ready; the errors are those of ``rehearse``."""
+    def wait(self, exchange: Exchange, timeout: float) -> dict[str, NeedsYouError]:
+        """Return when the server is ready, with the errors of the models that it does not serve.
+
+        What it raises is what ``rehearse`` raises.
+        """
         try:
             answer = exchange.ask(
                 {"do": "wait", "path": READY_PATH, "seconds": timeout}, timeout=timeout + patience.EXCHANGE_SLACK
@@ -173,6 +185,12 @@ class _Container:
             raise self.problem() or self._not_ready(timeout, {}) from error
         if answer["status"] != 200:
             raise self.problem() or self._not_ready(timeout, answer)
+        reasons = unserved_of(base64.b64decode(answer.get("body") or ""))
+        evidence = self.evidence() if reasons else ()
+        return {
+            name: endings.not_loaded(f"The server does not serve the model: {reason}", evidence)
+            for name, reason in reasons.items()
+        }
 
     def problem(self) -> MigrateError | None:
         """Why nothing can be asked of the server any more, or None while it lives and leaves room for others."""

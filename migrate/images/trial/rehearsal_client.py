@@ -15,7 +15,7 @@ LONGEST = 64 << 20  # bytes of an answer
 
 
 def wait(path: str, seconds: float) -> dict[str, object]:
-    """Ask until the answer is 200, for so many seconds; the last answer is told."""
+    """Ask until the answer is 200 and nothing is still loading, for so many seconds; the last answer is told."""
     last: dict[str, object] = {"status": 0}
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -25,10 +25,19 @@ def wait(path: str, seconds: float) -> dict[str, object]:
         except (OSError, ValueError, http.client.HTTPException):
             time.sleep(0.01)
             continue
-        if last["status"] == 200:
+        if last["status"] == 200 and not loads(str(last["body"])):
             break
         time.sleep(pause(time.monotonic() - asked))
     return last
+
+
+def loads(body: str) -> bool:
+    """Whether a server that is ready says of some models that they are still being loaded."""
+    try:
+        said = json.loads(base64.b64decode(body))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and bool(said.get("loading"))
 
 
 def pause(took: float) -> float:

@@ -2,7 +2,8 @@
 
 Each stored text has the number of the form in which it was written. A struct says its present one as ``SCHEMA``; 1,
 that of release 0.1.0, goes without saying. Whoever changes the fields of a stored struct, or of one inside it, gives
-it the next number and sees that texts of the former numbers can still be read, by defaults or by code here. A test
+it the next number and sees that texts of the former numbers can still be read, by defaults or by a static method
+``of_former`` of the struct, which takes the stored fields and their number and returns the present ones. A test
 compares each struct with the form that its number stands for.
 """
 
@@ -61,6 +62,9 @@ def read(text: bytes, kind: type[T], number: int, *, newest: int, what: str, nex
             newer=True,
         )
     try:
+        former = getattr(kind, "of_former", None)
+        if former is not None and number < newest:
+            return msgspec.convert(former(msgspec.json.decode(text, type=dict[str, object]), number), type=kind)
         return msgspec.json.decode(text, type=kind)
     except _DAMAGED as error:
         raise UnreadableError(

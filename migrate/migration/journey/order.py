@@ -141,7 +141,7 @@ def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> M
     for model in models:
         name = model.record.id
         parity = prove(run, steps, unit, model, app, pushed.value.digest).value
-        if parity.passed and at_least(parity.level, run.options.proof):
+        if parity.passed and at_least(parity.level, run.options.least_proof):
             proofs[name] = parity
         else:
             errors[name] = _unproven(run, name, parity)
@@ -157,7 +157,7 @@ def _unproven(run: Run, model: str, parity: Parity) -> NeedsYouError:
             next_step=f"Do not move clients to it. See every difference: {look} - and delete the app, which is billed "
             f"until then: {run.options.typed.undo(model)}",
         )
-    wanted: ProofLevel = run.options.proof
+    wanted: ProofLevel = run.options.least_proof
     return NeedsYouError(
         f"The app answers, but only with the proof {parity.level!r}, and {wanted!r} was asked for.",
         code="proof-too-weak",

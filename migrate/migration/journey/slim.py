@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.model_json import content_of
@@ -108,6 +108,11 @@ def slim(original: Original, onnx: Callable[[], RuntimeImage], place: Place) -> 
     return Conversion(artifact=artifact, inspection=inspection)
 
 
+def by_another_engine(recording: Recording) -> Recording:
+    """The recording of the original as what the converted model is held against: a second engine's answers."""
+    return structs.replace(recording, level="cross-checked") if recording.level == "engine" else recording
+
+
 def _tried(
     original: Original, artifact: Artifact, inspection: Inspection, runtime: RuntimeImage, place: Place
 ) -> Parity:
@@ -130,12 +135,6 @@ def _replayed(original: Original, running: RunningRehearsal) -> Parity:
     described = {key: content_of(settings)[key] for key in ("inputs", "outputs", "rolling_windows_size")}
     name = original.record.id
     if recording.describe is None:
-        recording = Recording(
-            level=recording.level,
-            origin=recording.origin,
-            samples=recording.samples,
-            seed=recording.seed,
-            describe=described,
-        )
+        recording = structs.replace(recording, describe=described)
     describe = describe_through(running.call, name)
     return replay(recording, settings, caller_through(running.call, name), describe=describe)

@@ -1,6 +1,6 @@
 """PMML's two engines: PMML4S (Apache-2.0) by default, JPMML (AGPL-3.0) where the user accepts its licence."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from migrate.core.errors import NeedsYouError
 from migrate.core.model_json import NO_MODEL
 from migrate.core.options.shared import ACCEPT_AGPL
+from migrate.core.text import printable
 from migrate.core.values import Inspection
 
 _FREE: Final = "pmml"  # the runtime, its engine and the format
@@ -22,7 +23,15 @@ _INSTEAD: Final[Mapping[str | None, str]] = {
     "under AGPL-3.0.",
     _AGPL: f"JPMML does not load this file. Leave out {ACCEPT_AGPL.name}: PMML is then served by PMML4S.",
 }
+_WRONG: Final[Mapping[str | None, str]] = {
+    _FREE: f"PMML4S does not answer this file right. Try {ACCEPT_AGPL.name}: PMML is then served by JPMML, which is "
+    "licensed under AGPL-3.0.",
+    _AGPL: f"JPMML does not answer this file right. Leave out {ACCEPT_AGPL.name}: PMML is then served by PMML4S. Where "
+    "neither does, the file does not say what was trained: export it again in another way, or give answers of your own "
+    "with --samples.",
+}
 _NOT_LOADED: Final = frozenset({"reference-failed", "rehearsal-failed"})
+_NOT_RIGHT: Final = frozenset({"verification-differs", "no-sample-accepted", "reference-timeout"})
 
 
 def under_licences(inspection: Inspection, *, accept_agpl: bool) -> Inspection:
@@ -33,7 +42,16 @@ def under_licences(inspection: Inspection, *, accept_agpl: bool) -> Inspection:
     runtime = _AGPL if accept_agpl else _FREE
     if accept_agpl and settings is not NO_MODEL:
         settings = replace(settings, engine=_AGPL, jpmml=settings.pmml, pmml=None)
-    return replace(inspection, runtime=runtime, settings=settings, notes=(*inspection.notes, _SERVED[runtime]))
+    doubt = () if accept_agpl else _doubt(inspection.differs)
+    return replace(inspection, runtime=runtime, settings=settings, notes=(*inspection.notes, *doubt, _SERVED[runtime]))
+
+
+def _doubt(differs: Sequence[str]) -> tuple[str, ...]:
+    if not differs:
+        return ()
+    words = ", ".join(map(printable, differs))
+    note = f"PMML4S is known to answer otherwise, or not at all, where a file has {words}: compare it with answers of "
+    return (f"{note}your own (--samples), or try {ACCEPT_AGPL.name}",)
 
 
 def served_by(runtime: str | None) -> str:
@@ -61,6 +79,8 @@ def naming_the_other(runtime: str) -> Iterator[None]:
     try:
         yield
     except NeedsYouError as error:
-        if error.code in _NOT_LOADED and (advice := other_engine(runtime)):
+        advice = other_engine(runtime) if error.code in _NOT_LOADED else ""
+        advice = _WRONG.get(runtime, "") if error.code in _NOT_RIGHT else advice
+        if advice:
             raise NeedsYouError(error.what, code=error.code, next_step=advice) from error
         raise

@@ -13,6 +13,10 @@ from .rules import Array, Loaded, Request, answered, declared_array, feed
 
 FOLDED: dict[str, type[Any]] = {
     "tensor(float16)": np.float16,
+    "tensor(int8)": np.int8,
+    "tensor(uint8)": np.uint8,
+    "tensor(int16)": np.int16,
+    "tensor(uint16)": np.uint16,
     "tensor(uint32)": np.uint32,
     "tensor(uint64)": np.uint64,
 }
@@ -26,6 +30,8 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
     engine: Any = onnxruntime
     options = engine.SessionOptions()
     options.log_severity_level = 4
+    if own.get("one_thread"):
+        options.intra_op_num_threads = 1
     model = base64.b64decode(json.loads(path.read_bytes())["binary"]) if own.get("embedded") else str(path)
     session = engine.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = [node.name for node in session.get_outputs() if not node.type.startswith("map(")]

@@ -34,8 +34,11 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
     targets = {one["name"]: signature.outputs[one["name"]].name for one in settings["outputs"]}
 
     def answer(request: Request) -> dict[str, Any]:
-        feeds = {sources[name]: cast(array, sources[name].dtype) for name, array in feed(settings, request).items()}
+        sent = {name: cast(array, sources[name].dtype) for name, array in feed(settings, request).items()}
+        feeds = {sources[name]: ranked(array, sources[name].shape) for name, array in sent.items()}
         tensors = {name: texts(value) for name, value in session.run(targets, feeds).items()}
+        if any(feeds[sources[name]].ndim > array.ndim for name, array in sent.items()):
+            tensors = {name: value.reshape(()) if value.size == 1 else value for name, value in tensors.items()}
         if settings.get("manifest"):
             tensors |= {one["name"]: declared_array(one, tensors[one["name"]]) for one in settings["outputs"]}
         return answered(settings["outputs"], tensors)
@@ -46,6 +49,13 @@ def load(settings: Mapping[str, Any], root: Path) -> Loaded:
 def cast(array: Array, dtype: Any) -> Array:
     """An array in the graph's own dtype."""
     return array if dtype == tf.string else array.astype(dtype.as_numpy_dtype)
+
+
+def ranked(array: Array, shape: Any) -> Array:
+    """One value in the rank of its placeholder: the old runtime fed a scalar where the signature tells no shape."""
+    if array.ndim or not shape.rank or any(size not in (None, 1) for size in shape):
+        return array
+    return array.reshape([1] * shape.rank)
 
 
 def texts(value: Any) -> Array:

@@ -34,6 +34,8 @@ class FlowEngine:
             _warm_up(step, engine)
             self._steps.append(evaluator_of(step, engine))
             produced |= {field.name: field for field in step.outputs}
+        self.row_by_row = any(getattr(step, "row_by_row", False) for step in self._steps)
+        self.may_not_end = any(getattr(step, "may_not_end", False) for step in self._steps)
         missing = [field.name for field in model.outputs if field.name not in produced]
         if missing:
             raise ContradictionError(f"no step has the outputs {missing}; they have {sorted(produced)}")

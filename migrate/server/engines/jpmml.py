@@ -50,16 +50,16 @@ class JpmmlEngine(PmmlTable):
         self._new_row, self._decode = find("java.util.HashMap"), find("org.jpmml.evaluator.EvaluatorUtil").decodeAll
         self._invalid: Any = find("org.jpmml.evaluator.ValueCheckException")
         self._undefined: Any = find("org.jpmml.evaluator.MissingFieldException")
-        text = sanitised(model.entry_path).encode()
+        text = sanitised(model.entry_path)
         try:
             builder = find("org.jpmml.evaluator.LoadingModelEvaluatorBuilder")()
-            builder.load(find("java.io.ByteArrayInputStream")(text))
+            builder.load(find("java.io.ByteArrayInputStream")(text.encode()))
             self._scorer: Any = builder.build()
             names = [str(field.getName()) for field in self._scorer.getInputFields()]
             results = [*self._scorer.getTargetFields(), *self._scorer.getOutputFields()]
         except Exception as error:
             raise ContradictionError(f"JPMML cannot load {model.entry}: {reason(error)}") from error
-        super().__init__(model, names)
+        super().__init__(model, names, text)
         # A result without a name has the key null in Java.
         keys = {_UNNAMED if field.getName() is None else str(field.getName()): field.getName() for field in results}
         unknown = [field.name for field in model.outputs if field.name not in keys]

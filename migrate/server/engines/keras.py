@@ -1,13 +1,15 @@
 """Keras HDF5: one input and one output, named as the old runtime's converter named them (contract: Old TensorFlow)."""
 
-import warnings
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+import numpy as np
+
+from migrate.server.engines.keras_file import loaded
 from migrate.server.engines.tf_runtime import check_type, dtype_of, failed, from_tensorflow, tf, to_tensorflow
-from migrate.server.model import Model
+from migrate.server.model import Model, with_output
 from migrate.server.model_engine import ContradictionError
-from migrate.server.tensors import Array
+from migrate.server.tensors import Array, type_of
 
 _INPUT: Final = "inputs"
 _OUTPUT: Final = "prediction"
@@ -17,29 +19,22 @@ class KerasEngine:
     """A Keras 2 model as one function, safe to run from several threads at once."""
 
     def __init__(self, model: Model, *, threads: int) -> None:
-        # Its own use of old interfaces is no news to the people who read this log.
-        warnings.filterwarnings("ignore", module=r"(tf_keras|keras|tensorflow)\b")
-        import tf_keras  # noqa: PLC0415 - reads the settings that tf_runtime made
-
         _limit_threads(threads)
-        try:
-            loaded: Any = tf_keras.models.load_model(str(model.entry_path), compile=False)
-        except Exception as error:
-            raise ContradictionError(f"tf_keras cannot load {model.entry}: {error}") from error
-        if len(loaded.inputs) != 1 or len(loaded.outputs) != 1:
-            raise ContradictionError(
-                f"it has {len(loaded.inputs)} inputs and {len(loaded.outputs)} outputs, and one of each is served"
-            )
-        names = [field.name for field in (*model.inputs, *model.outputs)]
-        if names != [_INPUT, _OUTPUT]:
-            raise ContradictionError(f"model.json declares {names}, a Keras model has [{_INPUT!r}, {_OUTPUT!r}]")
-        source, target = loaded.inputs[0], loaded.outputs[0]
-        self._dtypes = (dtype_of(_INPUT, source.dtype), dtype_of(_OUTPUT, target.dtype))
-        for field, dtype in zip((*model.inputs, *model.outputs), self._dtypes, strict=True):
-            check_type(field, dtype)
-        function = tf.function(lambda data: loaded(data, training=False))
-        self._loaded = loaded  # the function does not keep the variables alive
-        self._function = function.get_concrete_function(tf.TensorSpec(source.shape, source.dtype))
+        with loaded(model.entry_path) as made:
+            if len(made.inputs) != 1 or len(made.outputs) != 1:
+                raise ContradictionError(
+                    f"it has {len(made.inputs)} inputs and {len(made.outputs)} outputs, and one of each is served"
+                )
+            names = [field.name for field in (*model.inputs, *model.outputs)]
+            if names != [_INPUT, _OUTPUT]:
+                raise ContradictionError(f"model.json declares {names}, a Keras model has [{_INPUT!r}, {_OUTPUT!r}]")
+            source, target = made.inputs[0], made.outputs[0]
+            self._dtypes = (dtype_of(_INPUT, source.dtype), dtype_of(_OUTPUT, target.dtype))
+            check_type(model.inputs[0], self._dtypes[0])
+            function = tf.function(lambda data: made(data, training=False))
+            self._loaded = made  # the function does not keep the variables alive
+            self._function = function.get_concrete_function(tf.TensorSpec(source.shape, source.dtype))
+        self._shape = None if target.shape.rank is None else [-1 if size is None else size for size in target.shape]
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -64,8 +59,9 @@ class KerasEngine:
             raise failed(error) from error
 
     def complete(self, model: Model) -> Model:
-        """The description as it is."""
-        return model
+        """Type and shape of the prediction, which a configuration does not always tell."""
+        word = type_of(np.empty(0, self._dtypes[1]))
+        return with_output(model, _OUTPUT, word, self._shape)
 
 
 def _limit_threads(threads: int) -> None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from migrate.server.errors import bad_request
 from migrate.server.inputs import zeros
-from migrate.server.model import Field, Model, OnnxSettings, with_output_shape
+from migrate.server.model import Field, Model, OnnxSettings, with_classes, with_output_shape
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import DTYPES, Array, type_of
 
@@ -33,6 +33,7 @@ _SIMPLE: Final = {
     "string": "object",
 }
 _ERROR: Final = 3
+_INTEGER_BYTES: Final = 4
 _EXCEPTION_TEXT: Final = "ai.onnxruntime.OrtException: "
 
 
@@ -54,7 +55,7 @@ class OnnxEngine:
         ort.set_default_logger_severity(_ERROR)
         own = model.onnx or OnnxSettings()
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1 if own.one_thread else threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERROR
         # Spinning threads burn a CPU that the container pays for, and gain nothing.
@@ -110,13 +111,14 @@ class OnnxEngine:
         for field in unknown:
             labels = tuple(sorted(values[field.name][0]))
             self._labels[field.name] = labels
+            model = with_classes(model, field.name, labels)
             if field.shape is not None:
                 model = with_output_shape(model, field.name, (*field.shape[:-1], len(labels)))
         return model
 
     def _call(self, feeds: Mapping[str, Array]) -> list[Any]:
         if self._casts:
-            feeds = {name: _cast(data, self._casts.get(name, data.dtype)) for name, data in feeds.items()}
+            feeds = {name: _cast(name, data, self._casts.get(name, data.dtype)) for name, data in feeds.items()}
         try:
             values: list[Any] = self._session.run(self._names, feeds)
         except Exception as error:
@@ -181,8 +183,13 @@ def _check_type(field: Field, dtype: str) -> None:
         raise ContradictionError(f"{field.name} is declared as {field.type}, the file has {actual}")
 
 
-def _cast(data: Array, dtype: Any) -> Array:
+def _cast(name: str, data: Array, dtype: Any) -> Array:
+    """Values in the dtype of the engine: unsigned ones of 32 and 64 bits take the bits of signed ones, as in Java."""
     if data.dtype == dtype:
         return data
+    if dtype.kind in "iu" and dtype.itemsize < _INTEGER_BYTES and data.size:
+        limits = np.iinfo(dtype)
+        if data.min() < limits.min or data.max() > limits.max:
+            raise bad_request(f"Tensor {name} holds a value beyond {dtype}", f"{limits.min} to {limits.max}")
     with np.errstate(all="ignore"):
         return data.astype(dtype)

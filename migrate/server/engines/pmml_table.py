@@ -1,9 +1,10 @@
 """Scoring the rows of a table by a PMML model, whichever engine does it (docs/other-formats.md)."""
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,14 +13,25 @@ from migrate.server.errors import bad_request
 from migrate.server.evaluator import INPUT, OUTPUT, Evaluated, MissingTaker, Stop
 from migrate.server.model import Field, Model
 from migrate.server.model_engine import ContradictionError
+from migrate.server.rows import row_begins, rows_end
 from migrate.server.tensors import DTYPES, Array, Tensor, convert
+
+# PMML has no loops but these: the normalisation of a text index, and regular expressions.
+_WITHOUT_END: Final = re.compile(r"TextIndex|matches|replace")
 
 
 class PmmlTable(MissingTaker, ABC):
-    """Active fields in, target and output fields out; safe to run from several threads at once."""
+    """Active fields in, target and output fields out; safe to run from several threads at once.
 
-    def __init__(self, model: Model, names: Sequence[str]) -> None:
-        """Of a model whose file has active fields of these names.
+    Attributes:
+        row_by_row: It tells of each row.
+        may_not_end: Whether a row may take for ever.
+    """
+
+    row_by_row = True
+
+    def __init__(self, model: Model, names: Sequence[str], text: str) -> None:
+        """Of a model whose file has this text, and active fields of these names.
 
         Raises:
             ContradictionError: The description has others.
@@ -29,6 +41,7 @@ class PmmlTable(MissingTaker, ABC):
             raise ContradictionError(f"the file has no active fields {unknown}, it has {list(names)}")
         self._fields = model.inputs
         self._declared = model.outputs
+        self.may_not_end = _WITHOUT_END.search(text) is not None
 
     @abstractmethod
     def score(self, row: Mapping[str, Any]) -> Sequence[Any]:
@@ -73,13 +86,17 @@ class PmmlTable(MissingTaker, ABC):
         """
         columns = {name: data.reshape(-1) for name, data in feeds.items()}
         table = {name: _values(column) for name, column in columns.items()}
-        results = [self._result({name: table[name][row] for name in table}) for row in range(row_count(columns))]
+        try:
+            results = [self._result({name: table[name][row] for name in table}) for row in range(row_count(columns))]
+        finally:
+            rows_end()
         return {
             field.name: _answer(field, [values[place] for values in results])
             for place, field in enumerate(self._declared)
         }
 
     def _result(self, row: Mapping[str, Any]) -> Sequence[Any]:
+        row_begins()
         try:
             return self.score(row)
         except Exception as error:

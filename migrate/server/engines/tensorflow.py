@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from migrate.server.engines.saved_model import unpacked
 from migrate.server.engines.tf_runtime import check_type, dtype_of, failed, from_tensorflow, tf, to_tensorflow
 from migrate.server.model import Model, TensorflowSettings
@@ -39,6 +41,7 @@ class TensorflowEngine:
         _check(model, sources, targets)
         self._feeds = [(field.name, dtype_of(field.name, sources[field.name].dtype)) for field in model.inputs]
         self._outputs = {field.name: dtype_of(field.name, targets[field.name].dtype) for field in model.outputs}
+        self._ranks = {name: _rank(sources[name].shape) for name, _ in self._feeds}
         self._call = self._session.make_callable(
             [targets[name] for name in self._outputs], feed_list=[sources[name] for name, _ in self._feeds]
         )
@@ -60,9 +63,13 @@ class TensorflowEngine:
             migrate.server.errors.HttpError: 500, as the old runtime had it, when TensorFlow refuses.
         """
         try:
-            values = self._call(*(to_tensorflow(feeds[name], dtype) for name, dtype in self._feeds))
+            values = self._call(
+                *(_ranked(to_tensorflow(feeds[name], dtype), self._ranks[name]) for name, dtype in self._feeds)
+            )
         except (tf.errors.OpError, ValueError, TypeError) as error:
             raise failed(error) from error
+        if any(self._ranks[name] and not feeds[name].ndim for name, _ in self._feeds):
+            values = [value.reshape(()) if value.size == 1 else value for value in map(np.asarray, values)]
         return {name: from_tensorflow(value) for name, value in zip(self._outputs, values, strict=True)}
 
     def complete(self, model: Model) -> Model:
@@ -82,6 +89,20 @@ def _tensor(graph: Any, name: str, info: Any) -> Any:
     if not info.name:
         raise ContradictionError(f"{name} of the signature is no dense tensor")
     return graph.get_tensor_by_name(info.name)
+
+
+def _rank(shape: Any) -> int:
+    """The rank of a placeholder that takes one value, else 0."""
+    return shape.rank if shape.rank and all(size in (None, 1) for size in shape) else 0
+
+
+def _ranked(data: Array, rank: int) -> Array:
+    """A scalar as the one value of its placeholder.
+
+    A TensorInfo from before TensorFlow 1.0 tells no shape. The old runtime fed what it was sent; Python's session
+    compares it with the placeholder's shape first.
+    """
+    return data.reshape([1] * rank) if rank and not data.ndim else data
 
 
 def _check(model: Model, sources: Mapping[str, Any], targets: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """What TensorFlow's two engines share: its settings, its words for types, and strings to it and back."""
 
 import os
+import re
 
 # Read when TensorFlow is imported. With oneDNN the sums of the old runtime do not come out to the last digit.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
@@ -72,5 +73,18 @@ def from_tensorflow(data: Any) -> Array:
 
 def failed(error: Exception) -> HttpError:
     """What the old runtime answered when TensorFlow refused, with the cause."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return HttpError(500, "Internal error", (lines or [type(error).__name__])[0][:500])
+    return HttpError(500, "Internal error", (_cause(str(error)) or type(error).__name__)[:500])
+
+
+def _cause(text: str) -> str:
+    """The line of TensorFlow's message that says what went wrong.
+
+    Before it there may be a heading and the nodes that were met, after it the nodes again.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    said = [line for line in lines if line and not _AROUND.match(line)]
+    return _NUMBERED.sub("", said[0]) if said else next(filter(None, lines), "")
+
+
+_AROUND = re.compile(r"Graph execution error:|Detected at node|Node: |<stack traces|\d+ root error|\[\[\{\{|File \"")
+_NUMBERED = re.compile(r"^\(\d+\) (?:[A-Z_]+: +)?")

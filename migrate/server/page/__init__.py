@@ -1,7 +1,7 @@
 """The page of a model: its signature, a place to try it, and Swagger UI, all from this server."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from html import escape
 from importlib.util import find_spec
@@ -33,7 +33,7 @@ def model_page(model: Model, example: dict[str, Any]) -> bytes:
     note = f"<p>Rolling windows of {window} rows: send at least {window}.</p>" if window > 1 else ""
     text = _template("index.html").substitute(
         title=escape(model.title or model.id),
-        signature=_table("Input", model.inputs) + _table("Output", model.outputs),
+        signature=_table("Input", model, model.inputs) + _table("Output", model, model.outputs),
         window=note,
         image="yes" if takes_image(model) else "no",
         example=escape(_readable(example)),
@@ -41,12 +41,15 @@ def model_page(model: Model, example: dict[str, Any]) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def list_page(models: Iterable[Model]) -> bytes:
-    """The page that lists several models."""
+def list_page(models: Iterable[Model], unserved: Mapping[str, str]) -> bytes:
+    """The page that lists several models, and the reasons why others are not served, by their ids."""
     rows = "".join(
         f'<tr><td><a href="./{quote(model.id, safe="")}/">{escape(model.title or model.id)}</a></td>'
         f"<td>{_names(model.inputs)}</td><td>{_names(model.outputs)}</td></tr>"
         for model in models
+    ) + "".join(
+        f'<tr><td>{escape(name)}</td><td colspan="2" class="bad">Not served: {escape(reason)}</td></tr>'
+        for name, reason in unserved.items()
     )
     return _template("list.html").substitute(rows=rows).encode("utf-8", "replace")
 
@@ -72,13 +75,13 @@ def _names(fields: Iterable[Field]) -> str:
     return ", ".join(f"<code>{escape(field.name)}</code>" for field in fields)
 
 
-def _table(role: str, fields: Iterable[Field]) -> str:
+def _table(role: str, model: Model, fields: tuple[Field, ...]) -> str:
     rows = []
-    fields = tuple(fields)
-    some = any(field.fields for field in fields)
+    named = {field.name: [index.name for index in field.fields] or model.classes(field.name) for field in fields}
+    some = any(named.values())
     for field in fields:
         shape = "" if field.shape is None else f"[{', '.join('?' if dim == -1 else str(dim) for dim in field.shape)}]"
-        columns = ", ".join(f"<code>{escape(index.name)}</code>" for index in field.fields)
+        columns = ", ".join(f"<code>{escape(str(name))}</code>" for name in named[field.name])
         rows.append(
             f"<tr><td><code>{escape(field.name)}</code></td><td>{escape(field.type)}</td>"
             f"<td>{shape}</td>{f'<td>{columns}</td>' if some else ''}</tr>"

@@ -4,6 +4,7 @@ It answers None where it does not apply, and then :mod:`migrate.server.parsing.j
 is an error, and gives nothing that the exact way would not give.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from types import GenericAlias
 from typing import Any, Final
@@ -28,6 +29,8 @@ _EXACT: Final = (2.0**53) ** 2
 _EXTRA_RANK: Final = 1
 _ROW_TYPES: Final = (list, tuple)
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+# msgspec names no field like this: it compares keys as JSON writes them.
+_ESCAPED: Final = re.compile(r'["\\\x00-\x1f]')
 
 
 class FastDecoder:
@@ -53,7 +56,7 @@ class FastDecoder:
 
     @staticmethod
     def applies(model: Model) -> bool:
-        """Whether the model is a plain one: no rolling windows, types that JSON has, and columns that fit."""
+        """Whether the model is a plain one: no rolling windows, types that JSON has, plain names, columns that fit."""
         leaves: dict[str, Any] = {}
         for field in model.inputs:
             if field.type not in _LEAVES or field.shape is None:
@@ -62,6 +65,8 @@ class FastDecoder:
             if places != list(range(len(places))):
                 return False
             for name in (field.name, *(index.name for index in field.fields)):
+                if _ESCAPED.search(name):
+                    return False
                 if leaves.setdefault(name, _LEAVES[field.type]) is not _LEAVES[field.type]:
                     return False
         return model.window == 1 and not model.guessed

@@ -11,11 +11,20 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from migrate.server.errors import HttpError, bad_request
 from migrate.server.layouts import BATCH, CHANNEL, HEIGHT, WIDTH, Layout
+from migrate.server.parsing.colours import (
+    deep_bands,
+    deep_tiff_bands,
+    in_srgb,
+    is_deep_png,
+    is_deep_tiff,
+    palette_colours,
+)
 from migrate.server.parsing.resize import area_average
+from migrate.server.parsing.tolerance import tolerated
 from migrate.server.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -90,6 +99,7 @@ def read_picture(body: bytes, *, pixel_limit: int, plain_gray: bool) -> Picture:
     Raises:
         HttpError: 400 when it cannot be decoded, 413 when it has more pixels than allowed.
     """
+    body = tolerated(body)
     try:
         image = Image.open(BytesIO(body), formats=_FORMATS)
     except Exception as error:
@@ -98,13 +108,19 @@ def read_picture(body: bytes, *, pixel_limit: int, plain_gray: bool) -> Picture:
         raise HttpError(413, f"The image has {image.width} x {image.height} pixels, more than {pixel_limit}")
     try:
         image.load()
-        return _picture(image, body, plain=plain_gray)
+        if is_deep_png(image, body):
+            return _deep_picture(deep_bands(body), plain=plain_gray)
+        if is_deep_tiff(image):
+            return _deep_picture(deep_tiff_bands(image, body), plain=plain_gray)
+        return _picture(in_srgb(image), body, plain=plain_gray)
     except Exception as error:
         # Decoders of hostile bytes raise anything.
         raise bad_request(UNREADABLE, _cause(error)) from error
 
 
 def _cause(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no PNG, JPEG, GIF, BMP or TIFF, or its beginning is damaged"
     return f"{type(error).__name__}: {error}"[:200]
 
 
@@ -115,7 +131,7 @@ def _picture(image: Image.Image, body: bytes, *, plain: bool) -> Picture:
         index = shades // (255 // (2 ** (depth or 1) - 1))
         return Picture(index, np.repeat(shades[..., None], 3, axis=2))
     if image.mode == "P":
-        return Picture(np.asarray(image, np.int32), np.asarray(image.convert("RGB"), np.int32))
+        return Picture(np.asarray(image, np.int32), palette_colours(image))
     if image.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
         # A TIFF of floats may hold what no integer is; it has no value that anybody could expect.
         with np.errstate(invalid="ignore"):
@@ -144,6 +160,14 @@ def _deep_gray(values: Array, *, plain: bool) -> Picture:
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     shades = np.floor(255 * (linear if plain else encoded) + 0.5).astype(np.int32)
     return Picture(values, np.repeat(shades[..., None], 3, axis=2), linear=True, plain=plain)
+
+
+def _deep_picture(bands: Array, *, plain: bool) -> Picture:
+    """A picture of 16 bits in several bands; Java rounds its colours to 8."""
+    narrow = (bands * 255 + 32767) // 65535
+    if bands.shape[-1] == 2:
+        return _deep_gray(bands[..., 0], plain=plain)
+    return Picture(None, narrow[..., :3], narrow[..., 3] if bands.shape[-1] == 4 else None)
 
 
 def _lifted(gray: Array, *, plain: bool) -> Array:

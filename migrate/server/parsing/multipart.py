@@ -1,5 +1,6 @@
 """Multipart bodies: typed parts into tensors, repeated parts into batches."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +16,10 @@ BROKEN: Final = "Error while reading multipart body"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
 _MAX_PARTS: Final = 10_000
-_MAX_PART_HEADERS: Final = 16 * 1024
+_MAX_HEADER_BYTES: Final = 16 * 1024
+_MAX_PART_HEADERS: Final = 1_000
+_NAMED: Final = re.compile(r";\s*name\s*=", re.IGNORECASE)
+_BLANKS: Final = rb"[ \t]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ def parse_parts(
     values: dict[str, list[Any]] = {}
     declared = {field.name: field for field in model.inputs}
     for part in read_parts(body, boundary):
+        if not part.name and "" not in declared:
+            continue  # browsers send one for a field without a name
         if part.content_type == "application/json":
             values.setdefault(part.name, []).append(_json_value(part))
         elif part.content_type in {"image/png", "image/jpeg"} and part.name in declared:
@@ -73,16 +79,19 @@ def read_parts(body: bytes, boundary: str | None) -> Iterator[Part]:
     """The parts of a body in their order.
 
     Raises:
-        HttpError: 400, when the body is cut off or broken, or a part has no name.
+        HttpError: 400, when the body is cut off or broken, or a part has no name, not even an empty one.
     """
     from multipart import MultipartError, PushMultipartParser  # noqa: PLC0415 - most servers never see multipart
 
     try:
         with PushMultipartParser(
-            boundary or "", max_header_size=_MAX_PART_HEADERS, max_header_count=32, max_segment_count=_MAX_PARTS
+            boundary or "",
+            max_header_size=_MAX_HEADER_BYTES,
+            max_header_count=_MAX_PART_HEADERS,
+            max_segment_count=_MAX_PARTS,
         ) as parser:
             segment, chunks = None, []
-            for event in parser.parse(body):
+            for event in parser.parse(_unpadded(body, boundary or "")):
                 if isinstance(event, bytes | bytearray):
                     chunks.append(event)
                 elif event is not None:
@@ -93,8 +102,16 @@ def read_parts(body: bytes, boundary: str | None) -> Iterator[Part]:
         raise bad_request(BROKEN, str(error)) from error
 
 
+def _unpadded(body: bytes, boundary: str) -> bytes:
+    """The body without the blanks that may follow a boundary in its line (RFC 2046, 5.1.1)."""
+    line = re.escape(b"--" + boundary.encode("utf-8", "replace"))
+    if not boundary or re.search(line + _BLANKS + rb"\r\n", body) is None:
+        return body
+    return re.sub(rb"(?:(?<=\r\n)|\A)(" + line + rb")" + _BLANKS + rb"(?=\r\n)", rb"\1", body)
+
+
 def _part(segment: Any, body: bytes) -> Part:
-    if not segment.name:
+    if not segment.name and _NAMED.search(segment.header("Content-Disposition") or "") is None:
         raise bad_request(BROKEN, "a part has no name")
     sent = (segment.header("Content-Type") or "").partition(";")[0].strip().lower()
     if sent in {"", "application/octet-stream"}:

@@ -81,6 +81,12 @@ def test_going_on_means_the_same_options() -> None:
     )
 
 
+def test_what_was_called_cross_checked_asks_for_no_more_than_before() -> None:
+    assert RunOptions(source="ns").least_proof == "engine"
+    assert RunOptions(source="ns", proof="cross-checked").least_proof == "engine"
+    assert RunOptions(source="ns", proof="verified").least_proof == "verified"
+
+
 def test_consent_is_for_once() -> None:
     agreed = RunOptions(source="ns", yes=True, authorize=True, dry_run=True, as_json=True, output="json")
     assert agreed.again() == "migrate run ns"

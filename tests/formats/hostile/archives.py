@@ -132,7 +132,29 @@ _LAYOUT = (
         "hidden-data",
         "does not reach",
     ),
-    _case("comment", "a comment", pack(members(GOOD), comment=WORDS), "trailing-data"),
+    _case("comment", "a comment that is no text", pack(members(GOOD), comment=b"\0\xff"), "trailing-data"),
+    _case(
+        "comment-end",
+        "a comment with another end record",
+        pack(members(GOOD), comment=b"PK\5\6" + bytes(18)),
+        "hidden-data",
+        "does not reach",
+    ),
+    _case(
+        "comment-mark", "a comment with the mark of a record", pack(members(GOOD), comment=b"a PK b"), "trailing-data"
+    ),
+    _case(
+        "comment-before",
+        "a comment, and an end record in an entry",
+        pack([*members(GOOD), Member(b"m/x", b"PK\5\6" + bytes(18))], comment=WORDS),
+        "trailing-data",
+    ),
+    _case(
+        "comment-length",
+        "a comment that is longer than its end record says",
+        pack(members(GOOD), comment=WORDS) + b"more",
+        "trailing-data",
+    ),
     _case("trailing", "bytes behind the end", _PLAIN + WORDS, "trailing-data"),
     _case("overlap", "entries that share their bytes", _named("m/x", offset=0), "overlap", "overlaps another"),
     _case(

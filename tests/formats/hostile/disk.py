@@ -19,7 +19,7 @@ from tests.formats.models import identity, message, number, weights
 
 _FILES = example("species-tree")
 _SAVED = example("wine-tf2")
-_INDEX = "variables/variables.index"
+_VALUES = "variables/variables.data-00000-of-00001"
 _ONNX = identity().SerializeToString()
 _LONG = number(1, 8) + message(8, number(2, 13)) + message(7, message(12, message(1, b"y" * 99)))
 _EXTERNAL = {"m.onnx": weights(external={"location": "sub/w.bin"}).SerializeToString(), "sub/w.bin": bytes(16)}
@@ -30,8 +30,8 @@ def _link_model(folder: Path) -> None:
 
 
 def _link_variables(folder: Path) -> None:
-    (folder / _INDEX).rename(folder / "variables/kept")
-    (folder / _INDEX).symlink_to("kept")
+    (folder / _VALUES).rename(folder / "variables/kept")
+    (folder / _VALUES).symlink_to("kept")
 
 
 def _link_folder(folder: Path) -> None:

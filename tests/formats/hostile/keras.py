@@ -19,10 +19,10 @@ LAMBDA: Layer = {"class_name": "Lambda", "config": {"name": "own", "function": [
 """The layer whose function is byte-code; here it has none."""
 
 
-def model(*layers: Layer, config: Layer | None = None) -> bytes:
+def model(*layers: Layer, config: Layer | None = None, version: bytes = b"2.15.0") -> bytes:
     """A file of a model of these layers."""
     made = config or {"class_name": "Sequential", "config": {"name": "s", "layers": [INPUT, *layers]}}
-    root = [GROUP_LINKS, text("keras_version", b"2.15.0"), text("model_config", json.dumps(made).encode())]
+    root = [GROUP_LINKS, text("keras_version", version), text("model_config", json.dumps(made).encode())]
     return file(root)
 
 
@@ -103,6 +103,7 @@ _DANGERS = (
         "a class that differs by a letter of another alphabet",
         "keras-custom-class",
         _layer("D\u0435nse", units=2),
+        says="which Keras does not have",
     ),
     _case("model-layer", "a layer that loads another model", "keras-custom-class", _layer("TFSMLayer")),
     _case("op-layer", "a layer that holds any operator", "keras-custom-class", _layer("TensorFlowOpLayer")),
@@ -125,6 +126,14 @@ _DANGERS = (
         "keras-function",
         _layer("TextVectorization", standardize={}),
         says="has code of its own",
+    ),
+    HostileCase(
+        "keras-lambda-old",
+        "byte-code of a Python that is not this one",
+        {"m.h5": model(LAMBDA, DENSE, version=b"2.2.4-tf")},
+        "quarantined",
+        "keras-lambda",
+        "has a Lambda layer",
     ),
     HostileCase(
         "keras-deep",
@@ -167,6 +176,13 @@ _USELESS = (
         "unreadable",
         "two attributes",
     ),
+    _useless(
+        "activation",
+        "an activation that only its author has",
+        model(_layer("Dense", units=2, activation=NOWHERE)),
+        "unknown-activation",
+    ),
+    _useless("gpu", "a layer that runs on GPUs only", model(_layer("CuDNNLSTM", units=2)), "gpu-only-layer"),
     _useless("no-config", "weights without a model", file([GROUP_LINKS, text("layer_names", b"x")]), "weights-only"),
     _useless(
         "version",

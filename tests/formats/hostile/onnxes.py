@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from migrate.formats.onnx.nodes import custom_operators
+from migrate.formats.onnx.nodes import missing_operators
 from migrate.formats.onnx.structure import read_model
 from migrate.formats.reading.wire import Wire
 from tests.formats.hostile.base import Files, HostileCase, Limit, lowered
@@ -61,6 +61,11 @@ def _hard(folder: Path) -> None:
 def _operator(domain: str, operator: str) -> bytes:
     node = helper.make_node(operator, ["x"], ["y"], domain=domain)
     return model(graph([node], [value("x")], [value("y")]), opsets={"": 13, domain: 1}).SerializeToString()
+
+
+def _of_set(version: int) -> bytes:
+    node = helper.make_node("Sin", ["x"], ["y"])
+    return model(graph([node], [value("x")], [value("y")]), opsets={"": version}).SerializeToString()
 
 
 def _in_branch() -> bytes:
@@ -160,6 +165,14 @@ _OPERATORS = (
     _custom("custom-branch", "the same in a branch", _in_branch()),
     _custom("program", "an operator that loads a program", _operator("com.microsoft", "EPContext")),
     _custom("python", "an operator that calls Python", _operator("com.microsoft", "PythonOp")),
+    _case(
+        "older-set",
+        "an operator of a set that onnxruntime has no kernel for",
+        {"m.onnx": _of_set(6)},
+        "older-than-supported",
+        "unsupported",
+        says="from 7",
+    ),
 )
 
 
@@ -354,14 +367,14 @@ _STRUCTURE = (
         "graphs deeper than any model's",
         _in_branch(),
         "graphs are nested",
-        lowered(custom_operators, MAXIMUM_DEPTH=1),
+        lowered(missing_operators, MAXIMUM_DEPTH=1),
     ),
     _limited(
         "labels",
         "more class labels than any model",
         zipmap([1, 2]).SerializeToString(),
         "2 class labels",
-        lowered(custom_operators, _MAXIMUM_LABELS=1),
+        lowered(missing_operators, _MAXIMUM_LABELS=1),
     ),
     _limited("steps", "more fields than any model", _top(), "more fields than", lowered(Wire, MAXIMUM_STEPS=9)),
 )

@@ -48,6 +48,15 @@ _DERIVED = (
 )
 _INCLUDE = '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude"/>'
 
+_GROUPED = (
+    '<PMML xmlns="http://www.dmg.org/PMML-4_3" version="4.3"><Header/><DataDictionary>'
+    '<DataField name="id" optype="categorical" dataType="string"/>'
+    '<DataField name="item" optype="categorical" dataType="string"/></DataDictionary>'
+    '<AssociationModel functionName="associationRules" numberOfItems="0" numberOfItemsets="0" numberOfRules="0">'
+    '<MiningSchema><MiningField name="id" usageType="group"/><MiningField name="item"/></MiningSchema>'
+    "</AssociationModel></PMML>"
+)
+
 CASES = (
     _entities("doctype", "a document type", f"{_DECLARED}<!DOCTYPE PMML>{_BODY}", "declares a document type"),
     _entities(
@@ -102,6 +111,13 @@ CASES = (
         _replaced("TreeModel", "OtherModel"),
         "unsupported-pmml",
         says="holds no model",
+    ),
+    _case(
+        "transactions",
+        "rules about several rows together",
+        _GROUPED,
+        "unsupported-pmml",
+        says="several rows together",
     ),
     _case(
         "kind", "a model that is not scored", _replaced("TreeModel", "TextModel"), "unsupported-pmml", says="not scored"

@@ -35,6 +35,10 @@ def _tensor(name: str, *sizes: int, dtype: int = _FLOAT) -> bytes:
 def saved_model(
     *nodes: bytes,
     functions: Sequence[bytes] = (),
+    gradient: bytes = b"",
+    source: str = "x:0",
+    default: str = "serving_default",
+    before: bytes = b"",
     output: str = "y:0",
     sizes: Sequence[int] = (),
     more: bytes = b"",
@@ -44,10 +48,11 @@ def saved_model(
 ) -> bytes:
     """``y = x``, and these nodes besides."""
     graph = b"".join(message(1, one) for one in (node("x", "Placeholder"), node("y", "Identity", "x"), *nodes))
-    graph += message(2, b"".join(message(1, one) for one in functions)) if functions else b""
-    signature = message(1, entry("x", _tensor("x:0", *sizes, dtype=dtype))) + message(2, entry("y", _tensor(output)))
-    meta = message(1, message(4, tag)) + message(2, graph)
-    meta += message(5, entry("serving_default", signature)) + signatures + more
+    library = b"".join(message(1, one) for one in functions) + (message(2, gradient) if gradient else b"")
+    graph += message(2, library) if functions else b""
+    signature = message(1, entry("x", _tensor(source, *sizes, dtype=dtype))) + message(2, entry("y", _tensor(output)))
+    meta = before + message(1, message(4, tag)) + message(2, graph)
+    meta += (message(5, entry(default, signature)) if default else b"") + signatures + more
     return number(1, 1) + message(2, meta)
 
 
@@ -65,13 +70,34 @@ def _called(name: str) -> bytes:
     return message(10, message(1, name.encode()))
 
 
+def _deep(depth: int) -> bytes:
+    """A function that is called with one that is called with one, and so on."""
+    value = _called("f")
+    for _ in range(depth):
+        value = message(10, message(1, b"f") + message(2, entry("g", value)))
+    return node("c", "PartitionedCall", "x", attributes={"f": value})
+
+
+def _print(stream: bytes) -> bytes:
+    return node("p", "PrintV2", "x", attributes={"output_stream": message(2, stream)})
+
+
 def _zipped(*more: Member) -> dict[str, bytes]:
     return {**_LOAD, "load.zip": pack([*members(unzipped(_LOAD["load.zip"])), *more])}
 
 
 _READ = node("read", "ReadFile")
+_READ_ARGUMENT = node("read", "ReadFile", "path")
+_CALL_G = node("c", "StatefulPartitionedCall", "path", attributes={"f": _called("g")})
 _CALL = node("c", "PartitionedCall", "x", attributes={"f": _called("f")})
+_CALL_WITH = node(
+    "c",
+    "PartitionedCall",
+    "x",
+    attributes={"f": message(10, message(1, b"f") + message(2, entry("h", _called("g"))))},
+)
 _ASSET = message(1, message(1, b"file:0")) + message(2, b"../m/words.txt")
+_WORDS = message(1, message(1, b"file:0")) + message(2, b"words.txt")
 _IN_SIGNATURE = message(1, entry("x", _tensor("x:0"))) + message(2, entry("y", _tensor("n:0")))
 _STARTS = message(4, entry("legacy_init_op", message(1, message(1, b"n"))))
 _TWO_KEYS = entry("f", b"") + message(2, b"")
@@ -84,24 +110,90 @@ _FLOW = {"type": "flow", "evaluator_manifests": [{"type": "tensorflow", "saved_m
 _MANIFEST = {**json.loads(_LOAD["manifest.json"]), "saved_model_uri": "gone"}
 
 _OPERATORS = (
-    _case("reads", "an operator that reads files", saved_model(_READ), "tensorflow-operator"),
-    _case("python", "an operator that calls Python", saved_model(node("n", "PyFunc", "x")), "tensorflow-python"),
+    _case("reads", "an operator that reads files", saved_model(_READ, output="read:0"), "tensorflow-operator"),
+    _case(
+        "early",
+        "a file that is read for a shape while the graph is imported, though no signature needs it",
+        saved_model(node("path", "Const"), node("read", "ReadFile", "path"), node("r", "Reshape", "x", "read")),
+        "tensorflow-operator",
+        "ReadFile",
+    ),
+    _case(
+        "early-called",
+        "the same in a function that the graph calls, with its path",
+        saved_model(node("path", "Const"), node("c", "f", "path"), functions=[function("f", _READ_ARGUMENT)]),
+        "tensorflow-operator",
+        "ReadFile",
+    ),
+    _case(
+        "early-called-twice",
+        "the same in a function of a function",
+        saved_model(node("c", "f", "x"), functions=[function("f", _CALL_G), function("g", _READ_ARGUMENT)]),
+        "tensorflow-operator",
+        "ReadFile",
+    ),
+    _case(
+        "python",
+        "an operator that calls Python",
+        saved_model(node("n", "PyFunc", "x"), output="n:0"),
+        "tensorflow-python",
+    ),
     _case(
         "library",
         "an operator that reads files, in a function",
-        saved_model(_CALL, functions=[function("f", _READ)]),
+        saved_model(_CALL, functions=[function("f", _READ)], output="c:0"),
         "tensorflow-operator",
     ),
     _case(
-        "library-uncalled",
-        "the same in a function that nothing calls",
-        saved_model(functions=[function("f", _READ)]),
+        "alternative",
+        "the same in a function that TensorFlow may put in the place of another",
+        saved_model(functions=[function("f", _READ) + message(5, entry("api_implements", b""))]),
         "tensorflow-operator",
+    ),
+    _case(
+        "gradient",
+        "the same in a function that is the gradient of another",
+        saved_model(functions=[function("f", _READ)], gradient=message(1, b"g") + message(2, b"f")),
+        "tensorflow-operator",
+    ),
+    _case(
+        "function-argument",
+        "the same in a function that another is called with",
+        saved_model(_CALL_WITH, functions=[function("f"), function("g", _READ)], output="c:0"),
+        "tensorflow-operator",
+    ),
+    _case(
+        "print",
+        "an operator that prints to a file",
+        saved_model(_print(b"file://gone/words.txt"), output="p:0"),
+        "tensorflow-operator",
+        "PrintV2",
+    ),
+    _case(
+        "print-twice",
+        "an operator that prints to two places",
+        saved_model(_print(b"stderr") + message(5, entry("output_stream", message(9, b"s"))), output="p:0"),
+        "tensorflow-operator",
+        "PrintV2",
+    ),
+    _case(
+        "beside-the-fed",
+        "an operator of which another tensor than the fed one is needed",
+        saved_model(node("i", "IteratorGetNext"), node("z", "Neg", "i:1"), output="z:0", source="i:0"),
+        "tensorflow-operator",
+        "IteratorGetNext",
+    ),
+    _case(
+        "before-the-fed",
+        "an operator that runs before the answer, though it is fed",
+        saved_model(node("i", "IteratorGetNext"), node("z", "Neg", "x", "^i"), output="z:0", source="i:0"),
+        "tensorflow-operator",
+        "IteratorGetNext",
     ),
     _case(
         "function-name",
         "the same in a function that is named as another operator",
-        saved_model(node("z", "Relu", "x"), functions=[function("Relu", _READ)]),
+        saved_model(node("z", "Relu", "x"), functions=[function("Relu", _READ)], output="z:0"),
         "tensorflow-operator",
     ),
     _case(
@@ -113,13 +205,13 @@ _OPERATORS = (
     _case(
         "half",
         "the same in a second half of the graph",
-        saved_model(more=message(2, message(1, _READ))),
+        saved_model(more=message(2, message(1, _READ)), output="read:0"),
         "tensorflow-operator",
     ),
     _case(
         "two-operators",
         "a node of two operators",
-        saved_model(message(1, b"n") + message(2, b"Identity") + message(2, b"ReadFile")),
+        saved_model(message(1, b"n") + message(2, b"Identity") + message(2, b"ReadFile"), output="n:0"),
         "tensorflow-operator",
     ),
     _case(
@@ -185,6 +277,14 @@ _STRUCTURE = (
         "two values of one key",
     ),
     _broken("rank", "a tensor of too many dimensions", saved_model(sizes=[1] * 65), "more than 64 dimensions"),
+    _broken(
+        "asset-gone",
+        "an asset that was not uploaded",
+        saved_model(node("file", "Const"), more=message(6, _WORDS)),
+        'reads the file "words.txt"',
+        "asset-missing",
+    ),
+    _broken("deep", "functions that are called with functions, without end", saved_model(_deep(120)), "too deep"),
     _broken("other-field", "a field that no SavedModel has", saved_model() + b"\x22\0", "does not belong"),
     _broken("no-graph", "a SavedModel without a graph", number(1, 1), "holds no graph"),
     _broken("cut", "a SavedModel that is cut", saved_model()[:-9], "is incomplete", "truncated"),

@@ -13,7 +13,7 @@ from migrate.core.values import Inspection
 from migrate.formats import inspect
 from tests.formats.hostile import hdf5
 from tests.formats.hostile.hdf5_writer import GROUP_LINKS, file, text
-from tests.formats.hostile.keras import DENSE, INPUT, Layer, functional, model
+from tests.formats.hostile.keras import DENSE, INPUT, LAMBDA, Layer, functional, model
 from tests.formats.models import write
 
 
@@ -87,7 +87,72 @@ def test_types(tmp_path: Path) -> None:
     found = content_of(
         look(tmp_path, model(config={"class_name": "Sequential", "config": {"layers": [first, last]}})).settings
     )
-    assert [found[role][0]["type"] for role in ("inputs", "outputs")] == ["long", "float"]  # type: ignore[index]
+    assert [found[role][0]["type"] for role in ("inputs", "outputs")] == ["long", "float"]
+
+
+def test_a_layer_without_a_type_takes_the_first_one(tmp_path: Path) -> None:
+    first = layer("Dense", units=3, dtype="float64", batch_input_shape=[None, 4])
+    config = {"class_name": "Sequential", "config": [first, layer("Dense", units=2, name="last")]}
+    found = content_of(look(tmp_path, model(config=config)).settings)
+    assert [found[role][0]["type"] for role in ("inputs", "outputs")] == ["double", "double"]
+
+
+@pytest.mark.parametrize(
+    ("last", "word"),
+    [
+        (layer("StringLookup", dtype="string", vocabulary=["a"]), "long"),
+        (layer("StringLookup", dtype="string", vocabulary=["a"], invert=True), "string"),
+        (layer("StringLookup", dtype="string", vocabulary=["a"], output_mode="one_hot"), "float"),
+        (layer("Discretization", dtype="float32"), "long"),
+    ],
+)
+def test_a_layer_that_gives_another_type_than_it_computes_in(tmp_path: Path, last: Layer, word: str) -> None:
+    assert content_of(look(tmp_path, model(last)).settings)["outputs"][0]["type"] == word
+
+
+def test_a_fixed_batch_is_the_batch_of_the_output(tmp_path: Path) -> None:
+    first = layer("LSTM", units=3, batch_input_shape=[2, 5, 3], dtype="float32")
+    found = content_of(look(tmp_path, model(config={"class_name": "Sequential", "config": [first]})).settings)
+    assert found["outputs"][0]["shape"] == [2, 3]
+
+
+def test_the_shape_that_a_model_was_trained_with(tmp_path: Path) -> None:
+    config = {"build_input_shape": [None, 4], "layers": [DENSE]}
+    found = look(tmp_path, model(config={"class_name": "Sequential", "config": config}))
+    assert (found.verdict, content_of(found.settings)["inputs"][0]["shape"]) == ("ready", [-1, 4])
+
+
+_OF_OLD_PYTHON = file(
+    [
+        GROUP_LINKS,
+        text("keras_version", b"2.2.4-tf"),
+        text("model_config", json.dumps({"class_name": "Sequential", "config": [INPUT, LAMBDA]}).encode()),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "verdict", "reason"),
+    [
+        (_OF_OLD_PYTHON, "quarantined", "keras-lambda"),
+        (model(layer("PeepholeLSTMCell")), "quarantined", "keras-custom-class"),
+        (model(layer("Dense", units=1, activation="mish2")), "unsupported", "unknown-activation"),
+        (model(layer("LSTM", units=1, recurrent_activation="own")), "unsupported", "unknown-activation"),
+        (model(layer("Bidirectional", layer=layer("CuDNNLSTM", units=2))), "unsupported", "gpu-only-layer"),
+    ],
+)
+def test_nobody_is_told_to_allow_what_never_loads(tmp_path: Path, content: bytes, verdict: str, reason: str) -> None:
+    found = look(tmp_path, content)
+    assert (found.verdict, found.reason) == (verdict, reason)
+    assert "--allow-unsafe" not in found.task
+
+
+@pytest.mark.parametrize(
+    ("operation", "verdict"),
+    [({"op": "Mul"}, "ready"), ('{"op": "AddV2"}', "ready"), ({"op": "ReadFile"}, "quarantined"), ("{", "quarantined")],
+)
+def test_a_layer_of_one_operator(tmp_path: Path, operation: object, verdict: str) -> None:
+    assert look(tmp_path, model(layer("TensorFlowOpLayer", node_def=operation, dtype=None))).verdict == verdict
 
 
 def test_names_that_a_newer_keras_2_repeats_are_no_danger(tmp_path: Path) -> None:

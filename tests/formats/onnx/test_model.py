@@ -30,6 +30,10 @@ _ENGINE_WORDS = {
     "tensor(float)": "float",
     "tensor(float16)": "float",
     "tensor(double)": "double",
+    "tensor(int8)": "integer",
+    "tensor(uint8)": "integer",
+    "tensor(int16)": "integer",
+    "tensor(uint16)": "integer",
     "tensor(int32)": "integer",
     "tensor(uint32)": "integer",
     "tensor(int64)": "long",
@@ -93,6 +97,7 @@ def test_real_models(path: Path) -> None:
     [
         *(TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL),
         *(TensorProto.STRING, TensorProto.FLOAT16, TensorProto.UINT32, TensorProto.UINT64),
+        *(TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16),
     ],
 )
 def test_types(dtype: int) -> None:
@@ -102,10 +107,6 @@ def test_types(dtype: int) -> None:
 @pytest.mark.parametrize(
     ("dtype", "name"),
     [
-        (TensorProto.INT8, "int8"),
-        (TensorProto.UINT8, "uint8"),
-        (TensorProto.INT16, "int16"),
-        (TensorProto.UINT16, "uint16"),
         (TensorProto.BFLOAT16, "bfloat16"),
         (TensorProto.COMPLEX64, "complex64"),
         (TensorProto.FLOAT8E4M3FN, "float8e4m3fn"),

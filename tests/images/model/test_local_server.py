@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,8 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
             variables = Path(f"/proc/{child}/environ").read_text()
             assert "must-not-travel" not in variables
             assert "nor-this" not in variables
+            (locales,) = [part for part in variables.split("\0") if part.startswith("LOCPATH=")]
+            assert [path.name for path in Path(locales.partition("=")[2]).iterdir()] == ["en_US.utf8"]
             assert "may-travel" in variables
             program.send_signal(how)
             program.wait(timeout=120)
@@ -83,7 +86,8 @@ def test_it_answers_and_ends_cleanly(store: Path, tmp_path: Path, how: signal.Si
 def test_what_is_found_when_it_is_ready_may_end_it(store: Path, tmp_path: Path) -> None:
     asked: list[str] = []
 
-    def on_ready(url: str) -> None:
+    def on_ready(url: str, unserved: Mapping[str, str]) -> None:
+        assert unserved == {}
         asked.append(url)
         assert json.loads(get(f"{url}/describe"))["inputs"]
         raise NeedsYouError("It answers differently.", code="answers-differ")
@@ -112,7 +116,7 @@ def test_a_server_that_is_never_ready_is_ended() -> None:
             os.environ,
             http.client.HTTPConnection("127.0.0.1", nowhere, timeout=5),
             1.0,
-            lambda _: pytest.fail("it was not ready"),
+            lambda *_: pytest.fail("it was not ready"),
         )
     assert error.value.code == "not-ready"
     assert "--rehearsal-timeout" in error.value.next_step
@@ -122,7 +126,7 @@ def test_a_server_that_ends_by_itself_is_not_waited_for() -> None:
     command = [sys.executable, "-c", "import sys; sys.exit(5)"]
     with port_to_open("127.0.0.1", 0) as port:
         nowhere = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        assert serve_module._run(command, os.environ, nowhere, 600.0, lambda _: pytest.fail("it was not ready")) == 5
+        assert serve_module._run(command, os.environ, nowhere, 600.0, lambda *_: pytest.fail("it was not ready")) == 5
 
 
 def test_the_environment_is_made_once_and_apart_from_this_one(store: Path) -> None:
@@ -148,3 +152,27 @@ def test_an_environment_that_cannot_be_made_leaves_nothing(tmp_path: Path, monke
     assert error.value.code == "wheels-failed"
     assert list((tmp_path / "store/partial").iterdir()) == []
     assert not (tmp_path / "store/environments").exists()
+
+
+def test_what_cannot_be_served_says_so_beside_the_others(store: Path, tmp_path: Path) -> None:
+    found: dict[str, str] = {}
+
+    def on_ready(url: str, unserved: Mapping[str, str]) -> None:
+        found.update(unserved)
+        assert json.loads(get(f"{url}/iris/describe"))["inputs"]
+        refused = requests.get(f"{url}/the%20other/describe", timeout=60)
+        assert (refused.status_code, refused.json()["message"]) == (503, "The model the other is not served: it is bad")
+        raise NeedsYouError("That is all.", code="answers-differ")
+
+    with port_to_open("127.0.0.1", 0) as port, pytest.raises(NeedsYouError, match="That is all"):
+        serve_module.serve(
+            [model_of(IRIS, "iris"), serve_module.NotServed("the other", "it is bad")],
+            host="127.0.0.1",
+            port=port,
+            store=store,
+            environ={**os.environ, "TMPDIR": str(tmp_path)},
+            progress_text=silent,
+            timeout=200,
+            on_ready=on_ready,
+        )
+    assert found == {"the other": "it is bad"}

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from onnx import TensorProto, helper
 
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import RuntimeImage
 from migrate.images.engine.connection import Engine
 from migrate.images.runtime.image import ensure_runtime
 from migrate.images.trial.oracle_run import run_reference
+from tests.formats.models import graph, model, value
 from tests.images.conftest import EXAMPLES, IRIS, artifact_of, containers_of, silent
 
 pytestmark = pytest.mark.engine
@@ -46,6 +48,21 @@ def test_an_engine_of_another_runtime(engine: Engine, store: Path) -> None:
         refused = ask({"request": {"cost": 1.0}})
     assert answer == {"outputs": {"price_quantile_sup": [pytest.approx(184556.06703368935, rel=1e-12), None]}}
     assert "price" in refused["error"]
+
+
+def test_an_image_has_the_locale_that_lower_case_needs(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
+    node = helper.make_node("StringNormalizer", ["x"], ["y"], case_change_action="LOWER")
+    one = model(
+        graph([node], [value("x", TensorProto.STRING, (None,))], [value("y", TensorProto.STRING, (None,))]),
+        opsets={"": 12},
+    )
+    path = tmp_path / "texts.onnx"
+    path.write_bytes(one.SerializeToString())
+    inputs = [{"name": "x", "type": "string", "shape": [-1]}]
+    settings = {"engine": "onnx", "entry": path.name, "inputs": inputs}
+    with run_reference(engine, runtime, artifact_of(path), START, memory=GIGABYTE, timeout=200) as ask:
+        assert ask({"model": settings}) == {"known": {}}
+        assert ask({"request": {"x": ["\u00c9T\u00c9", "STRASSE"]}}) == {"outputs": {"y": ["\u00e9t\u00e9", "strasse"]}}
 
 
 def scripted(tmp_path: Path, text: str) -> tuple[Path]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from migrate.core.errors import NeedsYouError
@@ -241,3 +242,21 @@ def test_rehearsals_side_by_side(engine: Engine, iris: Image) -> None:
     for thread in threads:
         thread.join()
     assert found == [200, 200, 200]
+
+
+def test_a_model_that_is_not_served_beside_others(
+    engine: Engine, runtime: RuntimeImage, tmp_path: Path, new_tag: Callable[[], str]
+) -> None:
+    wrong = {"request": {"float_input": [[5.1, 3.5, 1.4, 0.2]]}, "answer": {"output_label": 7}}
+    recorded = json.dumps({"samples": [{"name": "one", **wrong}]}).encode()
+    other = msgspec.structs.replace(model_of(IRIS, "other"), recorded=recorded)
+    context = render([model_of(IRIS, "iris"), other], runtime, tmp_path / "both")
+    image = build(engine, context, runtime, tag=new_tag(), progress=silent)
+    with rehearse(engine, image, memory=GIGABYTE, timeout=200) as running:
+        assert list(running.unserved) == ["other"]
+        error = running.unserved["other"]
+        assert error.code == "rehearsal-failed"
+        assert "recorded sample one" in error.what
+        assert any("not served" in line for line in error.evidence)
+        assert running.call("GET", "/iris/describe")[0] == 200
+        assert running.call("GET", "/other/describe")[0] == 503

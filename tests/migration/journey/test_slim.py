@@ -1,8 +1,10 @@
 """Models converted to ONNX in real containers, and kept so only where that changes no answer."""
 
 import hashlib
+import json
 import os
 import shutil
+import subprocess
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -29,8 +31,10 @@ from migrate.parity.recording import record_customer, record_self
 from migrate.parity.samples import read_samples
 from tests.images.conftest import containers_of, silent
 from tests.migration.folders import read, run_of_folder
+from tests.server.format_models import python_of
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+CHECKOUT = Path(__file__).parents[3]
+EXAMPLES = CHECKOUT / "examples"
 SPECIES = EXAMPLES / "formats/species-torchscript"
 MEMORY = 2 << 30
 TAG = "migrate-test-slim:1"
@@ -61,9 +65,9 @@ def runtime(engine: Engine, workspace: Workspace) -> Callable[[str], RuntimeImag
 def original(workspace: Workspace, runtime: Callable[[str], RuntimeImage]) -> Callable[..., Original]:
     """A model of a folder, with the samples' answers for the model of this id."""
 
-    def give(folder: Path, samples: str = "", *, image: str = "") -> Original:
+    def give(folder: Path, samples: str = "", *, image: str = "", root: Path = EXAMPLES / "format-samples") -> Original:
         (model,), _ = read(folder, workspace.root)
-        known = read_samples(EXAMPLES / "format-samples", samples or folder.name)
+        known = read_samples(root, samples or folder.name)
         artifact, inspection = model.artifact.value, model.inspection.value
         name = image or inspection.runtime or ""
         return Original(model.record, artifact, inspection, runtime(name), record_customer(known, "tests"))
@@ -157,6 +161,39 @@ def test_a_drifted_conversion_is_refused(original: Callable[..., Original], slim
         path.write_bytes(good)
     assert found.artifact is None
     assert found.reason.startswith("It answers differently: tensor 'probabilities'")
+
+
+@pytest.fixture(scope="module")
+def of_tensorflow_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tensorflow-1")
+    script = CHECKOUT / "tests/server/tensorflow_period.py"
+    subprocess.run([python_of("tensorflow"), str(script), str(folder)], check=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "reason"),
+    [
+        ("variable", [[2.0, 6.0], [6.0, 12.0]], ""),
+        ("loop", [[8.0, 16.0], [24.0, 32.0]], ""),
+        ("counts", [[2.0, 3.0], [4.0, 5.0]], "It cannot be converted: "),
+    ],
+)
+def test_exports_of_tensorflow_1(
+    of_tensorflow_1: Path,
+    original: Callable[..., Original],
+    slimmed: Slim,
+    tmp_path: Path,
+    name: str,
+    answer: list[list[float]],
+    reason: str,
+) -> None:
+    (tmp_path / name).mkdir()
+    sample = {"request": {"x": [[1, 2], [3, 4]]}, "answer": {"y": answer}}
+    (tmp_path / name / "1.json").write_text(json.dumps(sample))
+    found = slimmed(original(of_tensorflow_1 / name, image="keras", root=tmp_path))
+    assert found.reason.startswith(reason)
+    assert (found.artifact is None) == bool(reason)
 
 
 def rewritten(folder: Path, old: str, new: str) -> Path:

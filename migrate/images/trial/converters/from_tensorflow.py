@@ -20,6 +20,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import tensorflow  # noqa: ICN001 - see below
 import tf2onnx
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.grappler import tf_optimizer
 
 # The packages do not declare what they export.
 tf: Any = tensorflow
@@ -35,6 +36,8 @@ DTYPES: Final = {
     "boolean": tf.bool,
     "string": tf.string,
 }
+# Kernels of Keras's convolutions, which come first among a layer's weights.
+TURNED: Final = {"Conv1D": 1, "Conv2D": 1, "Conv3D": 1, "Conv2DTranspose": 1, "ConvLSTM2D": 2}
 # What the server reads as this word without a conversion.
 FOLDED: Final = {
     "float": {tf.float32, tf.float16},
@@ -53,11 +56,49 @@ def saved_model(model: Mapping[str, Any], files: Path) -> tuple[Any, Any]:
         A function from tensors by input name to tensors by output name, and what it takes by input name.
     """
     options = model["tensorflow"]
-    with unpacked(files / options["saved_model"], options.get("root", "")) as folder:
-        loaded = tf.saved_model.load(str(folder), tags=list(options["tags"]))
-    signature = loaded.signatures[options["signature"]]
-    KEPT.append(loaded)
-    return (lambda feeds: signature(**feeds)), signature.structured_input_signature[1]
+    graph = tf.Graph()
+    # The loader of TensorFlow 1, as in the server: it knows all variables, and runs nothing that no signature reaches.
+    with (
+        unpacked(files / options["saved_model"], options.get("root", "")) as folder,
+        tf.compat.v1.Session(graph=graph) as session,
+    ):
+        meta = tf.compat.v1.saved_model.load(session, list(options["tags"]), str(folder))
+        signature = meta.signature_def[options["signature"]]
+        targets = {field["name"]: signature.outputs[field["name"]].name for field in model["outputs"]}
+        nodes = list(dict.fromkeys(name.partition(":")[0] for name in targets.values()))
+        sources = {name: graph.get_tensor_by_name(info.name) for name, info in signature.inputs.items()}
+        whole = inlined(graph, [*(source.name for source in sources.values()), *targets.values()])
+        frozen = tf.compat.v1.graph_util.convert_variables_to_constants(session, whole, nodes)
+
+    def function(feeds: Mapping[str, Any]) -> dict[str, Any]:
+        fed = {sources[name].name: value for name, value in feeds.items()}
+        found = tf.import_graph_def(frozen, input_map=fed, return_elements=list(targets.values()), name="")
+        return dict(zip(targets, found, strict=True))
+
+    return function, {name: tf.TensorSpec(source.shape, source.dtype) for name, source in sources.items()}
+
+
+def inlined(graph: Any, tensors: list[str]) -> Any:
+    """A graph with the functions that it calls in their place: variables are not frozen in all of those.
+
+    Args:
+        graph: The graph.
+        tensors: What is needed of it, inputs too.
+    """
+    described = graph.as_graph_def()
+    for function in described.library.function:
+        # a form of a recurrent layer for GPUs, for the sake of which the layer would stay a function
+        function.attr.pop("api_implements", None)
+    for node in (*described.node, *(node for function in described.library.function for node in function.node_def)):
+        node.attr.pop("_output_shapes", None)  # those of a loop no longer hold
+        if "_lower_using_switch_merge" in node.attr:
+            node.attr["_lower_using_switch_merge"].b = False  # a loop of TensorFlow 2 becomes a loop of ONNX
+    meta = tf.compat.v1.train.export_meta_graph(graph_def=described)
+    meta.collection_def["train_op"].node_list.value.extend(tensors)
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.min_graph_nodes = -1
+    config.graph_options.rewrite_options.optimizers.append("function")
+    return tf_optimizer.OptimizeGraph(config, meta)
 
 
 @contextmanager
@@ -73,9 +114,23 @@ def unpacked(path: Path, root: str) -> Iterator[Path]:
 
 def keras(model: Mapping[str, Any], files: Path) -> tuple[Any, Any]:
     """A Keras model of one input and one output; see :func:`saved_model`."""
-    import tf_keras  # noqa: PLC0415 - is not in every runtime that this script runs in
+    import h5py  # noqa: PLC0415 - is not in every runtime that this script runs in
+    import tf_keras  # noqa: PLC0415 - the same
 
-    loaded = tf_keras.models.load_model(str(files / model["entry"]), compile=False)
+    hdf5: Any = h5py
+    path = str(files / model["entry"])
+    with hdf5.File(path, "r") as file:
+        backend = file.attrs.get("backend", "")
+    if model["inputs"][0]["type"] == "double":
+        tf_keras.backend.set_floatx("float64")
+    loaded = tf_keras.models.load_model(path, compile=False)
+    for layer in loaded.submodules:
+        # as the old runtime: no state from one request to the next, and Theano's kernels turned
+        if hasattr(layer, "cell") and getattr(layer, "stateful", False):
+            layer.stateful = False
+        if backend in ("theano", b"theano"):
+            for kernel in layer.weights[: TURNED.get(type(layer).__name__, 0)] if hasattr(layer, "weights") else ():
+                kernel.assign(tf.reverse(kernel, list(range(len(kernel.shape) - 2))))
     given, answered = model["inputs"][0]["name"], model["outputs"][0]["name"]
     source = loaded.inputs[0]
     taken = {given: tf.TensorSpec(source.shape, source.dtype)}

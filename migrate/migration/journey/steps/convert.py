@@ -59,7 +59,7 @@ def convert(run: RunContext, steps: Steps, model: Prepared) -> Prepared:
         part_of(conversion, found.artifact),
         part_of(conversion, found.inspection),
         runtime(run, steps, slim.RUNTIME),
-        model.recording,
+        part_of(model.recording, slim.by_another_engine(model.recording.value)),
         slim="kept",
     )
 

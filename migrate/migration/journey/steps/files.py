@@ -16,7 +16,7 @@ from migrate.sources.fetch import artifact_exists, check_location
 from migrate.sources.fetch import fetch as fetch_files
 
 FETCH_VERSION: Final = 1
-INSPECT_VERSION: Final = 2
+INSPECT_VERSION: Final = 3
 
 _TOLD: Final = 5  # notes of one model on the screen, where all of them are kept for later
 

@@ -22,6 +22,7 @@ from migrate.migration.run.licences import naming_the_other
 from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Steps, Task
 from migrate.migration.run.units import unit_of
+from migrate.migration.run.verification import stated_rows
 from migrate.parity.generate import SEED, generate
 from migrate.parity.http import describe_at, http_caller
 from migrate.parity.recording import (
@@ -34,6 +35,7 @@ from migrate.parity.recording import (
     record_self,
 )
 from migrate.parity.samples import read_samples
+from migrate.parity.stated import NO_ROWS, Rows
 
 VERSION: Final = 1
 
@@ -52,8 +54,8 @@ class Wish(Struct, frozen=True):
         return at_least(recording.level, self.level)
 
 
-def wish(run: RunContext, record: ModelRecord) -> Wish:
-    """What can be asked for one model.
+def wish(run: RunContext, record: ModelRecord, rows: Rows = NO_ROWS) -> Wish:
+    """What can be asked for one model, whose file may state rows with their results.
 
     Raises:
         UsageError: The samples of the customer cannot be read.
@@ -64,13 +66,14 @@ def wish(run: RunContext, record: ModelRecord) -> Wish:
     mark = f"samples {digest_of(to_json(customer).decode())[:12]}" if customer else ""
     if run.old_token is not None and record.old_url is not None:
         return Wish("live", customer, mark)
-    return Wish("recorded" if customer else "cross-checked", customer, mark)
+    return Wish("recorded" if customer else "verified" if rows.expected else "engine", customer, mark)
 
 
 def record_answers(run: RunContext, steps: Steps, model: Inspected, runtime: Stored[RuntimeImage]) -> Stored[Recording]:
     """The recording of a model."""
-    wanted = wish(run, model.record)
-    return _record(run, steps, model, wanted, lambda: _best(run, model, wanted, runtime.value))
+    rows = stated_rows(model.artifact.value, model.inspection.value.settings)
+    wanted = wish(run, model.record, rows)
+    return _record(run, steps, model, wanted, lambda: _best(run, model, wanted, runtime.value, rows))
 
 
 def record_given(run: RunContext, steps: Steps, model: Inspected) -> Stored[Recording] | None:
@@ -110,7 +113,7 @@ def _record(
     )
 
 
-def _best(run: RunContext, model: Inspected, wanted: Wish, runtime: RuntimeImage) -> Recording:
+def _best(run: RunContext, model: Inspected, wanted: Wish, runtime: RuntimeImage, rows: Rows) -> Recording:
     record, settings = model.record, model.inspection.value.settings
     if wanted.level == "live":
         try:
@@ -139,7 +142,7 @@ def _best(run: RunContext, model: Inspected, wanted: Wish, runtime: RuntimeImage
             stop=run.stop,
         ) as ask,
     ):
-        return record_reference(settings, ask, origin, seed=SEED)
+        return record_reference(settings, ask, origin, seed=SEED, rows=rows)
 
 
 def _of_customer(run: RunContext, wanted: Wish) -> Recording:

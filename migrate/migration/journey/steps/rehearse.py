@@ -50,7 +50,9 @@ def _rehearse(run: RunContext, unit: Unit, image: Image, models: tuple[Prepared,
     memory = run.memory_of(unit)
     try:
         with naming_the_other(models[0].runtime.value.runtime), _start(run, image, memory) as running:
-            errors, parities = _ask(run, image, running, models, progress)
+            errors, parities = _unserved(running, models), list[Parity]()
+            if not errors:
+                errors, parities = _ask(run, image, running, models, progress)
             if not errors:
                 return Rehearsal(
                     image_id=image.image_id,
@@ -64,6 +66,20 @@ def _rehearse(run: RunContext, unit: Unit, image: Image, models: tuple[Prepared,
         if not errors:
             raise
     raise BlamedError(errors) if len(models) > 1 else errors[models[0].record.id]
+
+
+def _unserved(running: RunningRehearsal, models: tuple[Prepared, ...]) -> dict[str, MigrateError]:
+    """The errors of the models that the server says it does not serve."""
+    errors: dict[str, MigrateError] = {}
+    for model in models:
+        name = model.record.id
+        try:
+            with naming_the_other(model.runtime.value.runtime):
+                if name in running.unserved:
+                    raise running.unserved[name]
+        except NeedsYouError as error:
+            errors[name] = error
+    return errors
 
 
 def _ask(
