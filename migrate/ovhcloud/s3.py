@@ -16,7 +16,6 @@ _PAGE: Final = 1000  # the API's largest, and its default
 _AT_ONCE: Final = 8
 _SEALED: Final = frozenset({"DEEP_ARCHIVE"})  # GLACIER_IR is read at once
 _WITHOUT: Final = frozenset({"not-found", "not-granted", "refused-by-api"})
-_STORAGE: Final = "/cloud/project/{serviceName}/region/{regionName}/storage"
 
 
 class S3Bucket(Struct, frozen=True, rename="camel"):
@@ -62,7 +61,9 @@ def buckets(cloud: Cloud, region: str) -> Region:
     are raised.
     """
     try:
-        answer = cloud.call("GET", _STORAGE, params={"regionName": region})
+        answer = cloud.call(
+            "GET", "/cloud/project/{serviceName}/region/{regionName}/storage", params={"regionName": region}
+        )
     except ConfigurationError as error:
         if error.code not in _WITHOUT:
             raise
@@ -122,7 +123,7 @@ def _objects(cloud: Cloud, region: str, bucket: str, prefix: str) -> Iterator[St
 def _page(cloud: Cloud, region: str, bucket: str, prefix: str, marker: str) -> tuple[_Row, ...]:
     answer = cloud.call(
         "GET",
-        f"{_STORAGE}/{{name}}/object",
+        "/cloud/project/{serviceName}/region/{regionName}/storage/{name}/object",
         params={"regionName": region, "name": bucket},
         query={"prefix": prefix or None, "keyMarker": marker or None, "limit": _PAGE},
     )
@@ -133,7 +134,7 @@ def _presigned(cloud: Cloud, region: str, bucket: str, name: str) -> SignedUrl:
     """An URL for one object, good for six hours; one call each, harmless to repeat."""
     answer = cloud.call(
         "POST",
-        f"{_STORAGE}/{{name}}/presign",
+        "/cloud/project/{serviceName}/region/{regionName}/storage/{name}/presign",
         params={"regionName": region, "name": bucket},
         body={"method": "GET", "object": name, "expire": int(URL_LIFETIME.total_seconds())},
         repeatable=True,
