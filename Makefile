@@ -5,7 +5,7 @@ PYTEST := $(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 # Ours, and that of the old runtime where it is.
 GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 
-.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx fuzz hostile bench-server bench-images clean
+.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx period fuzz hostile bench-server bench-images bench-runs clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -56,6 +56,9 @@ conformance: .venv  ## every golden vector against a running server, GOLDEN=fold
 conformance-onnx: .venv  ## the onnx package's own test models through a running server
 	@$(PYTHON) scripts/conformance_onnx.py $(ARGS)
 
+period: .venv  ## files that older libraries wrote, beside the answers of those libraries; GOLDEN=folder ARGS="--only t1."
+	@$(PYTHON) scripts/period/compare.py $(ARGS) $(if $(filter file default undefined,$(origin GOLDEN)),,$(GOLDEN))
+
 fuzz: .venv  ## generated requests against a running server for some minutes, ARGS="--minutes 60 --seed 7"
 	@$(PYTHON) scripts/fuzz_server.py $(ARGS)
 
@@ -67,6 +70,9 @@ bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, 
 
 bench-images: .venv  ## each runtime's image: build, layers, size, cold start, memory; ARGS="--only onnx --starts 5"
 	@$(PYTHON) -m benchmarks.images $(ARGS)
+
+bench-runs: .venv  ## runs over 20 models on the sandbox, ARGS="--against CHECKOUT" beside another commit
+	@$(PYTHON) -m benchmarks.runs $(ARGS)
 
 .venv:
 	@scripts/setup --environment-only

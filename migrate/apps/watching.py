@@ -10,7 +10,7 @@ from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, N
 from migrate.core.text import printable, type_again
 from migrate.core.values import App
 from migrate.machine import patience
-from migrate.machine.patience import Patience, poll_seconds, wait_until
+from migrate.machine.patience import STOP_LOOK, Patience, poll_seconds, wait_until
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.apps import State
 from migrate.ovhcloud.session import Cloud
@@ -36,6 +36,7 @@ class Watcher:
         on_state: Callable[[str], None],
         stop: threading.Event,
         image: str | None = None,
+        told: str = "",
     ) -> App:
         """Wait until the app serves.
 
@@ -45,6 +46,7 @@ class Watcher:
             on_state: Takes each state as it is seen.
             stop: Set to end early.
             image: Where given, the app must have this image's reference.
+            told: The state of an app that was made just now, as the answer said: it is not asked for at once again.
 
         Raises:
             NeedsYouError: ``app-failed`` or ``app-stopped``, with the platform's reason and the last log lines.
@@ -60,7 +62,7 @@ class Watcher:
             return app.state in SERVING and image in {None, app.spec.image}
 
         waiting = Patience(seconds=timeout, first=self._interval, longest=self._interval)
-        app = self._follow(app_id, lambda app: serves(app) or app.state in ENDED, waiting, pause, on_state)
+        app = self._follow(app_id, lambda app: serves(app) or app.state in ENDED, waiting, pause, on_state, told)
         if serves(app):
             return to_app(app)
         if app.state in ENDED:
@@ -104,9 +106,15 @@ class Watcher:
         how_long: Patience,
         pause: Callable[[float], None],
         on_state: Callable[[str], None],
+        told: str = "",
     ) -> apps.App:
-        """The app as it was seen last, by listings that all who wait share."""
-        seen, since = "", time.monotonic()  # what was true before this call says nothing about a new image
+        """The app as it was seen last, by listings that all who wait share.
+
+        Each looks at its own pace, and besides whenever another has listed the apps, which costs nothing.
+        """
+        begun = since = time.monotonic()  # what was true before this call says nothing about a new image
+        due = begun + self._interval
+        seen = told
 
         def look() -> apps.App:
             nonlocal seen
@@ -117,18 +125,28 @@ class Watcher:
             return app
 
         def sleep(seconds: float) -> None:
-            nonlocal since
-            pause(seconds)
-            since = time.monotonic() - self._interval / 2
+            nonlocal since, due
+            known, end = max(begun, self._read_at), min(due, time.monotonic() + seconds)
+            while self._read_at <= known and (left := end - time.monotonic()) > 0:
+                pause(min(left, STOP_LOOK))
+            if self._read_at > known:
+                since = known
+            else:
+                now = time.monotonic()
+                since, due = now - self._interval / 2, now + self._interval
 
+        if told:
+            on_state(told)
+            sleep(min(self._interval, how_long.seconds))
         return wait_until(look, enough, how_long, pause=sleep)
 
     def _look(self, app_id: str, since: float) -> apps.App:
         """The app as a listing not older than ``since`` has it; one that the listing lacks is asked for by its id."""
         with self._lock:
             if self._read_at < since:
+                begun = time.monotonic()
                 self._apps = {app.id: app for app in apps.apps(self._cloud)}
-                self._read_at = time.monotonic()
+                self._read_at = begun
             found = self._apps.get(app_id)
         if found is not None:
             return found

@@ -1,6 +1,8 @@
 """Models side by side: a model that fails never stops the others, and an interruption stops all of them cleanly."""
 
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import ParamSpec
 
 from msgspec.structs import replace
 
@@ -11,8 +13,11 @@ from migrate.machine.patience import SIGNAL_LOOK
 from migrate.migration.journey import order, outcomes
 from migrate.migration.journey.models import Group, Prepared
 from migrate.migration.run.run_context import Run
+from migrate.migration.run.slots import WAITING_MOST, Rank
 from migrate.migration.run.step_engine import Performer, Recaller, Unsettled
 from migrate.migration.run.units import BlamedError, Unit
+
+P = ParamSpec("P")
 
 
 class Runner:
@@ -46,23 +51,28 @@ class Runner:
 
     def execute(self, groups: tuple[Group, ...]) -> dict[str, Outcome]:
         """The outcome of each model, by id."""
-        pool = ThreadPoolExecutor(max_workers=self._run.options.jobs, thread_name_prefix="model")
+        # Work takes a slot; the threads beyond their number are for models that wait for their apps.
+        pool = ThreadPoolExecutor(self._run.options.jobs + WAITING_MOST, thread_name_prefix="model")
         progress = [_Progress(group, len(group.records)) for group in groups]
         waiting: dict[Future[None], _Progress | None] = {}
         try:
             for state in progress:
                 for record in state.group.records:
-                    waiting[pool.submit(self._prepare, state, record)] = state
+                    waiting[pool.submit(self._at, Rank.PREPARES, self._prepare, state, record)] = state
             while waiting:
                 finished, _ = wait(waiting, timeout=SIGNAL_LOOK, return_when=FIRST_COMPLETED)
                 for future in finished:
                     state_of = waiting.pop(future)
                     future.result()
                     for unit, models in state_of.one_less() if state_of else ():
-                        waiting[pool.submit(self._move, unit, models)] = None
+                        waiting[pool.submit(self._at, Rank.MOVES, self._move, unit, models)] = None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
         return self._outcomes
+
+    def _at(self, rank: Rank, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        with self._run.slots.taken(rank):
+            work(*args, **kwargs)
 
     def _prepare(self, state: "_Progress", record: ModelRecord) -> None:
         try:

@@ -15,6 +15,7 @@ from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import calls, open_cloud
+from tests.waiting import wait_until
 
 IMAGE = PushedImage(
     reference="registry.example.com/ml/iris:0123456789ab", digest="sha256:1", registry="registry.example.com"
@@ -190,3 +191,31 @@ def test_deletion_is_waited_for_and_may_be_repeated(project: Cloud, monkeypatch:
     assert [app for app in apps.apps(project) if app.state not in GONE] == []
     assert deploy.delete(project, made.id) is True
     assert deploy.delete(project, "00000000-0000-4000-8000-000000000000") is True
+
+
+def test_an_app_that_was_just_made_is_not_asked_for_at_once(sandbox: Path, project: Cloud) -> None:
+    made = deploy.create(project, make_plan(), IMAGE)
+    states: list[str] = []
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Interrupted):
+        Watcher(project).wait_running(made.id, timeout=120, on_state=states.append, stop=stop, told=made.state)
+    assert states == [made.state]
+    assert calls(sandbox, "GET", "/ai/app") == 0
+
+
+def test_who_waits_looks_at_the_listings_of_others(project: Cloud) -> None:
+    made = deploy.create(project, make_plan(), IMAGE)
+    watcher = Watcher(project, interval=3600)
+    ends: list[str] = []
+
+    def work() -> None:
+        try:
+            watcher.wait_running(made.id, timeout=3600, on_state=lambda _: None, stop=NEVER, told=made.state)
+        except NeedsYouError as error:
+            ends.append(error.code)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    wait_until(lambda: watcher.state(made.id) and not thread.is_alive(), "it does not see what another has listed")
+    assert ends == ["app-failed"]

@@ -1,13 +1,15 @@
 """The main job: a namespace moves, is proven, and moving it again does nothing."""
 
 import json
+import shutil
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import requests
 
-from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, Tool
+from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, ROOT, Tool
 
 TWO = (NAMESPACE, "--model", "iris", "--model", "titanic")
 
@@ -128,3 +130,28 @@ def test_apps_answer_only_with_a_token(tool: Tool, tmp_path: Path) -> None:
     url = ended.outcomes["iris"]["new_url"]
     assert requests.get(f"{url}/describe", timeout=60).status_code == 401
     assert requests.get(f"{url}/describe", headers={"Authorization": "Bearer nonsense"}, timeout=60).status_code == 401
+
+
+def test_a_waiting_model_gives_its_slot_up_and_copies_are_rehearsed_once(tool: Tool) -> None:
+    source = tool.workspace.parent / "copies"
+    for name in ("one", "two", "three"):
+        shutil.copytree(ROOT / "examples/models/iris", source / name)
+    ended = tool.run(str(source), "--jobs", "1")
+
+    assert ended.code == 0, ended.err
+    assert {outcome["outcome"] for outcome in ended.outcomes.values()} == {"done"}
+    places = {
+        (event["event"], event["step"], event["model"]): at for at, event in enumerate(ended.events) if at_step(event)
+    }
+    (first, second, third) = sorted(ended.outcomes, key=lambda name: places["step-started", "deploy", name])
+    assert places["step-started", "build", second] < places["step-finished", "deploy", first]
+    rehearsed = [event for event in ended.events if at_step(event) and event["step"] == "rehearse"]
+    assert {event["model"] for event in rehearsed if event["event"] == "step-progress"} == {first}
+    details = [event["detail"] for event in rehearsed if event["event"] == "step-finished"]
+    assert [f", as {first} with the same files" in detail for detail in details] == [False, True, True]
+    why = json.loads(tool("why", str(source), third, "--json").out.splitlines()[-1])
+    assert why["exit_code"] == 0
+
+
+def at_step(event: dict[str, Any]) -> bool:
+    return "step" in event and bool(event.get("model"))

@@ -30,7 +30,13 @@ def unit(name: str = "iris") -> Unit:
 
 @contextmanager
 def run_of(
-    cloud: Cloud, folder: Path, *, adopt: bool = False, journal_name: str = "journal.sqlite", timeout: float = 0.0
+    cloud: Cloud,
+    folder: Path,
+    *,
+    adopt: bool = False,
+    journal_name: str = "journal.sqlite",
+    timeout: float = 0.0,
+    jobs: int = 4,
 ) -> Iterator[tuple[Run, list[Event]]]:
     """A run with its journal in ``folder``."""
     source = SourceFolder(folder)
@@ -38,7 +44,7 @@ def run_of(
     journal.begin("run")
     events: list[Event] = []
     run = Run(
-        options=RunOptions(source="ns", adopt=adopt),
+        options=RunOptions(source="ns", adopt=adopt, jobs=jobs),
         journal=journal,
         workspace=Workspace(folder),
         folder=source,

@@ -140,6 +140,11 @@ scripted(
 signal = torch.randn(1, 16)
 spectrum = torch.view_as_real(torch.stft(signal, 8, 4, 8, None, center=False, return_complex=True))
 scripted("stft", One(), as_code("torch.stft(x, 8, 4, 8, None, False, True)"), {"x": signal}, spectrum)
+# As the function of PyTorch does that scripts call: whether complex numbers are wanted is a variable.
+for name, said in (("unsaid", "None"), ("true", "True")):
+    call = f"torch.stft(x, 8, 4, 8, None, False, True, annotate(Optional[bool], {said}))"
+    code = f"torch.view_as_real({call})" if said == "True" else call
+    scripted(f"stft-{name}", One(), as_code(code), {"x": signal}, spectrum)
 scripted(
     "rfft", One(), as_code("torch.rfft(x, 1, False, True)"), {"x": signal}, torch.view_as_real(torch.fft.rfft(signal))
 )

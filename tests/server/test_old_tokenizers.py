@@ -53,6 +53,36 @@ for name, model in {
     print(json.dumps({"name": name, "lengths": ids, "second": found[1]}))
 """
 
+FLAUBERT = """
+import json, sys
+from pathlib import Path
+import numpy, torch, transformers
+from migrate.server.engines import load
+from migrate.server.model import read_model
+
+files = Path(sys.argv[1]) / "files"
+files.mkdir(parents=True)
+words = ["<s>", "</s>", "<pad>", "<unk>", "<special0>", "<special1>", "c", "h", "a", "t</w>", "ch", "cha", "chat</w>"]
+(files / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
+(files / "merges.txt").write_text("c h 9\\nch a 8\\ncha t</w> 7\\n")
+tokenizer = transformers.FlaubertTokenizer(str(files / "vocab.json"), str(files / "merges.txt"))
+tokenizer.save_pretrained(files)
+torch.manual_seed(0)
+config = transformers.FlaubertConfig(vocab_size=len(words), emb_dim=8, n_layers=1, n_heads=2, pad_index=2)
+network = transformers.FlaubertModel(config).eval()
+network.save_pretrained(files)
+own = {"pipeline_class": "FeatureExtractionPipeline", "tokenizer_class": "FlaubertTokenizer",
+       "model_class": "FlaubertModel"}
+settings = {"schema": 1, "id": "m", "engine": "transformers", "entry": "config.json", "transformers": own,
+            "inputs": [{"name": "inputs", "type": "string", "shape": [-1]}],
+            "outputs": [{"name": "features", "type": "float", "shape": [-1, -1, 8]}]}
+(files.parent / "model.json").write_text(json.dumps(settings))
+found = load(read_model(files.parent), threads=1).run({"inputs": numpy.array(["chat"], object)})["features"]
+with torch.no_grad():
+    wanted = network(**tokenizer("chat", return_tensors="pt"))[0]
+print(numpy.abs(found - wanted.numpy()).max() < 1e-6, found.shape)
+"""
+
 
 def tokenizer(model: dict[str, Any], **parts: Any) -> dict[str, Any]:
     absent = dict.fromkeys(("truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder"))
@@ -127,3 +157,14 @@ def test_a_length_counts_the_prompt(tmp_path: Path) -> None:
     assert max(found["Text2TextGenerationPipeline"]["lengths"]) <= 20
     # A prompt that is as long already is answered as it is.
     assert found["TextGenerationPipeline"]["second"] == "late " * 30
+
+
+def test_a_tokenizer_that_splits_words_as_moses_does(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [python_of("transformers"), "-W", "ignore", "-c", FLAUBERT, str(tmp_path)],
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(tmp_path), "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "True (1, 3, 8)", done.stderr[-2000:]

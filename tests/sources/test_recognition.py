@@ -6,8 +6,8 @@ CONTENT = dict[str, bytes]
 
 
 def recognise(name: str, size: int, read: Callable[[int, int], bytes]) -> str | None:
-    """The first byte tells: M is a manifest, O is ONNX."""
-    return {b"M": "manifest", b"O": "onnx"}.get(read(0, 1))
+    """The first byte tells: M is a manifest, P a pipeline's configuration, O is ONNX."""
+    return {b"M": "manifest", b"P": "pipeline", b"O": "onnx"}.get(read(0, 1))
 
 
 def find(content: CONTENT, broken: tuple[str, ...] = ()) -> tuple[dict[str, str], dict[str, str], int]:
@@ -73,6 +73,13 @@ def test_a_manifest_at_the_root_makes_the_whole_one_model() -> None:
     models, ignored, _ = find({"manifest.json": b"M", "model.onnx": b"O", "a/b": b"x"})
     assert models == {"whole": ""}
     assert ignored == {}
+
+
+def test_the_configuration_of_a_pipeline_at_the_root_makes_the_whole_one_model() -> None:
+    content = {"config.json": b"P", "pytorch_model.bin": b"O", "vocab.txt": b"text"}
+    assert find(content)[:2] == ({"whole": ""}, {})
+    inside = {f"bert/{name}": data for name, data in content.items()} | {"iris.onnx": b"O"}
+    assert find(inside)[:2] == ({"bert": "bert", "iris": "iris.onnx"}, {})
 
 
 def test_a_saved_model_at_the_root_makes_the_whole_one_model() -> None:

@@ -61,6 +61,7 @@ FileCode = Literal[
     "fastai-by-manifest",
     "unsupported-flow",
     "unsupported-pmml",
+    "pmml-engine",
     "pmml-encoding",
     "pmml-too-complex",
 ]
@@ -355,6 +356,12 @@ FILES: Final[Mapping[FileCode, Meaning]] = {
         "The PMML is of a version or a kind that is not scored, or has no inputs or several outputs.",
         "Export it as one model of PMML 4.4 or lower.",
         ("unsupported",),
+    ),
+    "pmml-engine": Meaning(
+        "you",
+        "The PMML has several targets, or a chain of models, that PMML4S does not compute.",
+        "Try `--accept-agpl`: PMML is then served by JPMML, which is licensed under AGPL-3.0.",
+        ("needs-attention",),
     ),
     "pmml-encoding": Meaning(
         "file", "The PMML is in an encoding other than UTF-8, ASCII and Latin-1.", "Save it as UTF-8.", ("unsupported",)

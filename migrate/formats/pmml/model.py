@@ -30,6 +30,10 @@ _DIFFERENT: Final = frozenset(
     }
 )
 """Functions and expressions on which PMML4S has been seen to differ from what exporters wrote beside them."""
+_NO_PREDICTIONS: Final = "several targets without a prediction for each"
+NOT_COMPUTED: Final = frozenset({_NO_PREDICTIONS, "multipleModelMethod=x-multiModelChain"})
+"""Of what PMML4S differs on, that for which it loads no file, or has no results."""
+
 _NUMBERS: Final = frozenset(
     {
         *("probability", "residual", "standardError", "standardDeviation", "clusterAffinity", "affinity", "confidence"),
@@ -69,13 +73,24 @@ def read_pmml(case: Case, path: str) -> Found:
         f"its inputs, and its target and output fields ({names}) its outputs"
     )
     differs = sorted(name for name in {*document.called, *document.used} if name in _DIFFERENT or name[:2] == "x-")
-    differs += ["several targets"] if sum(usage in _TARGETS for _, usage in model.mining) > 1 else []
+    differs += _targets(model)
     differs += [f"multipleModelMethod={model.method}"] if model.method in {*CHAINS, "selectFirst"} else []
     differs += ["AssociationModel"] if model.element == "AssociationModel" else []
     if model.verified:
         case.notes.append(f"{quoted(path)} carries rows and results of its own, which the engine has to give")
     made = ModelJson(engine="pmml", entry=path, inputs=inputs, outputs=outputs, pmml=PmmlSettings(sanitised=True))
     return Found("pmml", RUNTIME, made, tuple(differs))
+
+
+def _targets(model: Model) -> list[str]:
+    """What PMML4S differs on where there are several targets: it computes those that have a prediction in the file."""
+    targets = {name for name, usage in model.mining if usage in _TARGETS}
+    if len(targets) < 2:
+        return []
+    outputs = (*model.outputs, *model.nested)
+    predictions = sum(output.get("feature", "predictedValue") == "predictedValue" for output in outputs)
+    is_complete = predictions == len(targets) or targets <= {output.get("name") for output in outputs}
+    return ["several targets"] if is_complete else [_NO_PREDICTIONS]
 
 
 def _model(case: Case, path: str, document: Document) -> Model:

@@ -2,7 +2,7 @@
 
 ONNX Runtime asks the C library for it by this name to change the case of texts (StringNormalizer, in text models of
 scikit-learn), and loads no such model without it. The letters of both are the same, so a second name is enough
-(findings/onnxruntime-lower-case-needs-a-locale.sh).
+(findings/glibc-c-utf8-has-all-letters.sh).
 """
 
 from pathlib import Path

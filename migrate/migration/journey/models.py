@@ -2,8 +2,10 @@
 
 from msgspec import Struct
 
+from migrate.core.model_json import content_of
+from migrate.core.names import digest_of
 from migrate.core.options.sources import Layout
-from migrate.core.values import Artifact, Inspection, ModelRecord, Recording, RuntimeImage
+from migrate.core.values import Artifact, Inspection, ModelRecord, Recording, RuntimeImage, to_json
 from migrate.images.model.context import ModelToRender
 from migrate.migration.journal.journal import Stored
 from migrate.migration.run.units import Unit, packed_id
@@ -16,6 +18,12 @@ class Inspected(Struct, frozen=True):
     record: ModelRecord
     artifact: Stored[Artifact]
     inspection: Stored[Inspection]
+
+    @property
+    def form(self) -> tuple[str, str]:
+        """What its answers depend on, whatever its name: the digests of its files, and of the server's settings."""
+        settings = content_of(self.inspection.value.settings)
+        return self.artifact.value.digest, digest_of(to_json(settings).decode())
 
     def to_render(self, recording: Stored[Recording] | None) -> ModelToRender:
         """What an image needs to know of it, with the answers that the image will hold itself against."""

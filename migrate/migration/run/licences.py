@@ -11,6 +11,7 @@ from migrate.core.model_json import NO_MODEL
 from migrate.core.options.shared import ACCEPT_AGPL
 from migrate.core.text import printable
 from migrate.core.values import Inspection
+from migrate.formats.pmml.model import NOT_COMPUTED
 
 _FREE: Final = "pmml"  # the runtime, its engine and the format
 _AGPL: Final = "jpmml"
@@ -42,6 +43,17 @@ def under_licences(inspection: Inspection, *, accept_agpl: bool) -> Inspection:
     runtime = _AGPL if accept_agpl else _FREE
     if accept_agpl and settings is not NO_MODEL:
         settings = replace(settings, engine=_AGPL, jpmml=settings.pmml, pmml=None)
+    if not accept_agpl and not NOT_COMPUTED.isdisjoint(inspection.differs):
+        words = ", ".join(sorted(NOT_COMPUTED.intersection(inspection.differs)))
+        return replace(
+            inspection,
+            runtime=None,
+            verdict="needs-attention",
+            reason="pmml-engine",
+            text=f"PMML4S, which serves PMML, does not compute this file: it has {words}.",
+            task=f"Try {ACCEPT_AGPL.name}: PMML is then served by JPMML, which is licensed under AGPL-3.0.",
+            settings=NO_MODEL,
+        )
     doubt = () if accept_agpl else _doubt(inspection.differs)
     return replace(inspection, runtime=runtime, settings=settings, notes=(*inspection.notes, *doubt, _SERVED[runtime]))
 

@@ -56,6 +56,36 @@ class OnceEach(Generic[K, T]):
         return value.get(make)
 
 
+class Lent(Generic[K, T]):
+    """Lends what the first has made to all who ask under the same key. A failure is its maker's: others try again."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._turns: dict[K, threading.Lock] = {}
+        self._values: dict[K, T] = {}
+        self._failed: set[K] = set()
+
+    def get(self, key: K, make: Callable[[], T]) -> T:
+        """The value of a key, made by the first who asks for it.
+
+        Raises:
+            Exception: What ``make`` raised, to who called with it.
+        """
+        with self._turn:
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
+            if key in self._values:
+                return self._values[key]
+            if key not in self._failed:
+                try:
+                    self._values[key] = made = make()
+                except BaseException:
+                    self._failed.add(key)
+                    raise
+                return made
+        return make()  # side by side from now on: it may be the key's fault
+
+
 class FirstAlone:
     """Lets the first through alone, and everybody else once it has succeeded."""
 

@@ -16,12 +16,13 @@ from migrate.core.events import Emit, Event, ModelFinished, Notice, Step, StepFi
 from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE_LABEL, RUN_LABEL, slug
 from migrate.core.options.sources import RunOptions
 from migrate.core.secret import Secret
-from migrate.core.values import App, AppRequest, Inspection, Listing, RuntimeImage
+from migrate.core.values import App, AppRequest, Inspection, Listing, Parity, Recording, Rehearsal, RuntimeImage
 from migrate.images.engine.connection import Engine, connect
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.machine.patience import READY_TIMEOUT
 from migrate.migration.journal.journal import Journal, Stored
-from migrate.migration.run.once import FirstAlone, Once, OnceEach
+from migrate.migration.run.once import FirstAlone, Lent, Once, OnceEach
+from migrate.migration.run.slots import Slots
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud import capabilities
@@ -39,6 +40,14 @@ class Target(Struct, frozen=True):
     def repository(self, name: str) -> str:
         """The repository of an image."""
         return f"{self.prefix}/{name}" if self.prefix else name
+
+
+class Rehearsed(Struct, frozen=True):
+    """How the image of one model did on this machine: the rehearsal, and how its answers compare."""
+
+    model: str
+    rehearsal: Rehearsal
+    parity: Parity
 
 
 class StepOptions(Protocol):
@@ -75,6 +84,8 @@ class RunContext(ABC):
         contexts: Where build contexts are written, one folder a unit.
         stop: Set when the run was asked to end.
         runtimes: The image of a runtime, by the runtime's name and the kind of performer that asks.
+        references: What an engine called directly answered, by all that it depends on: once for identical models.
+        rehearsals: The rehearsals of images of one model, in the same way.
         environ: The environment, for the engine and the registry.
         found: What the files of each model are, by its id, where they were read in this run or an earlier one.
     """
@@ -97,6 +108,8 @@ class RunContext(ABC):
         self.stop = stop
         self.environ = environ
         self.runtimes = OnceEach[tuple[str, type], Stored[RuntimeImage]]()
+        self.references = Lent[tuple[object, ...], Recording]()
+        self.rehearsals = Lent[tuple[object, ...], Rehearsed]()
         self.found: dict[str, Inspection] = {}
         self._show = emit
         self._engine: Once[Engine] = Once()
@@ -165,6 +178,7 @@ class Run(RunContext):
         cloud: OVHcloud's API and the project.
         listing: The models of the source.
         ready_timeout: How long an app may take to come up, in seconds.
+        slots: How many models are worked on at a time; a model that waits for its app holds none.
         first_push: Entered by every push.
         target: The registry that images are pushed to.
         registration: That AI Deploy may pull from it, made once.
@@ -198,6 +212,7 @@ class Run(RunContext):
         self.folder = folder
         self.cloud = cloud
         self.listing = listing
+        self.slots = Slots(options.jobs)
         self.first_push = FirstAlone()
         self.target = Once[Target]()
         self.registration = Once[None]()

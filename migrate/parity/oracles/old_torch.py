@@ -114,15 +114,26 @@ class Meant(ast.NodeTransformer):
         return ast.parse(text, mode="eval").body
 
 
+def _spectrum(given: list[str]) -> str | None:
+    """``stft`` of 1.4 to 1.12: what it gave depends on the eighth argument, which may be computed, and on its input."""
+    asked = given[7] if len(given) > 7 else "None"
+    spectrum = f"torch.stft({', '.join(given[:7])}, return_complex=True)"
+    pairs = f"torch.view_as_real({spectrum})"
+    if asked in ("True", "False"):
+        return None if asked == "True" else pairs
+    unsaid = f"({spectrum} if torch.is_complex({given[0]}) else {pairs})"
+    if asked == "None":
+        return unsaid
+    said = f"torch.format('{{}}', {asked})"
+    return f"({spectrum} if {said} == 'True' else {pairs} if {said} == 'False' else {unsaid})"
+
+
 def meant(name: str, given: list[str]) -> str | None:
     """An operator's call of then in the words of today; None where it means the same."""
     if name in ("floor_divide", "floor_divide_"):
         return f"torch.{name.replace('floor_divide', 'div')}({given[0]}, {given[1]}, rounding_mode='trunc')"
     if name == "stft":
-        asked = given[7] if len(given) > 7 else "None"
-        return (
-            None if asked == "True" else f"torch.view_as_real(torch.stft({', '.join(given[:7])}, return_complex=True))"
-        )
+        return _spectrum(given)
     if name == "solve":
         return f"(torch.linalg_solve({given[1]}, {given[0]}), torch.linalg_lu_factor({given[1]})[0])"
     if name == "symeig":

@@ -70,9 +70,18 @@ def _division(operator: str) -> Callable[[list[str]], str]:
 
 
 def _stft(arguments: list[str]) -> str:
-    if arguments[_STFT_COMPLEX : _STFT_COMPLEX + 1] not in ([], ["None"], ["False"]):
+    """``stft``: pairs of real and imaginary parts, unless complex numbers are asked for, or are what it is given."""
+    asked = _at(arguments, _STFT_COMPLEX, "None")
+    if asked == "True":
         return ""
-    return f"torch.view_as_real(torch.stft({', '.join(arguments[:_STFT_COMPLEX])}, return_complex=True))"
+    call = f"torch.stft({', '.join(arguments[:_STFT_COMPLEX])}, return_complex=True)"
+    if asked == "False":
+        return f"torch.view_as_real({call})"
+    is_complex = f"torch.is_complex({arguments[0]})"
+    if asked != "None":  # computed: scripts of 1.7 to 1.12 call it through a function of PyTorch's own
+        word = f'torch.format("{{}}", {asked})'  # which any type of it has
+        is_complex = f'{word} == "True" or ({word} == "None" and {is_complex})'
+    return f"({call} if {is_complex} else torch.view_as_real({call}))"
 
 
 def _rfft(arguments: list[str]) -> str:

@@ -1,5 +1,6 @@
 """Operators and their sets by the table, held against the installed onnxruntime; forests are told to the server."""
 
+from importlib.resources import files
 from typing import Any
 
 import onnxruntime
@@ -7,6 +8,7 @@ import pytest
 from onnx import helper
 
 from migrate.formats.onnx.description import describe
+from migrate.formats.onnx.limits import ONNXRUNTIME
 from migrate.formats.onnx.operators import first_set, place_of
 from migrate.formats.onnx.recognise import is_onnx
 from migrate.formats.reading.errors import FormatError
@@ -71,6 +73,11 @@ def test_a_dropout_of_an_older_set_is_taken_out_before_its_kernel_is_looked_for(
     data = one.SerializeToString()
     assert reason(data) == "ready"
     assert loads(data)
+
+
+def test_the_table_is_of_the_onnxruntime_that_serves() -> None:
+    first = files("migrate.formats.onnx").joinpath("operators.txt").read_text(encoding="utf-8").partition("\n")[0]
+    assert f"onnxruntime {ONNXRUNTIME} " in first, "write it again: python scripts/make_onnx_operators.py"
 
 
 def test_training_operators_and_sets_that_dropped_an_operator() -> None:

@@ -13,7 +13,7 @@ from migrate.migration.run.verification import stated_rows
 from migrate.parity.recording import record_reference
 from migrate.parity.stated import agrees
 from tests.formats.models import artifact
-from tests.server.pmml_models import CHAIN
+from tests.server.pmml_models import CHAIN, TARGETS, WITHOUT_RESULTS
 
 ROWS = """<ModelVerification recordCount="2"><VerificationFields>
  <VerificationField field="x" column="data:x"/><VerificationField field="k" column="data:x"/>
@@ -143,3 +143,24 @@ def test_what_pmml4s_differs_on_is_named_before_anything_is_built(tmp_path: Path
     free, accepted = (under_licences(found, accept_agpl=accept) for accept in (False, True))
     assert any("modulo" in note and "--accept-agpl" in note for note in free.notes)
     assert not any("modulo" in note for note in accepted.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "computed"),
+    [
+        (TARGETS, True),
+        (WITHOUT_RESULTS, False),
+        (CHAIN.replace("modelChain", "x-multiModelChain"), False),
+        (CHAIN, True),
+    ],
+)
+def test_what_pmml4s_does_not_compute_needs_the_other_engine_from_the_start(
+    tmp_path: Path, content: str, computed: bool
+) -> None:
+    found = read(tmp_path, content)
+    free, accepted = (under_licences(found, accept_agpl=accept) for accept in (False, True))
+    assert (accepted.verdict, accepted.runtime) == ("ready", "jpmml")
+    assert free.verdict == ("ready" if computed else "needs-attention")
+    if not computed:
+        assert (free.runtime, free.reason) == (None, "pmml-engine")
+        assert "--accept-agpl" in free.task

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from migrate.core.errors import Interrupted, LocalError
-from migrate.migration.run.once import FirstAlone, Once, OnceEach
+from migrate.migration.run.once import FirstAlone, Lent, Once, OnceEach
 from tests.waiting import wait_until
 
 
@@ -109,3 +109,24 @@ def test_when_the_first_fails_the_next_is_the_first() -> None:
         raise LocalError("push failed", code="push-failed")
     with gate.enter():
         pass
+
+
+def test_what_one_made_is_lent_to_all_who_ask_for_the_same() -> None:
+    lent: Lent[str, object] = Lent()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda number: lent.get("even" if number % 2 == 0 else "odd", object), range(40)))
+    assert len(set(map(id, found))) == 2
+    assert found[0] is found[2] is not found[1]
+
+
+def test_a_failure_is_not_lent_and_what_a_later_one_makes_is_its_own() -> None:
+    lent: Lent[str, int] = Lent()
+
+    def fail() -> int:
+        raise LocalError("too slow", code="reference-timeout")
+
+    with pytest.raises(LocalError):
+        lent.get("a", fail)
+    assert lent.get("a", lambda: 1) == 1
+    assert lent.get("a", lambda: 2) == 2
+    assert lent.get("b", lambda: 3) == 3

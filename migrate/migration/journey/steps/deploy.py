@@ -59,33 +59,41 @@ def _deploy(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
         register(run, unit, target(run, unit))
     effects = run.journal.effects
     app, effect = _find(run, unit)
+    told = ""
     if app is None:
         app, effect = _create(run, unit, models, pushed)
+        told = app.state
     elif effect is not None and (app.image != pushed.reference or app.state in RESTARTED):
         _keep_models(unit, effect, models)
         former = effect.text("former_image") or app.image
         effects.learn(effect, former_image=former if former != pushed.reference else "", image=pushed.reference)
         _change_image(run, unit, app, pushed)
-    running = wait(run, unit, app.id, pushed.reference)
+    running = wait(run, unit, app.id, pushed.reference, told=told)
     if effect is not None:
         effects.learn(effect, url=running.url, models=[model.record.id for model in models])
     return running
 
 
-def wait(run: Run, unit: Unit, app_id: str, image: str) -> App:
-    """The app when it answers with an image; its states are shown as they change."""
+def wait(run: Run, unit: Unit, app_id: str, image: str, *, told: str = "") -> App:
+    """The app when it answers with an image; its states are shown as they change. See ``Watcher.wait_running``."""
 
     def on_state(state: str) -> None:
         for model in unit.models:
             run.emit(StepStarted(step="deploy", model=model, detail=state))
 
-    return run.watcher().wait_running(app_id, timeout=run.ready_timeout, on_state=on_state, stop=run.stop, image=image)
+    watcher = run.watcher()
+    with run.slots.given_up():
+        return watcher.wait_running(
+            app_id, timeout=run.ready_timeout, on_state=on_state, stop=run.stop, image=image, told=told
+        )
 
 
 def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:
     if app.state not in RESTING:
         run.notice(f"The app {app.id} is stopped and started again with the new image.", model=unit.models[0])
-    platform.replace_image(run.cloud, run.watcher(), app.id, image)
+    watcher = run.watcher()
+    with run.slots.given_up():
+        platform.replace_image(run.cloud, watcher, app.id, image)
 
 
 def _keep_models(unit: Unit, effect: Effect, models: tuple[Prepared, ...]) -> None:

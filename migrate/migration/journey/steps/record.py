@@ -10,7 +10,6 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.errors import RemoteError
-from migrate.core.model_json import content_of
 from migrate.core.names import digest_of
 from migrate.core.values import ModelRecord, ProofLevel, Recording, RuntimeImage, Sample, to_json
 from migrate.images.trial.oracle_run import run_reference
@@ -93,7 +92,7 @@ def _record(
         version=VERSION,
         subject=model_subject(record.id),
         models=(record.id,),
-        inputs=(model.artifact.value.digest, digest_of(to_json(content_of(model.inspection.value.settings)).decode())),
+        inputs=model.form,
         options={"seed": SEED},
     )
     former = run.journal.usable(task.subject, task.step, Recording, key=task.key)
@@ -128,8 +127,14 @@ def _best(run: RunContext, model: Inspected, wanted: Wish, runtime: RuntimeImage
         return _of_customer(run, wanted)
     if not has_reference(settings):
         return record_self(generate(settings, seed=SEED), seed=SEED)
+    memory = run.memory_of(unit_of(record))
+    alike = (*model.form, runtime.image_id, memory)
+    return run.references.get(alike, lambda: _ask_reference(run, model, runtime, memory, rows))
+
+
+def _ask_reference(run: RunContext, model: Inspected, runtime: RuntimeImage, memory: int, rows: Rows) -> Recording:
+    settings, timeout = model.inspection.value.settings, run.options.rehearsal_timeout
     origin = f"{settings.engine} in {runtime.reference}, called directly"
-    memory, timeout = run.memory_of(unit_of(record)), run.options.rehearsal_timeout
     with (
         naming_the_other(runtime.runtime),
         run_reference(

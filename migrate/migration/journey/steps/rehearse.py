@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from migrate.core.errors import MigrateError, NeedsYouError
+from migrate.core.text import printable
 from migrate.core.values import Image, Parity, Rehearsal
 from migrate.images.trial.rehearsal import RunningRehearsal
 from migrate.images.trial.rehearsal import rehearse as start_rehearsal
@@ -10,7 +13,7 @@ from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.models import Prepared
 from migrate.migration.run.licences import naming_the_other
-from migrate.migration.run.run_context import RunContext
+from migrate.migration.run.run_context import Rehearsed, RunContext
 from migrate.migration.run.step_engine import Progress, Steps, Task
 from migrate.migration.run.units import BlamedError, Unit
 from migrate.parity.http import caller_through
@@ -31,6 +34,15 @@ def rehearse(
         NeedsYouError: The image does not come up, or an answer differs from its reference here already.
         BlamedError: The same, of a unit of several models, where it is known by which.
     """
+    alike: list[str] = []  # another model whose rehearsal counts for this one
+
+    def make(progress: Progress) -> Rehearsal:
+        if len(models) > 1:
+            return _rehearse(run, unit, image.value, models, progress)[0]
+        rehearsed = _once(run, unit, image.value, models[0], progress)
+        alike.extend({rehearsed.model} - {models[0].record.id})
+        return replace(rehearsed.rehearsal, image_id=image.value.image_id)
+
     return steps.do(
         Task(
             step="rehearse",
@@ -40,13 +52,33 @@ def rehearse(
             inputs=(image.value.image_id, *(model.recording.digest for model in models)),
         ),
         Rehearsal,
-        lambda progress: _rehearse(run, unit, image.value, models, progress),
+        make,
         stands=lambda _: True,
-        say=lambda rehearsal: f"ready after {rehearsal.cold_start:.1f} s, {rehearsal.calls} calls",
+        say=lambda rehearsal: (
+            f"ready after {rehearsal.cold_start:.1f} s, {rehearsal.calls} calls"
+            + (f", as {printable(alike[0])} with the same files" if alike else "")
+        ),
     )
 
 
-def _rehearse(run: RunContext, unit: Unit, image: Image, models: tuple[Prepared, ...], progress: Progress) -> Rehearsal:
+def _once(run: RunContext, unit: Unit, image: Image, model: Prepared, progress: Progress) -> Rehearsed:
+    """The rehearsal of a model's image, or that of another which differs from it by the model's name alone."""
+    name = model.record.id
+
+    def make() -> Rehearsed:
+        rehearsal, parities = _rehearse(run, unit, image, (model,), progress)
+        return Rehearsed(name, rehearsal, parities[0])
+
+    key = (*model.form, model.recording.digest, model.runtime.value.image_id, run.memory_of(unit))
+    found = run.rehearsals.get(key, make)
+    if found.model != name:
+        run.journal.put(model_subject(name), "rehearsal-proof", image.image_id, found.parity)
+    return found
+
+
+def _rehearse(
+    run: RunContext, unit: Unit, image: Image, models: tuple[Prepared, ...], progress: Progress
+) -> tuple[Rehearsal, list[Parity]]:
     memory = run.memory_of(unit)
     try:
         with naming_the_other(models[0].runtime.value.runtime), _start(run, image, memory) as running:
@@ -54,13 +86,14 @@ def _rehearse(run: RunContext, unit: Unit, image: Image, models: tuple[Prepared,
             if not errors:
                 errors, parities = _ask(run, image, running, models, progress)
             if not errors:
-                return Rehearsal(
+                rehearsal = Rehearsal(
                     image_id=image.image_id,
                     cold_start=running.cold_start,
                     calls=sum(parity.calls for parity in parities),
                     worst_difference=max((parity.worst_difference or 0.0 for parity in parities), default=0.0),
                     memory=running.memory(),
                 )
+                return rehearsal, parities
     except NeedsYouError:
         errors = _culprits(run, image, memory, models, progress) if len(models) > 1 else {}
         if not errors:

@@ -1,0 +1,1 @@
+"""How long a run over many models takes."""
