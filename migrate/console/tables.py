@@ -9,7 +9,7 @@ from rich.text import Text
 
 from migrate.console.words import safe, size
 from migrate.core.looking import Places
-from migrate.core.values import ContainerLocation, FolderLocation, Listing, ModelRecord
+from migrate.core.values import Listing, ModelRecord
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,13 +46,7 @@ def show_listing(console: "Console", listing: Listing) -> None:
 
 def place(model: ModelRecord) -> str:
     """Where a model's files lie, in words."""
-    match model.location:
-        case ContainerLocation() as location:
-            return f"{location.container}@{location.region}/{location.path}"
-        case FolderLocation() as location:
-            return location.path
-        case _:
-            return "nowhere known"
+    return model.location.words if model.location else "nowhere known"
 
 
 def _said(model: ModelRecord) -> str:
@@ -67,10 +61,12 @@ def show_facts(console: "Console", facts: Mapping[str, str]) -> None:
 
 
 def show_places(console: "Console", places: Places) -> None:
-    """The namespaces and containers of a project, each with what to type."""
+    """The namespaces, containers and buckets of a project, each with what to type."""
     console.print(Text(f"Project {safe(places.project)}", style="bold"))
     if places.serving:
         console.print(Text(safe(places.serving, 400), style="yellow"))
+    if places.buckets:
+        console.print(Text(f"S3 buckets cannot be seen: {safe(places.buckets, 400)}", style="yellow"))
     rows = [
         (
             place.source,
@@ -85,4 +81,4 @@ def show_places(console: "Console", places: Places) -> None:
         show_rows(console, ("Source", "Kind", "Objects", "Size", ""), rows)
         console.print("See the models of one: migrate list SOURCE")
     else:
-        console.print("There is no namespace and no container in this project.")
+        console.print("There is no namespace, no container and no S3 bucket in this project.")

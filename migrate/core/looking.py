@@ -21,11 +21,12 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 class Places(Struct, frozen=True, kw_only=True):
-    """The places of a project. ``serving`` says why there are no namespaces, where that is so."""
+    """The places of a project. ``serving`` says why there are no namespaces, ``buckets`` why no buckets, if so."""
 
     project: str
     places: tuple[Place, ...]
     serving: str = ""
+    buckets: str = ""
 
 
 class AppState(Struct, frozen=True, kw_only=True):

@@ -52,11 +52,45 @@ class ContainerLocation(Struct, frozen=True, kw_only=True, tag="container"):
     container_id: str
     path: str
 
+    @property
+    def words(self) -> str:
+        """The place as people read it."""
+        return f"{self.container}@{self.region}/{self.path}"
+
+
+class BucketLocation(Struct, frozen=True, kw_only=True, tag="bucket"):
+    """Files in an S3 bucket; ``path`` as in a container.
+
+    Attributes:
+        bucket: Its name.
+        region: That of OVHcloud's API where the bucket is reached through it; else what was configured, if anything.
+        endpoint: Where it is reached with S3 keys, empty for Amazon; None where it is reached through OVHcloud's API.
+    """
+
+    bucket: str
+    region: str
+    endpoint: str | None
+    path: str
+
+    @property
+    def words(self) -> str:
+        """The place as people read it."""
+        base = f"s3:{self.bucket}@{self.region}" if self.endpoint is None else f"s3://{self.bucket}"
+        return f"{base}/{self.path}"
+
 
 class FolderLocation(Struct, frozen=True, kw_only=True, tag="folder"):
     """Files on this machine: ``path`` is absolute, a file or a folder."""
 
     path: str
+
+    @property
+    def words(self) -> str:
+        """The place as people read it."""
+        return self.path
+
+
+Location = ContainerLocation | BucketLocation | FolderLocation
 
 
 class ModelRecord(Struct, frozen=True, kw_only=True):
@@ -64,6 +98,8 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
 
     ``recognised`` is the word for what its files look like, where they were looked at to find it.
     """
+
+    SCHEMA: ClassVar[int] = 2  # in 1 no location was a bucket
 
     id: str
     source: str
@@ -74,7 +110,7 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
     image_id: str | None = None
     flavor: OldFlavor | None = None
     autoscaling: Autoscaling | None = None
-    location: ContainerLocation | FolderLocation | None = None
+    location: Location | None = None
     version: int | None = None
     old_url: str | None = None
     tokens: tuple[OldToken, ...] = ()

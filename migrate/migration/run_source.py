@@ -1,5 +1,6 @@
 """One run, from the listing to its result."""
 
+import contextlib
 import difflib
 import tempfile
 import time
@@ -13,7 +14,7 @@ from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan
 from migrate.core.secret import Secret
 from migrate.core.text import printable
-from migrate.core.values import Artifact, Listing, ModelRecord, Outcome
+from migrate.core.values import Artifact, BucketLocation, Listing, ModelRecord, Outcome
 from migrate.formats.recognise import recognise
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
@@ -83,7 +84,7 @@ def run_source(
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
         journal.begin("run")
-        listing = _list(ref, cloud, emit)
+        listing = _list(ref, cloud, emit, environ, journal)
         journal.list_models(listing.models)
         run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
         try:
@@ -122,7 +123,7 @@ def plan_source(
             with closing(known):
                 known.copy_to(copy)
         with closing(_journal(copy, ref, cloud)) as journal:
-            listing = _list(ref, cloud, emit)
+            listing = _list(ref, cloud, emit, environ, journal)
             journal.begin("run")
             run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
             runner, before = Runner(run), former(run)
@@ -138,12 +139,32 @@ def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
     return Journal.create(path, source=ref.canonical, endpoint=cloud.session.endpoint_name, project=cloud.project)
 
 
-def _list(ref: SourceRef, cloud: Cloud, emit: Emit) -> Listing:
+def _list(ref: SourceRef, cloud: Cloud, emit: Emit, environ: Mapping[str, str], journal: Journal) -> Listing:
     began = time.monotonic()
     emit(StepStarted(step="list", detail=f"reading {printable(ref.canonical)}"))
-    listing = list_models(ref, cloud, recognise)
+    listing = list_models(ref, cloud, recognise, environ=environ)
+    _check_endpoint(listing, journal)
     emit(StepFinished(step="list", seconds=time.monotonic() - began, detail=f"{len(listing.models)} models"))
     return listing
+
+
+def _check_endpoint(listing: Listing, journal: Journal) -> None:
+    """Refuse a bucket at another endpoint than before: of one name there may be many, and the apps are not its own."""
+    now = {model.location.endpoint for model in listing.models if isinstance(model.location, BucketLocation)}
+    if not now - {None}:
+        return
+    before: set[str | None] = set()
+    for state in journal.models().values():
+        with contextlib.suppress(MigrateError):  # a damaged record tells nothing, and is written anew
+            if isinstance(place := state.record.location, BucketLocation):
+                before.add(place.endpoint)
+    if before and now.isdisjoint(before):
+        (there, here) = (printable(next(iter(found)) or "Amazon S3", 200) for found in (before, now))
+        raise UsageError(
+            f"{printable(listing.source)} was read at {there} before, and is now a bucket at {here}.",
+            code="ambiguous-source",
+            next_step=f"Set AWS_ENDPOINT_URL to {there}, or give the other bucket a --workspace of its own.",
+        )
 
 
 def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kind
@@ -159,7 +180,7 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
 ) -> tuple[Run, dict[str, int]]:
     """The run, and the bytes of each model that was seen."""
     chosen = select(listing, options)
-    seen = revisions(cloud, chosen, jobs=options.jobs)
+    seen = revisions(cloud, chosen, jobs=options.jobs, environ=environ)
     run = Run(
         options=options,
         journal=journal,

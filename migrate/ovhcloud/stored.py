@@ -28,8 +28,9 @@ class StoredObject(Struct, frozen=True, kw_only=True):
 
     Listings say 0 bytes for dynamic large objects and symbolic links (``sources.large_objects`` asks for the true
     size), and the API's listing does not tell static large objects (``large`` is None), as Swift's own does.
-    ``last_modified`` is UTC to the second, for that much the API and Swift say in the same way. ``problem`` is why the
-    object cannot be read, where that is known.
+    ``indirect`` is an object that was listed with 0 bytes and has some: its ETag need not be an MD5 of them, and S3 has
+    no header that tells. ``last_modified`` is UTC to the second, for that much the API and Swift say in the same way.
+    ``problem`` is why the object cannot be read, where that is known.
     """
 
     name: str
@@ -38,6 +39,7 @@ class StoredObject(Struct, frozen=True, kw_only=True):
     content_type: str = ""
     sealed: bool = False
     large: bool | None = None
+    indirect: bool = False
     problem: str = ""
 
 
@@ -82,7 +84,7 @@ class ObjectRefused(Exception):  # noqa: N818 - a signal to the downloader, whic
         """Why the object cannot be read, as the end of a sentence."""
         match self.status:
             case 0:
-                return "a part of its name is '.' or '..', which HTTP clients take out of an URL"
+                return "it cannot be asked for: a part of its name is empty, '.' or '..'"
             case 404:
                 return "it is listed, but not there: it has expired, was deleted, or links to what is not there"
             case 409:

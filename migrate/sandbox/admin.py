@@ -23,7 +23,8 @@ class NewObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An object to put into a container (made if there is none); ``file`` is a path on this machine.
 
     ``etag`` replaces the true MD5, as when the stored bytes have been damaged. ``slo`` makes it a large object
-    with its one segment in ``CONTAINER_segments``; ``kind`` makes it something else than its bytes.
+    with its one segment in ``CONTAINER_segments``; ``kind`` makes it something else than its bytes. With ``s3`` the
+    container is an S3 bucket; a multipart upload there is an object with an ``etag`` that ends in ``-2``.
     """
 
     container: str
@@ -35,6 +36,7 @@ class NewObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     slo: bool = False
     etag: str = ""
     kind: Kind = Kind()
+    s3: bool = False
 
 
 class Admin:
@@ -113,8 +115,8 @@ class Admin:
             new = msgspec.json.decode(body, type=NewObject)
         except msgspec.ValidationError as problem:
             raise SandboxError(str(problem)) from None
-        store = self._world.objects
-        store.changed = True
+        self._world.objects.changed = True
+        store = self._world.buckets if new.s3 else self._world.objects
         container = store.container(new.container, new.region, archive=new.archive)
         file = store.new_file()
         try:

@@ -215,7 +215,7 @@ def put_object(folder: Path, container: str, name: str, file: Path, **details: o
         container: Its name.
         name: The object's name, any text.
         file: The content.
-        details: ``region``, ``archive``, ``content_type``, ``slo``, ``etag``, ``kind`` (admin.NewObject).
+        details: ``region``, ``archive``, ``content_type``, ``slo``, ``etag``, ``kind``, ``s3`` (admin.NewObject).
 
     Raises:
         SandboxError: The file cannot be read, or no sandbox is running.

@@ -29,6 +29,7 @@ from migrate.sandbox.api.login_pages import login_routes
 from migrate.sandbox.base.errors import SandboxError
 from migrate.sandbox.base.settings import Folder
 from migrate.sandbox.running.runtime import Runtime
+from migrate.sandbox.storage.s3 import S3
 from migrate.sandbox.storage.swift import Swift
 from migrate.sandbox.world.world import Parts, World
 
@@ -154,7 +155,7 @@ def application(world: World, parts: Parts, runtime: Runtime, shut_down: Callabl
     ]
     rest = Starlette(routes=routes, lifespan=lifespan)
     swift = Swift(world)
-    services: dict[bytes, ASGIApp] = {b"1.0": Gateway(world), b"swift": swift, b"info": swift}
+    services: dict[bytes, ASGIApp] = {b"1.0": Gateway(world), b"swift": swift, b"info": swift, b"s3": S3(world)}
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # By the path as sent: Starlette's own patterns do not match names with a line break in them.

@@ -4,7 +4,7 @@ import contextlib
 import difflib
 import itertools
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -13,11 +13,12 @@ from msgspec.structs import replace
 from migrate.core.errors import ConfigurationError, UsageError
 from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable
-from migrate.core.values import ContainerLocation, Ignored, Listing, ModelRecord
+from migrate.core.values import ContainerLocation, Ignored, Listing, Location, ModelRecord
 from migrate.ovhcloud import storage
-from migrate.ovhcloud.objects import ObjectStore, object_store
+from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.stored import StoredObject, UnreadableObjectError
+from migrate.ovhcloud.swift import object_store
 from migrate.sources.encoding import PackedReader, is_packed, unknown
 from migrate.sources.large_objects import AT_ONCE, Pieces, is_marker, serves, settle
 from migrate.sources.recognition import BLOCK, Entry, Found, Opened, Recognise, Unreadable, find_models, model_ids
@@ -52,49 +53,80 @@ class Place(Struct, frozen=True):
         return Place(self.path, other.objects, (*self.pieces, *other.pieces))
 
 
-def list_container(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Listing:
+def list_container(
+    cloud: Cloud, ref: ContainerRef, recognise: Recognise, containers: tuple[storage.Container, ...] | None = None
+) -> Listing:
     """The models at the first level of a container, or below a prefix.
+
+    Args:
+        cloud: OVHcloud's API.
+        ref: The container.
+        recognise: Tells a model's format.
+        containers: Those of the project, where they are known.
 
     Raises:
         ConfigurationError: ``unknown-container``.
         UsageError: ``no-models``: nothing lies at the prefix.
         RemoteError: The listing failed, or every read did.
     """
-    containers = storage.containers(cloud)
+    containers = storage.containers(cloud) if containers is None else containers
     container = _named(containers, ref.container, ref.region)
     store = object_store(cloud, container_id=container.id, container=container.name, region=container.region)
     served = serves(container.name, (item.name for item in containers if item.region == container.region))
     if served:
         return _pieces_only(store, ref, container, served)
-    place = look_at(store, ref.prefix, expected=container.stored_objects)
-    if not place.objects and not place.pieces and ref.prefix:
+
+    def locate(path: str) -> ContainerLocation:
+        return ContainerLocation(
+            region=container.region, container=container.name, container_id=container.id, path=path
+        )
+
+    listing = list_store(
+        store, ref.prefix, recognise, source=ref.canonical, locate=locate, expected=container.stored_objects
+    )
+    return replace(listing, region=container.region)
+
+
+def list_store(
+    store: ObjectStore,
+    prefix: str,
+    recognise: Recognise,
+    *,
+    source: str,
+    locate: Callable[[str], Location],
+    expected: int | None = None,
+) -> Listing:
+    """The models at the first level of a container or bucket, or below a prefix; ``locate`` makes a path a place.
+
+    Raises:
+        UsageError: ``no-models``: nothing lies at the prefix.
+        RemoteError: The listing failed, or every read did.
+    """
+    place = look_at(store, prefix, expected=expected)
+    if not place.objects and not place.pieces and prefix:
+        whole = source.removesuffix(prefix).rstrip("/")
         raise UsageError(
-            f"Nothing in {printable(f'{container.name}@{container.region}')} lies at or below {printable(ref.prefix)}.",
+            f"Nothing in {printable(whole)} lies at or below {printable(prefix)}.",
             code="no-models",
-            next_step=f"See what lies there: {ListOptions(source=f'{container.name}@{container.region}').command()}",
+            next_step=f"See what lies there: {ListOptions(source=whole).command()}",
         )
     found, ignored, place = _find(store, place, recognise)
-    single = len(place.objects) == 1 and place.objects[0].stored.name == ref.prefix
+    single = len(place.objects) == 1 and place.objects[0].stored.name == prefix
     models = tuple(
         ModelRecord(
             id=name,
-            source=ref.canonical,
+            source=source,
             framework="onnx" if model.format == "onnx" else None,
             recognised=model.format,
-            location=ContainerLocation(
-                region=container.region,
-                container=container.name,
-                container_id=container.id,
-                path=ref.prefix if single else "/".join(part for part in (ref.prefix, model.path) if part),
-            ),
+            location=locate(prefix if single else "/".join(part for part in (prefix, model.path) if part)),
         )
-        for model, name in model_ids(found, ref.prefix.rpartition("/")[2] or container.name).items()
+        for model, name in model_ids(found, prefix.rpartition("/")[2] or store.container).items()
     )
     pieces = tuple(
         Ignored(path=_common(pieces.names), size=pieces.size, reason=f"{len(pieces.names)} {pieces.reason}")
         for pieces in place.pieces
     )
-    return Listing(source=ref.canonical, models=models, ignored=(*ignored, *pieces), region=container.region)
+    return Listing(source=source, models=models, ignored=(*ignored, *pieces))
 
 
 def _find(
@@ -206,17 +238,21 @@ def _named(containers: tuple[storage.Container, ...], name: str, region: str) ->
     for container in containers:
         if container.name == name and (not region or container.region.upper() == region.upper()):
             return container
-    there = sorted(f"{container.name}@{container.region}" for container in containers)
-    shown = ", ".join(printable(item, 80) for item in there[:_SHOWN]) + (", …" if len(there) > _SHOWN else "")
-    nearest = near(containers, name)
-    raise ConfigurationError(
-        f"The project has no container {printable(name)}@{printable(region)}.",
+    raise unknown_place("container", f"{name}@{region}", {f"{item.name}@{item.region}" for item in containers})
+
+
+def unknown_place(kind: str, wanted: str, there: set[str], note: str = "") -> ConfigurationError:
+    """The error for a container or bucket that the project does not have, with what it has instead."""
+    names = {name.casefold(): name for name in sorted(there)}
+    near = difflib.get_close_matches(wanted.casefold(), names, n=1)
+    meant = f"Did you mean {printable(names[near[0]], 80)}? " if near else ""
+    shown = ", ".join(printable(item, 80) for item in sorted(there)[:_SHOWN]) + (", …" if len(there) > _SHOWN else "")
+    return ConfigurationError(
+        f"The project has no {kind} {printable(wanted)}.{note}",
         code="unknown-container",
-        next_step=f"Did you mean {printable(nearest, 300)}?"
-        if nearest
-        else f"It has: {shown}."
+        next_step=f"{meant}It has: {shown}."
         if there
-        else "It has no containers; check the project's id.",
+        else "`migrate list` shows what there is; if it is nothing, check the project's id.",
     )
 
 

@@ -206,7 +206,7 @@ class Download:
             raise self._restart("the store answered another range or another version")
 
     def _finish(self, sha: "hashlib._Hash", md5: "hashlib._Hash", saved: Saved) -> ArtifactFile:
-        if not self._large and _MD5.fullmatch(saved.etag) and md5.hexdigest() != saved.etag:
+        if not (self._large or self._wanted.indirect) and _MD5.fullmatch(saved.etag) and md5.hexdigest() != saved.etag:
             self._partial.unlink(missing_ok=True)
             raise _Broken(
                 RemoteError(

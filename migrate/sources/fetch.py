@@ -1,9 +1,10 @@
 """From a model's record to its files on this machine, in the shared content store."""
 
 import hashlib
+import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final
@@ -11,11 +12,22 @@ from typing import Final
 from migrate.core.errors import Interrupted, NeedsYouError
 from migrate.core.names import digest_of
 from migrate.core.text import printable, type_again
-from migrate.core.values import Artifact, ArtifactFile, ContainerLocation, FolderLocation, ModelRecord, to_json
+from migrate.core.values import (
+    Artifact,
+    ArtifactFile,
+    BucketLocation,
+    ContainerLocation,
+    FolderLocation,
+    Location,
+    ModelRecord,
+    to_json,
+)
 from migrate.machine.disk import check_space, disk_error, disk_errors, unreadable
 from migrate.machine.locks import exclusive
-from migrate.ovhcloud.objects import object_store
+from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.swift import object_store
+from migrate.sources.buckets import store_of
 from migrate.sources.containers import ModelObject, find_container, objects_at
 from migrate.sources.download import Download, waiter
 from migrate.sources.folders import files_of
@@ -29,7 +41,13 @@ _CHUNK: Final = 1024 * 1024
 
 
 def fetch(
-    record: ModelRecord, store: Path, cloud: Cloud | None, progress: Progress, *, stop: threading.Event
+    record: ModelRecord,
+    store: Path,
+    cloud: Cloud | None,
+    progress: Progress,
+    *,
+    stop: threading.Event,
+    environ: Mapping[str, str] = os.environ,
 ) -> Artifact:
     """Bring a model's files into ``store/artifacts/<40 hex of the artifact's digest>/``.
 
@@ -38,9 +56,10 @@ def fetch(
     Args:
         record: The model; its location says where the files lie.
         store: The content store that all sources share.
-        cloud: Where OVHcloud's API is; None is enough for files on this machine.
+        cloud: Where OVHcloud's API is; None is enough for files on this machine, and with S3 keys.
         progress: Takes bytes done and bytes in total.
         stop: Set to end early.
+        environ: The environment, for S3 keys.
 
     Raises:
         NeedsYouError: ``preset-image``, ``no-storage-path``, ``no-files`` or ``sealed-archive``.
@@ -59,11 +78,11 @@ def fetch(
             if isinstance(location, FolderLocation):
                 files = _copy(Path(location.path), partial, progress, stop)
             else:
-                files = _download(location, partial, cloud, progress, stop)
+                files = _download(location, _store(location, cloud, environ), partial, progress, stop)
             return _keep(files, partial, store)
 
 
-def check_location(record: ModelRecord) -> ContainerLocation | FolderLocation:
+def check_location(record: ModelRecord) -> Location:
     """Where a model's files lie.
 
     Raises:
@@ -96,14 +115,25 @@ def artifact_exists(artifact: Artifact) -> bool:
         return False
 
 
-def _download(
-    location: ContainerLocation, partial: Path, cloud: Cloud | None, progress: Progress, stop: threading.Event
-) -> tuple[ArtifactFile, ...]:
+def _store(
+    location: ContainerLocation | BucketLocation, cloud: Cloud | None, environ: Mapping[str, str]
+) -> ObjectStore:
+    if isinstance(location, BucketLocation):
+        return store_of(location, cloud, environ)
     if cloud is None:
         message = "files in a container need a cloud"
         raise ValueError(message)
     container_id = location.container_id or find_container(cloud, location.container, location.region).id
-    store = object_store(cloud, container_id=container_id, container=location.container, region=location.region)
+    return object_store(cloud, container_id=container_id, container=location.container, region=location.region)
+
+
+def _download(
+    location: ContainerLocation | BucketLocation,
+    store: ObjectStore,
+    partial: Path,
+    progress: Progress,
+    stop: threading.Event,
+) -> tuple[ArtifactFile, ...]:
     wanted = tuple(read_ones(objects_at(store, location.path), lambda item: item.path))
     _check_wanted(wanted, location)
     total = sum(item.stored.size for item in wanted)
@@ -137,8 +167,8 @@ def _download(
     return tuple(future.result() for future in futures)
 
 
-def _check_wanted(wanted: tuple[ModelObject, ...], location: ContainerLocation) -> None:
-    where = f"{printable(location.container)}@{location.region}/{printable(location.path)}"
+def _check_wanted(wanted: tuple[ModelObject, ...], location: ContainerLocation | BucketLocation) -> None:
+    where = printable(location.words, 400)
     if not wanted:
         raise NeedsYouError(
             f"There are no files at {where}.",

@@ -93,7 +93,7 @@ def settle(store: ObjectStore, listed: Iterable[StoredObject], *, every: bool = 
             objects[name] = replace(objects[name], problem=facts)
             continue
         if not objects[name].size and facts.size:
-            objects[name] = replace(objects[name], size=facts.size)
+            objects[name] = replace(objects[name], size=facts.size, indirect=True)
         if facts.static:
             objects[name] = replace(objects[name], large=True)
         container, _, prefix = facts.prefix.partition("/")

@@ -1,29 +1,31 @@
-"""The models of a source, whichever of the four it is."""
+"""The models of a source, whichever it is."""
 
+import os
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec.structs import replace
 
 from migrate.core.errors import MigrateError, UsageError
 from migrate.core.text import printable
-from migrate.core.values import ContainerLocation, FolderLocation, Listing, ModelRecord
+from migrate.core.values import ContainerLocation, Listing, ModelRecord
 from migrate.ovhcloud.session import Cloud
-from migrate.sources.containers import list_container
+from migrate.sources.buckets import list_bucket, list_named
 from migrate.sources.folders import list_folder
 from migrate.sources.inventory import list_inventory
 from migrate.sources.namespaces import list_namespace
 from migrate.sources.recognition import Recognise
-from migrate.sources.reference import ContainerRef, FolderRef, InventoryRef, NamespaceRef, SourceRef
+from migrate.sources.reference import BucketRef, ContainerRef, FolderRef, InventoryRef, NamespaceRef, SourceRef
 
 _SHOWN: Final = 5  # ids in a sentence
 
 
 def needs_cloud(ref: SourceRef) -> bool:
-    """Whether listing or fetching the source calls OVHcloud: not for a folder, nor an inventory with its files."""
+    """Whether listing or fetching the source calls OVHcloud: not with S3 keys, for folders, nor what lies in them."""
     match ref:
         case NamespaceRef() | ContainerRef():
             return True
-        case FolderRef():
+        case FolderRef() | BucketRef():
             return False
         case InventoryRef():
             try:
@@ -33,28 +35,35 @@ def needs_cloud(ref: SourceRef) -> bool:
             return any(isinstance(model.location, ContainerLocation) for model in models)
 
 
-def list_models(ref: SourceRef, cloud: Cloud | None, recognise: Recognise) -> Listing:
+def list_models(
+    ref: SourceRef, cloud: Cloud | None, recognise: Recognise, *, environ: Mapping[str, str] = os.environ
+) -> Listing:
     """List the models of a source.
 
     Args:
         ref: The source.
-        cloud: Where OVHcloud's API is; None is enough for folders and inventories.
+        cloud: Where OVHcloud's API is; None is enough where ``needs_cloud`` says so.
         recognise: Tells a model's format from a file's name, size and bytes (``formats.recognise``).
+        environ: The environment, for S3 keys.
 
     Raises:
-        ConfigurationError: An unknown namespace or container, ML Serving gone, or what the session raises.
-        UsageError: No such folder or file, a broken inventory, or ``same-id``.
+        ConfigurationError: An unknown namespace, container or bucket, ML Serving gone, no S3 keys, or what the session
+            raises.
+        UsageError: No such folder or file, a broken inventory, a name that a container and a bucket have, or
+            ``same-id``.
     """
-    listing = _list(ref, cloud, recognise)
+    listing = _list(ref, cloud, recognise, environ)
     return replace(listing, models=_each_once(listing.models, listing.source))
 
 
-def _list(ref: SourceRef, cloud: Cloud | None, recognise: Recognise) -> Listing:
+def _list(ref: SourceRef, cloud: Cloud | None, recognise: Recognise, environ: Mapping[str, str]) -> Listing:
     match ref:
         case NamespaceRef():
             return list_namespace(_needed(cloud), ref)
         case ContainerRef():
-            return _shown(list_container(_needed(cloud), ref, recognise))
+            return _shown(list_named(_needed(cloud), ref, recognise))
+        case BucketRef():
+            return _shown(list_bucket(ref, recognise, environ))
         case FolderRef():
             return _shown(list_folder(ref.path, ref.canonical, recognise))
         case InventoryRef():
@@ -93,13 +102,7 @@ def _called(name: str, models: list[ModelRecord]) -> str:
 
 
 def _place(model: ModelRecord) -> str:
-    match model.location:
-        case ContainerLocation() as place:
-            return printable(f"{place.container}@{place.region}/{place.path}")
-        case FolderLocation() as place:
-            return printable(place.path)
-        case _:
-            return "no files"
+    return "no files" if model.location is None else printable(model.location.words)
 
 
 def _shown(listing: Listing) -> Listing:

@@ -8,8 +8,8 @@ from migrate.core.text import printable
 from migrate.core.values import (
     Autoscaling,
     ContainerLocation,
-    FolderLocation,
     Listing,
+    Location,
     ModelRecord,
     OldFlavor,
     OldToken,
@@ -20,7 +20,7 @@ from migrate.sources.containers import near
 from migrate.sources.large_objects import sources_of
 from migrate.sources.reference import NamespaceRef
 
-Locate = Callable[[str], ContainerLocation | FolderLocation]
+Locate = Callable[[str], Location]
 
 
 def list_namespace(cloud: Cloud, ref: NamespaceRef) -> Listing:

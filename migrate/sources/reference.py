@@ -4,18 +4,29 @@ import os
 import re
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import unquote
 
 from msgspec import Struct
 
 from migrate.core.errors import UsageError
 from migrate.core.text import printable
 
-_CONTAINER: Final = re.compile(r"(?P<container>[^/]+)@(?P<region>[A-Za-z][A-Za-z0-9-]{0,31})(?:/(?P<prefix>.*))?")
+_NAMED: Final = re.compile(
+    r"(?:(?P<kind>swift|s3):)?(?P<container>[^/]+)@(?P<region>[A-Za-z][A-Za-z0-9-]{0,31})(?:/(?P<prefix>.*))?"
+)
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
+_BUCKET: Final = re.compile(r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,62})(?:/(?P<prefix>.*))?", re.DOTALL)
+_SWIFT_URL: Final = re.compile(
+    r"https?://storage\.(?P<region>[a-z][a-z0-9-]*)\.cloud\.ovh\.\w+/v1/AUTH_\w+/(?P<name>[^/?#]+)/?(?P<prefix>[^?#]*)",
+    re.IGNORECASE,
+)
+_S3_URL: Final = re.compile(r"(?P<host>https?://s3[.-][^/?#]+)/(?P<name>[^/?#]+)/?(?P<prefix>[^?#]*)", re.IGNORECASE)
+
 FORMS: Final = (
-    "SOURCE is one of: a namespace id; CONTAINER@REGION[/PREFIX], such as models@GRA/iris; "
-    "a folder, such as ./models; an inventory file, such as ./inventory.json."
+    "SOURCE is one of: a namespace id; NAME@REGION[/PREFIX] for a container or an S3 bucket of the project, such as "
+    "models@GRA/iris; s3://BUCKET[/PREFIX] for a bucket anywhere; a folder, such as ./models; an inventory file, such "
+    "as ./inventory.json."
 )
 
 
@@ -31,16 +42,33 @@ class NamespaceRef(Struct, frozen=True):
 
 
 class ContainerRef(Struct, frozen=True):
-    """A container of object storage, or what lies under a prefix in it."""
+    """A Swift container or an S3 bucket of the project, or what lies under a prefix in it.
+
+    ``kind`` is which of the two was typed; empty for whichever there is.
+    """
 
     container: str
     region: str
     prefix: str = ""
+    kind: Literal["", "swift", "s3"] = ""
 
     @property
     def canonical(self) -> str:
-        """``container@REGION[/prefix]`` with the region in capitals and no slashes at the prefix's ends."""
-        return f"{self.container}@{self.region}" + (f"/{self.prefix}" if self.prefix else "")
+        """``[kind:]name@REGION[/prefix]`` with the region in capitals and no slashes at the prefix's ends."""
+        start = f"{self.kind}:" if self.kind else ""
+        return f"{start}{self.container}@{self.region}" + (f"/{self.prefix}" if self.prefix else "")
+
+
+class BucketRef(Struct, frozen=True):
+    """A bucket that is reached with S3 keys, or what lies under a prefix in it."""
+
+    bucket: str
+    prefix: str = ""
+
+    @property
+    def canonical(self) -> str:
+        """``s3://bucket[/prefix]`` with no slashes at the prefix's ends."""
+        return f"s3://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
 
 
 class FolderRef(Struct, frozen=True):
@@ -65,11 +93,11 @@ class InventoryRef(Struct, frozen=True):
         return str(self.path)
 
 
-SourceRef = NamespaceRef | ContainerRef | FolderRef | InventoryRef
+SourceRef = NamespaceRef | ContainerRef | BucketRef | FolderRef | InventoryRef
 
 
 def parse_source(text: str) -> SourceRef:
-    """Tell the four forms apart: what exists on this machine first, then ``@``, then a namespace id.
+    """Tell the forms apart: a scheme, then what exists on this machine, then ``@``, then a namespace id.
 
     A text that looks like a path is a folder (or, ending in ``.json``, an inventory) even if nothing is there any
     more, so that ``status`` and ``why`` still find its journal.
@@ -79,18 +107,46 @@ def parse_source(text: str) -> SourceRef:
     """
     if not text.strip() or "\0" in text:
         raise UsageError("The source is empty.", code="bad-source", next_step=FORMS)
+    if "://" in text:
+        return _bucket(text)
+    named = _NAMED.fullmatch(text)
+    if named and named["kind"]:
+        return _named(named)
     path, kind = _look(text)
     if kind == "folder":
         return FolderRef(Path(os.path.realpath(path)))
     if kind == "file" or text.endswith(".json"):
         return InventoryRef(Path(os.path.realpath(path)))
-    if match := _CONTAINER.fullmatch(text):
-        return ContainerRef(match["container"], match["region"].upper(), (match["prefix"] or "").strip("/"))
+    if named:
+        return _named(named)
     if text.startswith(("/", "./", "../", "~")) or text in {".", ".."}:
         return FolderRef(Path(os.path.realpath(path)))
     if _NAMESPACE.fullmatch(text):
         return NamespaceRef(text)
     raise UsageError(f"{printable(text)!r} is no source.", code="bad-source", next_step=FORMS)
+
+
+def _named(match: re.Match[str]) -> ContainerRef:
+    kind: Literal["", "swift", "s3"] = "s3" if match["kind"] == "s3" else "swift" if match["kind"] else ""
+    return ContainerRef(match["container"], match["region"].upper(), (match["prefix"] or "").strip("/"), kind)
+
+
+def _bucket(text: str) -> BucketRef:
+    """A bucket by its URL ``s3://``; of any other, what to type in its place."""
+    match = _BUCKET.fullmatch(text)
+    if match and text.isprintable():
+        return BucketRef(match["bucket"], (match["prefix"] or "").strip("/"))
+    hint = FORMS
+    if found := _SWIFT_URL.match(text):
+        source = f"{unquote(found['name'])}@{found['region'].upper()}/{unquote(found['prefix'])}".rstrip("/")
+        hint = f"Type it as {printable(source)}, with the credentials of the project in OVH_*."
+    elif found := _S3_URL.match(text):
+        source = f"s3://{unquote(found['name'])}/{unquote(found['prefix'])}".rstrip("/")
+        hint = (
+            f"Type it as {printable(source)}, with AWS_ENDPOINT_URL={printable(found['host'])} and keys in AWS_*; or, "
+            "where the bucket belongs to the project, as NAME@REGION[/PREFIX] with OVH_*."
+        )
+    raise UsageError(f"{printable(text)!r} is no source.", code="bad-source", next_step=hint)
 
 
 def _look(text: str) -> tuple[Path, Literal["folder", "file", ""]]:

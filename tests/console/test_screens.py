@@ -233,6 +233,7 @@ def test_the_places_of_a_project_can_be_copied(console: Console) -> None:
     places = (
         Place(kind="namespace", source=namespace, text="models@GRA, https://0a1b2c3d.c1.gra.serving.ai.ovh.net"),
         Place(kind="container", source="models@GRA", objects=1234, size=67_100_000),
+        Place(kind="bucket", source="s3:both@GRA", objects=2, size=10),
     )
     show_places(console, Places(project="p", places=places, serving="ML Serving is gone."))
     shown = text(console)
@@ -240,8 +241,10 @@ def test_the_places_of_a_project_can_be_copied(console: Console) -> None:
     assert "1,234" in shown
     assert "67.1 MB" in shown
     assert "ML Serving is gone." in shown
-    show_places(console, Places(project="p", places=()))
+    assert "s3:both@GRA" in shown
+    show_places(console, Places(project="p", places=(), buckets="The keys lack a right."))
     assert "no container" in text(console)
+    assert "S3 buckets cannot be seen: The keys lack a right." in text(console)
 
 
 def test_status_shows_what_exists_and_costs(console: Console) -> None:

@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from migrate.sandbox import control
 from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, ROOT, Tool
@@ -94,6 +96,38 @@ def _plan(tool: Tool, folder: Path) -> dict[str, Any]:
     plan = ended.result["data"]["plan"]
     assert isinstance(plan, dict)
     return plan
+
+
+@pytest.mark.parametrize("keys", [False, True], ids=["project", "keys"])
+def test_a_bucket_moves(gone: Tool, keys: bool) -> None:
+    (file,) = (MODELS / "iris").glob("*.onnx")
+    if keys:
+        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        server.start()
+        host, port = server.get_host_and_port()
+        where = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_REGION": "us-east-1"}
+        gone.environment |= where | {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "the secret of the keys"}
+        client = boto3.client(
+            "s3",
+            endpoint_url=where["AWS_ENDPOINT_URL"],
+            region_name="us-east-1",
+            aws_access_key_id="key",
+            aws_secret_access_key="the secret of the keys",
+        )
+        client.create_bucket(Bucket="shelf")
+        client.put_object(Bucket="shelf", Key="iris/iris.onnx", Body=file.read_bytes())
+    else:
+        control.put_object(gone.sandbox.folder, "shelf", "iris/iris.onnx", file, s3=True)
+    source = "s3://shelf" if keys else "shelf@GRA"
+    ended = gone.run(source)
+    assert ended.code == 0, ended.err
+    assert ended.outcomes["iris"]["outcome"] == "done"
+    assert "the secret of the keys" not in ended.err + ended.out
+    told = gone("why", source, "iris", "--json")
+    assert "shelf" in told.result["data"]["files"]
+    assert gone("undo", source, "--yes").code == 0
+    if keys:
+        server.stop()
 
 
 def test_a_folder_moves(gone: Tool, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from migrate.core.errors import Interrupted, NeedsYouError, RefusedError, RemoteError
 from migrate.ovhcloud import storage
-from migrate.ovhcloud.objects import object_store
 from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.swift import object_store
 from migrate.sandbox import control
 from migrate.sources.fetch import artifact_exists, fetch
 from tests.clouds import calls

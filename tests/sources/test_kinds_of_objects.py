@@ -11,8 +11,8 @@ import pytest
 from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, RemoteError
 from migrate.core.values import Listing
 from migrate.ovhcloud import objects, storage
-from migrate.ovhcloud.objects import object_store
 from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.swift import object_store
 from migrate.sandbox import control
 from migrate.sources.large_objects import sources_of
 from migrate.sources.listing import list_models

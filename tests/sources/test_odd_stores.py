@@ -12,9 +12,10 @@ import pytest
 
 from migrate.core.errors import RemoteError
 from migrate.core.values import ArtifactFile, to_json
-from migrate.ovhcloud.objects import ObjectStore, _checked
+from migrate.ovhcloud.objects import checked_url
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.stored import StoredObject, UnreadableObjectError
+from migrate.ovhcloud.swift import SwiftStore
 from migrate.sources.download import Download, Saved, waiter
 
 DATA = bytes(range(256)) * 4000
@@ -85,17 +86,17 @@ def weak(handler: Handler) -> None:
 
 
 @pytest.fixture
-def serve(cloud: Cloud) -> Iterator[Callable[..., tuple[ObjectStore, list[str]]]]:
+def serve(cloud: Cloud) -> Iterator[Callable[..., tuple[SwiftStore, list[str]]]]:
     """Starts a store whose answers come one after the other, the last one for ever."""
     servers: list[ThreadingHTTPServer] = []
 
-    def start(*answers: Answer) -> tuple[ObjectStore, list[str]]:
+    def start(*answers: Answer) -> tuple[SwiftStore, list[str]]:
         ranges: list[str] = []
         handler = type("Odd", (Handler,), {"answers": list(answers), "ranges": ranges})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         servers.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        store = ObjectStore(cloud, container_id="x", container="box", region="GRA")
+        store = SwiftStore(cloud, container_id="x", container="box", region="GRA")
         store._urls["m"] = f"http://127.0.0.1:{server.server_address[1]}/m"
         return store, ranges
 
@@ -105,7 +106,7 @@ def serve(cloud: Cloud) -> Iterator[Callable[..., tuple[ObjectStore, list[str]]]
         server.server_close()
 
 
-def run(store: ObjectStore, folder: Path, size: int = len(DATA)) -> ArtifactFile:
+def run(store: SwiftStore, folder: Path, size: int = len(DATA)) -> ArtifactFile:
     folder.mkdir(exist_ok=True)
     done = Download(
         store,
@@ -134,7 +135,7 @@ def run(store: ObjectStore, folder: Path, size: int = len(DATA)) -> ArtifactFile
     ids=lambda answers: "-".join(answer.__name__ for answer in answers),
 )
 def test_the_whole_object_comes_in_the_end(
-    serve: Callable[..., tuple[ObjectStore, list[str]]], tmp_path: Path, answers: tuple[Answer, ...]
+    serve: Callable[..., tuple[SwiftStore, list[str]]], tmp_path: Path, answers: tuple[Answer, ...]
 ) -> None:
     store, ranges = serve(*answers)
     done = run(store, tmp_path / "partial")
@@ -144,7 +145,7 @@ def test_the_whole_object_comes_in_the_end(
 
 
 def test_data_that_was_complete_when_the_process_died(
-    serve: Callable[..., tuple[ObjectStore, list[str]]], tmp_path: Path
+    serve: Callable[..., tuple[SwiftStore, list[str]]], tmp_path: Path
 ) -> None:
     folder = tmp_path / "partial"
     folder.mkdir()
@@ -163,7 +164,7 @@ def test_data_that_was_complete_when_the_process_died(
     ],
 )
 def test_a_store_that_never_gives_the_object(
-    serve: Callable[..., tuple[ObjectStore, list[str]]], tmp_path: Path, answer: Answer, code: str
+    serve: Callable[..., tuple[SwiftStore, list[str]]], tmp_path: Path, answer: Answer, code: str
 ) -> None:
     store, _ = serve(answer)
     with pytest.raises(RemoteError) as caught:
@@ -172,7 +173,7 @@ def test_a_store_that_never_gives_the_object(
     assert not (tmp_path / "partial" / "files").exists()
 
 
-def test_reads_take_no_more_than_they_need(serve: Callable[..., tuple[ObjectStore, list[str]]]) -> None:
+def test_reads_take_no_more_than_they_need(serve: Callable[..., tuple[SwiftStore, list[str]]]) -> None:
     store, _ = serve(whole)
     assert store.read("m", 10, 5) == DATA[10:15]
     assert store.read("m", len(DATA) - 2, 5) == DATA[-2:]
@@ -180,7 +181,7 @@ def test_reads_take_no_more_than_they_need(serve: Callable[..., tuple[ObjectStor
     assert gone.read("m", 10, 5) == b""
 
 
-def test_a_read_waits_as_long_as_the_store_asks(serve: Callable[..., tuple[ObjectStore, list[str]]]) -> None:
+def test_a_read_waits_as_long_as_the_store_asks(serve: Callable[..., tuple[SwiftStore, list[str]]]) -> None:
     def busy(handler: Handler) -> None:
         handler.head(503, Content_Length=0, Retry_After=2)
 
@@ -197,7 +198,7 @@ def test_a_read_waits_as_long_as_the_store_asks(serve: Callable[..., tuple[Objec
     assert len(asked) == 1
 
 
-def test_compression_is_not_asked_for(serve: Callable[..., tuple[ObjectStore, list[str]]]) -> None:
+def test_compression_is_not_asked_for(serve: Callable[..., tuple[SwiftStore, list[str]]]) -> None:
     seen: list[str] = []
 
     def look(handler: Handler) -> None:
@@ -214,6 +215,6 @@ def test_compression_is_not_asked_for(serve: Callable[..., tuple[ObjectStore, li
 def test_no_right_is_sent_over_plain_http() -> None:
 
     with pytest.raises(RemoteError) as caught:
-        _checked("http://storage.example.com/v1/AUTH/c/o?temp_url_sig=abc")
+        checked_url("http://storage.example.com/v1/AUTH/c/o?temp_url_sig=abc")
     assert caught.value.code == "insecure-url"
     assert "abc" not in caught.value.what

@@ -4,7 +4,7 @@ import pytest
 
 from migrate.core.errors import UsageError
 from migrate.sources.listing import needs_cloud
-from migrate.sources.reference import ContainerRef, FolderRef, InventoryRef, NamespaceRef, parse_source
+from migrate.sources.reference import BucketRef, ContainerRef, FolderRef, InventoryRef, NamespaceRef, parse_source
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,9 @@ from migrate.sources.reference import ContainerRef, FolderRef, InventoryRef, Nam
         ("models@GRA/iris/v3/", ContainerRef("models", "GRA", "iris/v3"), "models@GRA/iris/v3"),
         ("my models@SBG5/a@b/c d", ContainerRef("my models", "SBG5", "a@b/c d"), None),
         ("a@b@GRA", ContainerRef("a@b", "GRA"), None),
+        ("swift:models@gra/x/", ContainerRef("models", "GRA", "x", "swift"), "swift:models@GRA/x"),
+        ("s3:models@GRA/x.json", ContainerRef("models", "GRA", "x.json", "s3"), None),
+        ("swift:s3:odd@GRA", ContainerRef("s3:odd", "GRA", "", "swift"), None),
     ],
 )
 def test_the_forms_that_need_no_disk(text: str, ref: object, canonical: str | None) -> None:
@@ -24,6 +27,40 @@ def test_the_forms_that_need_no_disk(text: str, ref: object, canonical: str | No
     assert found == ref
     assert found.canonical == (canonical or text)
     assert needs_cloud(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "ref", "canonical"),
+    [
+        ("s3://models", BucketRef("models"), None),
+        ("s3://models/", BucketRef("models"), "s3://models"),
+        ("s3://my.models-1/iris/v3/", BucketRef("my.models-1", "iris/v3"), "s3://my.models-1/iris/v3"),
+        ("s3://models/a b@GRA.json", BucketRef("models", "a b@GRA.json"), None),
+    ],
+)
+def test_buckets_with_keys_of_their_own(text: str, ref: object, canonical: str | None) -> None:
+    found = parse_source(text)
+    assert found == ref
+    assert found.canonical == (canonical or text)
+    assert not needs_cloud(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("s3://", "s3://BUCKET"),
+        ("s3://x", "s3://BUCKET"),
+        ("s3://models/a\nb", "s3://BUCKET"),
+        ("gs://models", "s3://BUCKET"),
+        ("https://example.com/x.onnx", "s3://BUCKET"),
+        ("https://s3.gra.io.cloud.ovh.net/models/my%20iris/", "Type it as s3://models/my iris, with AWS_ENDPOINT_URL="),
+        ("https://storage.gra.cloud.ovh.net/v1/AUTH_0a1b/my%20models/iris", "Type it as my models@GRA/iris, with"),
+    ],
+)
+def test_other_urls_are_refused_with_what_to_type(text: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_source(text)
+    assert (caught.value.code, hint in caught.value.next_step) == ("bad-source", True)
 
 
 def test_what_exists_here_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,14 +90,14 @@ def test_a_link_and_its_target_are_one_source(tmp_path: Path) -> None:
     "text",
     ["", "  ", "a b", "a/b", "@GRA", "models@", "models@5", "x" * 5000, "nul\0", '../../x"\nRUN nowhere', "\x1b[2J"],
 )
-def test_anything_else_is_refused_with_the_four_forms(text: str) -> None:
+def test_anything_else_is_refused_with_the_forms(text: str) -> None:
     if text.startswith("../"):  # looks like a path, and paths that are not there are told by listing
         assert isinstance(parse_source(text), FolderRef)
         return
     with pytest.raises(UsageError) as caught:
         parse_source(text)
     assert caught.value.code == "bad-source"
-    for form in ("namespace", "CONTAINER@REGION", "folder", "inventory"):
+    for form in ("namespace", "NAME@REGION", "s3://BUCKET", "folder", "inventory"):
         assert form in caught.value.next_step
     assert "\x1b" not in caught.value.what
 

@@ -169,6 +169,8 @@ class Api:
                 ]
             case "GET", ["storage", identity]:
                 return {"objects": list(self._objects(_name(identity), query.get("prefix", [""])[0]))}
+            case "GET", ["region", _, "storage"]:
+                return []
             case "POST", ["storage", "access"]:
                 endpoint = {"region": REGION, "url": self.swift.account}
                 return {"token": self.swift.token, "endpoints": [endpoint]}

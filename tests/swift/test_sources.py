@@ -13,8 +13,8 @@ import requests
 
 from migrate.core.errors import Interrupted, MigrateError, RemoteError
 from migrate.core.values import ContainerLocation, ModelRecord
-from migrate.ovhcloud.objects import object_store
 from migrate.ovhcloud.session import Cloud
+from migrate.ovhcloud.swift import object_store
 from migrate.sources.fetch import fetch
 from migrate.sources.listing import list_models
 from migrate.sources.reference import parse_source

@@ -18,6 +18,9 @@ AccessCode = Literal[
     "unknown-project",
     "unknown-namespace",
     "unknown-container",
+    "unknown-bucket",
+    "no-s3-credentials",
+    "s3-refused",
     "unknown-region",
     "unknown-flavor",
     "no-cpu-flavor",
@@ -86,8 +89,24 @@ ACCESS: Final[Mapping[AccessCode, Meaning]] = {
     ),
     "unknown-container": Meaning(
         "you",
-        "The project has no Object Storage container of this name in this region.",
+        "The project has no Object Storage container, and no S3 bucket, of this name in this region.",
         "Take one that the message or `migrate list` shows.",
+    ),
+    "unknown-bucket": Meaning(
+        "you",
+        "There is no S3 bucket of this name at the endpoint, or it is in another region.",
+        "Check the name, AWS_ENDPOINT_URL and AWS_REGION, or the profile.",
+    ),
+    "no-s3-credentials": Meaning(
+        "you",
+        "No keys for s3:// are configured, or a part of them is missing.",
+        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; a bucket of the project is read with OVH_* as"
+        " NAME@REGION.",
+    ),
+    "s3-refused": Meaning(
+        "you",
+        "The S3 service refuses the keys, or they may not list or read this bucket.",
+        "Check the keys, their rights (ListBucket, GetObject) and this machine's clock.",
     ),
     "unknown-region": Meaning(
         "you",

@@ -11,6 +11,7 @@ TypingCode = Literal[
     "needs-answer",
     "declined",
     "bad-source",
+    "ambiguous-source",
     "bad-digest",
     "bad-registry",
     "bad-reference",
@@ -54,8 +55,15 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
     ),
     "bad-source": Meaning(
         "you",
-        "SOURCE is empty, or none of a namespace id, container@REGION[/prefix], a folder, and an inventory file.",
+        "SOURCE is empty, or none of a namespace id, name@REGION[/prefix], s3://bucket[/prefix], a folder, and an"
+        " inventory file.",
         "Write it in one of these forms; `migrate list` shows what the project has.",
+    ),
+    "ambiguous-source": Meaning(
+        "you",
+        "The project has a Swift container and an S3 bucket of this name in this region, or a bucket of this name was"
+        " read at another endpoint before.",
+        "Type swift:NAME@REGION or s3:NAME@REGION; set AWS_ENDPOINT_URL as before, or name another --workspace.",
     ),
     "bad-digest": Meaning(
         "you",

@@ -62,7 +62,7 @@ class StartOptions(OfSandbox, frozen=True, kw_only=True):
         Option(
             names=("--storage",),
             metavar="DIR",
-            help="More content: each folder in it is a container.",
+            help="More content: each folder in it is a container, or a bucket, where its name begins with s3:.",
             counts=Counts.SANDBOX,
             read=absolute,
         ),

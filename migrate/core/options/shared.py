@@ -7,7 +7,9 @@ from migrate.core.options.checks import check_digests, check_seconds
 from migrate.core.options.declaration import Argument, Counts, Option, absolute
 
 SOURCE: Final = Argument(
-    metavar="SOURCE", help="A namespace id, container@REGION[/prefix], a folder, or an inventory file (JSON)."
+    metavar="SOURCE",
+    help="A namespace id, name@REGION[/prefix] of a container or bucket, s3://bucket[/prefix], a folder, or an "
+    "inventory file (JSON).",
 )
 FOLDER: Final = Argument(metavar="FOLDER", help="A folder with one model, or with models in it.", read=absolute)
 MODEL: Final = Option(

@@ -71,7 +71,7 @@ class ListOptions(Options, frozen=True, kw_only=True):
         name="list",
         group="Look",
         short="What the project has, or a source.",
-        help="The namespaces and containers of the project; with SOURCE, its models.",
+        help="The namespaces, containers and S3 buckets of the project; with SOURCE, its models.",
         example="migrate list\nmigrate list my-namespace\nmigrate list models@GRA/2021",
     )
 

@@ -48,6 +48,12 @@ VARIABLES: Final = (
     Variable("OVH_CONSUMER_KEY", "The consumer key that was validated for it."),
     Variable("OVH_CLIENT_ID", "A service account (OAuth2), instead of the keys."),
     Variable("OVH_CLIENT_SECRET", "Its secret."),
+    Variable(
+        "AWS_*",
+        "Where buckets of `s3://` are, and the keys: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, "
+        "`AWS_SESSION_TOKEN`, `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`; `AWS_SKIP_SIGNATURE=true` for public "
+        "buckets, `AWS_ALLOW_HTTP=true` for an endpoint without TLS.",
+    ),
     Variable("MIGRATE_REGISTRY_PASSWORD", "The password of `--registry-user`."),
     Variable("MIGRATE_POLL_SECONDS", "Seconds between two looks at AI Deploy, 0.2 to 300; 10 by default."),
     Variable("MIGRATE_TORCH_WHEELS", "A folder, or a page of links, with PyTorch's builds for CPUs."),

@@ -1,6 +1,7 @@
 """What lies at a model's place now, as one short text: a file that was uploaded again is fetched again."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -9,11 +10,12 @@ from msgspec import Struct
 
 from migrate.core.errors import MigrateError
 from migrate.core.names import digest_of
-from migrate.core.values import ContainerLocation, FolderLocation, ModelRecord
+from migrate.core.values import BucketLocation, ContainerLocation, FolderLocation, ModelRecord
 from migrate.ovhcloud import storage
-from migrate.ovhcloud.objects import object_store
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.stored import StoredObject
+from migrate.ovhcloud.swift import object_store
+from migrate.sources.buckets import store_of
 from migrate.sources.containers import find_container
 from migrate.sources.folders import files_of
 from migrate.sources.unread import read_ones
@@ -34,7 +36,9 @@ UNKNOWN: Final = Seen("", 0)
 _Object = storage.ContainerObject | StoredObject
 
 
-def revisions(cloud: Cloud, records: tuple[ModelRecord, ...], *, jobs: int) -> dict[str, Seen]:
+def revisions(
+    cloud: Cloud, records: tuple[ModelRecord, ...], *, jobs: int, environ: Mapping[str, str] = os.environ
+) -> dict[str, Seen]:
     """What is seen of each model, by id; ``UNKNOWN`` where it cannot be seen now, which fetching will explain.
 
     Models of one container are read off one listing of it, where that fits into one answer.
@@ -42,7 +46,7 @@ def revisions(cloud: Cloud, records: tuple[ModelRecord, ...], *, jobs: int) -> d
     places = {record.location.container_id for record in records if isinstance(record.location, ContainerLocation)}
     listed = {place: objects for place in places if place and (objects := _whole(cloud, place)) is not None}
     with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="look") as pool:
-        found = pool.map(lambda record: _revision(cloud, record, listed), records)
+        found = pool.map(lambda record: _revision(cloud, record, listed, environ), records)
         return dict(zip((record.id for record in records), found, strict=True))
 
 
@@ -54,11 +58,16 @@ def _whole(cloud: Cloud, container_id: str) -> tuple[_Object, ...] | None:
     return objects if len(objects) < _WHOLE else None
 
 
-def _revision(cloud: Cloud, record: ModelRecord, listed: dict[str, tuple[_Object, ...]]) -> Seen:
+def _revision(
+    cloud: Cloud, record: ModelRecord, listed: dict[str, tuple[_Object, ...]], environ: Mapping[str, str]
+) -> Seen:
     try:
         match record.location:
             case ContainerLocation() as place:
                 facts = _of_objects(listed.get(place.container_id) or _below(cloud, place), place.path.strip("/"))
+            case BucketLocation() as place:
+                path = place.path.strip("/")
+                facts = _of_objects(store_of(place, cloud, environ).list(path), path)
             case FolderLocation() as place:
                 files = files_of(Path(place.path))
                 facts = [(name, str(size), str(real.stat().st_mtime_ns)) for name, real, size in files]

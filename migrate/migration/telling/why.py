@@ -13,8 +13,6 @@ from migrate.core.options.sources import Typed
 from migrate.core.text import printable
 from migrate.core.values import (
     Artifact,
-    ContainerLocation,
-    FolderLocation,
     Inspection,
     ModelRecord,
     Parity,
@@ -107,13 +105,7 @@ def _units(journal: Journal, model: str) -> set[str]:
 
 
 def _files(record: ModelRecord) -> str:
-    match record.location:
-        case ContainerLocation() as place:
-            return f"{place.container}@{place.region}/{place.path}"
-        case FolderLocation() as place:
-            return place.path
-        case _:
-            return ""
+    return record.location.words if record.location else ""
 
 
 def _steps(journal: Journal, model: str, units: set[str]) -> tuple[StepDone, ...]:

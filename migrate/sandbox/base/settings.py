@@ -23,7 +23,7 @@ class Options(Struct, frozen=True, kw_only=True):
         serving: Whether ML Serving is still there.
         samples: Whether the project has the sample namespaces and their containers.
         storage: A folder with more content for Object Storage, or "": each folder in it is a container, named
-            ``name`` (in GRA) or ``name@REGION``.
+            ``name`` (in GRA) or ``name@REGION``, or an S3 bucket, ``s3:name`` or ``s3:name@REGION``.
         runtime: Whether apps, the registry and the old endpoints are really run; False is the API alone.
         rate_limit: Requests a minute and key; 0 is no limit.
         quota_cpu: How many CPUs the project's apps may use together.
@@ -99,6 +99,7 @@ class Folder:
         self.log_file = self.path / "sandbox.log"
         self.request_log = self.path / "requests.jsonl"
         self.objects = self.path / "objects"
+        self.buckets = self.path / "buckets"
 
     def make(self) -> None:
         """Make the folder, for its owner only."""

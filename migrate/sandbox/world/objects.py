@@ -18,6 +18,9 @@ from msgspec import Struct
 from migrate.sandbox.base.errors import SandboxError
 
 DEFAULT_REGION = "GRA"
+BUCKET: Final = "s3:"
+"""What the name of a folder begins with that is an S3 bucket."""
+
 DIGESTS: Final = ("sha1", "sha256", "sha512")
 """What a temporary URL may be signed with."""
 
@@ -192,10 +195,12 @@ class ObjectStore:
             raise SandboxError(message)
         return Segment(path, found.objects[name].size, found.objects[name].etag)
 
-    def load(self, folder: Path) -> None:
-        """Copy the containers of a folder: each folder in it is one, ``name`` or ``name@REGION``."""
+    def load(self, folder: Path, *, kind: str = "") -> None:
+        """Copy the containers of a folder: each folder in it is one, ``name`` or ``name@REGION`` after the kind."""
         for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-            name, _, region = place.name.partition("@")
+            if place.name.startswith(BUCKET) is not (kind == BUCKET):
+                continue
+            name, _, region = place.name.removeprefix(kind).partition("@")
             container = self.container(name, region or DEFAULT_REGION)
             for path in sorted(place.rglob("*")):
                 if path.is_file():
@@ -224,6 +229,16 @@ class ObjectStore:
         if algorithm not in DIGESTS:
             return False
         return hmac.compare_digest(self._signature(path, int(expires), algorithm), given)
+
+    def signature(self, text: str, expires: int) -> str:
+        """Of a presigned URL: what it opens, until when."""
+        return hmac.new(self._key, f"S3\n{expires}\n{text}".encode("utf-8", "surrogatepass"), "sha256").hexdigest()
+
+    def bears(self, text: str, signature: str, expires: str) -> bool:
+        """Whether a presigned URL is right and has not expired."""
+        if not expires.isdigit() or int(expires) < time.time():
+            return False
+        return hmac.compare_digest(self.signature(text, int(expires)).encode(), signature.encode())
 
     def _signature(self, path: str, expires: int, algorithm: str) -> bytes:
         return hmac.new(self._key, f"GET\n{expires}\n{path}".encode(), algorithm).digest()

@@ -13,7 +13,7 @@ from migrate.sandbox.base.settings import Folder, Settings
 from migrate.sandbox.world.apps import Apps
 from migrate.sandbox.world.auth import Caller, Keyring, Rate
 from migrate.sandbox.world.namespace import Namespace, lay_samples
-from migrate.sandbox.world.objects import ObjectStore, SwiftTokens
+from migrate.sandbox.world.objects import BUCKET, ObjectStore, SwiftTokens
 from migrate.sandbox.world.people import People
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class World:
         self.keyring = Keyring(settings.identity)
         self.rate = Rate(settings.options.rate_limit)
         self.objects = ObjectStore(folder.objects, settings.identity.project, settings.identity.url_key)
+        self.buckets = ObjectStore(folder.buckets, settings.identity.project, settings.identity.url_key)
         self.swift_tokens = SwiftTokens()
         self.namespaces: tuple[Namespace, ...] = ()
         self.people = People(settings.identity.platform_password)
@@ -82,9 +83,11 @@ class World:
     def lay_storage(self) -> None:
         """Fill the object storage anew: the sample namespaces' containers, and the folder given as an option."""
         self.objects.clear()
+        self.buckets.clear()
         self.namespaces = lay_samples(self.objects) if self.options.samples else ()
         if self.options.storage:
             self.objects.load(Path(self.options.storage))
+            self.buckets.load(Path(self.options.storage), kind=BUCKET)
 
     def settle_registry(self) -> None:
         """Let the registry answer or not, as the faults have it; waits until it is so."""

@@ -11,7 +11,6 @@ from migrate.contract import contract
 from migrate.sandbox.api.calls import HANDLERS
 
 NOT_CARRIED_OUT = (
-    ("GET", "/region/GRA/storage"),
     ("POST", "/ai/app/00000000-0000-4000-8000-000000000000/datasync"),
     ("GET", "/ai/data/region"),
     ("GET", "/ai/partners/region"),

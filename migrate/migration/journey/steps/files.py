@@ -37,7 +37,9 @@ def fetch(run: RunContext, steps: Steps, record: ModelRecord) -> Stored[Artifact
             inputs=(digest_of(to_json(record.location).decode(), str(record.version)), run.revision(record.id)),
         ),
         Artifact,
-        lambda progress: fetch_files(record, run.workspace.store, run.storage, progress, stop=run.stop),
+        lambda progress: fetch_files(
+            record, run.workspace.store, run.storage, progress, stop=run.stop, environ=run.environ
+        ),
         stands=artifact_exists,
         say=lambda artifact: f"{len(artifact.files)} files, {artifact.size:,} bytes",
     )

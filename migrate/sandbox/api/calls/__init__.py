@@ -5,6 +5,7 @@ from collections.abc import Callable
 from migrate.sandbox.api.calls import (
     app_changes,
     apps,
+    buckets,
     capabilities,
     login,
     project,
@@ -21,6 +22,7 @@ Handler = Callable[[World, Call], object]
 HANDLERS: dict[tuple[str, str], Handler] = {
     **app_changes.HANDLERS,
     **apps.HANDLERS,
+    **buckets.HANDLERS,
     **capabilities.HANDLERS,
     **login.HANDLERS,
     **project.HANDLERS,

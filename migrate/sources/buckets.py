@@ -1,0 +1,90 @@
+"""S3 buckets as places where models lie, and telling them from Swift containers of the same name."""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from migrate.core.errors import ConfigurationError, UsageError
+from migrate.core.text import printable
+from migrate.core.values import BucketLocation, Listing
+from migrate.ovhcloud import s3, storage
+from migrate.ovhcloud.objects import ObjectStore
+from migrate.ovhcloud.session import Cloud
+from migrate.sources.aws import read_account
+from migrate.sources.containers import list_container, list_store, unknown_place
+from migrate.sources.recognition import Recognise
+from migrate.sources.reference import BucketRef, ContainerRef
+from migrate.sources.s3 import s3_store
+
+
+def list_named(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Listing:
+    """The models in the Swift container or the S3 bucket of that name in that region, whichever there is.
+
+    Raises:
+        UsageError: ``ambiguous-source``: there are both.
+        ConfigurationError: ``unknown-container``: there is neither.
+        RemoteError: The listing failed, or every read did.
+    """
+    if ref.kind == "swift":
+        return list_container(cloud, ref, recognise)
+    containers = () if ref.kind else storage.containers(cloud)
+    region = s3.buckets(cloud, ref.region)
+    in_swift = any(item.name == ref.container and item.region.upper() == ref.region for item in containers)
+    in_s3 = any(item.name == ref.container for item in region.buckets)
+    if in_swift and in_s3:
+        swift, bucket = (printable(replace(ref, kind=kind).canonical, 400) for kind in ("swift", "s3"))
+        raise UsageError(
+            f"{printable(ref.container)}@{ref.region} is the name of a Swift container and of an S3 bucket.",
+            code="ambiguous-source",
+            next_step=f"Type {swift} or {bucket}.",
+        )
+    if in_swift:
+        return list_container(cloud, ref, recognise, containers)
+    if not in_s3:
+        raise _unknown(ref, containers, region)
+    store = s3.bucket_store(cloud, bucket=ref.container, region=ref.region)
+
+    def locate(path: str) -> BucketLocation:
+        return BucketLocation(bucket=ref.container, region=ref.region, endpoint=None, path=path)
+
+    listing = list_store(store, ref.prefix, recognise, source=ref.canonical, locate=locate)
+    return replace(listing, region=ref.region)
+
+
+def list_bucket(ref: BucketRef, recognise: Recognise, environ: Mapping[str, str]) -> Listing:
+    """The models in a bucket that is reached with S3 keys.
+
+    Raises:
+        ConfigurationError: ``no-s3-credentials``, ``s3-refused``, ``unknown-bucket``, ``bad-configuration`` or
+            ``bad-endpoint``.
+        RefusedError: ``hostile-path``: a name that no path can be made of.
+        RemoteError: The listing failed, or every read did.
+    """
+    account = read_account(environ)
+
+    def locate(path: str) -> BucketLocation:
+        return BucketLocation(bucket=ref.bucket, region=account.region, endpoint=account.endpoint, path=path)
+
+    return list_store(s3_store(account, ref.bucket), ref.prefix, recognise, source=ref.canonical, locate=locate)
+
+
+def store_of(location: BucketLocation, cloud: Cloud | None, environ: Mapping[str, str]) -> ObjectStore:
+    """The store that a place is in.
+
+    Raises:
+        ConfigurationError: As for listing.
+    """
+    if location.endpoint is None:
+        if cloud is None:
+            message = "a bucket of the project needs a cloud"
+            raise ValueError(message)
+        return s3.bucket_store(cloud, bucket=location.bucket, region=location.region)
+    account = read_account(environ)
+    return s3_store(replace(account, endpoint=location.endpoint, region=location.region), location.bucket)
+
+
+def _unknown(ref: ContainerRef, containers: tuple[storage.Container, ...], region: s3.Region) -> ConfigurationError:
+    kind = "S3 bucket" if ref.kind else "container or S3 bucket"
+    named = [(item.name, item.region) for item in containers] + [(item.name, item.region) for item in region.buckets]
+    refused = f" Its S3 buckets cannot be seen: {region.refusal.what}" if region.refusal else ""
+    return unknown_place(kind, f"{ref.container}@{ref.region}", {f"{name}@{place}" for name, place in named}, refused)
