@@ -14,8 +14,9 @@ from migrate.console.plain import PlainLines
 from migrate.console.words import PROOFS, difference
 from migrate.core.errors import ExitCode, Interrupted
 from migrate.core.events import Notice, Result, StepStarted
+from migrate.core.model_json import Unserved
 from migrate.core.options.folders import ServeOptions
-from migrate.images.model.local_server import NotServed, serve
+from migrate.images.model.local_server import serve
 from migrate.machine.processes import port_to_open
 from migrate.migration.run.licences import other_engine
 from migrate.migration.run.workspace import open_workspace
@@ -73,7 +74,7 @@ def serve_folder(options: ServeOptions, environ: Mapping[str, str]) -> ExitCode:
             code = serve(
                 [
                     *(model.to_render(None) for model in models),
-                    *(NotServed(name, reason) for name, reason in unserved.items()),
+                    *(Unserved(name, reason) for name, reason in unserved.items()),
                 ],
                 host=options.host,
                 port=port,

@@ -242,6 +242,13 @@ NO_MODEL: Final = ModelJson(engine="", inputs=(), outputs=())
 """The description of what cannot be served."""
 
 
+class Unserved(Struct, frozen=True):
+    """``unserved.json``, in the place of ``model.json``: a model that cannot be served, and why."""
+
+    id: str
+    reason: str
+
+
 def content_of(model: ModelJson) -> dict[str, Any]:
     """What the file holds, ready for JSON: what every engine needs is said even where it is the default."""
     made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(model))

@@ -15,9 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
+from migrate.core.model_json import Unserved
 from migrate.core.names import digest_of, slug
 from migrate.core.text import type_again
 from migrate.core.values import to_json
@@ -38,15 +37,8 @@ _HIDDEN: Final = ("OVH_", "MIGRATE_", "AWS_", "OS_", "DOCKER_", "PYTHON", "VIRTU
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where one that listens everywhere is asked
 
 
-class NotServed(Struct, frozen=True):
-    """A model that the server cannot serve, and why it says so (its ``unserved.json``)."""
-
-    id: str
-    reason: str
-
-
 def serve(
-    models: Sequence[ModelToRender | NotServed],
+    models: Sequence[ModelToRender | Unserved],
     *,
     host: str,
     port: int,
@@ -84,7 +76,7 @@ def serve(
         link_locale(folder / "locale")
         root = _merged(folder)
         for model in models:
-            if isinstance(model, NotServed):
+            if isinstance(model, Unserved):
                 place = root / slug(model.id)
                 place.mkdir()
                 place.joinpath("unserved.json").write_bytes(to_json(model))

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from migrate.core.errors import LocalError, NeedsYouError
+from migrate.core.model_json import Unserved
 from migrate.images.model import local_server as serve_module
 from migrate.images.model.local_server import ensure_environment
 from migrate.machine.processes import port_to_open
@@ -166,7 +167,7 @@ def test_what_cannot_be_served_says_so_beside_the_others(store: Path, tmp_path: 
 
     with port_to_open("127.0.0.1", 0) as port, pytest.raises(NeedsYouError, match="That is all"):
         serve_module.serve(
-            [model_of(IRIS, "iris"), serve_module.NotServed("the other", "it is bad")],
+            [model_of(IRIS, "iris"), Unserved("the other", "it is bad")],
             host="127.0.0.1",
             port=port,
             store=store,
