@@ -113,7 +113,7 @@ _OPERATORS = (
     _case("reads", "an operator that reads files", saved_model(_READ, output="read:0"), "tensorflow-operator"),
     _case(
         "early",
-        "a file that is read for a shape while the graph is imported, though no signature needs it",
+        "a file that is read for a shape while the graph is imported",
         saved_model(node("path", "Const"), node("read", "ReadFile", "path"), node("r", "Reshape", "x", "read")),
         "tensorflow-operator",
         "ReadFile",
@@ -325,6 +325,14 @@ _STRUCTURE = (
     ),
 )
 _ARCHIVES = (
+    HostileCase(
+        "tensorflow-versions",
+        "two SavedModels, each in a folder of its own",
+        {"1/saved_model.pb": saved_model(), "2/saved_model.pb": saved_model()},
+        "needs-attention",
+        "several-models",
+        "holds 2 SavedModels",
+    ),
     HostileCase(
         "tensorflow-zip-pickle",
         "a pickle among the assets",
