@@ -92,7 +92,7 @@ def _keys(environ: Mapping[str, str], profile: "_Profile", place: S3Account) -> 
 
 
 def _certificates(environ: Mapping[str, str]) -> str:
-    path = Path(environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or "")
+    path = Path(environ.get("REQUESTS_CA_BUNDLE") or "")
     if path.is_dir():  # of hashed names, which only OpenSSL reads; so is the path of an empty text
         return ""
     try:
