@@ -77,7 +77,7 @@ def redact_all(value: object) -> object:
 
 
 # Temporary URLs of object storage carry their right in the query (OpenStack TempURL, S3 presigned).
-_TEMPORARY_SIGNATURE: Final = re.compile(r"((?:temp_url_sig|X-Amz-Signature|X-Amz-Credential)=)[^&\s\"']+")
+_TEMPORARY_SIGNATURE: Final = re.compile(r"((?:temp_url_sig|X-Amz-(?:Signature|Credential|Security-Token))=)[^&\s\"']+")
 
 
 def to_redacted_json(value: object) -> bytes:

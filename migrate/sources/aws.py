@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from migrate.core.addresses import secure_url
 from migrate.core.errors import ConfigurationError
@@ -42,6 +43,7 @@ class S3Account(Struct, frozen=True, kw_only=True):
         secret: The secret access key.
         token: The session token of temporary keys.
         public: Nothing is signed.
+        certificates: Those that are trusted, as PEM, besides the ordinary ones; empty for no others.
     """
 
     endpoint: str
@@ -50,10 +52,11 @@ class S3Account(Struct, frozen=True, kw_only=True):
     secret: Secret | None = None
     token: Secret | None = None
     public: bool = False
+    certificates: str = ""
 
 
 def read_account(environ: Mapping[str, str]) -> S3Account:
-    """Read the endpoint, the region and the keys.
+    """Read the endpoint, the region, the keys, and the certificates that ``requests`` trusts for the other services.
 
     Raises:
         ConfigurationError: ``no-s3-credentials``, ``bad-configuration``, or ``bad-endpoint``.
@@ -67,8 +70,13 @@ def read_account(environ: Mapping[str, str]) -> S3Account:
         or profile.get("endpoint_url")
     ).rstrip("/")
     _check_endpoint(endpoint, environ)
+    found = _keys(environ, profile, S3Account(endpoint=endpoint, region=region))
+    return replace(found, certificates=_certificates(environ))
+
+
+def _keys(environ: Mapping[str, str], profile: "_Profile", place: S3Account) -> S3Account:
     if environ.get("AWS_SKIP_SIGNATURE", "").lower() in _TRUE:
-        return S3Account(endpoint=endpoint, region=region, public=True)
+        return replace(place, public=True)
     key, secret, token = (
         environ.get(name, "").strip() for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     )
@@ -77,12 +85,24 @@ def read_account(environ: Mapping[str, str]) -> S3Account:
             profile.get(name) for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
         )
     if not key and not secret and any(environ.get(name) for name in _FOUND_BY_THE_CLIENT):
-        return S3Account(endpoint=endpoint, region=region)
+        return place
     if not key or not secret:
         raise profile.without_keys(key=key, secret=secret)
-    return S3Account(
-        endpoint=endpoint, region=region, key=key, secret=Secret(secret), token=Secret(token) if token else None
-    )
+    return replace(place, key=key, secret=Secret(secret), token=Secret(token) if token else None)
+
+
+def _certificates(environ: Mapping[str, str]) -> str:
+    path = Path(environ.get("REQUESTS_CA_BUNDLE") or "")
+    if path.is_dir():  # of hashed names, which only OpenSSL reads; so is the path of an empty text
+        return ""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"The certificates of REQUESTS_CA_BUNDLE cannot be read: {path}.",
+            code="bad-configuration",
+            next_step="Correct the variable, or leave it out.",
+        ) from error
 
 
 def _check_endpoint(endpoint: str, environ: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ from migrate.sources.large_objects import AT_ONCE
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
-    from obstore.store import S3Config, S3Store
+    from obstore.store import ClientConfig, S3Config, S3Store
 
 _STATUS: Final = re.compile(r"non-2xx status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>(\w{1,80})</Code>")
@@ -182,16 +182,19 @@ def _client(account: S3Account, bucket: str) -> "S3Store":
         "token": account.token.reveal() if account.token else "",
     }
     settings = cast("S3Config", {name: value for name, value in values.items() if value})
+    client: ClientConfig = {
+        "allow_http": account.endpoint.startswith("http://"),
+        "connect_timeout": _CONNECT,
+        "timeout": _ANSWER,
+    }
+    if account.certificates:
+        client["root_certificate"] = account.certificates
     try:
         return S3Store(
             bucket,
             config=settings,
             skip_signature=account.public,
-            client_options={
-                "allow_http": account.endpoint.startswith("http://"),
-                "connect_timeout": _CONNECT,
-                "timeout": _ANSWER,
-            },
+            client_options=client,
             retry_config={"max_retries": STORAGE_RETRY.attempts, "retry_timeout": _ANSWER},
         )
     except BaseError as error:

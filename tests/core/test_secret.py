@@ -36,6 +36,15 @@ def test_temporary_urls_lose_their_signature() -> None:
     assert text.endswith("temp_url_expires=12")
 
 
+def test_presigned_urls_lose_what_opens_them() -> None:
+    text = redact(
+        "GET https://s3.example.net/b/o?X-Amz-Expires=60&X-Amz-Credential=AKID%2F2026&X-Amz-Security-Token=t%2Fok%3D"
+        "&X-Amz-Signature=0123abcd"
+    )
+    assert not any(word in text for word in ("AKID", "t%2Fok", "0123abcd"))
+    assert "X-Amz-Expires=60" in text
+
+
 def test_a_secret_is_never_serialised() -> None:
     with pytest.raises(TypeError, match="never serialised"):
         pickle.dumps(Secret("value-to-keep"))
