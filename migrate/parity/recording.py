@@ -173,8 +173,8 @@ def _not_run(why: str) -> NeedsYouError:
     return NeedsYouError(
         f"The engine does not run this model: {printable(why, 600)}",
         code="reference-failed",
-        next_step="Its StringNormalizer needs the locale en_US.UTF-8, or C.UTF-8 in /usr/lib/locale: give a base image "
-        "that has one of them with --base-image."
+        next_step="Its StringNormalizer needs the locale en_US.UTF-8, or C.UTF-8 in /usr/lib/locale: use a base image, "
+        "or a machine, that has one of them."
         if is_locale
         else "Export the model again with a current version of its framework.",
     )

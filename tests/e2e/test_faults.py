@@ -111,7 +111,9 @@ def test_a_push_that_is_interrupted(tool: Tool) -> None:
 
 
 def test_truncated_downloads_are_noticed(tool: Tool) -> None:
-    control.fail(tool.sandbox.folder, "truncated-download", after_bytes=100)
+    control.fail(tool.sandbox.folder, "truncated-download", after_bytes=100, times=2)
+    assert tool.run(NAMESPACE, "--model", "titanic").code == 0, "what arrived is kept, and the rest is asked for"
+    control.fail(tool.sandbox.folder, "truncated-download", after_bytes=0)
     ended = tool.run(NAMESPACE, "--model", "iris")
     assert ended.code in (4, 5), ended.out
     assert "truncated" in json.dumps(ended.result)
