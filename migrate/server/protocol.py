@@ -130,13 +130,17 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Refuse headers that are too large, however few pieces they came in."""
+        """Refuse headers that are too large, however few pieces they came in, and a host that is not one."""
         limit = self.settings.max_header_bytes
         if self._message_bytes > limit:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > limit:
                 self._refusal = (431, f"Request line and headers are larger than {limit} bytes")
                 raise ValueError(self._refusal[1])
+        if sum(name == b"host" for name, _ in self.headers) != 1 and self.parser.get_http_version() == "1.1":
+            # What stands before this server may have read another one of two (RFC 9112, 3.2).
+            self._refusal = (400, "A request of HTTP/1.1 has one header Host")
+            raise ValueError(self._refusal[1])
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._offer = self._without_offer()
             return

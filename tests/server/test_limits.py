@@ -291,3 +291,13 @@ def test_slow_readers(tmp_path: Path, log: Path) -> None:
                     received += len(chunk)
         assert received < len(body)
         assert server.eval({"x": 1}).json() == {"y": 1.0}
+
+
+@pytest.mark.parametrize(
+    "hosts", [b"", b"Host: a\r\nHost: b\r\n", b"Host: a\r\nhOST: a\r\n"], ids=["none", "two", "same"]
+)
+def test_a_request_has_one_host(single: Server, hosts: bytes) -> None:
+    found = raw(single, b"GET /health/live HTTP/1.1\r\n" + hosts + b"\r\n")
+    assert found.startswith(b"HTTP/1.1 400 ")
+    assert b"one header Host" in found
+    assert raw(single, b"GET /health/live HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 "), "HTTP/1.0 has none"

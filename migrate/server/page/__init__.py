@@ -15,7 +15,9 @@ from migrate.server.openapi import takes_image
 
 HTML: Final = b"text/html;charset=utf-8"
 # Nothing of the page comes from elsewhere. Swagger UI sets styles on elements and draws its icons from data URLs.
-POLICY: Final = b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'"
+POLICY: Final = (
+    b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+)
 _FOLDER: Final = Path(__file__).parent
 _OWN: Final = frozenset({"page.css", "page.js"})
 _SWAGGER: Final = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js"})
