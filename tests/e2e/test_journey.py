@@ -169,12 +169,10 @@ def test_a_waiting_model_gives_its_slot_up_and_copies_are_rehearsed_once(tool: T
 
     assert ended.code == 0, ended.err
     assert {outcome["outcome"] for outcome in ended.outcomes.values()} == {"done"}
-    places = {
-        (event["event"], event["step"], event["model"]): at for at, event in enumerate(ended.events) if at_step(event)
-    }
-    (first, second, third) = sorted(ended.outcomes, key=lambda name: places["step-started", "deploy", name])
-    waiting = range(places["step-started", "deploy", first], places["step-finished", "deploy", first])
-    assert any(at in waiting for (kind, _, name), at in places.items() if (kind, name) == ("step-started", second))
+    steps = [(event["event"], event["step"], event["model"]) for event in ended.events if at_step(event)]
+    first, second, third = sorted(ended.outcomes, key=lambda name: steps.index(("step-started", "deploy", name)))
+    waiting = steps[steps.index(("step-started", "deploy", first)) : steps.index(("step-finished", "deploy", first))]
+    assert second in {name for _, _, name in waiting}
     rehearsed = [event for event in ended.events if at_step(event) and event["step"] == "rehearse"]
     assert {event["model"] for event in rehearsed if event["event"] == "step-progress"} == {first}
     details = [event["detail"] for event in rehearsed if event["event"] == "step-finished"]
