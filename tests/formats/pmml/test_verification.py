@@ -8,6 +8,7 @@ import pytest
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Inspection
 from migrate.formats.inspect import inspect
+from migrate.formats.pmml.verification import MAXIMUM_ROWS
 from migrate.migration.run.licences import naming_the_other, under_licences
 from migrate.migration.run.verification import stated_rows
 from migrate.parity.recording import record_reference
@@ -52,6 +53,20 @@ def test_rows_are_requests_and_columns_of_one_name_are_told_apart(tmp_path: Path
     assert not stated_rows(artifact(tmp_path), read(tmp_path, text(rows="")).settings).expected
 
 
+def test_no_more_is_read_than_rows_that_are_asked_and_texts_that_are_values(tmp_path: Path) -> None:
+    """Each end of a line is a piece of text of its own: what a cell holds is not counted anew for each."""
+    cell = "5.5" + "\n" * 500_000
+    row = f"<row><x>1</x><k>2</k><y>{cell}</y>{'<z/>' * 20_000}</row>"
+    fields = "".join(f'<VerificationField field="{name}"/>' for name in ("x", "k", "y", *map(str, range(5000))))
+    table = f"<InlineTable>{row}{'<row><x>2</x></row>' * 100}</InlineTable>"
+    rows = f"<ModelVerification><VerificationFields>{fields}</VerificationFields>{table}</ModelVerification>"
+    found = read(tmp_path, text(rows=rows))
+    stated = stated_rows(artifact(tmp_path), found.settings).expected
+    assert len(stated) == MAXIMUM_ROWS
+    assert stated[0].request == {"x": [1.0], "k": [2]}
+    assert str(stated[0].results["y"]).strip() == "5.5"
+
+
 @pytest.mark.parametrize(
     ("answers", "right"), [(([5.5], [None]), True), (([5.6], [None]), False), (([5.5], [2.5]), False)]
 )
@@ -84,6 +99,9 @@ def test_values_agree_within_what_the_file_says() -> None:
     assert not agrees("a", "b", 1e-6, 1e-16)
     assert agrees("true", True, 1e-6, 1e-16)
     assert not agrees("1.0", None, 1e-6, 1e-16)
+    assert agrees("INF", float("inf"), 1e-6, 1e-16)
+    assert not agrees("INF", 5.0, 1e-6, 1e-16)
+    assert not agrees("-INF", float("inf"), 1e-6, 1e-16)
 
 
 @pytest.mark.parametrize(
