@@ -207,7 +207,7 @@ class Inference:
             dtype = "object" if data.dtype.kind == "O" else data.dtype.name
             entry: dict[str, Any] = {"name": name, "datatype": datatype_of(dtype), "shape": list(data.shape)}
             if binary[name]:
-                tails.append(to_binary(data))
+                tails.append(to_binary(name, data))
                 entry["parameters"] = {"binary_data_size": len(tails[-1])}
             else:
                 entry["data"] = msgspec.Raw(tensor_text(data.reshape(-1)))
