@@ -121,7 +121,7 @@ def test_while_no_model_answers_neither_health_route_says_ready() -> None:
     assert [json.loads(ask(path)) for path in paths] == [{"status": "ready"}, {"ready": True}]
     threads.given_up["secret"] = 2
     for path in paths:
-        with pytest.raises(HttpError, match="^Not ready: no model answers$") as refused:
+        with pytest.raises(HttpError, match=r"^Not ready: no model answers$") as refused:
             ask(path)
         assert (refused.value.status, refused.value.detail) == (503, "")
     with pytest.raises(HttpError) as told:

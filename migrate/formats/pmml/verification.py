@@ -86,9 +86,13 @@ class _Reader:
             self._is_read = len(self._rows) < MAXIMUM_ROWS
             if self._is_read:
                 self._rows.append([])
-        elif place[:2] == ["InlineTable", "row"] and len(place) == 3 and self._is_read:
-            if len(self._rows[-1]) < _MAXIMUM_FIELDS:
-                self._cell, self._length = [], 0
+        elif (
+            place[:2] == ["InlineTable", "row"]
+            and len(place) == 3
+            and self._is_read
+            and len(self._rows[-1]) < _MAXIMUM_FIELDS
+        ):
+            self._cell, self._length = [], 0
 
     def end(self, qualified: str) -> None:
         """An element ends."""
