@@ -23,6 +23,7 @@ ROWS = """<ModelVerification recordCount="2"><VerificationFields>
  <row><data:x>1.5</data:x><data:x>2</data:x><data:y>5.5</data:y></row>
  <row><data:x>0.5</data:x><data:x>1</data:x></row>
 </InlineTable></ModelVerification>"""
+NESTED = '<Apply function="if"><FieldRef field="b"/>'
 
 
 def text(output: str = "", derived: str = "", targets: str = "", rows: str = ROWS) -> str:
@@ -120,6 +121,9 @@ def test_values_agree_within_what_the_file_says() -> None:
             "double",
         ),
         ('<Apply function="if"><FieldRef field="b"/><Constant>a</Constant><Constant>b</Constant></Apply>', "string"),
+        pytest.param(f"{NESTED * 480}<Constant>a</Constant>{'</Apply>' * 480}", "string", id="deep"),
+        ('<Decisions><Apply function="if"/></Decisions>', "double"),
+        ("<Decisions><Decision/></Decisions>", "string"),
     ],
 )
 def test_an_output_without_a_type_has_that_of_its_expression(tmp_path: Path, expression: str, word: str) -> None:
