@@ -136,6 +136,9 @@ _OF_OLD_PYTHON = file(
     [
         (_OF_OLD_PYTHON, "quarantined", "keras-lambda"),
         (model(layer("PeepholeLSTMCell")), "quarantined", "keras-custom-class"),
+        (model({"class_name": ["Dense"], "config": {}}), "quarantined", "keras-custom-class"),
+        (model({"class_name": {"Dense": 1}}), "quarantined", "keras-custom-class"),
+        (model(layer("Dense", units=1, activity={"class_name": {}, "config": 1})), "quarantined", "keras-custom-class"),
         (model(layer("Dense", units=1, activation="mish2")), "unsupported", "unknown-activation"),
         (model(layer("LSTM", units=1, recurrent_activation="own")), "unsupported", "unknown-activation"),
         (model(layer("Bidirectional", layer=layer("CuDNNLSTM", units=2))), "unsupported", "gpu-only-layer"),
