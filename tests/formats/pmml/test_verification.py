@@ -54,6 +54,12 @@ def test_rows_are_requests_and_columns_of_one_name_are_told_apart(tmp_path: Path
     assert not stated_rows(artifact(tmp_path), read(tmp_path, text(rows="")).settings).expected
 
 
+def test_a_long_in_a_row_is_asked_to_its_last_digit(tmp_path: Path) -> None:
+    rows = ROWS.replace("<data:x>2</data:x>", "<data:x>9007199254740993</data:x>").replace(">1<", ">-3.0<")
+    stated = stated_rows(artifact(tmp_path), read(tmp_path, text(rows=rows)).settings).expected
+    assert [row.request["k"] for row in stated] == [[2**53 + 1], [-3]]
+
+
 def test_no_more_is_read_than_rows_that_are_asked_and_texts_that_are_values(tmp_path: Path) -> None:
     """Each end of a line is a piece of text of its own: what a cell holds is not counted anew for each."""
     cell = "5.5" + "\n" * 500_000
