@@ -73,9 +73,11 @@ def agrees(text: str | None, value: object, relative: float, zero: float) -> boo
         wanted, found = float(text), float(str(value))
     except ValueError:
         return text == value
+    if math.isinf(wanted) or math.isinf(found):
+        return wanted == found
     if abs(wanted) <= zero:
         return abs(found) <= max(zero, _LEAST)
-    return wanted == found or abs(wanted - found) <= max(relative, _LEAST) * abs(wanted)
+    return abs(wanted - found) <= max(relative, _LEAST) * abs(wanted)
 
 
 def _contradicted(what: str) -> NeedsYouError:

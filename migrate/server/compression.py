@@ -17,11 +17,12 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP: Final = 31
 _ZLIB: Final = 15
 _RAW: Final = -15
-# How bodies begin that are not compressed: JSON in any Unicode form, multipart, PNG, JPEG.
+# How bodies begin that are not compressed: JSON in any Unicode form, multipart, PNG, JPEG. A lone CR begins raw deflate
+# of many short numbers.
 _PLAIN: Final = (
     b" ",
     b"\t",
-    b"\r",
+    b"\r\n",
     b"\n",
     b"{",
     b"[",

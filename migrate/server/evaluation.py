@@ -28,11 +28,12 @@ class Admission:
     Attributes:
         bodies: What is read before, so that nobody who sends slowly takes a place.
         metrics: What is counted of all requests.
+        rows: Where engines compute that tell of each row.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, executor: Executor, rows: RowThreads) -> None:
         self.bodies = Bodies(settings, metrics)
-        self._rows = rows
+        self.rows = rows
         self._limit = settings.max_in_flight
         self.metrics = metrics
         self._executor = executor
@@ -52,7 +53,7 @@ class Admission:
             return _timed(work, pace)
         do = partial(_timed, work, pace) if small else work
         if served.row_by_row:
-            return await self._rows.run(served.model.id, do)
+            return await self.rows.run(served.model.id, do)
         return await asyncio.get_running_loop().run_in_executor(self._executor, do)
 
 

@@ -66,8 +66,8 @@ class Server(uvicorn.Server):
         self._described: dict[str, Model] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._listeners: list[asyncio.Server] = []
-        add_process_routes(self.router, self.status, self.metrics, self._rows)
-        add_v2_server(self.router, self.status)
+        add_process_routes(self.router, self.status, self.metrics, self._rows, settings.tokens_sha256)
+        add_v2_server(self.router, self.status, self._rows)
         app = App(settings, self.status, self.metrics, self.router)
         self._app = app
         self._lanes: dict[bytes, Lane] = {}

@@ -1,8 +1,9 @@
 """What a request sends and what its answer shall be: Content-Type and Accept as the old runtime read them."""
 
-import codecs
 import re
 from dataclasses import dataclass
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from functools import lru_cache
 from typing import Final
 
@@ -18,6 +19,7 @@ _JAVA_CHARSET: Final = re.compile(
     r"|johab|koi|ks|latin|mac|ms|pc|shift|sjis|st_sev|sun_eu|tis|unicode|us-|utf|windows|x0|8859)[\w.:+()-]*|\d+[a-z]?",
     re.ASCII | re.IGNORECASE,
 )
+_PYTHONS_CHARSETS: Final = frozenset({*aliases, *aliases.values()})
 _STAR: Final = "*"  # Java's own client sends it, and nothing was ever produced for it
 _ANY_JSON: Final = frozenset({"application/json", "*/*"})
 _SUPPORTED: Final = frozenset({*PRODUCED, "*/*", "image/*"})
@@ -57,13 +59,8 @@ def content_type_of(header: str | None) -> MediaType:
 
 
 def _is_charset(name: str) -> bool:
-    if _JAVA_CHARSET.fullmatch(name):
-        return True
-    try:
-        codecs.lookup(name)
-    except (LookupError, ValueError):
-        return False
-    return True
+    # codecs.lookup would keep every name that it does not know, for ever.
+    return _JAVA_CHARSET.fullmatch(name) is not None or normalize_encoding(name).lower() in _PYTHONS_CHARSETS
 
 
 @lru_cache(maxsize=256)

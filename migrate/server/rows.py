@@ -88,6 +88,15 @@ class RowThreads:
             return ""
         return f"{self.given_up[model]} of its rows do not end"
 
+    def check(self, model: str) -> None:
+        """Let requests of a model pass.
+
+        Raises:
+            HttpError: 503 while too many of its rows do not end.
+        """
+        if why := self.refusal(model):
+            raise HttpError(503, f"The model {model} is not served now: {why}", headers={"Retry-After": "10"})
+
     async def run(self, model: str, work: Callable[[], T]) -> T:
         """Do work in a thread.
 
@@ -95,8 +104,7 @@ class RowThreads:
             HttpError: 500 when a row takes longer than the limit, 503 while too many rows of the model do not end.
         """
         async with self._free:
-            if why := self.refusal(model):
-                raise HttpError(503, f"The model {model} is not served now: {why}", headers={"Retry-After": "10"})
+            self.check(model)
             thread = self._idle.pop() if self._idle else ThreadPoolExecutor(1, "row", yield_to_others)
             row = Row()
             future = asyncio.get_running_loop().run_in_executor(thread, watched, row, work)

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from urllib.parse import quote
 
 from migrate.server import openapi, page
+from migrate.server.access import check_token
 from migrate.server.errors import HttpError
 from migrate.server.evaluation import Admission, Evaluation
 from migrate.server.http import JSON, Headers, Request, Response
@@ -47,12 +49,16 @@ def exposition(metrics: Metrics) -> bytes:
     return exposition_text(metrics)
 
 
-def add_process_routes(router: Router, status: Status, metrics: Metrics, rows: RowThreads) -> None:
-    """Health, metrics, and the files of the pages."""
+def add_process_routes(
+    router: Router, status: Status, metrics: Metrics, rows: RowThreads, tokens: AbstractSet[str]
+) -> None:
+    """Health, metrics, and the files of the pages; ``tokens`` are the digests of those that are accepted."""
 
     async def ready(request: Request) -> Response:
-        del request
-        return Response(json.dumps(readiness(status, rows)).encode())
+        tells = _is_accepted(request, tokens)
+        busy = check_ready(status, rows, tells=tells)
+        found = readiness(status, busy) if tells else {"status": "ready"}
+        return Response(json.dumps(found).encode())
 
     async def text(request: Request) -> Response:
         del request
@@ -64,18 +70,38 @@ def add_process_routes(router: Router, status: Status, metrics: Metrics, rows: R
     router.add_files((), Route("page", {"GET": asset}))
 
 
-def readiness(status: Status, rows: RowThreads) -> dict[str, object]:
-    """The answer of ``/health/ready``: the models that do not answer, and why, beside those that do.
+def _is_accepted(request: Request, tokens: AbstractSet[str]) -> bool:
+    """Whether a caller may know of models: a probe, which has no token, only asks whether they answer."""
+    try:
+        check_token(request.header(b"authorization"), tokens)
+    except HttpError:
+        return False
+    return True
+
+
+def check_ready(status: Status, rows: RowThreads, *, tells: bool = False) -> dict[str, str]:
+    """The models that are served and do not answer now, and why.
 
     Raises:
-        HttpError: 503, when no model answers, or not any longer.
+        HttpError: 503, when no model answers, or not any longer; it names them where it ``tells``.
     """
     busy = {name: why for name in status.served if (why := rows.refusal(name))}
     if not status.ready or len(busy) == len(status.served):
         detail = json.dumps(busy) if busy else status.progress()
-        raise HttpError(503, f"Not ready: {status.phase.value}", detail, headers={"Retry-After": "1"})
+        what = "no model answers" if status.ready else status.phase.value
+        raise HttpError(503, f"Not ready: {what}", detail if tells else "", headers={"Retry-After": "1"})
+    return busy
+
+
+def readiness(status: Status, busy: Mapping[str, str]) -> dict[str, object]:
+    """The answer of ``/health/ready``: the models that do not answer, and why, beside those that do.
+
+    Args:
+        status: Which models there are.
+        busy: What :func:`check_ready` found.
+    """
     names = (*status.unserved, *status.loading)
-    unserved = {name: status.why_not(name) for name in names} | busy
+    unserved = {name: status.why_not(name) for name in names} | dict(busy)
     found: dict[str, object] = {"status": "ready"}
     if unserved:
         found["not_served"] = unserved

@@ -3,7 +3,7 @@
 https://github.com/kserve/open-inference-protocol, with Triton's binary tensor data extension.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -11,14 +11,16 @@ import msgspec
 from msgspec import Struct
 
 from migrate.server.compression import coding_of, opened
-from migrate.server.errors import HttpError, bad_request
+from migrate.server.errors import bad_request
 from migrate.server.evaluation import Admission
 from migrate.server.http import JSON, Headers, Request, Response
 from migrate.server.limits import Settings
 from migrate.server.model import Field
 from migrate.server.rendering.json import tensor_text
 from migrate.server.routes import Handler, Route, Router
+from migrate.server.rows import RowThreads
 from migrate.server.served import SMALL_BYTES, Served
+from migrate.server.site import check_ready
 from migrate.server.status import Status
 from migrate.server.tensors import Array, Shape
 from migrate.server.triton import EXTENSIONS, add_triton_routes
@@ -64,20 +66,26 @@ def add_v2_routes(router: Router, served: Served, status: Status, settings: Sett
     """The routes of a model."""
     name = served.model.id
     add_triton_routes(router, served, admission.metrics, version=VERSION, platform=_platform(served))
-    ready = {"name": name, "ready": True}
+
+    def check() -> None:
+        admission.rows.check(name)
+        check_ready(status, admission.rows)
+
+    ready = _ready(check, {"name": name, "ready": True})
     for prefix in (("v2", "models", name), ("v2", "models", name, "versions", VERSION)):
         router.add(prefix, Route("v2", {"GET": _fixed(metadata(served))}, model=name))
-        router.add((*prefix, "ready"), Route("v2", {"GET": _ready(status, ready)}, model=name))
+        router.add((*prefix, "ready"), Route("v2", {"GET": ready}, model=name))
         infer = Inference(served, settings, admission)
         router.add((*prefix, "infer"), Route("infer", {"POST": infer}, model=name))
 
 
-def add_v2_server(router: Router, status: Status) -> None:
+def add_v2_server(router: Router, status: Status, rows: RowThreads) -> None:
     """The routes of the server as such; its health is answered before any model is loaded."""
     about = {"name": "migrate.server", "version": SERVER_VERSION, "extensions": ["binary_tensor_data", *EXTENSIONS]}
     router.add(("v2",), Route("v2", {"GET": _fixed(about)}))
     router.add(("v2", "health", "live"), Route("health", {"GET": _fixed({"live": True})}, is_open=True))
-    router.add(("v2", "health", "ready"), Route("health", {"GET": _ready(status, {"ready": True})}, is_open=True))
+    ready = _ready(lambda: check_ready(status, rows), {"ready": True})
+    router.add(("v2", "health", "ready"), Route("health", {"GET": ready}, is_open=True))
 
 
 def _fixed(body: Mapping[str, object]) -> Handler:
@@ -90,13 +98,12 @@ def _fixed(body: Mapping[str, object]) -> Handler:
     return handler
 
 
-def _ready(status: Status, body: Mapping[str, object]) -> Handler:
+def _ready(check: Callable[[], object], body: Mapping[str, object]) -> Handler:
     encoded = msgspec.json.encode(body)
 
     async def handler(request: Request) -> Response:
         del request
-        if not status.ready:
-            raise HttpError(503, f"Not ready: {status.phase.value}", headers={"Retry-After": "1"})
+        check()
         return Response(encoded)
 
     return handler
@@ -207,7 +214,7 @@ class Inference:
             dtype = "object" if data.dtype.kind == "O" else data.dtype.name
             entry: dict[str, Any] = {"name": name, "datatype": datatype_of(dtype), "shape": list(data.shape)}
             if binary[name]:
-                tails.append(to_binary(data))
+                tails.append(to_binary(name, data))
                 entry["parameters"] = {"binary_data_size": len(tails[-1])}
             else:
                 entry["data"] = msgspec.Raw(tensor_text(data.reshape(-1)))

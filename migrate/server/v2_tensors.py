@@ -1,5 +1,6 @@
 """Tensors of the Open Inference Protocol: datatypes, JSON data, and the binary tensor extension."""
 
+import math
 import struct
 from itertools import chain
 from typing import Any, Final
@@ -122,8 +123,16 @@ def _strings(name: str, data: memoryview) -> list[str]:
     return texts
 
 
-def to_binary(data: Array) -> bytes:
-    """The bytes of a tensor in the binary extension."""
+def to_binary(name: str, data: Array) -> bytes:
+    """The bytes of a tensor in the binary extension; missing (masked) numbers with a fraction are NaN.
+
+    Raises:
+        migrate.server.errors.HttpError: 400, when another value is missing: these bytes have no word for that.
+    """
+    if isinstance(data, np.ma.MaskedArray):
+        if data.dtype.kind != "f" and np.ma.getmaskarray(data).any():
+            raise bad_request(f"output {name} has missing values, which binary data cannot say: ask for it as JSON")
+        data = data.filled(math.nan) if data.dtype.kind == "f" else data.data
     if data.dtype.kind != "O":
         return np.ascontiguousarray(data, data.dtype.newbyteorder("<")).tobytes()
     encoded = [str(text).encode("utf-8", "replace") for text in data.reshape(-1)]

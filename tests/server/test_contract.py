@@ -7,11 +7,15 @@ import re
 import socket
 import zlib
 from collections.abc import Callable
+from encodings import _cache as known_codecs  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from migrate.server.compression import opened
+from migrate.server.errors import HttpError
+from migrate.server.negotiation import content_type_of
 from tests.server import models
 from tests.server.process import Server, running
 
@@ -269,6 +273,23 @@ def test_bodies_that_are_not_compressed_whatever_was_announced(single: Server, c
     for body in (PLAIN, b" " + PLAIN, PLAIN.decode().encode("utf-16"), PLAIN.decode().encode("utf-32-be")):
         assert single.eval(body, Content_Encoding=coding).json()["label"] == 1
     assert single.eval(b"", Content_Encoding=coding).status == 400
+
+
+def test_raw_deflate_may_begin_as_the_end_of_a_line_does() -> None:
+    body = b'{"x":[265,297,701,931,700,821,869,911,190,667,236]}'
+    packed = "0dc5c10dc0200c03c05d78fb1107e1e0ae82d8030975f7f63e77db69cf4a0da40b15843bff03338929c324e88054c8aefd7e"
+    assert opened(bytes.fromhex(packed), "deflate", 1000) == body
+    assert opened(b"\r\n--b", "deflate", 1000) == b"\r\n--b"
+
+
+def test_unknown_charsets_are_not_kept() -> None:
+    before = len(known_codecs)
+    for number in range(300):
+        with pytest.raises(HttpError, match="Cannot consume"):
+            content_type_of(f"{JSON};charset=no-{number}")
+    assert len(known_codecs) == before
+    for name in ("utf 8", "KOI8-R", "646", "Big5-HKSCS", "cp1252", "windows-31j"):
+        assert content_type_of(f'{JSON};charset="{name}"').name == JSON
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br", "gzip, gzip"])

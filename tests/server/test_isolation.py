@@ -1,6 +1,7 @@
 """One model that fails, or does not end, keeps no other from being served."""
 
 import asyncio
+import hashlib
 import json
 import os
 from base64 import b64encode
@@ -13,12 +14,17 @@ import pytest
 
 from migrate.server import rows
 from migrate.server.errors import HttpError
+from migrate.server.http import Request
 from migrate.server.limits import Settings
 from migrate.server.loading import Loading
+from migrate.server.metrics import Metrics
 from migrate.server.model import Model, read_model
+from migrate.server.routes import Router
 from migrate.server.rows import Row, RowThreads, row_begins, rows_end, watched
 from migrate.server.served import Served
-from migrate.server.status import Status
+from migrate.server.site import add_process_routes
+from migrate.server.status import Phase, Status
+from migrate.server.v2 import add_v2_server
 from tests.server import models
 from tests.server.process import Server, running, start
 from tests.waiting import PATIENCE, wait_until
@@ -87,6 +93,42 @@ def test_the_others_are_served_and_each_says_why_it_is_not(tmp_path: Path, log: 
         # What there never was is still that.
         assert server.call("GET", "/other/describe").status == 404
         assert server.call("GET", "/describe").status == 404
+
+
+def test_with_tokens_a_caller_without_one_is_told_no_names(tmp_path: Path, log: Path) -> None:
+    models.linear(tmp_path / "good")
+    why = write_failing(tmp_path)
+    with running(tmp_path, log, tokens_sha256=hashlib.sha256(b"let me in").hexdigest()) as server:
+        assert server.call("GET", "/health/ready").json() == {"status": "ready"}
+        said = server.call("GET", "/health/ready", headers={"Authorization": "Bearer let me in"}).json()
+        assert sorted(said["not_served"]) == sorted(why)
+
+
+def test_while_no_model_answers_neither_health_route_says_ready() -> None:
+    threads, status, router = RowThreads(1, 1.0), Status(), Router()
+    add_process_routes(router, status, Metrics(), threads, {hashlib.sha256(b"let me in").hexdigest()})
+    add_v2_server(router, status, threads)
+    status.phase, status.served = Phase.READY, ["secret"]
+
+    def ask(path: str, **headers: str) -> bytes:
+        named = [(name.encode(), value.encode()) for name, value in headers.items()]
+        route = router.find(path.encode())
+        assert route is not None
+        request = Request({"method": "GET", "headers": named, "path": path}, asyncio.Queue().get)
+        return asyncio.run(route.handler(request)(request)).body
+
+    paths = ("/health/ready", "/v2/health/ready")
+    assert [json.loads(ask(path)) for path in paths] == [{"status": "ready"}, {"ready": True}]
+    threads.given_up["secret"] = 2
+    for path in paths:
+        with pytest.raises(HttpError, match=r"^Not ready: no model answers$") as refused:
+            ask(path)
+        assert (refused.value.status, refused.value.detail) == (503, "")
+    with pytest.raises(HttpError) as told:
+        ask("/health/ready", authorization="Bearer let me in")
+    assert json.loads(told.value.detail) == {"secret": "2 of its rows do not end"}
+    with pytest.raises(HttpError, match="The model secret is not served now: 2 of its rows do not end"):
+        threads.check("secret")
 
 
 def test_without_any_the_process_ends(tmp_path: Path, log: Path) -> None:

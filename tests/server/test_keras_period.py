@@ -1,6 +1,7 @@
 """Keras files of 2017 to 2020, served and asked of their reference: as TensorFlow 1.15 answered for them."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from migrate.core.model_json import content_of
 from migrate.formats import inspect
+from migrate.images.runtime import server_code
 from tests.formats.models import artifact
 from tests.parity.oracle import answers
 from tests.server.format_models import ok, python_of, serving, write
@@ -84,3 +86,32 @@ def test_the_reference_agrees(files: Path, name: str) -> None:
 def test_the_description_says_what_the_model_gives(server: Server, name: str, word: str, shape: list[int]) -> None:
     output = ok(server.call("GET", f"/{name}/describe"))["outputs"][0]
     assert (output["type"], output["shape"]) == (word, shape)
+
+
+# One model is being made while another thread begins with the next: the server does that with what takes long.
+_AT_ONCE = """
+import sys, threading
+from pathlib import Path
+from migrate.server.engines.keras_file import loaded
+import tf_keras
+found = []
+def other():
+    with loaded(Path(sys.argv[2])) as model:
+        found.append(model.dtype)
+thread = threading.Thread(target=other)
+with loaded(Path(sys.argv[1])) as model:
+    thread.start()
+    thread.join(2)
+    precision, meanwhile = tf_keras.backend.floatx(), list(found)
+thread.join()
+print(model.dtype, precision, meanwhile, found, tf_keras.backend.floatx())
+"""
+
+
+def test_models_that_are_loaded_at_once_keep_their_precisions(files: Path, tmp_path: Path) -> None:
+    server_code.copy_server(tmp_path / "server")
+    paths = [str(files / name / "model.h5") for name in ("double", "plain-Conv1D")]
+    command = [python_of("keras"), "-c", _AT_ONCE, *paths]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "server")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[-2] == "float64 float64 [] ['float32'] float32"

@@ -10,6 +10,8 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
+from migrate.server.errors import HttpError
+from migrate.server.v2_tensors import to_binary
 from tests.server.process import Server
 
 ARRAYS = {
@@ -201,3 +203,13 @@ def test_an_id_may_be_a_number(packed: Server, given: object, answered: str) -> 
 def test_a_header_length_beyond_the_body(packed: Server) -> None:
     assert infer(packed, "flat", tensor(), Inference_Header_Content_Length="9999")[0] == 400
     assert infer(packed, "flat", tensor(), Inference_Header_Content_Length="x")[0] == 400
+
+
+def test_what_is_missing_is_no_zero_in_binary_data() -> None:
+    found = to_binary("d", np.ma.MaskedArray([1.5, 7.0], [False, True]))
+    assert np.array_equal(np.frombuffer(found, "<f8"), [1.5, np.nan], equal_nan=True)
+    assert to_binary("i", np.ma.MaskedArray([1, 2], [False, False], np.int32)) == struct.pack("<2i", 1, 2)
+    for values in (np.array([1, 0]), np.array([True, False]), np.array(["a", None], np.object_)):
+        with pytest.raises(HttpError, match="output m has missing values") as refused:
+            to_binary("m", np.ma.MaskedArray(values, [False, True]))
+        assert refused.value.status == 400

@@ -7,8 +7,6 @@ names, and reads files of words.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import msgspec
-
 from migrate.core.codes.hazards import HazardCode
 from migrate.formats.keras.classes import (
     CLASSES,
@@ -77,12 +75,7 @@ def _object(value: Mapping[str, Any]) -> Iterator[Danger]:
 
 
 def _operator(node: object) -> object:
-    """The operator in a layer's node, which is JSON or a text of JSON."""
-    if isinstance(node, str):
-        try:
-            node = msgspec.json.decode(node)
-        except (msgspec.DecodeError, RecursionError):
-            return None
+    """The operator in a layer's node; ``tf_keras`` reads a text there as a message of protobuf, never as JSON."""
     found = node.get("op") if isinstance(node, Mapping) else None
     return found if isinstance(found, str) else None
 

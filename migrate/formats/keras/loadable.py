@@ -9,6 +9,7 @@ from migrate.formats.reading.errors import FormatError, quoted
 
 _PYTHON_3_11: Final = (2, 12)  # the first Keras that ran on the Python that loads the model here
 _AS_SAVED_MODEL: Final = "Export it as a SavedModel with the TensorFlow that trained it, which needs none of its code."
+_KNOWN: Final = frozenset({*CLASSES, *OTHERS, "function"})
 _ACTIVATIONS: Final = ("activation", "recurrent_activation")
 
 
@@ -30,7 +31,7 @@ def check_loadable(path: str, version: str, config: Mapping[str, Any]) -> None:
         if name == "Lambda" and _is_before(version, _PYTHON_3_11):
             text = f"The model {quoted(path)} has a Lambda layer; only the Python that saved its byte-code reads it."
             raise FormatError("keras-lambda", text, _AS_SAVED_MODEL, verdict="quarantined")
-        if name is not None and "config" in value and name not in {*CLASSES, *OTHERS, "function"}:
+        if name is not None and (not isinstance(name, str) or ("config" in value and name not in _KNOWN)):
             text = f"The model {quoted(path)} needs the class {quoted(str(name)[:60])}, which Keras does not have."
             raise FormatError("keras-custom-class", text, _AS_SAVED_MODEL, verdict="quarantined")
         if name in GPU_ONLY:

@@ -31,8 +31,38 @@ def type_of(element: Element, fields: Mapping[str, str]) -> str:
         element: The expression.
         fields: The words of the fields that it may name.
     """
-    declared = element.attributes.get("dataType")
-    if declared is not None and element.name != "Extension":
+    found: set[str] = set()
+    waiting = [element]  # no call of its own for each level: a file may have a thousand
+    while waiting:
+        part = waiting.pop()
+        inside = _branches(part)
+        waiting += inside
+        if not inside:
+            found.add(_own_type(part, fields))
+    if len(found) == 1:
+        return found.pop()
+    # a number and another kind of number are numbers
+    return "string" if found & {"string", "boolean"} else "double"
+
+
+def _branches(element: Element) -> list[Element]:
+    """The parts one of whose values is that of an expression."""
+    if _declared(element) is not None:
+        return []
+    if element.name == "Apply" and element.attributes.get("function") == "if":
+        return element.parts[1:3]
+    if element.name == "Decisions":
+        return [part for part in element.parts if part.name not in {"Extension", "Decision"}][:1]
+    return []
+
+
+def _declared(element: Element) -> str | None:
+    return element.attributes.get("dataType") if element.name != "Extension" else None
+
+
+def _own_type(element: Element, fields: Mapping[str, str]) -> str:
+    declared = _declared(element)
+    if declared is not None:
         return WORDS.get(declared, "string")
     match element.name:
         case "Constant":
@@ -42,25 +72,17 @@ def type_of(element: Element, fields: Mapping[str, str]) -> str:
         case "NormContinuous" | "NormDiscrete" | "TextIndex" | "Aggregate":
             return "double"
         case "Apply":
-            return _of_function(element, fields)
-        case "Decisions":
-            inside = [part for part in element.parts if part.name not in {"Extension", "Decision"}]
-            return type_of(inside[0], fields) if inside else "string"
+            return _of_function(element.attributes.get("function", ""))
     return "string"
 
 
-def _of_function(element: Element, fields: Mapping[str, str]) -> str:
-    name = element.attributes.get("function", "")
+def _of_function(name: str) -> str:
     if name in _TEXTS:
         return "string"
     if name in _TRUTHS:
         return "boolean"
     if name in _WHOLE:
         return "long"
-    if name == "if":
-        branches = {type_of(part, fields) for part in element.parts[1:3]}
-        # a number and another kind of number are numbers
-        return branches.pop() if len(branches) == 1 else "string" if branches & {"string", "boolean"} else "double"
     return "double"
 
 

@@ -287,7 +287,7 @@ class _Reader:
         elif name in _EXPRESSIONS:
             self.used.add(name)
         elif name == "DerivedField" and len(self.document.derived) < _MAXIMUM_FIELDS:
-            self.document.derived[_short(attributes.get("name", ""))] = attributes.get("dataType", "")
+            self.document.derived[_short(attributes.get("name", ""))] = _short(attributes.get("dataType", ""))
 
     def end(self, qualified: str) -> None:
         """An element ends."""
@@ -323,8 +323,8 @@ class _Reader:
         self._held += 1
         fields = self.document.fields
         if self.depth == 3 and name == "DataField":
-            fields.append(DataField(_short(attributes.get("name", "")), attributes.get("dataType", ""), [], []))
-            fields[-1].optype = attributes.get("optype", "")
+            kind, optype = (_short(attributes.get(key, "")) for key in ("dataType", "optype"))
+            fields.append(DataField(_short(attributes.get("name", "")), kind, [], [], optype))
         elif self.depth == 4 and self._path[2] == "DataField" and fields:
             if name == "Value" and attributes.get("property", "valid") == "valid":
                 if len(fields[-1].values) < _MAXIMUM_VALUES:

@@ -3,6 +3,7 @@
 Form and defaults: https://dmg.org/pmml/v4-4-1/ModelVerification.html.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -58,6 +59,8 @@ class _Reader:
         self._fields: list[tuple[str, str, Precision]] = []  # name, column, precision
         self._rows: list[list[tuple[str, str]]] = []
         self._cell: list[str] | None = None
+        self._length = 0  # of the cell's text
+        self._is_read = False  # the row that the reader is in
 
     def start(self, qualified: str, attributes: dict[str, str]) -> None:
         """An element begins."""
@@ -80,9 +83,16 @@ class _Reader:
             )
             self._fields.append((field, column.rpartition(":")[2], found))
         elif place == ["InlineTable", "row"]:
-            self._rows.append([])
-        elif place[:2] == ["InlineTable", "row"] and len(place) == 3 and len(self._rows) <= MAXIMUM_ROWS:
-            self._cell = []
+            self._is_read = len(self._rows) < MAXIMUM_ROWS
+            if self._is_read:
+                self._rows.append([])
+        elif (
+            place[:2] == ["InlineTable", "row"]
+            and len(place) == 3
+            and self._is_read
+            and len(self._rows[-1]) < _MAXIMUM_FIELDS
+        ):
+            self._cell, self._length = [], 0
 
     def end(self, qualified: str) -> None:
         """An element ends."""
@@ -93,8 +103,9 @@ class _Reader:
 
     def text(self, data: str) -> None:
         """A part of a cell."""
-        if self._cell is not None and sum(map(len, self._cell)) < _MAXIMUM_TEXT:
+        if self._cell is not None and self._length < _MAXIMUM_TEXT:
             self._cell.append(data)
+            self._length += len(data)
 
     def verification(self) -> Verification:
         """What was read: fields without a cell in any row are left out, for nothing is said of them."""
@@ -106,12 +117,10 @@ class _Reader:
 
     def _row(self, cells: list[tuple[str, str]]) -> dict[str, str | None]:
         """The values by field. Columns whose names an exporter made equal are told apart by their order."""
-        left = list(cells)
-        row: dict[str, str | None] = {}
-        for name, column, _ in self._fields:
-            at = next((number for number, (tag, _) in enumerate(left) if tag == column), None)
-            row[name] = left.pop(at)[1] if at is not None else None
-        return row
+        left: defaultdict[str, deque[str]] = defaultdict(deque)
+        for tag, value in cells:
+            left[tag].append(value)
+        return {name: left[column].popleft() if left[column] else None for name, column, _ in self._fields}
 
 
 def _number(text: str | None, default: float) -> float:

@@ -16,7 +16,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import platformdirs
 from msgspec.structs import replace
 
@@ -24,6 +23,7 @@ from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
 from migrate.images.engine import tarstream
 from migrate.images.engine.connection import PLATFORM, Engine, engine_error, last_error, translated
+from migrate.images.engine.transfer import message_of
 from migrate.machine.locks import exclusive
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _import(engine: Engine, root: Path, tag: str) -> str:
     with translated():
         # Named in a second call: Podman takes the name of an import and leaves its tag out.
         said: str = engine.client.api.import_image_from_data(data, changes=list(_CHANGES))
-        failure = last_error(map(msgspec.json.decode, said.splitlines()), heard)
+        failure = last_error(map(message_of, said.splitlines()), heard)
         if failure is not None:
             raise engine_error(failure)
         engine.client.api.tag(identity, REPOSITORY, tag=tag)

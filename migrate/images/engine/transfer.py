@@ -89,4 +89,19 @@ def _messages(
             docker.errors.create_api_error_from_http_exception(error)
         for line in answer.iter_lines():
             if line.strip():
-                yield msgspec.json.decode(line, type=dict[str, Any])
+                yield message_of(line)
+
+
+def message_of(line: bytes | str) -> dict[str, Any]:
+    """One message of a stream.
+
+    Raises:
+        docker.errors.DockerException: It is none: a proxy, or a connection that broke, has had a hand in it.
+    """
+    import docker.errors  # noqa: PLC0415
+
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        said = line if isinstance(line, str) else line.decode("utf-8", "replace")
+        raise docker.errors.DockerException(f"its answer is broken: {said[:200]}") from error

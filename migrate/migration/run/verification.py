@@ -42,6 +42,8 @@ def _value(text: str | None, word: str) -> object:
         return text
     if word == "boolean":
         return text.lower() in {"true", "1", "1.0"}
+    if word in {"integer", "long"} and text.strip().lstrip("+-").isdecimal():
+        return int(text)  # a double does not hold every long
     try:
         number = float(text)
     except ValueError:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -16,11 +17,14 @@ from migrate.server.model_engine import ContradictionError
 
 # Theano convolves, and TensorFlow correlates: the number of kernels among a layer's weights, which come first.
 _THEANO: Final = {"Conv1D": 1, "Conv2D": 1, "Conv3D": 1, "Conv2DTranspose": 1, "ConvLSTM2D": 2}
+_turn: Final = Lock()  # Keras has one precision for the whole process, and several models may be loaded at once
 
 
 @contextmanager
 def loaded(path: Path) -> Iterator[Any]:
     """The model, without its training; what is traced inside of the context computes in the file's own precision.
+
+    Only one thread at a time is inside; others wait.
 
     Raises:
         ContradictionError: ``tf_keras`` cannot load the file.
@@ -29,20 +33,21 @@ def loaded(path: Path) -> Iterator[Any]:
     warnings.filterwarnings("ignore", module=r"(tf_keras|keras|tensorflow)\b")
     import tf_keras  # noqa: PLC0415 - reads the settings that tf_runtime makes when it is imported
 
-    before = tf_keras.backend.floatx()
-    try:
+    with _turn:
+        before = tf_keras.backend.floatx()
         try:
-            config, backend = _attributes(path)
-            tf_keras.backend.set_floatx(_floatx(config))
-            model: Any = tf_keras.models.load_model(str(path), compile=False)
-        except Exception as error:
-            raise ContradictionError(f"tf_keras cannot load {path.name}: {error}") from error
-        _without_state(model, tf_keras)
-        if backend == "theano":
-            _turn_kernels(model)
-        yield model
-    finally:
-        tf_keras.backend.set_floatx(before)
+            try:
+                config, backend = _attributes(path)
+                tf_keras.backend.set_floatx(_floatx(config))
+                model: Any = tf_keras.models.load_model(str(path), compile=False)
+            except Exception as error:
+                raise ContradictionError(f"tf_keras cannot load {path.name}: {error}") from error
+            _without_state(model, tf_keras)
+            if backend == "theano":
+                _turn_kernels(model)
+            yield model
+        finally:
+            tf_keras.backend.set_floatx(before)
 
 
 def _attributes(path: Path) -> tuple[Any, str]:

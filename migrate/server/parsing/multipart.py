@@ -104,10 +104,11 @@ def read_parts(body: bytes, boundary: str | None) -> Iterator[Part]:
 
 def _unpadded(body: bytes, boundary: str) -> bytes:
     """The body without the blanks that may follow a boundary in its line (RFC 2046, 5.1.1)."""
-    line = re.escape(b"--" + boundary.encode("utf-8", "replace"))
-    if not boundary or re.search(line + _BLANKS + rb"\r\n", body) is None:
+    line = b"--" + boundary.encode("utf-8", "replace")
+    # Each request has a boundary of its own: a pattern is made of it where there is something to find only.
+    if not boundary or (line + b" " not in body and line + b"\t" not in body):
         return body
-    return re.sub(rb"(?:(?<=\r\n)|\A)(" + line + rb")" + _BLANKS + rb"(?=\r\n)", rb"\1", body)
+    return re.sub(rb"(?:(?<=\r\n)|\A)(" + re.escape(line) + rb")" + _BLANKS + rb"(?=\r\n)", rb"\1", body)
 
 
 def _part(segment: Any, body: bytes) -> Part:

@@ -136,6 +136,9 @@ _OF_OLD_PYTHON = file(
     [
         (_OF_OLD_PYTHON, "quarantined", "keras-lambda"),
         (model(layer("PeepholeLSTMCell")), "quarantined", "keras-custom-class"),
+        (model({"class_name": ["Dense"], "config": {}}), "quarantined", "keras-custom-class"),
+        (model({"class_name": {"Dense": 1}}), "quarantined", "keras-custom-class"),
+        (model(layer("Dense", units=1, activity={"class_name": {}, "config": 1})), "quarantined", "keras-custom-class"),
         (model(layer("Dense", units=1, activation="mish2")), "unsupported", "unknown-activation"),
         (model(layer("LSTM", units=1, recurrent_activation="own")), "unsupported", "unknown-activation"),
         (model(layer("Bidirectional", layer=layer("CuDNNLSTM", units=2))), "unsupported", "gpu-only-layer"),
@@ -149,7 +152,7 @@ def test_nobody_is_told_to_allow_what_never_loads(tmp_path: Path, content: bytes
 
 @pytest.mark.parametrize(
     ("operation", "verdict"),
-    [({"op": "Mul"}, "ready"), ('{"op": "AddV2"}', "ready"), ({"op": "ReadFile"}, "quarantined"), ("{", "quarantined")],
+    [({"op": "Mul"}, "ready"), ({"op": "ReadFile"}, "quarantined"), ('{"op": "AddV2"}', "quarantined")],
 )
 def test_a_layer_of_one_operator(tmp_path: Path, operation: object, verdict: str) -> None:
     assert look(tmp_path, model(layer("TensorFlowOpLayer", node_def=operation, dtype=None))).verdict == verdict

@@ -8,6 +8,7 @@ import pytest
 from migrate.core.errors import NeedsYouError
 from migrate.core.values import Inspection
 from migrate.formats.inspect import inspect
+from migrate.formats.pmml.verification import MAXIMUM_ROWS
 from migrate.migration.run.licences import naming_the_other, under_licences
 from migrate.migration.run.verification import stated_rows
 from migrate.parity.recording import record_reference
@@ -22,6 +23,7 @@ ROWS = """<ModelVerification recordCount="2"><VerificationFields>
  <row><data:x>1.5</data:x><data:x>2</data:x><data:y>5.5</data:y></row>
  <row><data:x>0.5</data:x><data:x>1</data:x></row>
 </InlineTable></ModelVerification>"""
+NESTED = '<Apply function="if"><FieldRef field="b"/>'
 
 
 def text(output: str = "", derived: str = "", targets: str = "", rows: str = ROWS) -> str:
@@ -50,6 +52,26 @@ def test_rows_are_requests_and_columns_of_one_name_are_told_apart(tmp_path: Path
     assert [row.request for row in rows.expected] == [{"x": [1.5], "k": [2]}, {"x": [0.5], "k": [1]}]
     assert [row.results for row in rows.expected] == [{"y": "5.5"}, {"y": None}]
     assert not stated_rows(artifact(tmp_path), read(tmp_path, text(rows="")).settings).expected
+
+
+def test_a_long_in_a_row_is_asked_to_its_last_digit(tmp_path: Path) -> None:
+    rows = ROWS.replace("<data:x>2</data:x>", "<data:x>9007199254740993</data:x>").replace(">1<", ">-3.0<")
+    stated = stated_rows(artifact(tmp_path), read(tmp_path, text(rows=rows)).settings).expected
+    assert [row.request["k"] for row in stated] == [[2**53 + 1], [-3]]
+
+
+def test_no_more_is_read_than_rows_that_are_asked_and_texts_that_are_values(tmp_path: Path) -> None:
+    """Each end of a line is a piece of text of its own: what a cell holds is not counted anew for each."""
+    cell = "5.5" + "\n" * 500_000
+    row = f"<row><x>1</x><k>2</k><y>{cell}</y>{'<z/>' * 20_000}</row>"
+    fields = "".join(f'<VerificationField field="{name}"/>' for name in ("x", "k", "y", *map(str, range(5000))))
+    table = f"<InlineTable>{row}{'<row><x>2</x></row>' * 100}</InlineTable>"
+    rows = f"<ModelVerification><VerificationFields>{fields}</VerificationFields>{table}</ModelVerification>"
+    found = read(tmp_path, text(rows=rows))
+    stated = stated_rows(artifact(tmp_path), found.settings).expected
+    assert len(stated) == MAXIMUM_ROWS
+    assert stated[0].request == {"x": [1.0], "k": [2]}
+    assert str(stated[0].results["y"]).strip() == "5.5"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +106,9 @@ def test_values_agree_within_what_the_file_says() -> None:
     assert not agrees("a", "b", 1e-6, 1e-16)
     assert agrees("true", True, 1e-6, 1e-16)
     assert not agrees("1.0", None, 1e-6, 1e-16)
+    assert agrees("INF", float("inf"), 1e-6, 1e-16)
+    assert not agrees("INF", 5.0, 1e-6, 1e-16)
+    assert not agrees("-INF", float("inf"), 1e-6, 1e-16)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +127,9 @@ def test_values_agree_within_what_the_file_says() -> None:
             "double",
         ),
         ('<Apply function="if"><FieldRef field="b"/><Constant>a</Constant><Constant>b</Constant></Apply>', "string"),
+        pytest.param(f"{NESTED * 480}<Constant>a</Constant>{'</Apply>' * 480}", "string", id="deep"),
+        ('<Decisions><Apply function="if"/></Decisions>', "double"),
+        ("<Decisions><Decision/></Decisions>", "string"),
     ],
 )
 def test_an_output_without_a_type_has_that_of_its_expression(tmp_path: Path, expression: str, word: str) -> None:

@@ -13,6 +13,7 @@ import requests
 from migrate.core.errors import LocalError
 from migrate.images.engine import connection as engine_module
 from migrate.images.engine.connection import Engine, connect, engine_error, translated
+from migrate.images.engine.transfer import message_of
 
 
 def test_an_engine_that_is_not_there_is_said_in_one_sentence(tmp_path: Path) -> None:
@@ -77,6 +78,14 @@ def test_failures_are_translated_and_mistakes_are_not() -> None:
     assert error.value.code == "engine-not-running"
     with pytest.raises(KeyError), translated():
         raise KeyError("a mistake")
+
+
+@pytest.mark.parametrize("line", [b"<html>502</html>", b'{"status": "Pus', b'["no message"]', b'{"status": "\xff"}'])
+def test_what_is_no_message_of_a_stream_is_said_in_one_sentence(line: bytes) -> None:
+    assert message_of(b'{"status": "Pushing"}') == message_of('{"status": "Pushing"}') == {"status": "Pushing"}
+    with pytest.raises(LocalError, match="its answer is broken") as error, translated():
+        message_of(line)
+    assert error.value.code == "engine-failed"
 
 
 def test_asking_for_help_imports_no_client() -> None:

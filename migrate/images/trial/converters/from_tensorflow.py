@@ -121,8 +121,8 @@ def keras(model: Mapping[str, Any], files: Path) -> tuple[Any, Any]:
     path = str(files / model["entry"])
     with hdf5.File(path, "r") as file:
         backend = file.attrs.get("backend", "")
-    if model["inputs"][0]["type"] == "double":
-        tf_keras.backend.set_floatx("float64")
+    # of the whole process, in which another model may have been before
+    tf_keras.backend.set_floatx("float64" if model["inputs"][0]["type"] == "double" else "float32")
     loaded = tf_keras.models.load_model(path, compile=False)
     for layer in loaded.submodules:
         # as the old runtime: no state from one request to the next, and Theano's kernels turned
