@@ -1,6 +1,5 @@
 """One run, from the listing to its result."""
 
-import contextlib
 import difflib
 import tempfile
 import time
@@ -14,7 +13,7 @@ from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan
 from migrate.core.secret import Secret
 from migrate.core.text import printable
-from migrate.core.values import Artifact, BucketLocation, Listing, ModelRecord, Outcome
+from migrate.core.values import Artifact, Listing, ModelRecord, Outcome
 from migrate.formats.recognise import recognise
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
@@ -31,6 +30,7 @@ from migrate.migration.parallel import Runner
 from migrate.migration.run import permissions
 from migrate.migration.run.opening import source_folder
 from migrate.migration.run.run_context import Run
+from migrate.migration.run.same_source import list_as_before
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.rights import TO_RUN_APPS, TO_USE_SHARED_REGISTRY, demand_rights
@@ -84,10 +84,10 @@ def run_source(
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
         journal.begin("run")
-        listing = _list(ref, cloud, emit, environ, journal)
-        journal.list_models(listing.models)
-        run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
         try:
+            listing = _list(ref, cloud, workspace, emit, environ, journal)
+            journal.list_models(listing.models)
+            run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
             result, bugs = _walk(run, sizes, confirm)
         except MigrateError as error:
             journal.end(error.exit_code)
@@ -123,7 +123,7 @@ def plan_source(
             with closing(known):
                 known.copy_to(copy)
         with closing(_journal(copy, ref, cloud)) as journal:
-            listing = _list(ref, cloud, emit, environ, journal)
+            listing = _list(ref, cloud, workspace, emit, environ, journal)
             journal.begin("run")
             run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
             runner, before = Runner(run), former(run)
@@ -139,32 +139,19 @@ def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
     return Journal.create(path, source=ref.canonical, endpoint=cloud.session.endpoint_name, project=cloud.project)
 
 
-def _list(ref: SourceRef, cloud: Cloud, emit: Emit, environ: Mapping[str, str], journal: Journal) -> Listing:
+def _list(
+    ref: SourceRef, cloud: Cloud, workspace: Workspace, emit: Emit, environ: Mapping[str, str], journal: Journal
+) -> Listing:
     began = time.monotonic()
     emit(StepStarted(step="list", detail=f"reading {printable(ref.canonical)}"))
-    listing = list_models(ref, cloud, recognise, environ=environ)
-    _check_endpoint(listing, journal)
+    listing = list_as_before(
+        ref,
+        journal,
+        lambda name: workspace.source(cloud.session.endpoint_name, cloud.project, name),
+        lambda one: list_models(one, cloud, recognise, environ=environ),
+    )
     emit(StepFinished(step="list", seconds=time.monotonic() - began, detail=f"{len(listing.models)} models"))
     return listing
-
-
-def _check_endpoint(listing: Listing, journal: Journal) -> None:
-    """Refuse a bucket at another endpoint than before: of one name there may be many, and the apps are not its own."""
-    now = {model.location.endpoint for model in listing.models if isinstance(model.location, BucketLocation)}
-    if not now - {None}:
-        return
-    before: set[str | None] = set()
-    for state in journal.models().values():
-        with contextlib.suppress(MigrateError):  # a damaged record tells nothing, and is written anew
-            if isinstance(place := state.record.location, BucketLocation):
-                before.add(place.endpoint)
-    if before and now.isdisjoint(before):
-        (there, here) = (printable(next(iter(found)) or "Amazon S3", 200) for found in (before, now))
-        raise UsageError(
-            f"{printable(listing.source)} was read at {there} before, and is now a bucket at {here}.",
-            code="ambiguous-source",
-            next_step=f"Set AWS_ENDPOINT_URL to {there}, or give the other bucket a --workspace of its own.",
-        )
 
 
 def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kind
