@@ -14,6 +14,7 @@ from migrate.ovhcloud import objects, storage
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.swift import object_store
 from migrate.sandbox import control
+from migrate.sources import large_objects
 from migrate.sources.large_objects import sources_of
 from migrate.sources.listing import list_models
 from migrate.sources.reference import parse_source
@@ -207,6 +208,16 @@ def test_a_storage_that_gives_nothing_is_an_error(box: Box) -> None:
     with pytest.raises(RemoteError) as caught:
         box.list()
     assert caught.value.code == "storage-unavailable"
+
+
+def test_some_objects_that_the_store_does_not_give_hide_no_others(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_objects, "AT_ONCE", 1)
+    for number in range(5):
+        box.put(f"{number}.empty")
+    box.put("m.onnx", MODEL)
+    control.fail(box.sandbox, "5xx", service="storage", status=503, path_regex="/[1-4].empty")
+    assert box.models() == {"m": "m.onnx"}
+    assert box.ignored()["3.empty"].startswith("it cannot be read: ")
 
 
 @pytest.mark.parametrize("status", [401, 403, 409])
