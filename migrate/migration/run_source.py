@@ -165,7 +165,7 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
     emit: Emit,
     environ: Mapping[str, str],
 ) -> tuple[Run, dict[str, int]]:
-    """The run, and the bytes of each model that was seen."""
+    """The run, and the bytes of each model of which they are known."""
     chosen = select(listing, options)
     seen = revisions(cloud, chosen, jobs=options.jobs, environ=environ)
     run = Run(
@@ -181,7 +181,7 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
         revisions={name: one.revision for name, one in seen.items()},
         old_token=old_token,
     )
-    return run, {name: one.size for name, one in seen.items() if one.revision}
+    return run, {name: one.size for name, one in seen.items() if one.size is not None}
 
 
 def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:

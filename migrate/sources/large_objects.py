@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from migrate.core.errors import MigrateError
 from migrate.ovhcloud.objects import ObjectStore
-from migrate.ovhcloud.storage import Container
+from migrate.ovhcloud.storage import Container, ContainerObject
 from migrate.ovhcloud.stored import ObjectFacts, StoredObject, UnreadableObjectError
 
 AT_ONCE: Final = 8
@@ -58,7 +58,7 @@ def sources_of(containers: tuple[Container, ...]) -> tuple[Container, ...]:
     )
 
 
-def is_marker(item: StoredObject) -> bool:
+def is_marker(item: StoredObject | ContainerObject) -> bool:
     """Whether an object says that there is a folder: by its name, or empty and by its type.
 
     Clients write markers with a byte or two in them as well.

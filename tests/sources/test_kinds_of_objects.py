@@ -10,6 +10,7 @@ import pytest
 
 from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, RemoteError
 from migrate.core.values import Listing
+from migrate.migration.journey.revisions import revisions
 from migrate.ovhcloud import objects, storage
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.swift import object_store
@@ -208,6 +209,15 @@ def test_a_storage_that_gives_nothing_is_an_error(box: Box) -> None:
     with pytest.raises(RemoteError) as caught:
         box.list()
     assert caught.value.code == "storage-unavailable"
+
+
+def test_the_size_of_a_large_object_is_not_the_listed_one(box: Box, cloud: Cloud) -> None:
+    box.pieces("dlo.onnx/", "box_segments")
+    box.put("dlo.onnx", prefix="box_segments/dlo.onnx/")
+    box.put("folder/")
+    box.put("folder/m.onnx", MODEL)
+    sizes = {name: seen.size for name, seen in revisions(cloud, box.list().models, jobs=1).items()}
+    assert sizes == {"dlo": None, "folder": len(MODEL)}
 
 
 def test_some_objects_that_the_store_does_not_give_hide_no_others(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
