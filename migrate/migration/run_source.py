@@ -22,7 +22,7 @@ from migrate.migration.journey import outcomes
 from migrate.migration.journey.forms import difference, forms_of
 from migrate.migration.journey.models import Group, group
 from migrate.migration.journey.planner import make_plan
-from migrate.migration.journey.preview import former, look_into
+from migrate.migration.journey.preview import former, keep_served, look_into
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
@@ -126,6 +126,7 @@ def plan_source(
             listing = _list(ref, cloud, workspace, emit, environ, journal)
             journal.begin("run")
             run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
+            keep_served(run)
             runner, before = Runner(run), former(run)
             _, groups = _sort(run, runner)
             look_into(run, _records(groups), sizes)
@@ -233,6 +234,7 @@ def _records(groups: tuple[Group, ...]) -> list[ModelRecord]:
 def _walk(run: Run, sizes: Mapping[str, int], confirm: Confirm) -> tuple[Result, list[BaseException]]:
     runner = Runner(run)
     settled, groups = _sort(run, runner)
+    keep_served(run)
     before = former(run)
     if groups and not run.options.yes:  # who is asked is told what the files are
         look_into(run, _records(groups), sizes)

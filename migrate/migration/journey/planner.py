@@ -75,7 +75,7 @@ def _units(run: Run, group: Group) -> tuple[Unit, ...]:
 
 
 def _runtime(run: Run, record: ModelRecord) -> str:
-    """The runtime that will serve a model; empty where that is not known yet, for it is not read or may be converted."""
+    """The runtime that will serve a model; empty where it is not known yet: it was not read, or may be converted."""
     found = run.found.get(record.id)
     return (found.runtime or "") if found and found.verdict == "ready" and not run.options.slim else ""
 
