@@ -2,14 +2,16 @@
 
 import gzip
 import os
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, RemoteError
-from migrate.core.values import Listing
+from migrate.core.errors import LocalError, MigrateError, NeedsYouError, RefusedError, RemoteError
+from migrate.core.names import digest_of
+from migrate.core.values import Listing, to_json
 from migrate.migration.journey.revisions import revisions
 from migrate.ovhcloud import objects, storage
 from migrate.ovhcloud.session import Cloud
@@ -272,6 +274,21 @@ def test_a_compressed_object_is_resumed_and_checked_as_it_is_stored(box: Box) ->
     control.fail(box.sandbox, "truncated-download", after_bytes=500_000, times=1)
     assert box.take("m.onnx") == {"m.onnx": data + b"more"}
     assert [status for status, _ in downloads(box.sandbox, "m.onnx")] == [200, 206]
+
+
+def test_what_was_unpacked_and_not_put_in_its_place_is_not_taken_for_the_bytes_as_stored(
+    box: Box, tmp_path: Path, cloud: Cloud
+) -> None:
+    box.put("m.onnx", gzip.compress(MODEL * 20), encoding="gzip")
+    record, store = at(box.id, "m.onnx"), tmp_path / "another store"
+    partial = store / "partial" / digest_of(to_json(record.location).decode())[:40]
+    in_the_way = partial / "files" / "m.onnx" / "x"
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(LocalError):
+        take(cloud, record, store)
+    shutil.rmtree(in_the_way.parent)
+    assert content(take(cloud, record, store)) == {"m.onnx": MODEL * 20}
+    assert [status for status, _ in downloads(box.sandbox, "m.onnx")] == [200, 416], "it comes once"
 
 
 def test_markers_are_no_files_whatever_is_in_them(box: Box) -> None:
