@@ -1,6 +1,7 @@
 """One run, from the listing to its result."""
 
 import difflib
+import shlex
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFin
 from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan
 from migrate.core.secret import Secret
-from migrate.core.text import printable
+from migrate.core.text import printable, type_again
 from migrate.core.values import Artifact, Listing, ModelRecord, Outcome
 from migrate.formats.recognise import recognise
 from migrate.migration.journal.journal import Journal
@@ -200,6 +201,13 @@ def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
                 code="unknown-model",
                 next_step=f"Did you mean {printable(near[0])!r}?" if near else f"Type: {options.typed.list()}",
             )
+    left_out = [name for name in options.renew if options.models and name not in options.models]
+    if left_out:
+        raise UsageError(
+            f"The token of {printable(left_out[0])!r} is to be replaced, and --model leaves that model out.",
+            code="usage",
+            next_step=type_again(adding=f"--model {shlex.quote(left_out[0])}, or without --model"),
+        )
     if not known:
         raise UsageError(
             f"No model was found in {printable(listing.source)}.",

@@ -85,7 +85,10 @@ def _tokens(run: Run, effects: tuple[Effect, ...]) -> str:
     models = [model for effect in lost for model in _served(run, effect.name)[:1]]
     if not models:
         return text
-    again = replace(run.options, models=()).command()
+    chosen = run.options.models  # a run of more models would make apps that nobody asked for
+    if chosen and not any(is_packed(effect.name) for effect in lost):
+        chosen = tuple(models)
+    again = replace(run.options, models=chosen).command()
     again += "".join(f" --new-token {shlex.quote(model)}" for model in models)
     return f"{text}; not there any more: that of {_named(models)}; a new one, which ends the old: {again}"
 
