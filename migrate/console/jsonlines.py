@@ -1,5 +1,7 @@
-"""Events as JSON lines: one object a line, ``v`` and ``t`` first, never a secret."""
+"""Events as JSON lines: one object a line, ``v`` and ``t`` first, never a secret; ASCII where a stream is not UTF-8."""
 
+import codecs
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ class JsonLines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._in_utf_8 = codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name == "utf-8"
         self._turn = threading.Lock()
         self._progress: dict[tuple[str | None, str], datetime] = {}
 
@@ -47,6 +50,10 @@ class JsonLines:
                 self._progress[place] = now
             time = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             facts: dict[str, object] = {name: redact_all(part) for name, part in msgspec.to_builtins(event).items()}
-            line = msgspec.json.encode({"v": VERSION, "t": time, **facts})
-            self._stream.write(line.decode() + "\n")
+            line = msgspec.json.encode({"v": VERSION, "t": time, **facts}).decode()
+            if (
+                not self._in_utf_8
+            ):  # JSON is UTF-8 (RFC 8259), and what an encoding lacks would be escaped as no JSON is
+                line = json.dumps(json.loads(line), separators=(",", ":"))
+            self._stream.write(line + "\n")
             self._stream.flush()

@@ -1,7 +1,7 @@
 """One run, from the listing to its result."""
 
-import contextlib
 import difflib
+import shlex
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -13,8 +13,8 @@ from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFin
 from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan
 from migrate.core.secret import Secret
-from migrate.core.text import printable
-from migrate.core.values import Artifact, BucketLocation, Listing, ModelRecord, Outcome
+from migrate.core.text import printable, type_again
+from migrate.core.values import Artifact, Listing, ModelRecord, Outcome
 from migrate.formats.recognise import recognise
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
@@ -23,7 +23,7 @@ from migrate.migration.journey import outcomes
 from migrate.migration.journey.forms import difference, forms_of
 from migrate.migration.journey.models import Group, group
 from migrate.migration.journey.planner import make_plan
-from migrate.migration.journey.preview import former, look_into
+from migrate.migration.journey.preview import former, keep_served, look_into
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
@@ -31,6 +31,7 @@ from migrate.migration.parallel import Runner
 from migrate.migration.run import permissions
 from migrate.migration.run.opening import source_folder
 from migrate.migration.run.run_context import Run
+from migrate.migration.run.same_source import list_as_before
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.rights import TO_RUN_APPS, TO_USE_SHARED_REGISTRY, demand_rights
@@ -84,10 +85,10 @@ def run_source(
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
         journal.begin("run")
-        listing = _list(ref, cloud, emit, environ, journal)
-        journal.list_models(listing.models)
-        run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
         try:
+            listing = _list(ref, cloud, workspace, emit, environ, journal)
+            journal.list_models(listing.models)
+            run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
             result, bugs = _walk(run, sizes, confirm)
         except MigrateError as error:
             journal.end(error.exit_code)
@@ -123,9 +124,10 @@ def plan_source(
             with closing(known):
                 known.copy_to(copy)
         with closing(_journal(copy, ref, cloud)) as journal:
-            listing = _list(ref, cloud, emit, environ, journal)
+            listing = _list(ref, cloud, workspace, emit, environ, journal)
             journal.begin("run")
             run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
+            keep_served(run)
             runner, before = Runner(run), former(run)
             _, groups = _sort(run, runner)
             look_into(run, _records(groups), sizes)
@@ -139,32 +141,19 @@ def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
     return Journal.create(path, source=ref.canonical, endpoint=cloud.session.endpoint_name, project=cloud.project)
 
 
-def _list(ref: SourceRef, cloud: Cloud, emit: Emit, environ: Mapping[str, str], journal: Journal) -> Listing:
+def _list(
+    ref: SourceRef, cloud: Cloud, workspace: Workspace, emit: Emit, environ: Mapping[str, str], journal: Journal
+) -> Listing:
     began = time.monotonic()
     emit(StepStarted(step="list", detail=f"reading {printable(ref.canonical)}"))
-    listing = list_models(ref, cloud, recognise, environ=environ)
-    _check_endpoint(listing, journal)
+    listing = list_as_before(
+        ref,
+        journal,
+        lambda name: workspace.source(cloud.session.endpoint_name, cloud.project, name),
+        lambda one: list_models(one, cloud, recognise, environ=environ),
+    )
     emit(StepFinished(step="list", seconds=time.monotonic() - began, detail=f"{len(listing.models)} models"))
     return listing
-
-
-def _check_endpoint(listing: Listing, journal: Journal) -> None:
-    """Refuse a bucket at another endpoint than before: of one name there may be many, and the apps are not its own."""
-    now = {model.location.endpoint for model in listing.models if isinstance(model.location, BucketLocation)}
-    if not now - {None}:
-        return
-    before: set[str | None] = set()
-    for state in journal.models().values():
-        with contextlib.suppress(MigrateError):  # a damaged record tells nothing, and is written anew
-            if isinstance(place := state.record.location, BucketLocation):
-                before.add(place.endpoint)
-    if before and now.isdisjoint(before):
-        (there, here) = (printable(next(iter(found)) or "Amazon S3", 200) for found in (before, now))
-        raise UsageError(
-            f"{printable(listing.source)} was read at {there} before, and is now a bucket at {here}.",
-            code="ambiguous-source",
-            next_step=f"Set AWS_ENDPOINT_URL to {there}, or give the other bucket a --workspace of its own.",
-        )
 
 
 def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kind
@@ -178,7 +167,7 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
     emit: Emit,
     environ: Mapping[str, str],
 ) -> tuple[Run, dict[str, int]]:
-    """The run, and the bytes of each model that was seen."""
+    """The run, and the bytes of each model of which they are known."""
     chosen = select(listing, options)
     seen = revisions(cloud, chosen, jobs=options.jobs, environ=environ)
     run = Run(
@@ -194,7 +183,7 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
         revisions={name: one.revision for name, one in seen.items()},
         old_token=old_token,
     )
-    return run, {name: one.size for name, one in seen.items() if one.revision}
+    return run, {name: one.size for name, one in seen.items() if one.size is not None}
 
 
 def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
@@ -212,6 +201,13 @@ def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
                 code="unknown-model",
                 next_step=f"Did you mean {printable(near[0])!r}?" if near else f"Type: {options.typed.list()}",
             )
+    left_out = [name for name in options.renew if options.models and name not in options.models]
+    if left_out:
+        raise UsageError(
+            f"The token of {printable(left_out[0])!r} is to be replaced, and --model leaves that model out.",
+            code="usage",
+            next_step=type_again(adding=f"--model {shlex.quote(left_out[0])}, or without --model"),
+        )
     if not known:
         raise UsageError(
             f"No model was found in {printable(listing.source)}.",
@@ -246,6 +242,7 @@ def _records(groups: tuple[Group, ...]) -> list[ModelRecord]:
 def _walk(run: Run, sizes: Mapping[str, int], confirm: Confirm) -> tuple[Result, list[BaseException]]:
     runner = Runner(run)
     settled, groups = _sort(run, runner)
+    keep_served(run)
     before = former(run)
     if groups and not run.options.yes:  # who is asked is told what the files are
         look_into(run, _records(groups), sizes)

@@ -163,7 +163,7 @@ class Download:
 
     def _receive(self, response: requests.Response, saved: Saved | None, offset: int) -> ArtifactFile:
         facts = facts_of(response)
-        self._large = facts.large
+        self._large = facts.large or bool(self._wanted.large)  # an answer without bytes need not tell
         if response.status_code == 416:
             if saved is not None and offset == saved.size and self._partial.exists():
                 return self._finish(*self._hashed(), saved)
@@ -217,11 +217,14 @@ class Download:
                 tries=1,
             )
         self._target.parent.mkdir(parents=True, exist_ok=True)
-        size = saved.size
+        size, whole = saved.size, self._partial
         if self._packed(saved.encoding):
-            sha, size = self._unpack()
+            # Beside the bytes as stored, which stay what the state says they are until the file is in its place.
+            whole = self._partial.with_suffix(".unpacked")
+            sha, size = self._unpack(whole)
         digest = f"sha256:{sha.hexdigest()}"
-        self._partial.replace(self._target)
+        whole.replace(self._target)
+        self._partial.unlink(missing_ok=True)
         self._keep(replace(saved, size=size, digest=digest))
         return ArtifactFile(path=self._path, size=size, digest=digest)
 
@@ -229,9 +232,9 @@ class Download:
         with self._partial.open("rb") as file:
             return is_packed(encoding, file.read(2))
 
-    def _unpack(self) -> "tuple[hashlib._Hash, int]":
-        """Put the file that the object's Content-Encoding stands for into the place of the bytes as stored."""
-        sha, size, plain = hashlib.sha256(), 0, self._partial.with_suffix(".unpacked")
+    def _unpack(self, plain: Path) -> "tuple[hashlib._Hash, int]":
+        """Write the file that the object's Content-Encoding stands for, which the bytes as stored are not."""
+        sha, size = hashlib.sha256(), 0
         try:
             with self._partial.open("rb") as packed, plain.open("wb") as file:
                 for piece in unpacked(iter(lambda: packed.read(_CHUNK), b"")):
@@ -250,7 +253,6 @@ class Download:
                 code="object-unreadable",
                 next_step=type_again("Upload it again"),
             ) from error
-        plain.replace(self._partial)
         return sha, size
 
     def _hashed(self) -> "tuple[hashlib._Hash, hashlib._Hash]":

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from migrate.core.errors import MigrateError
 from migrate.ovhcloud.objects import ObjectStore
-from migrate.ovhcloud.storage import Container
+from migrate.ovhcloud.storage import Container, ContainerObject
 from migrate.ovhcloud.stored import ObjectFacts, StoredObject, UnreadableObjectError
 
 AT_ONCE: Final = 8
@@ -58,7 +58,7 @@ def sources_of(containers: tuple[Container, ...]) -> tuple[Container, ...]:
     )
 
 
-def is_marker(item: StoredObject) -> bool:
+def is_marker(item: StoredObject | ContainerObject) -> bool:
     """Whether an object says that there is a folder: by its name, or empty and by its type.
 
     Clients write markers with a byte or two in them as well.
@@ -134,16 +134,19 @@ def _without_pieces(
 def _facts(store: ObjectStore, names: list[str]) -> list[tuple[str, ObjectFacts | str]]:
     """What the store says of each, or why it does not; the failure itself where it fails for every one."""
     failures: list[UnreadableObjectError] = []
+    given: list[str] = []
 
     def one(name: str) -> ObjectFacts | str:
         try:
-            return store.facts(name)
+            facts = store.facts(name)
         except UnreadableObjectError as error:
             if error.passing:
                 failures.append(error)
-                if len(failures) >= _FAILURES:
+                if len(failures) >= _FAILURES and not given:
                     raise
             return error.reason
+        given.append(name)
+        return facts
 
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="facts") as pool:
         found = list(zip(names, pool.map(one, names), strict=True))

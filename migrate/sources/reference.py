@@ -30,6 +30,10 @@ FORMS: Final = (
 )
 
 
+Kind = Literal["", "swift", "s3"]
+"""What a name of the project was said to be: a Swift container, an S3 bucket, or, empty, whichever there is."""
+
+
 class NamespaceRef(Struct, frozen=True):
     """A namespace of ML Serving."""
 
@@ -50,7 +54,7 @@ class ContainerRef(Struct, frozen=True):
     container: str
     region: str
     prefix: str = ""
-    kind: Literal["", "swift", "s3"] = ""
+    kind: Kind = ""
 
     @property
     def canonical(self) -> str:
@@ -127,7 +131,7 @@ def parse_source(text: str) -> SourceRef:
 
 
 def _named(match: re.Match[str]) -> ContainerRef:
-    kind: Literal["", "swift", "s3"] = "s3" if match["kind"] == "s3" else "swift" if match["kind"] else ""
+    kind: Kind = "s3" if match["kind"] == "s3" else "swift" if match["kind"] else ""
     return ContainerRef(match["container"], match["region"].upper(), (match["prefix"] or "").strip("/"), kind)
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from migrate.cli.encoding import ERRORS, use_plain_text
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet, screen
 from migrate.console.plain import PlainLines
@@ -49,6 +50,18 @@ def test_every_event_is_one_json_line_with_version_and_time() -> None:
     assert found[-1]["event"] == "result"
     assert found[-1]["models"] == [{"model": "a", "outcome": "needs-you"}]
     assert "model" not in found[6]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "UTF-8"])
+def test_a_line_is_json_in_every_encoding(encoding: str) -> None:
+    use_plain_text()
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding=encoding, errors=ERRORS)
+    text = "café ✓ 日本 \U0001f600"
+    with JsonLines(stream) as lines:
+        lines(Notice(text=text))
+    assert json.loads(written.getvalue())["text"] == text
+    assert (text.encode() in written.getvalue()) == (encoding == "UTF-8")
 
 
 def test_progress_is_rare_and_each_step_has_its_own() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from migrate.core.errors import ConfigurationError, ExitCode, Interrupted, LocalError, RefusedError, UsageError
 from migrate.core.events import Event, ModelFinished, Result, RunStarted, StepStarted
@@ -86,6 +87,14 @@ def test_a_failing_model_never_stops_the_others(world: World, layout: str) -> No
 def test_one_cause_gives_its_own_exit_code(world: World) -> None:
     assert world.run("iris").exit_code == ExitCode.LOCAL
     assert world.run("broken").exit_code == ExitCode.NEEDS_YOU
+
+
+def test_a_token_of_a_model_that_is_left_out_is_not_silently_kept(world: World) -> None:
+    wanted = replace(options(NAMESPACE, "iris"), renew=("titanic",))
+    with pytest.raises(UsageError) as caught:
+        plan_source(wanted, cloud=world.cloud, workspace=world.workspace, environ=NO_ENGINE, emit=world.events.append)
+    assert caught.value.code == "usage"
+    assert "--model titanic" in caught.value.next_step
 
 
 def test_a_second_run_fetches_nothing_and_a_settled_model_is_not_begun(sandbox: Path, world: World) -> None:

@@ -2,18 +2,22 @@
 
 import gzip
 import os
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, RemoteError
-from migrate.core.values import Listing
+from migrate.core.errors import LocalError, MigrateError, NeedsYouError, RefusedError, RemoteError
+from migrate.core.names import digest_of
+from migrate.core.values import Listing, to_json
+from migrate.migration.journey.revisions import revisions
 from migrate.ovhcloud import objects, storage
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.swift import object_store
 from migrate.sandbox import control
+from migrate.sources import large_objects
 from migrate.sources.large_objects import sources_of
 from migrate.sources.listing import list_models
 from migrate.sources.reference import parse_source
@@ -209,6 +213,25 @@ def test_a_storage_that_gives_nothing_is_an_error(box: Box) -> None:
     assert caught.value.code == "storage-unavailable"
 
 
+def test_the_size_of_a_large_object_is_not_the_listed_one(box: Box, cloud: Cloud) -> None:
+    box.pieces("dlo.onnx/", "box_segments")
+    box.put("dlo.onnx", prefix="box_segments/dlo.onnx/")
+    box.put("folder/")
+    box.put("folder/m.onnx", MODEL)
+    sizes = {name: seen.size for name, seen in revisions(cloud, box.list().models, jobs=1).items()}
+    assert sizes == {"dlo": None, "folder": len(MODEL)}
+
+
+def test_some_objects_that_the_store_does_not_give_hide_no_others(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_objects, "AT_ONCE", 1)
+    for number in range(5):
+        box.put(f"{number}.empty")
+    box.put("m.onnx", MODEL)
+    control.fail(box.sandbox, "5xx", service="storage", status=503, path_regex="/[1-4].empty")
+    assert box.models() == {"m": "m.onnx"}
+    assert box.ignored()["3.empty"].startswith("it cannot be read: ")
+
+
 @pytest.mark.parametrize("status", [401, 403, 409])
 def test_a_url_that_does_not_reach_is_followed_by_a_token(box: Box, status: int) -> None:
     box.put("m.onnx", MODEL)
@@ -251,6 +274,21 @@ def test_a_compressed_object_is_resumed_and_checked_as_it_is_stored(box: Box) ->
     control.fail(box.sandbox, "truncated-download", after_bytes=500_000, times=1)
     assert box.take("m.onnx") == {"m.onnx": data + b"more"}
     assert [status for status, _ in downloads(box.sandbox, "m.onnx")] == [200, 206]
+
+
+def test_what_was_unpacked_and_not_put_in_its_place_is_not_taken_for_the_bytes_as_stored(
+    box: Box, tmp_path: Path, cloud: Cloud
+) -> None:
+    box.put("m.onnx", gzip.compress(MODEL * 20), encoding="gzip")
+    record, store = at(box.id, "m.onnx"), tmp_path / "another store"
+    partial = store / "partial" / digest_of(to_json(record.location).decode())[:40]
+    in_the_way = partial / "files" / "m.onnx" / "x"
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(LocalError):
+        take(cloud, record, store)
+    shutil.rmtree(in_the_way.parent)
+    assert content(take(cloud, record, store)) == {"m.onnx": MODEL * 20}
+    assert [status for status, _ in downloads(box.sandbox, "m.onnx")] == [200, 416], "it comes once"
 
 
 def test_markers_are_no_files_whatever_is_in_them(box: Box) -> None:

@@ -62,8 +62,9 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
     "ambiguous-source": Meaning(
         "you",
         "The project has a Swift container and an S3 bucket of this name in this region, or a bucket of this name was"
-        " read at another endpoint before.",
-        "Type swift:NAME@REGION or s3:NAME@REGION; set AWS_ENDPOINT_URL as before, or name another --workspace.",
+        " read at another endpoint before, or the models were moved under another name of the same place.",
+        "Type swift:NAME@REGION or s3:NAME@REGION, or the name that the message gives; set AWS_ENDPOINT_URL as before,"
+        " or name another --workspace.",
     ),
     "bad-digest": Meaning(
         "you",

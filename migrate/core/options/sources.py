@@ -221,7 +221,10 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
     dry_run: Annotated[
         bool,
         Option(
-            names=("--dry-run", "-n"), help="Show what would be done, and do nothing.", counts=Counts.RUN, kept=False
+            names=("--dry-run", "-n"),
+            help="Show what would be done, and make nothing; small models are fetched, to see what they are.",
+            counts=Counts.RUN,
+            kept=False,
         ),
     ] = False
     yes: Yes = False

@@ -32,8 +32,11 @@ def billed_app(effect: Effect, app: App | None) -> BilledApp:
 
     Args:
         effect: Of the kind ``app``.
-        app: The app as AI Deploy has it, or had it when its step was done; None where neither is known.
+        app: The app as AI Deploy has it, or had it when its step was done; None where neither is known. One of another
+            id says nothing: it is of an app that this one took the place of.
     """
+    if app is not None and effect.external_id not in {None, app.id}:
+        app = None
     unit = effect.units[0] if effect.units else effect.name
     return BilledApp(
         id=effect.external_id,

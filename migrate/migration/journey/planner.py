@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from migrate.apps.app import ANSWERING, COUNTED
 from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
@@ -37,7 +39,7 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...],
     Raises:
         MigrateError: What OVHcloud answered.
     """
-    apps = tuple(_planned(run, group, before) for group in groups)
+    apps = tuple(_planned(run, unit, before) for group in groups for unit in _units(run, group))
     creating = any(app.action == "create" for app in apps)
     quota = capabilities.quotas(run.cloud).resources if creating else {}
     used = None
@@ -58,8 +60,27 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...],
     )
 
 
-def _planned(run: Run, group: Group, before: Mapping[str, Former]) -> PlannedApp:
-    unit = group.unit(_UNKNOWN_RUNTIME)
+def _units(run: Run, group: Group) -> tuple[Unit, ...]:
+    """The units that a group will be, as far as its files were read.
+
+    Packed models of which no runtime is known yet are counted with the first of those that are known.
+    """
+    runtimes = {record.id: _runtime(run, record) for record in group.records} if group.packed else {}
+    names = sorted({name for name in runtimes.values() if name}) or [_UNKNOWN_RUNTIME]
+    found = []
+    for name in names:
+        records = tuple(one for one in group.records if (runtimes.get(one.id) or names[0]) == name)
+        found.append(replace(group, records=records).unit(name))
+    return tuple(found)
+
+
+def _runtime(run: Run, record: ModelRecord) -> str:
+    """The runtime that will serve a model; empty where it is not known yet: it was not read, or may be converted."""
+    found = run.found.get(record.id)
+    return (found.runtime or "") if found and found.verdict == "ready" and not run.options.slim else ""
+
+
+def _planned(run: Run, unit: Unit, before: Mapping[str, Former]) -> PlannedApp:
     plan = run.plan(unit)
     key = unit.key(run.cloud.project)
     listed = [app for app in run.apps().values() if app.labels.get(KEY_LABEL) == key]
@@ -120,7 +141,7 @@ def _of_models(run: Run, unit: Unit) -> tuple[str, ...]:
                 "ML Serving served it with the backend bentoml: the new app is called as its serving-runtime was"
             )
         notes += [f"{printable(record.id, 60)}: {line}" if unit.packed else line for line in lines]
-    if unit.packed and len(unit.records) > 1:
+    if unit.packed and len(unit.records) > 1 and not all(_runtime(run, record) for record in unit.records):
         notes.append("each runtime that the models need gets an app of its own, which their files will tell")
     return tuple(notes)
 

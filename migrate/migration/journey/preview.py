@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from migrate.core.errors import Interrupted, MigrateError
 from migrate.core.values import Artifact, Inspection, ModelRecord
+from migrate.migration.journal.bill import billed_app
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import order
 from migrate.migration.journey.forms import forms_of
@@ -24,6 +25,25 @@ class Former(Struct, frozen=True):
 
     digest: str | None
     forms: dict[str, str]
+
+
+def keep_served(run: Run) -> None:
+    """Writes what apps serve of which an earlier release wrote only that they are there.
+
+    Once other files are fetched the journal says nothing else of it, and nobody would be asked before a replacement.
+    """
+    for effect in run.journal.effects.existing("app"):
+        if effect.lost is None and effect.external_id is not None and "artifacts" not in effect.intent:
+            known = {
+                name: run.journal.usable(model_subject(name), "fetch", Artifact)
+                for name in billed_app(effect, None).models
+            }
+            found = {name: run.journal.usable(model_subject(name), "inspect", Inspection) for name in known}
+            run.journal.effects.learn(
+                effect,
+                artifacts={name: one.value.digest for name, one in known.items() if one},
+                forms={name: forms_of(one.value) for name, one in found.items() if one},
+            )
 
 
 def former(run: Run) -> dict[str, Former]:

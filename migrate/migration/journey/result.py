@@ -25,7 +25,7 @@ _SMALL: Final = 2_000_000  # bytes of a recording that is read to find a sample
 def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
     """The result of ``run``."""
     typed, effects = run.options.typed, run.journal.effects
-    apps = [billed_app(effect, _app(run, effect.units)) for effect in effects.existing("app")]
+    apps = [billed_app(effect, _app(run, effect)) for effect in effects.existing("app")]
     files = {effect.name: effect.text("file") for effect in effects.existing("token") if effect.text("file")}
     data: dict[str, object] = {
         "source": run.listing.source,
@@ -85,7 +85,10 @@ def _tokens(run: Run, effects: tuple[Effect, ...]) -> str:
     models = [model for effect in lost for model in _served(run, effect.name)[:1]]
     if not models:
         return text
-    again = replace(run.options, models=()).command()
+    chosen = run.options.models  # a run of more models would make apps that nobody asked for
+    if chosen and not any(is_packed(effect.name) for effect in lost):
+        chosen = tuple(models)
+    again = replace(run.options, models=chosen).command()
     again += "".join(f" --new-token {shlex.quote(model)}" for model in models)
     return f"{text}; not there any more: that of {_named(models)}; a new one, which ends the old: {again}"
 
@@ -104,8 +107,10 @@ def _allowed(run: Run, model: str) -> list[dict[str, str]]:
     return permissions.facts(model, run.found[model]) if model in run.found else []
 
 
-def _app(run: Run, units: tuple[str, ...]) -> App | None:
-    stored = run.journal.usable(units[0], "deploy", App) if units else None
+def _app(run: Run, effect: Effect) -> App | None:
+    if effect.external_id is None or not effect.units:
+        return None
+    stored = run.journal.usable(effect.units[0], "deploy", App)
     return stored.value if stored is not None else None
 
 

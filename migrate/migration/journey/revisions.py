@@ -18,6 +18,7 @@ from migrate.ovhcloud.swift import object_store
 from migrate.sources.buckets import store_of
 from migrate.sources.containers import find_container
 from migrate.sources.folders import files_of
+from migrate.sources.large_objects import is_marker
 from migrate.sources.unread import read_ones
 
 _WHOLE: Final = 1000  # objects: a listing that is shorter is surely complete (contract: Object Storage)
@@ -25,13 +26,16 @@ _SECONDS: Final = len("2021-03-02T08:12:41")  # the API and Swift write times wi
 
 
 class Seen(Struct, frozen=True):
-    """What lies at a model's place: one text for names, sizes and times, and the bytes in all."""
+    """What lies at a model's place: one text for names, sizes and times, and the bytes in all.
+
+    ``size`` is None where nothing says it: a dynamic large object of any size is listed with 0 bytes, as a link is.
+    """
 
     revision: str
-    size: int
+    size: int | None
 
 
-UNKNOWN: Final = Seen("", 0)
+UNKNOWN: Final = Seen("", None)
 
 _Object = storage.ContainerObject | StoredObject
 
@@ -64,20 +68,22 @@ def _revision(
     try:
         match record.location:
             case ContainerLocation() as place:
-                facts = _of_objects(listed.get(place.container_id) or _below(cloud, place), place.path.strip("/"))
+                return _of_objects(listed.get(place.container_id) or _below(cloud, place), place.path.strip("/"))
             case BucketLocation() as place:
                 path = place.path.strip("/")
-                facts = _of_objects(store_of(place, cloud, environ).list(path), path)
+                return _of_objects(store_of(place, cloud, environ).list(path), path)
             case FolderLocation() as place:
                 files = files_of(Path(place.path))
                 facts = [(name, str(size), str(real.stat().st_mtime_ns)) for name, real, size in files]
-                facts = read_ones(facts, lambda fact: fact[0])
+                return _seen(read_ones(facts, lambda fact: fact[0]))
             case _:
                 return UNKNOWN
     except (MigrateError, OSError):
         return UNKNOWN
-    revision = digest_of(*(part for fact in sorted(facts) for part in fact))
-    return Seen(revision, sum(int(size) for _, size, _ in facts))
+
+
+def _seen(facts: list[tuple[str, str, str]]) -> Seen:
+    return Seen(digest_of(*(part for fact in sorted(facts) for part in fact)), sum(int(size) for _, size, _ in facts))
 
 
 def _below(cloud: Cloud, place: ContainerLocation) -> tuple[_Object, ...]:
@@ -86,11 +92,11 @@ def _below(cloud: Cloud, place: ContainerLocation) -> tuple[_Object, ...]:
     return store.list(place.path.strip("/"))
 
 
-def _of_objects(objects: Iterable[_Object], path: str) -> list[tuple[str, str, str]]:
-    """Names, sizes and times of what the path may mean: the object of that name, and what lies under it."""
-    facts = [
-        (item.name, str(item.size), item.last_modified[:_SECONDS])
-        for item in objects
-        if not path or item.name == path or item.name.startswith(f"{path}/")
-    ]
-    return read_ones(facts, lambda fact: fact[0][len(path) :].lstrip("/"))
+def _of_objects(objects: Iterable[_Object], path: str) -> Seen:
+    """By names, sizes and times of what the path may mean: the object of that name, and what lies under it."""
+    meant = read_ones(
+        (item for item in objects if not path or item.name == path or item.name.startswith(f"{path}/")),
+        lambda item: item.name[len(path) :].lstrip("/"),
+    )
+    seen = _seen([(item.name, str(item.size), item.last_modified[:_SECONDS]) for item in meant])
+    return seen if all(item.size or is_marker(item) for item in meant) else Seen(seen.revision, None)

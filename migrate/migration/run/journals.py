@@ -15,6 +15,7 @@ from migrate.core.options.shared import PROJECT
 from migrate.core.options.sources import Typed
 from migrate.core.text import printable, type_again
 from migrate.migration.journal.journal import Journal
+from migrate.migration.run.same_source import other_names
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.config import read_endpoint, read_project
 from migrate.sources.reference import parse_source
@@ -98,6 +99,14 @@ def find_journal(workspace: Workspace, typed: Typed, *, environ: Mapping[str, st
             code="no-journal",
             next_step=type_again("Name that one, if you mean it", adding=_adding(asked, known[0])),
         )
+    for name in other_names(ref):
+        if any(folder.path.name == slug(name) and asked.means(folder) for folder in workspace.sources()):
+            raise UsageError(
+                f"Nothing was run on the source {printable(typed.source, 300)} under that name; "
+                f"something is known of {printable(name, 300)}.",
+                code="no-journal",
+                next_step=f"Type {printable(name, 300)} in its place, if you mean the same.",
+            )
     raise UsageError(
         f"Nothing was run on the source {printable(typed.source, 300)} in {workspace.root}: "
         "nothing was made, and nothing is billed.",

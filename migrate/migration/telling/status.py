@@ -128,7 +128,7 @@ def _ended(ended: str | None, code: int | None) -> str:
 def _app(journal: Journal, effect: Effect, apps: dict[str, App] | None) -> AppState:
     stored = journal.get(effect.units[0] if effect.units else effect.name, "deploy", App)
     now = _listed(journal, effect, apps or {})
-    found = billed_app(effect, now or (stored.value if stored else None))
+    found = billed_app(effect, now or (stored.value if stored and effect.external_id else None))
     return AppState(
         id=now.id if now else effect.external_id or "unknown",
         unit=found.unit,

@@ -15,7 +15,7 @@ from migrate.core.options.sources import Typed
 from migrate.core.text import printable, type_again
 from migrate.core.values import App, Outcome
 from migrate.images.engine.connection import connect
-from migrate.migration.journal.bill import models_of
+from migrate.migration.journal.bill import billed_app, models_of
 from migrate.migration.journal.journal import Journal, ModelState
 from migrate.migration.journal.ledger import Effect, Kind
 from migrate.migration.journal.schemas import UnreadableError
@@ -238,9 +238,10 @@ def _is_of(effect: Effect, app: App) -> bool:
 
 
 def _forget(journal: Journal, units: tuple[str, ...]) -> None:
+    still = {name for effect in journal.effects.existing("app") for name in billed_app(effect, None).models}
     for name, state in journal.models().items():
         served = unit_subject(name) in units or any(map(is_packed, units))
-        if served and _had_app(state):
+        if served and name not in still and _had_app(state):
             text = "What was made for it was deleted."
             journal.finish(Outcome(model=name, outcome="skipped", reason="undone", text=text, old_url=_old_url(state)))
     for unit in units:

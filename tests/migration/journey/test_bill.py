@@ -83,6 +83,18 @@ def test_an_effect_of_an_earlier_release_says_what_it_can(cloud: Cloud, tmp_path
         assert billed_app(effect, app(run)).cpus == 1
 
 
+def test_an_app_is_not_told_as_the_one_it_took_the_place_of(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        run.journal.put(unit().subject, "deploy", "k", app(run))  # it answered at http://x, and somebody deleted it
+        effects = run.journal.effects
+        wanted = effects.intend("app", unit().subject, {"wanted": ["iris"], "cpu": 4}, unit=unit().subject)
+        (lost,) = make_result(run, (), ExitCode.INTERRUPTED).data["apps"]  # type: ignore[misc]
+        assert (lost["id"], lost["url"], lost["cpu"]) == (None, "", 4)
+        effects.done(wanted, "y", url="http://y", replicas=2)
+        (made,) = make_result(run, (), ExitCode.INTERRUPTED).data["apps"]  # type: ignore[misc]
+        assert (made["id"], made["url"], made["cpu"], made["replicas"]) == ("y", "http://y", 4, 2)
+
+
 def test_what_was_stopped_says_whether_it_is_billed() -> None:
     assert stopped("a").text == "The run was stopped before it had an app."
     with_app = stopped("a", "id")

@@ -130,7 +130,10 @@ def test_a_token_whose_file_is_lost_is_told_and_replaced_where_that_is_asked_for
         assert told.endswith(
             "not there any more: that of iris; a new one, which ends the old: migrate run ns --new-token iris"
         )
-        run.options = replace(run.options, renew=("iris",))
+        run.options = replace(run.options, models=("titanic",))
+        told = str(make_result(run, (), ExitCode.DONE).data["tokens_text"])
+        assert told.endswith("migrate run ns --model iris --new-token iris"), "no other model is moved by it"
+        run.options = replace(run.options, models=(), renew=("iris",))
         assert hand_over(run, unit(), app(run)).exists()
         (token,) = api.list_tokens(cloud)
         assert token.id != lost.id

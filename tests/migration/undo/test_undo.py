@@ -10,7 +10,7 @@ from migrate.apps.registries import create_ai_user, find_registration, find_user
 from migrate.core.errors import Interrupted, UsageError
 from migrate.core.options.sources import Typed
 from migrate.core.secret import Secret
-from migrate.core.values import ModelRecord
+from migrate.core.values import ModelRecord, Outcome
 from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run.run_context import Run
 from migrate.migration.undo.undo import Undone, plan_undo, undo
@@ -20,6 +20,7 @@ from migrate.sandbox import control
 from tests.migration.runs import IMAGE, app, record, run_of, unit
 
 TYPED = Typed("ns")
+GONE = "00000000-0000-0000-0000-000000000000"  # an app that somebody deleted
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +143,19 @@ def test_a_packed_app_is_not_torn_from_the_others(cloud: Cloud, tmp_path: Path) 
         with pytest.raises(UsageError, match="titanic"):
             plan_undo(run.journal, TYPED, ("iris",))
         assert [found.kind for found in plan_undo(run.journal, TYPED, ("iris", "titanic")).delete] == ["app"]
+
+
+def test_a_model_that_keeps_its_app_is_not_said_to_be_undone(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        iris = made(run, "iris")
+        run.journal.list_models([record("iris"), record("titanic")])
+        effect = run.journal.effects.intend("app", "packed:p", {"models": ["titanic"]}, unit="packed:p")
+        run.journal.effects.done(effect, GONE)
+        for name, app_id in (("iris", iris), ("titanic", GONE)):
+            run.journal.finish(Outcome(model=name, outcome="done", app_id=app_id))
+        assert undone(run, "titanic").failed == ()
+        told = {name: state.outcome.outcome for name, state in run.journal.models().items() if state.outcome}
+        assert told == {"iris": "done", "titanic": "skipped"}
 
 
 def test_an_unknown_model_is_named(cloud: Cloud, tmp_path: Path) -> None:

@@ -180,7 +180,11 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
     except MigrateError:
         effects.gone(effect)  # refused: nothing was made
         raise
-    return app, effects.done(effect, app.id, url=app.url, image=pushed.reference, region=plan.region)
+    served = {
+        "artifacts": {model.record.id: model.artifact.value.digest for model in models},
+        "forms": {model.record.id: forms_of(model.inspection.value) for model in models},
+    }
+    return app, effects.done(effect, app.id, url=app.url, image=pushed.reference, region=plan.region, **served)
 
 
 def _look(run: Run, key: str) -> App | None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.errors import RemoteError
+from migrate.core.errors import LocalError, RemoteError
 from migrate.core.names import digest_of
 from migrate.core.values import ModelRecord, ProofLevel, Recording, RuntimeImage, Sample, to_json
 from migrate.images.trial.oracle_run import run_reference
@@ -19,7 +19,7 @@ from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.models import Inspected
 from migrate.migration.run.licences import naming_the_other
 from migrate.migration.run.run_context import RunContext
-from migrate.migration.run.step_engine import Steps, Task
+from migrate.migration.run.step_engine import Recaller, Steps, Task, Unsettled
 from migrate.migration.run.units import unit_of
 from migrate.migration.run.verification import stated_rows
 from migrate.parity.generate import SEED, generate
@@ -69,8 +69,18 @@ def wish(run: RunContext, record: ModelRecord, rows: Rows = NO_ROWS) -> Wish:
 
 
 def record_answers(run: RunContext, steps: Steps, model: Inspected, runtime: Stored[RuntimeImage]) -> Stored[Recording]:
-    """The recording of a model."""
-    rows = stated_rows(model.artifact.value, model.inspection.value.settings)
+    """The recording of a model.
+
+    Raises:
+        Unsettled: From the recaller, also where the rows that a file states cannot be read: it is fetched anew.
+        MigrateError: What asking raised.
+    """
+    try:
+        rows = stated_rows(model.artifact.value, model.inspection.value.settings)
+    except LocalError:
+        if isinstance(steps, Recaller):
+            raise Unsettled from None
+        raise
     wanted = wish(run, model.record, rows)
     return _record(run, steps, model, wanted, lambda: _best(run, model, wanted, runtime.value, rows))
 

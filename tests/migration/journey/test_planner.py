@@ -1,0 +1,45 @@
+"""What a plan says of models that share an app: one app a runtime, as the run will make them."""
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from migrate.apps import deploy as platform
+from migrate.core.values import Inspection
+from migrate.migration.journey.models import Group
+from migrate.migration.journey.planner import make_plan
+from migrate.migration.run.units import Unit, packed_id
+from migrate.ovhcloud.projects import authorize
+from migrate.ovhcloud.session import Cloud
+from tests.migration.runs import IMAGE, record, run_of
+
+
+def found(runtime: str | None) -> Inspection:
+    return Inspection(format="f", runtime=runtime, verdict="ready" if runtime else "needs-attention")
+
+
+def test_packed_models_are_planned_as_one_app_a_runtime(cloud: Cloud, tmp_path: Path) -> None:
+    group = Group(tuple(map(record, ("iris", "urgency", "titanic", "odd"))), packed=True)
+    with run_of(cloud, tmp_path) as (run, _):
+        (whole,) = make_plan(run, (group,), (), {}).apps
+        assert whole.models == ("iris", "urgency", "titanic", "odd")
+        assert any("each runtime" in note for note in whole.notes)
+
+        run.found |= {"iris": found("onnx"), "titanic": found("onnx"), "urgency": found("pmml"), "odd": found(None)}
+        onnx, pmml = make_plan(run, (group,), (), {}).apps
+        assert (onnx.models, pmml.models) == (("iris", "titanic", "odd"), ("urgency",))
+        assert (onnx.action, pmml.action) == ("create", "create")
+
+        run.options = replace(run.options, slim=True)
+        assert len(make_plan(run, (group,), (), {}).apps) == 1, "a conversion makes another runtime of them"
+
+
+def test_a_packed_app_of_any_runtime_is_known_again(cloud: Cloud, tmp_path: Path) -> None:
+    authorize(cloud)
+    group = Group((record("urgency"),), packed=True)
+    with run_of(cloud, tmp_path) as (run, _):
+        run.found["urgency"] = found("pmml")
+        unit = Unit(id=packed_id("pmml", ()), records=group.records, packed=True)
+        platform.create(cloud, run.plan(unit, "sha256:0"), IMAGE)
+        (planned,) = make_plan(run, (group,), (), {}).apps
+        assert planned.action == "continue"

@@ -1,0 +1,45 @@
+"""Recordings from the journal, and what keeps them from being taken as they are."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from migrate.core.errors import LocalError
+from migrate.core.values import Recording, RuntimeImage
+from migrate.formats.inspect import inspect
+from migrate.migration.journey.models import Inspected
+from migrate.migration.journey.steps.record import record_answers
+from migrate.migration.run.step_engine import Performer, Recaller, Unsettled, step_key
+from migrate.ovhcloud.session import Cloud
+from migrate.parity.generate import SEED
+from tests.formats.models import artifact
+from tests.migration.runs import record, run_of
+
+TREE = Path("examples/formats/species-tree/species-tree.pmml")
+IMAGE = RuntimeImage(runtime="pmml", reference="r", image_id="i", key="k", size=0, base="b")
+
+
+def test_a_model_whose_files_were_removed_here_is_fetched_anew_and_not_failed(cloud: Cloud, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    shutil.copy(TREE, files)
+    found, held = inspect(artifact(files), framework=None), artifact(files)
+    with run_of(cloud, tmp_path) as (run, _):
+        journal = run.journal
+        model = Inspected(
+            record(),
+            journal.put("model:iris", "fetch", "k", held),
+            journal.put("model:iris", "inspect", "k", found),
+        )
+        runtime = journal.put("runtime:pmml", "runtime", "k", IMAGE)
+        key = step_key("record", 1, model.form, {"seed": SEED})
+        recording = journal.put("model:iris", "record", key, Recording(level="live", origin="o", samples=()))
+        recall = Recaller(journal)
+        assert record_answers(run, recall, model, runtime).digest == recording.digest
+
+        (files / TREE.name).unlink()
+        with pytest.raises(Unsettled):
+            record_answers(run, recall, model, runtime)
+        with pytest.raises(LocalError):
+            record_answers(run, Performer(journal, run.emit, run.stop), model, runtime)
