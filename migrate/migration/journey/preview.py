@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from migrate.core.errors import Interrupted, MigrateError
 from migrate.core.values import Artifact, Inspection, ModelRecord
+from migrate.migration.journal.schemas import UnreadableError
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import order
 from migrate.migration.journey.forms import forms_of
@@ -33,8 +34,11 @@ def former(run: Run) -> dict[str, Former]:
     found = {}
     for record in run.listing.models:
         name, subject = record.id, model_subject(record.id)
-        artifact = run.journal.usable(subject, "fetch", Artifact)
-        inspection = run.journal.usable(subject, "inspect", Inspection)
+        try:
+            artifact = run.journal.usable(subject, "fetch", Artifact)
+            inspection = run.journal.usable(subject, "inspect", Inspection)
+        except UnreadableError:
+            continue  # of a newer release, which the model's own journey tells
         digest, form = artifacts.get(name), forms.get(name)
         found[name] = Former(
             digest if isinstance(digest, str) else artifact.value.digest if artifact else None,
