@@ -101,7 +101,27 @@ def raised() -> dict[str, set[str]]:
         for call in (node for node in ast.walk(kind) if bases and isinstance(node, ast.Call)):
             for code in codes_of(call):
                 found.setdefault(code, set()).update(bases)
+    for kind_name, call in made_for_others(names):
+        for code in codes_of(call):
+            found.setdefault(code, set()).add(kind_name)
     return found
+
+
+def made_for_others(names: set[str]) -> Iterator[tuple[str, ast.Call]]:
+    """Calls of a file's own functions that take a code and return an error of one of these kinds, with the kind."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        if path.relative_to(SOURCE).parts[0] not in ELSEWHERE:
+            nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+            makers = {
+                node.name: node.returns.id
+                for node in nodes
+                if isinstance(node, ast.FunctionDef)
+                and isinstance(node.returns, ast.Name)
+                and node.returns.id in names
+                and any(one.arg == "code" for one in node.args.args)
+            }
+            made = (node for node in nodes if isinstance(node, ast.Call))
+            yield from ((makers[_name(call.func)], call) for call in made if _name(call.func) in makers)
 
 
 def classes() -> Iterator[ast.ClassDef]:

@@ -60,6 +60,7 @@ VARIABLES: Final = (
     Variable(
         "DOCKER_*", "The container engine (`DOCKER_HOST`, `DOCKER_TLS_VERIFY`, …), as the docker command reads them."
     ),
+    Variable("REGISTRY_AUTH_FILE", "Podman's file of logins to registries, as podman reads it."),
     Variable("UV_*", "Where Python packages come from, as uv reads them."),
     Variable("PIP_*", "The same as pip reads them, and pip's configuration files, where nothing is set for uv."),
     Variable("HTTPS_PROXY", "The proxy, with `HTTP_PROXY` and `NO_PROXY`, as curl reads them."),
