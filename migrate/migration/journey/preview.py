@@ -10,6 +10,7 @@ from msgspec import Struct
 from migrate.core.errors import Interrupted, MigrateError
 from migrate.core.values import Artifact, Inspection, ModelRecord
 from migrate.migration.journal.bill import billed_app
+from migrate.migration.journal.schemas import UnreadableError
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import order
 from migrate.migration.journey.forms import forms_of
@@ -34,16 +35,22 @@ def keep_served(run: Run) -> None:
     """
     for effect in run.journal.effects.existing("app"):
         if effect.lost is None and effect.external_id is not None and "artifacts" not in effect.intent:
-            known = {
-                name: run.journal.usable(model_subject(name), "fetch", Artifact)
-                for name in billed_app(effect, None).models
-            }
-            found = {name: run.journal.usable(model_subject(name), "inspect", Inspection) for name in known}
+            known = {name: _known(run, name) for name in billed_app(effect, None).models}
             run.journal.effects.learn(
                 effect,
-                artifacts={name: one.value.digest for name, one in known.items() if one},
-                forms={name: forms_of(one.value) for name, one in found.items() if one},
+                artifacts={name: artifact.digest for name, (artifact, _) in known.items() if artifact},
+                forms={name: forms_of(inspection) for name, (_, inspection) in known.items() if inspection},
             )
+
+
+def _known(run: Run, model: str) -> tuple[Artifact | None, Inspection | None]:
+    """What the journal has of a model; nothing where a newer release wrote it, which is told when it is needed."""
+    try:
+        artifact = run.journal.usable(model_subject(model), "fetch", Artifact)
+        inspection = run.journal.usable(model_subject(model), "inspect", Inspection)
+    except UnreadableError:
+        return None, None
+    return artifact.value if artifact else None, inspection.value if inspection else None
 
 
 def former(run: Run) -> dict[str, Former]:
@@ -52,15 +59,12 @@ def former(run: Run) -> dict[str, Former]:
     artifacts, forms = _merged(served, "artifacts"), _merged(served, "forms")
     found = {}
     for record in run.listing.models:
-        name, subject = record.id, model_subject(record.id)
-        artifact = run.journal.usable(subject, "fetch", Artifact)
-        inspection = run.journal.usable(subject, "inspect", Inspection)
+        name = record.id
+        artifact, inspection = _known(run, name)
         digest, form = artifacts.get(name), forms.get(name)
         found[name] = Former(
-            digest if isinstance(digest, str) else artifact.value.digest if artifact else None,
-            {str(key): str(text) for key, text in form.items()}
-            if isinstance(form, dict)
-            else forms_of(inspection.value if inspection else None),
+            digest if isinstance(digest, str) else artifact.digest if artifact else None,
+            {str(key): str(text) for key, text in form.items()} if isinstance(form, dict) else forms_of(inspection),
         )
     return found
 
