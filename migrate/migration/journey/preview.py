@@ -43,6 +43,16 @@ def keep_served(run: Run) -> None:
             )
 
 
+def _known(run: Run, model: str) -> tuple[Artifact | None, Inspection | None]:
+    """What the journal has of a model; nothing where a newer release wrote it, which is told when it is needed."""
+    try:
+        artifact = run.journal.usable(model_subject(model), "fetch", Artifact)
+        inspection = run.journal.usable(model_subject(model), "inspect", Inspection)
+    except UnreadableError:
+        return None, None
+    return artifact.value if artifact else None, inspection.value if inspection else None
+
+
 def former(run: Run) -> dict[str, Former]:
     """What was known of the models before their files are looked into, by id."""
     served = [effect.intent for effect in run.journal.effects.existing("app")]
