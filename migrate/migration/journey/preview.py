@@ -69,19 +69,6 @@ def former(run: Run) -> dict[str, Former]:
     return found
 
 
-def _known(run: Run, name: str) -> tuple[Artifact | None, Inspection | None]:
-    """The files and the inspection of a model; none where a newer release wrote them, which its own journey tells."""
-    subject = model_subject(name)
-    try:
-        artifact, inspection = (
-            run.journal.usable(subject, "fetch", Artifact),
-            run.journal.usable(subject, "inspect", Inspection),
-        )
-    except UnreadableError:
-        return None, None
-    return artifact.value if artifact else None, inspection.value if inspection else None
-
-
 def _merged(intents: Iterable[Mapping[str, object]], field: str) -> dict[str, object]:
     merged: dict[str, object] = {}
     for intent in intents:
