@@ -245,12 +245,13 @@ def unknown_place(kind: str, wanted: str, there: set[str], note: str = "") -> Co
     """The error for a container or bucket that the project does not have, with what it has instead."""
     names = {name.casefold(): name for name in sorted(there)}
     near = difflib.get_close_matches(wanted.casefold(), names, n=1)
-    meant = f"Did you mean {printable(names[near[0]], 80)}? " if near else ""
     shown = ", ".join(printable(item, 80) for item in sorted(there)[:_SHOWN]) + (", …" if len(there) > _SHOWN else "")
     return ConfigurationError(
         f"The project has no {kind} {printable(wanted)}.{note}",
         code="unknown-container",
-        next_step=f"{meant}It has: {shown}."
+        next_step=f"Did you mean {printable(names[near[0]], 300)}?"
+        if near
+        else f"It has: {shown}."
         if there
         else "`migrate list` shows what there is; if it is nothing, check the project's id.",
     )

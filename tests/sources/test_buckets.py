@@ -111,7 +111,7 @@ def test_an_unknown_name_is_told_with_what_there_is(shelf: Shelf) -> None:
         assert named in caught.value.next_step
     with pytest.raises(ConfigurationError) as caught:
         shelf.list("swift:modles@GRA")
-    assert caught.value.next_step.startswith("Did you mean models@GRA? It has: ")
+    assert caught.value.next_step == "Did you mean models@GRA?"
     with pytest.raises(ConfigurationError) as caught:
         shelf.list("shelf@NOWHERE")
     assert "region" in caught.value.what
