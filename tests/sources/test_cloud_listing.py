@@ -251,7 +251,7 @@ def test_the_nearest_container_is_named(cloud: Cloud, typed: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         list_models(parse_source(typed), cloud, recognise)
     assert (caught.value.code, caught.value.next_step) == ("unknown-container", "Did you mean models@GRA?")
-    with pytest.raises(ConfigurationError, match="no container xyzzy") as far:
+    with pytest.raises(ConfigurationError, match="no container or S3 bucket xyzzy") as far:
         list_models(parse_source("xyzzy@GRA"), cloud, recognise)
     assert far.value.next_step.startswith("It has: ")
 
