@@ -30,7 +30,15 @@ def unit(name: str = "iris") -> Unit:
 
 @contextmanager
 def run_of(
-    cloud: Cloud, folder: Path, *, adopt: bool = False, journal_name: str = "journal.sqlite", timeout: float = 0.0
+    cloud: Cloud,
+    folder: Path,
+    *,
+    adopt: bool = False,
+    journal_name: str = "journal.sqlite",
+    timeout: float = 0.0,
+    cpus: int | None = None,
+    replicas: int | None = None,
+    scale_max: int | None = None,
 ) -> Iterator[tuple[Run, list[Event]]]:
     """A run with its journal in ``folder``."""
     source = SourceFolder(folder)
@@ -38,7 +46,7 @@ def run_of(
     journal.begin("run")
     events: list[Event] = []
     run = Run(
-        options=RunOptions(source="ns", adopt=adopt),
+        options=RunOptions(source="ns", adopt=adopt, cpus=cpus, replicas=replicas, scale_max=scale_max),
         journal=journal,
         workspace=Workspace(folder),
         folder=source,

@@ -2,11 +2,12 @@
 
 from typing import Final
 
+from migrate.apps import deploy as platform
 from migrate.apps.app import COUNTED
 from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
-from migrate.core.values import AppRequest, AutomaticScaling, ModelRecord, Outcome
+from migrate.core.values import App, AppRequest, AutomaticScaling, ModelRecord, Outcome
 from migrate.formats.inspect import said
 from migrate.formats.not_served import undocumented
 from migrate.migration.journal.subjects import unit_subject
@@ -14,7 +15,7 @@ from migrate.migration.journey.models import Group
 from migrate.migration.run.licences import planned
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
-from migrate.ovhcloud import apps as platform
+from migrate.ovhcloud import apps as cloud_apps
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.projects import authorized
 
@@ -33,7 +34,7 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...])
     quota = capabilities.quotas(run.cloud).resources if creating else {}
     used = None
     if creating:
-        running = [app for app in platform.apps(run.cloud) if app.state in COUNTED]
+        running = [app for app in cloud_apps.apps(run.cloud) if app.state in COUNTED]
         used = sum(app.spec.resources.cpu * max(1, app.status.available_replicas or 1) for app in running)
     return Plan(
         source=run.listing.source,
@@ -69,8 +70,16 @@ def _planned(run: Run, group: Group) -> PlannedApp:
         cpu=plan.cpu,
         replicas_min=least,
         replicas_max=most,
-        notes=plan.notes + _twice(run, unit) + _of_models(run, unit),
+        notes=plan.notes + _restarted(run, listed, plan) + _twice(run, unit) + _of_models(run, unit),
     )
+
+
+def _restarted(run: Run, listed: list[App], plan: AppRequest) -> tuple[str, ...]:
+    """That an app which answers now will not for a while, to get the CPUs that were typed."""
+    if run.options.sizing.cpus is None:
+        return ()
+    apps = [app for app in listed if not platform.has_cpus(run.cloud, app.id, plan)]
+    return tuple(f"its app {app.id} is stopped and started again with {plan.cpu} CPUs" for app in apps)
 
 
 def _of_models(run: Run, unit: Unit) -> tuple[str, ...]:
