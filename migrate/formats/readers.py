@@ -8,6 +8,7 @@ from migrate.formats.huggingface.pipeline import read_pipeline, read_pipeline_ma
 from migrate.formats.huggingface.tokenizer import read_tokenizer, read_tokenizer_manifest
 from migrate.formats.keras.model import read_keras
 from migrate.formats.manifest.fields import FieldReader
+from migrate.formats.not_served import refuse_zip
 from migrate.formats.onnx.model import read_onnx, read_onnx_manifest
 from migrate.formats.pickle.other_libraries import refuse_pickle
 from migrate.formats.pmml.model import read_pmml
@@ -28,6 +29,7 @@ READERS: Final[dict[str, Reader]] = {
     "tokenizer": read_tokenizer,
     "pipeline": read_pipeline,
     "pickle": refuse_pickle,
+    "zip": refuse_zip,
 }
 
 ManifestReader = Callable[[Case, FieldReader, Mapping[str, Any]], Found]

@@ -1,6 +1,7 @@
 """What a file is, from a few kilobytes of it: content decides, never the suffix alone."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from migrate.formats.archive.structure import ZIP
@@ -20,6 +21,10 @@ _SAVED_MODEL: Final = re.compile(rb"\x08\x01\x12([\x80-\xff]{0,4}[\x00-\x7f])\x0
 # Protobuf allows fields in any order, so a file of this name may begin with any of a SavedModel and of its graph.
 _NAMED: Final = re.compile(rb"(?:\x08\x01)?\x12([\x80-\xff]{0,4}[\x00-\x7f])[\x0a\x12\x1a\x22\x2a\x32\x3a]")
 _TORCH_ENTRY: Final = re.compile(rb"(?:^|/)(?:data\.pkl|constants\.pkl|code/__torch__|byteorder|version|data/\d+)")
+_MODEL_SUFFIXES: Final = (".onnx", ".h5", ".hdf5", ".pmml", ".pt", ".pth", ".ts", ".pkl", ".joblib")
+# Where local headers and entries of the directory have the length of their name, and the name (APPNOTE, 4.3.7, 4.3.12).
+_ENTRY_NAMES: Final = {b"PK\x03\x04": (26, 30), b"PK\x01\x02": (28, 46)}
+_ENTRY_MARK: Final = re.compile(rb"PK(?:\x03\x04|\x01\x02)")
 _SAVED_MODEL_ENTRY: Final = re.compile(rb"saved_model\.pb|variables/variables\.")
 
 
@@ -28,7 +33,8 @@ def recognise(name: str, size: int, read: Read) -> str | None:
 
     The words are ``manifest`` for a manifest of any type, and for what needs none ``onnx``, ``tensorflow`` (a
     ``saved_model.pb``, or an archive of one), ``keras`` (HDF5), ``torch``, ``pmml``, ``pipeline`` (the ``config.json``
-    of a HuggingFace model), ``tokenizer`` and ``pickle`` (of anything else).
+    of a HuggingFace model), ``tokenizer``, ``pickle`` (of anything else) and ``zip`` (an archive that is called so and
+    has a model in it, to be unpacked).
 
     A ``manifest``, a ``saved_model.pb`` and a ``pipeline`` speak for the whole folder they lie in. An ONNX file that
     ends too early is still recognised, so that it is reported and not overlooked.
@@ -42,7 +48,7 @@ def recognise(name: str, size: int, read: Read) -> str | None:
     if name.lower().endswith(".json"):
         return _json(name, head, read(max(0, size - HEAD), min(size, HEAD)) if size > HEAD else b"")
     if head.startswith(ZIP):
-        return _archive(head + read(max(0, size - HEAD), min(size, HEAD)))
+        return _archive(name, head + read(max(0, size - HEAD), min(size, HEAD)))
     if head.startswith(HDF5):
         return "keras"
     if head.startswith(TORCH):
@@ -73,11 +79,25 @@ def _json(name: str, head: bytes, tail: bytes) -> str | None:
     return "tokenizer" if file == "tokenizer.json" and _TOKENIZER.search(ends[0]) else None
 
 
-def _archive(ends: bytes) -> str | None:
+def _archive(name: str, ends: bytes) -> str | None:
     """What a ZIP archive holds, by the names of its first and last entries."""
     if _SAVED_MODEL_ENTRY.search(ends):
         return "tensorflow"
-    return "torch" if _TORCH_ENTRY.search(ends) else None
+    if _TORCH_ENTRY.search(ends):
+        return "torch"
+    return "zip" if name.lower().endswith(".zip") and model_entry(ends) is not None else None
+
+
+def model_entry(ends: bytes) -> str | None:
+    """The name of an entry that is called as a model is, from the beginning or the end of a ZIP archive."""
+    return next((name for name in _entry_names(ends) if name.lower().endswith(_MODEL_SUFFIXES)), None)
+
+
+def _entry_names(ends: bytes) -> Iterator[str]:
+    for mark in _ENTRY_MARK.finditer(ends):
+        length, name = _ENTRY_NAMES[mark[0]]
+        start, size = mark.start(), int.from_bytes(ends[mark.start() + length :][:2], "little")
+        yield ends[start + name : start + name + size].decode("utf-8", "replace")
 
 
 def _is_saved_model(name: str, head: bytes) -> bool:

@@ -7,7 +7,7 @@ ignored, with the reason.
 """
 
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -23,6 +23,8 @@ Read = Callable[[str, int, int], bytes]
 MANIFEST: Final = "manifest"
 _PIPELINE: Final = "pipeline"
 _WHOLE: Final = (MANIFEST, _PIPELINE)
+_ZIP: Final = "zip"  # an archive with a model in it, which counts only where there is no other model
+_IN_ZIP: Final = "a ZIP archive with a model in it; unpack it to have that served"
 _SAVED_MODEL: Final = "saved_model.pb"  # the file that TensorFlow looks for; its variables lie in a folder beside it
 _TENSORFLOW: Final = "tensorflow"
 _MOST_FILES_READ: Final = 40
@@ -63,10 +65,13 @@ def find_models(
             roots.append(entry)
     found: list[Found] = []
     ignored: list[Ignored] = []
+    zipped: list[Entry] = []
     for entry in roots:
         reason = _unfit(entry.path) or ("it is empty" if entry.size == 0 else "")
         word = None if reason else _recognised(entry, read, recognise)
-        if word:
+        if word == _ZIP:
+            zipped.append(entry)
+        elif word:
             found.append(Found(entry.path, word, is_file=True))
         else:
             ignored.append(Ignored(path=entry.path, size=entry.size, reason=reason or "no model by its content"))
@@ -75,7 +80,23 @@ def find_models(
             return (Found("", model.format, is_file=False),), ()
     if not found and _are_versions(folders):
         return (Found("", _TENSORFLOW, is_file=False),), ()
-    taken = {entry.path for entry in roots}
+    _look_into(folders, {entry.path for entry in roots}, read, recognise, found, ignored)
+    if found:
+        ignored += [Ignored(path=entry.path, size=entry.size, reason=_IN_ZIP) for entry in zipped]
+    else:
+        found = [Found(entry.path, _ZIP, is_file=True) for entry in zipped]
+    return tuple(sorted(found, key=lambda item: item.path)), tuple(sorted(ignored, key=lambda item: item.path))
+
+
+def _look_into(
+    folders: Mapping[str, list[Entry]],
+    taken: Collection[str],
+    read: Read,
+    recognise: Recognise,
+    found: list[Found],
+    ignored: list[Ignored],
+) -> None:
+    """Add each folder to what is found or to what is ignored; ``taken`` are the names of files beside them."""
     for name, files in folders.items():
         reason = _unfit(name) or ("a file has the same name" if name in taken else "")
         word = None if reason else _folder_format(files, read, recognise)
@@ -85,7 +106,6 @@ def find_models(
             size = sum(entry.size for entry in files)
             text = reason or f"no model by content among its {len(files)} files"
             ignored.append(Ignored(path=f"{name}/", size=size, reason=text))
-    return tuple(sorted(found, key=lambda item: item.path)), tuple(sorted(ignored, key=lambda item: item.path))
 
 
 def model_ids(found: Iterable[Found], whole: str) -> dict[Found, str]:
@@ -126,10 +146,13 @@ def _unfit(name: str) -> str:
 
 def _folder_format(files: list[Entry], read: Read, recognise: Recognise) -> str | None:
     likely = sorted((entry for entry in files if entry.size), key=_likelihood)
+    zipped = None
     for entry in likely[:_MOST_FILES_READ]:
-        if word := _recognised(entry, read, recognise):
+        word = _recognised(entry, read, recognise)
+        if word and word != _ZIP:
             return word
-    return None
+        zipped = zipped or word
+    return zipped
 
 
 def _likelihood(entry: Entry) -> tuple[int, int, str]:
