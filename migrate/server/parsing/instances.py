@@ -2,7 +2,7 @@
 
 A body is read so only where the old form could not have been meant: it holds nothing but ``instances`` and
 ``signature_name``, and the model takes no tensor and no column of these names. The old runtime refused each such body,
-for all that the model does take is missing (contract: POST /eval, Missing).
+for all that the model does take is missing.
 
 The form is TensorFlow Serving's REST API, "Specifying input tensors in row format".
 """
