@@ -1,12 +1,9 @@
 """What ML Serving did not serve, told by the names of files, and what it served without saying how."""
 
 from collections.abc import Iterable
-from typing import Final, NoReturn
+from typing import Final
 
-from migrate.formats.onnx.recognise import HEAD
-from migrate.formats.reading.case import Case
 from migrate.formats.reading.errors import FormatError, quoted
-from migrate.formats.recognise import model_entry
 
 MAPPINGS: Final = "docs/other-formats.md"  # of this project
 
@@ -36,22 +33,6 @@ def other_format(paths: Iterable[str]) -> FormatError | None:
                 text = f"The file {quoted(path)} is named as {what}, which ML Serving did not serve."
                 return FormatError("unsupported-format", text, task, verdict="unsupported")
     return None
-
-
-def refuse_zip(case: Case, path: str) -> NoReturn:
-    """Say which model has to be unpacked.
-
-    Raises:
-        FormatError: Always.
-    """
-    with case.open(path) as (read, size):
-        name = model_entry(read(0, HEAD)) or model_entry(read(max(0, size - HEAD), HEAD)) or ""
-    raise FormatError(
-        "model-in-zip",
-        f"The file {quoted(path)} is a ZIP archive with the model {quoted(name)} in it, which is not read.",
-        "Unpack it, and upload what is in it in its place; of archives, only a SavedModel's is served as it is.",
-        verdict="needs-attention",
-    )
 
 
 def undocumented(*words: str | None) -> str | None:

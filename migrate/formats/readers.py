@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from migrate.formats.archive.packed_model import refuse_zip
 from migrate.formats.huggingface.pipeline import read_pipeline, read_pipeline_manifest
 from migrate.formats.huggingface.tokenizer import read_tokenizer, read_tokenizer_manifest
 from migrate.formats.keras.model import read_keras
 from migrate.formats.manifest.fields import FieldReader
-from migrate.formats.not_served import refuse_zip
 from migrate.formats.onnx.model import read_onnx, read_onnx_manifest
 from migrate.formats.pickle.other_libraries import refuse_pickle
 from migrate.formats.pmml.model import read_pmml

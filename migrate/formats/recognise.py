@@ -1,9 +1,9 @@
 """What a file is, from a few kilobytes of it: content decides, never the suffix alone."""
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
+from migrate.formats.archive.packed_model import model_entry
 from migrate.formats.archive.structure import ZIP
 from migrate.formats.keras.hdf5_blocks import MAGIC as HDF5
 from migrate.formats.manifest.structure import MANIFEST_TYPES
@@ -21,10 +21,6 @@ _SAVED_MODEL: Final = re.compile(rb"\x08\x01\x12([\x80-\xff]{0,4}[\x00-\x7f])\x0
 # Protobuf allows fields in any order, so a file of this name may begin with any of a SavedModel and of its graph.
 _NAMED: Final = re.compile(rb"(?:\x08\x01)?\x12([\x80-\xff]{0,4}[\x00-\x7f])[\x0a\x12\x1a\x22\x2a\x32\x3a]")
 _TORCH_ENTRY: Final = re.compile(rb"(?:^|/)(?:data\.pkl|constants\.pkl|code/__torch__|byteorder|version|data/\d+)")
-_MODEL_SUFFIXES: Final = (".onnx", ".h5", ".hdf5", ".pmml", ".pt", ".pth", ".ts", ".pkl", ".joblib")
-# Where local headers and entries of the directory have the length of their name, and the name (APPNOTE, 4.3.7, 4.3.12).
-_ENTRY_NAMES: Final = {b"PK\x03\x04": (26, 30), b"PK\x01\x02": (28, 46)}
-_ENTRY_MARK: Final = re.compile(rb"PK(?:\x03\x04|\x01\x02)")
 _SAVED_MODEL_ENTRY: Final = re.compile(rb"saved_model\.pb|variables/variables\.")
 
 
@@ -86,18 +82,6 @@ def _archive(name: str, ends: bytes) -> str | None:
     if _TORCH_ENTRY.search(ends):
         return "torch"
     return "zip" if name.lower().endswith(".zip") and model_entry(ends) is not None else None
-
-
-def model_entry(ends: bytes) -> str | None:
-    """The name of an entry that is called as a model is, from the beginning or the end of a ZIP archive."""
-    return next((name for name in _entry_names(ends) if name.lower().endswith(_MODEL_SUFFIXES)), None)
-
-
-def _entry_names(ends: bytes) -> Iterator[str]:
-    for mark in _ENTRY_MARK.finditer(ends):
-        length, name = _ENTRY_NAMES[mark[0]]
-        start, size = mark.start(), int.from_bytes(ends[mark.start() + length :][:2], "little")
-        yield ends[start + name : start + name + size].decode("utf-8", "replace")
 
 
 def _is_saved_model(name: str, head: bytes) -> bool:
