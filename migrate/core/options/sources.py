@@ -194,6 +194,7 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
             help="CPUs of one replica (units of the flavor; memory follows); by default what ML Serving had.",
             counts=Counts.CLOUD,
             least=1,
+            most=64,
         ),
     ] = None
     replicas: Annotated[
