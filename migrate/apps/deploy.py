@@ -49,11 +49,12 @@ def app_spec(plan: AppRequest, image: PushedImage) -> dict[str, object]:
         "unsecureHttp": False,
         "labels": dict(plan.labels),
         "probe": dict(_PROBE),
-        "scalingStrategy": _strategy(plan),
+        "scalingStrategy": strategy(plan),
     }
 
 
-def _strategy(plan: AppRequest) -> dict[str, object]:
+def strategy(plan: AppRequest) -> dict[str, object]:
+    """The ScalingStrategyInput of the contract for a plan."""
     scaling = plan.scaling
     if isinstance(scaling, AutomaticScaling):
         return {
@@ -88,11 +89,20 @@ def _living(found: tuple[apps.App, ...], key: str | None) -> tuple[App, ...]:
     return tuple(to_app(app) for app in ours)
 
 
-def replace_image(cloud: Cloud, watcher: Watcher, app_id: str, image: PushedImage) -> None:
+def replace_image(
+    cloud: Cloud, watcher: Watcher, app_id: str, image: PushedImage, size: AppRequest | None = None
+) -> None:
     """Stop an app, give it another image and start it; id and URL stay. Then wait for it as for a new one.
 
     One guide says that a running app takes a new image by itself, another that it does not: only after a
-    restart is it certain which image answers (contract: AI Deploy updates).
+    restart is it certain which image answers (contract: AI Deploy updates). No guide says when other CPUs count.
+
+    Args:
+        cloud: The project.
+        watcher: What tells the app's state.
+        app_id: The app.
+        image: Its image from now on.
+        size: Where given, the replicas get the CPUs of this plan.
 
     Raises:
         RemoteError: ``app-timeout`` when it does not stop, ``app-gone``.
@@ -103,8 +113,16 @@ def replace_image(cloud: Cloud, watcher: Watcher, app_id: str, image: PushedImag
             apps.stop(cloud, app_id)
         watcher.wait_resting(app_id)
     apps.set_image(cloud, app_id, image.reference)
+    if size is not None:
+        apps.set_resources(cloud, app_id, flavor=size.flavor, cpu=size.cpu)
     if apps.app(cloud, app_id).state in RESTING:  # else the platform has started it, with this image
         apps.start(cloud, app_id)
+
+
+def has_cpus(cloud: Cloud, app_id: str, plan: AppRequest) -> bool:
+    """Whether the replicas of an app have the CPUs of a plan."""
+    has = apps.app(cloud, app_id).spec.resources
+    return (has.flavor, has.units) == (plan.flavor, plan.cpu)
 
 
 def delete(cloud: Cloud, app_id: str) -> bool:

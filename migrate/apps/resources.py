@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from migrate.core.errors import NeedsYouError
+from migrate.core.errors import NeedsYouError, UsageError
+from migrate.core.sizing import MOST_REPLICAS, Sizing
 from migrate.core.text import printable
 from migrate.core.values import AppRequest, AutomaticScaling, Autoscaling, FixedScaling, ModelRecord
 from migrate.ovhcloud.capabilities import Flavor
 
-MOST_REPLICAS: Final = 10  # of a fixed strategy, by the guides; no other limit is documented
 DEFAULT_TARGET: Final = 75  # percent; AI Deploy's own default
 _MEGABYTE: Final = 1024 * 1024
 
@@ -21,6 +21,7 @@ def plan_app(
     region: str,
     flavors: Sequence[Flavor],
     labels: dict[str, str],
+    sizing: Sizing,
 ) -> AppRequest:
     """What to ask of AI Deploy for one model, or for several that share an app.
 
@@ -34,14 +35,16 @@ def plan_app(
         region: The AI region.
         flavors: The flavors of that region.
         labels: The app's labels.
+        sizing: What a person typed, which wins over what ML Serving had.
 
     Raises:
         NeedsYouError: ``no-cpu-flavor``.
+        UsageError: More CPUs were typed than a replica can have (``usage``).
     """
     flavor = choose_flavor(flavors, region)
     notes: list[str] = []
-    cpu = _cpus(records, flavor, notes)
-    scaling = _scaling([record.autoscaling for record in records if record.autoscaling], notes)
+    cpu = _cpus(records, flavor, notes) if sizing.cpus is None else _typed_cpus(records, flavor, sizing.cpus, notes)
+    scaling = _scaling([record.autoscaling for record in records if record.autoscaling], sizing, notes)
     return AppRequest(
         name=name, region=region, flavor=flavor.id, cpu=cpu, scaling=scaling, labels=labels, notes=tuple(notes)
     )
@@ -67,6 +70,20 @@ def choose_flavor(flavors: Sequence[Flavor], region: str) -> Flavor:
     )
 
 
+def _typed_cpus(records: Sequence[ModelRecord], flavor: Flavor, cpus: int, notes: list[str]) -> int:
+    most = max(1, flavor.max)
+    if cpus > most:
+        raise UsageError(
+            f"--cpus {cpus} is more than a replica can have: {most} times {flavor.id}.",
+            code="usage",
+            next_step=f"Give at most --cpus {most}.",
+        )
+    needed = _cpus(records, flavor, [])
+    if needed > cpus:
+        notes.append(f"The old size would need {needed} times {flavor.id}; --cpus gives it {cpus}.")
+    return cpus
+
+
 def _cpus(records: Sequence[ModelRecord], flavor: Flavor, notes: list[str]) -> int:
     unit = flavor.resources_per_unit
     cores = max((record.flavor.cpu_cores or 0 for record in records if record.flavor), default=0)
@@ -88,9 +105,15 @@ def _cpus(records: Sequence[ModelRecord], flavor: Flavor, notes: list[str]) -> i
     return units
 
 
-def _scaling(specs: Sequence[Autoscaling], notes: list[str]) -> FixedScaling | AutomaticScaling:
+def _scaling(specs: Sequence[Autoscaling], sizing: Sizing, notes: list[str]) -> FixedScaling | AutomaticScaling:
+    if sizing.replicas is not None:
+        return FixedScaling(replicas=sizing.replicas)
     lowest = max((spec.min_replicas for spec in specs if spec.min_replicas is not None), default=None)
     highest = max((spec.max_replicas for spec in specs if spec.max_replicas is not None), default=None)
+    if sizing.scale_min is not None:
+        lowest, highest = sizing.scale_min, max(highest or 1, sizing.scale_min)
+    if sizing.scale_max is not None:
+        lowest, highest = min(1 if lowest is None else lowest, sizing.scale_max), sizing.scale_max
     least = max(0, lowest if lowest is not None else min(1, highest if highest is not None else 1))
     most = max(least, highest if highest is not None else least)
     if lowest is not None and highest is not None and lowest > highest:
@@ -120,7 +143,8 @@ def _metric(specs: Sequence[Autoscaling], notes: list[str]) -> tuple[Literal["CP
         return "CPU", _percent(min(cpu), notes)
     if ram:
         return "RAM", _percent(min(ram), notes)
-    notes.append(f"The old autoscaling named no target; the app scales at {DEFAULT_TARGET} % CPU, the default.")
+    which = "The old autoscaling named no target; the" if specs else "The"
+    notes.append(f"{which} app scales at {DEFAULT_TARGET} % CPU, the default.")
     return "CPU", DEFAULT_TARGET
 
 

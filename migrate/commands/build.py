@@ -11,11 +11,11 @@ from migrate.core.errors import ExitCode
 from migrate.core.options.folders import BuildOptions
 from migrate.migration.run.licences import served_by
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.run_folder import Built, allowed, build_folder, folder_run, read_folder, slimmed
+from migrate.migration.run_folder import Built, allowed, build_folder, folder_run, read_servable, slimmed
 
 
 def build(options: BuildOptions, environ: Mapping[str, str]) -> ExitCode:
-    """Builds and rehearses a local image.
+    """Builds and rehearses a local image; ends with exit code 4 where models are left out of it.
 
     Raises:
         MigrateError: It cannot be built, or answers differently from the reference.
@@ -26,10 +26,16 @@ def build(options: BuildOptions, environ: Mapping[str, str]) -> ExitCode:
         open_outlet(as_json=options.json) as outlet,
         folder_run(options, workspace=place, emit=outlet, stop=stop, environ=environ) as run,
     ):
-        models = read_folder(run, loading="in a container without network")
+        models, unread = read_servable(run, loading="in a container without network", done="built")
         built = build_folder(run, models)
         program = "podman" if run.engine().is_podman() else "docker"
-    return answer_facts("build", _facts(options.tag, program, built), allowed(models), as_json=options.json)
+    return answer_facts(
+        "build",
+        _facts(options.tag, program, built),
+        allowed(built.models),
+        as_json=options.json,
+        left_out=unread | built.left_out,
+    )
 
 
 def _facts(tag: str, program: str, built: Built) -> dict[str, str]:

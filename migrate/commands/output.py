@@ -36,7 +36,12 @@ def answer(
 
 
 def answer_facts(
-    command: str, facts: "Mapping[str, str]", allowed: "Sequence[Mapping[str, str]]", *, as_json: bool
+    command: str,
+    facts: "Mapping[str, str]",
+    allowed: "Sequence[Mapping[str, str]]",
+    *,
+    as_json: bool,
+    left_out: "Mapping[str, str] | None" = None,
 ) -> ExitCode:
     """Shows facts by name, one a line; those without a text are left out.
 
@@ -45,13 +50,17 @@ def answer_facts(
         facts: What it made, and how to use that.
         allowed: The files that run code, and the option by which each may.
         as_json: Whether a program reads it.
+        left_out: The models that need a person, and why.
     """
+    code = ExitCode.NEEDS_YOU if left_out else ExitCode.DONE
     told = {name: text for name, text in facts.items() if text}
     if as_json:
         data: dict[str, object] = told | ({"allowed_unsafe": allowed} if allowed else {})
-        JsonLines(sys.stdout)(Result(command=command, exit_code=int(ExitCode.DONE), data=data))
+        data |= {"left_out": dict(left_out)} if left_out else {}
+        JsonLines(sys.stdout)(Result(command=command, exit_code=int(code), data=data))
     else:
         rows = [*told.items(), *(("allowed", f"{safe(fact['path'])} by {fact['option']}") for fact in allowed)]
+        rows += [("left out", f"{safe(name, 60)}: {safe(why, 400)}") for name, why in (left_out or {}).items()]
         width = max(len(name) for name, _ in rows)
         sys.stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in rows))
-    return ExitCode.DONE
+    return code

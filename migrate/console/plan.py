@@ -16,9 +16,11 @@ _SHOWN: Final = 10  # models in a question
 _ACTIONS: Final = {
     "create": "make an app",
     "replace": "replace the model in its app",
+    "resize": "give its app other CPUs",
     "continue": "go on with its app",
     "another-run": "left: an app of another run",
 }
+_AFTER: Final = {"replace": "those of another model", "resize": "the same answers with other CPUs"}
 
 
 def show_plan(console: "Console", plan: Plan) -> None:
@@ -55,11 +57,16 @@ def show_plan(console: "Console", plan: Plan) -> None:
 
 def replace_sentence(plan: Plan) -> str:
     """The question about apps that answer now."""
-    shown = _named([model for app in plan.replaced for model in app.models])
     apps = count(len(plan.replaced), "app")
+    then = [
+        f"then {what}: {_named(models)}"
+        for action, what in _AFTER.items()
+        if (models := [model for app in plan.replaced if app.action == action for model in app.models])
+    ]
+    question = "Replace" if any(app.action == "replace" for app in plan.replaced) else "Restart"
     return (
         f"{apps} that answer{'s' if len(plan.replaced) == 1 else ''} now will give no answers for about a minute, "
-        f"then those of another model: {shown}. Replace?"
+        f"{'; '.join(then)}. {question}?"
     )
 
 

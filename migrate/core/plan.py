@@ -6,15 +6,15 @@ from msgspec import Struct
 
 from migrate.core.values import Outcome
 
-Action = Literal["create", "replace", "continue", "another-run"]
+Action = Literal["create", "replace", "resize", "continue", "another-run"]
 
 
 class PlannedApp(Struct, frozen=True, kw_only=True):
     """An app that will be made, or looked at again.
 
     ``action`` is ``create`` (billing starts), ``replace`` (the app answers, and is stopped and started again with
-    another model), ``continue`` (the app exists; what is missing is done) or ``another-run`` (an app of another run
-    serves the model). Replicas are the least and the most.
+    another model), ``resize`` (the same with other CPUs, and its model stays), ``continue`` (the app exists; what is
+    missing is done) or ``another-run`` (an app of another run serves the model). Replicas are the least and the most.
     """
 
     name: str
@@ -55,4 +55,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     @property
     def replaced(self) -> tuple[PlannedApp, ...]:
         """The apps that answer now, and would not for about a minute."""
-        return tuple(app for app in self.apps if app.action == "replace")
+        return tuple(app for app in self.apps if app.action in {"replace", "resize"})

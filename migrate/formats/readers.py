@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from migrate.formats.archive.packed_model import refuse_zip
 from migrate.formats.huggingface.pipeline import read_pipeline, read_pipeline_manifest
 from migrate.formats.huggingface.tokenizer import read_tokenizer, read_tokenizer_manifest
 from migrate.formats.keras.model import read_keras
@@ -28,6 +29,7 @@ READERS: Final[dict[str, Reader]] = {
     "tokenizer": read_tokenizer,
     "pipeline": read_pipeline,
     "pickle": refuse_pickle,
+    "zip": refuse_zip,
 }
 
 ManifestReader = Callable[[Case, FieldReader, Mapping[str, Any]], Found]

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from migrate.formats.archive.packed_model import model_entry
 from migrate.formats.archive.structure import ZIP
 from migrate.formats.keras.hdf5_blocks import MAGIC as HDF5
 from migrate.formats.manifest.structure import MANIFEST_TYPES
@@ -28,7 +29,8 @@ def recognise(name: str, size: int, read: Read) -> str | None:
 
     The words are ``manifest`` for a manifest of any type, and for what needs none ``onnx``, ``tensorflow`` (a
     ``saved_model.pb``, or an archive of one), ``keras`` (HDF5), ``torch``, ``pmml``, ``pipeline`` (the ``config.json``
-    of a HuggingFace model), ``tokenizer`` and ``pickle`` (of anything else).
+    of a HuggingFace model), ``tokenizer``, ``pickle`` (of anything else) and ``zip`` (an archive that is called so and
+    has a model in it, to be unpacked).
 
     A ``manifest``, a ``saved_model.pb`` and a ``pipeline`` speak for the whole folder they lie in. An ONNX file that
     ends too early is still recognised, so that it is reported and not overlooked.
@@ -42,7 +44,7 @@ def recognise(name: str, size: int, read: Read) -> str | None:
     if name.lower().endswith(".json"):
         return _json(name, head, read(max(0, size - HEAD), min(size, HEAD)) if size > HEAD else b"")
     if head.startswith(ZIP):
-        return _archive(head + read(max(0, size - HEAD), min(size, HEAD)))
+        return _archive(name, head + read(max(0, size - HEAD), min(size, HEAD)))
     if head.startswith(HDF5):
         return "keras"
     if head.startswith(TORCH):
@@ -73,11 +75,13 @@ def _json(name: str, head: bytes, tail: bytes) -> str | None:
     return "tokenizer" if file == "tokenizer.json" and _TOKENIZER.search(ends[0]) else None
 
 
-def _archive(ends: bytes) -> str | None:
+def _archive(name: str, ends: bytes) -> str | None:
     """What a ZIP archive holds, by the names of its first and last entries."""
     if _SAVED_MODEL_ENTRY.search(ends):
         return "tensorflow"
-    return "torch" if _TORCH_ENTRY.search(ends) else None
+    if _TORCH_ENTRY.search(ends):
+        return "torch"
+    return "zip" if name.lower().endswith(".zip") and model_entry(ends) is not None else None
 
 
 def _is_saved_model(name: str, head: bytes) -> bool:

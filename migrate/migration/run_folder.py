@@ -49,11 +49,12 @@ _SHARED: Final = "refused: another model of the same image cannot be converted"
 
 
 class Built(Struct, frozen=True):
-    """A rehearsed image of this machine, with the models in it."""
+    """A rehearsed image of this machine, with the models in it, and why others are not, by their ids."""
 
     image: Image
     rehearsal: Rehearsal
     models: tuple[Prepared, ...]
+    left_out: dict[str, str] = {}
 
 
 class FolderRun(RunContext):
@@ -148,8 +149,12 @@ def _demanded(run: FolderRun, models: tuple[Inspected, ...], loading: str) -> tu
     return models
 
 
-def read_servable(run: FolderRun, *, loading: str) -> tuple[tuple[Inspected, ...], dict[str, str]]:
+def read_servable(
+    run: FolderRun, *, loading: str, done: str = "served"
+) -> tuple[tuple[Inspected, ...], dict[str, str]]:
     """Those models of a folder that can be served, and why others cannot, by their ids.
+
+    The sentence about each of these says that it is not ``done``.
 
     Where none can be, that is refused as ``read_folder`` does; the arguments and errors are the same.
     """
@@ -165,7 +170,7 @@ def read_servable(run: FolderRun, *, loading: str) -> tuple[tuple[Inspected, ...
             digests = permissions.needed((), found)
             allow = f" {' '.join(permissions.words(digests))} allows it." if digests else ""
             unserved[model.record.id] = f"{found.text} {found.task}".strip() + allow
-            run.notice(f"{printable(model.record.id, 60)} is not served: {unserved[model.record.id]}", warning=True)
+            run.notice(f"{printable(model.record.id, 60)} is not {done}: {unserved[model.record.id]}", warning=True)
     return ready, unserved
 
 
@@ -218,15 +223,38 @@ def _refuse_quarantined(models: tuple[Inspected, ...], digests: tuple[str, ...],
 def build_folder(run: FolderRun, models: tuple[Inspected, ...]) -> Built:
     """Builds one image of the models and rehearses it, with its answers held against the recorded ones.
 
+    A model that cannot be loaded, or answers differently, is left out and told, as long as another is good.
+
     Raises:
-        MigrateError: What a step raised.
+        MigrateError: What a step raised that is no fault of one model among others.
     """
-    prepared = _prepare(run, models)
-    try:
-        tried = order.try_out(run, run.steps, _unit(prepared), prepared)
-    except BlamedError as blamed:
-        raise _first(blamed.errors) from blamed
-    return Built(tried.image.value, tried.rehearsal.value, prepared)
+    prepared, errors = _asked(run, models)
+    while prepared:
+        try:
+            tried = order.try_out(run, run.steps, _unit(prepared), prepared)
+        except BlamedError as blamed:
+            errors |= blamed.errors
+            prepared = tuple(model for model in prepared if model.record.id not in blamed.errors)
+            continue
+        left_out = {name: f"{error.what} {error.next_step}".strip() for name, error in errors.items()}
+        for name, reason in left_out.items():
+            run.notice(f"{printable(name, 60)} is not built: {reason}", warning=True)
+        return Built(tried.image.value, tried.rehearsal.value, prepared, left_out)
+    raise _first(errors)
+
+
+def _asked(run: FolderRun, models: tuple[Inspected, ...]) -> tuple[tuple[Prepared, ...], dict[str, MigrateError]]:
+    """The models that answer when their engines are asked, and what is wrong with the others, by their ids."""
+    if len(models) == 1:
+        return _prepare(run, models), {}
+    prepared: list[Prepared] = []
+    errors: dict[str, MigrateError] = {}
+    for model in models:
+        try:
+            prepared.append(order.ask(run, run.steps, model, demand_ready(model.inspection.value)))
+        except NeedsYouError as error:
+            errors[model.record.id] = error
+    return _slimmed(run, tuple(prepared)), errors
 
 
 def export_models(run: FolderRun, models: tuple[Inspected, ...]) -> tuple[tuple[ModelToRender, ...], dict[str, str]]:
@@ -289,8 +317,12 @@ def allowed(models: tuple[Inspected, ...]) -> list[dict[str, str]]:
 
 
 def _prepare(run: FolderRun, models: tuple[Inspected, ...]) -> tuple[Prepared, ...]:
-    prepared = tuple(order.ask(run, run.steps, model, demand_ready(model.inspection.value)) for model in models)
-    if not run.options.slim:
+    asked = tuple(order.ask(run, run.steps, model, demand_ready(model.inspection.value)) for model in models)
+    return _slimmed(run, asked)
+
+
+def _slimmed(run: FolderRun, prepared: tuple[Prepared, ...]) -> tuple[Prepared, ...]:
+    if not run.options.slim or not prepared:
         return prepared
     converted = tuple(convert(run, run.steps, model) for model in prepared)
     if len({model.runtime.value.runtime for model in converted}) == 1:

@@ -31,11 +31,17 @@ class Info(Struct, frozen=True):
     message: str = ""
 
 
-class Resources(Struct, frozen=True):
-    """Resources of one replica."""
+class Resources(Struct, frozen=True, rename="camel"):
+    """Resources of one replica; ``flavor_count`` is its units of the flavor, where the platform says them."""
 
     flavor: str = ""
     cpu: int = 0
+    flavor_count: int | None = None
+
+    @property
+    def units(self) -> int:
+        """Its units of the flavor; where they are not said, the CPUs are."""
+        return self.flavor_count or self.cpu
 
 
 class Fixed(Struct, frozen=True):
@@ -146,6 +152,23 @@ def set_image(cloud: Cloud, app_id: str, image: str) -> None:
     """Give an app another image."""
     cloud.call(
         "PUT", "/cloud/project/{serviceName}/ai/app/{appId}/image", params={"appId": app_id}, body={"url": image}
+    )
+
+
+def set_resources(cloud: Cloud, app_id: str, *, flavor: str, cpu: int) -> None:
+    """Give an app's replicas other resources: CPUs in units of the flavor."""
+    cloud.call(
+        "PUT",
+        "/cloud/project/{serviceName}/ai/app/{appId}",
+        params={"appId": app_id},
+        body={"flavor": flavor, "cpu": cpu},
+    )
+
+
+def set_scaling(cloud: Cloud, app_id: str, strategy: Mapping[str, object]) -> None:
+    """Give an app another ScalingStrategyInput; it goes on answering."""
+    cloud.call(
+        "PUT", "/cloud/project/{serviceName}/ai/app/{appId}/scalingstrategy", params={"appId": app_id}, body=strategy
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from migrate.server.errors import bad_request
-from migrate.server.evaluator import Evaluated, Evaluator, MissingTaker
+from migrate.server.evaluator import Evaluator, MissingTaker
 from migrate.server.inputs import feeds_of
 from migrate.server.layouts import declared_layout
 from migrate.server.limits import Settings
@@ -16,8 +16,10 @@ from migrate.server.model_engine import ModelEngine
 from migrate.server.negotiation import JSON_BODY, MediaType
 from migrate.server.outputs import AnswerPlan, raw_answer
 from migrate.server.pace import Pace
+from migrate.server.parsing.encoded import opened
 from migrate.server.parsing.fast import FastDecoder
-from migrate.server.parsing.json import parse_tensors
+from migrate.server.parsing.instances import RowForm, check_rows
+from migrate.server.parsing.json import load_object, tensors_of
 from migrate.server.rendering.json import render, render_rows
 from migrate.server.tensors import Array, Tensor, simplified
 
@@ -40,12 +42,26 @@ class Call(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """The tensors of an answer, the fields that declare them, and how many rows the model computed for it."""
+    """The tensors of an answer, the fields that declare them, and how many rows the model computed for it.
+
+    ``by_row`` asks for one prediction for each row, as the request had one instance for each.
+    """
 
     tensors: Mapping[str, Array]
     simplify: bool
     fields: Mapping[str, Field]
     batch: int = 0
+    by_row: bool = False
+
+
+class Sent(Struct, frozen=True):
+    """The tensors of a request, as they came or as the model takes them.
+
+    ``rows`` is how many instances it had, 0 for a request that names its tensors.
+    """
+
+    tensors: Mapping[str, Any]
+    rows: int = 0
 
 
 class Served:
@@ -66,6 +82,7 @@ class Served:
         self._settings = settings
         self._own = engine if isinstance(engine, Evaluator) else None
         self._fast = FastDecoder(model) if self._own is None and FastDecoder.applies(model) else None
+        self._row_form = RowForm(model)
         self._plan = AnswerPlan(model)
         self._inputs = {entry.name: entry for entry in model.inputs}
         self._outputs = {entry.name: entry for entry in model.outputs}
@@ -75,25 +92,32 @@ class Served:
         self.may_not_end: Final[bool] = getattr(engine, "may_not_end", False)
         self.example: dict[str, Any] | None = None
 
-    def feeds(self, call: Call) -> Mapping[str, Array]:
-        """The tensors that the model takes.
-
-        Raises:
-            migrate.server.errors.HttpError: 400, when the body does not hold them.
-        """
+    def _feeds(self, call: Call) -> Sent:
+        """The tensors that the model takes."""
         if self._fast is not None and call.content_type.name == "application/json":
             feeds = self._fast.decode(call.body)
             if feeds is not None:
-                return feeds
-        return feeds_of(self.model, self._tensors(call), strict_nulls=self._settings.strict_nulls)
+                return Sent(feeds)
+        sent = self._tensors(call)
+        return Sent(feeds_of(self.model, sent.tensors, strict_nulls=self._settings.strict_nulls), sent.rows)
 
-    def _tensors(self, call: Call) -> dict[str, Tensor]:
+    def _tensors(self, call: Call) -> Sent:
         """The tensors of a request as they came."""
         name = call.content_type.name
         if name == "application/json":
-            missing = isinstance(self.engine, MissingTaker)
-            return parse_tensors(call.body, depth_limit=self._settings.max_json_depth, missing=missing)
-        return self._image(call.body) if name.startswith("image/") else self._multipart(call)
+            return self._json(call.body)
+        return Sent(self._image(call.body) if name.startswith("image/") else self._multipart(call))
+
+    def _json(self, body: bytes) -> Sent:
+        root = load_object(body)
+        rows = self._row_form.rows(root)
+        tensors = tensors_of(
+            root if rows is None else self._row_form.named(rows),
+            depth_limit=self._settings.max_json_depth,
+            missing=isinstance(self.engine, MissingTaker),
+        )
+        found = {name: opened(name, tensor, self.model, self._settings) for name, tensor in tensors.items()}
+        return Sent(found, len(rows or ()))
 
     def quick_answer(self, body: bytes) -> tuple[bytes, int] | None:
         """The JSON answer to the usual JSON body, and its rows; None where :meth:`evaluate` must look.
@@ -152,23 +176,29 @@ class Served:
             migrate.server.errors.HttpError: 400, when the request or the model's answer does not fit.
         """
         stop = _parse_step(call.step)
+        simplify = call.step is None and not call.keep_dimensions
         if self._own is not None:
-            found = self._own.evaluate(self._tensors(call), stop, strict_nulls=self._settings.strict_nulls)
-            return self._answer_of(found, call)
-        feeds = self.feeds(call)
+            sent = self._tensors(call)
+            found = self._own.evaluate(sent.tensors, stop, strict_nulls=self._settings.strict_nulls)
+            fields = {**self._inputs, **self._outputs} if found.stopped else self._outputs
+            return self._in_its_form(Answer(raw_answer(found.tensors), simplify, fields, found.rows), sent)
+        sent = self._feeds(call)
         if stop == ("input", 0):
-            return Answer(raw_answer(feeds), simplify=False, fields=self._inputs)
-        outputs = self.engine.run(feeds)
+            return self._in_its_form(Answer(raw_answer(sent.tensors), simplify=False, fields=self._inputs), sent)
+        outputs = self.engine.run(sent.tensors)
         batch = _batch(outputs)
         if stop == ("output", 0):
-            return Answer(raw_answer(outputs), simplify=False, batch=batch, fields=self._outputs)
-        simplify = call.step is None and not call.keep_dimensions
-        return Answer(self._plan.answer(outputs), simplify, self._outputs, batch)
+            answer = Answer(raw_answer(outputs), simplify=False, batch=batch, fields=self._outputs)
+        else:
+            answer = Answer(self._plan.answer(outputs), simplify, self._outputs, batch)
+        return self._in_its_form(answer, sent)
 
-    def _answer_of(self, found: Evaluated, call: Call) -> Answer:
-        simplify = call.step is None and not call.keep_dimensions
-        fields = {**self._inputs, **self._outputs} if found.stopped else self._outputs
-        return Answer(raw_answer(found.tensors), simplify, fields, found.rows)
+    def _in_its_form(self, answer: Answer, sent: Sent) -> Answer:
+        """The answer as it is, or by row where the request was."""
+        if not sent.rows:
+            return answer
+        check_rows(answer.tensors, sent.rows, window=self.model.window)
+        return Answer(answer.tensors, simplify=False, fields=answer.fields, batch=answer.batch, by_row=True)
 
     def _image(self, body: bytes) -> dict[str, Tensor]:
         """The single image of a request."""

@@ -23,6 +23,7 @@ DTYPES: Final[dict[str, Any]] = {
     "date": np.object_,
 }
 TYPELESS: Final = "null"
+BYTES: Final = "bytes"  # never a declared type: opened before a model sees it
 NUMERIC: Final = frozenset({"integer", "long", "float", "double"})
 
 

@@ -27,6 +27,8 @@ Recognise = Callable[[str, int, Read], str | None]
 MANIFEST: Final = "manifest"
 _PIPELINE: Final = "pipeline"
 _WHOLE: Final = (MANIFEST, _PIPELINE)
+_ZIP: Final = "zip"  # an archive with a model in it, which counts only where there is no other model
+_IN_ZIP: Final = "a ZIP archive with a model in it; unpack it to have that served"
 _SAVED_MODEL: Final = "saved_model.pb"  # the file that TensorFlow looks for; its variables lie in a folder beside it
 _TENSORFLOW: Final = "tensorflow"
 _MOST_FILES_READ: Final = 40
@@ -96,8 +98,11 @@ def find_models(
     look = _Look(open_file, recognise, at_once)
     found: list[Found] = []
     ignored: list[Ignored] = []
+    zipped: list[Entry] = []
     for entry, word, reason in look.at_files(roots):
-        if word:
+        if word == _ZIP:
+            zipped.append(entry)
+        elif word:
             found.append(Found(entry.path, word, is_file=True))
         else:
             told = _ARCHIVE if reason == _NO_MODEL and entry.path.lower().endswith(_ARCHIVES) else reason
@@ -113,7 +118,9 @@ def find_models(
         else:
             size = sum(entry.size for entry in folders[name])
             ignored.append(Ignored(path=f"{name}/", size=size, reason=reason))
-    return tuple(sorted(found, key=lambda item: item.path)), tuple(sorted(ignored, key=lambda item: item.path))
+    ignored += [Ignored(path=entry.path, size=entry.size, reason=_IN_ZIP) for entry in zipped if found]
+    models = found or [Found(entry.path, _ZIP, is_file=True) for entry in zipped]
+    return tuple(sorted(models, key=lambda item: item.path)), tuple(sorted(ignored, key=lambda item: item.path))
 
 
 def model_ids(found: Iterable[Found], whole: str) -> dict[Found, str]:
@@ -207,12 +214,16 @@ class _Look:
         reasons = [refusal for refusal in refusals if refusal]
         fit = [entry for entry, refusal in zip(files, refusals, strict=True) if not refusal]
         likely = sorted((entry for entry in fit if entry.size or entry.problem), key=_likelihood)
+        zipped = ""
         for entry in likely[:_MOST_FILES_READ]:
             word, reason = self._file(entry)
-            if word:
+            if word and word != _ZIP:
                 return word, ""
-            if reason != _NO_MODEL:
+            zipped = zipped or word
+            if not word and reason != _NO_MODEL:
                 reasons.append(f"{printable(entry.path)}: {reason}")
+        if zipped:
+            return zipped, ""
         text = f"no model by content among its {len(files)} files"
         return "", f"{text}; {reasons[0]}" if reasons else text
 

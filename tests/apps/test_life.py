@@ -11,6 +11,7 @@ from typing import Literal
 import docker
 import pytest
 import requests
+from msgspec.structs import replace
 
 from migrate.apps import deploy, registries, tokens
 from migrate.apps.watching import Watcher
@@ -115,10 +116,14 @@ def test_an_app_is_made_called_changed_and_deleted(project: Cloud, pushed: tuple
     assert ask(running.url, token.value.reveal()) == (200, "one")
     assert ask(running.url, other.value.reveal())[0] == 401
 
-    deploy.replace_image(project, watcher, running.id, two)
+    assert deploy.has_cpus(project, running.id, plan)
+    larger = replace(plan, cpu=2)
+    deploy.replace_image(project, watcher, running.id, two, larger)
     changed = watcher.wait_running(made.id, timeout=120, on_state=lambda _: None, stop=stop, image=two.reference)
     assert (changed.id, changed.url, changed.image) == (running.id, running.url, two.reference)
     assert ask(changed.url, token.value.reveal()) == (200, "two")
+    assert changed.cpu == 2
+    assert deploy.has_cpus(project, running.id, larger)
 
     assert deploy.delete(project, made.id) is True
     assert deploy.listing(project) == ()

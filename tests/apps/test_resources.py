@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.apps.resources import MOST_REPLICAS, choose_flavor, plan_app
-from migrate.core.errors import NeedsYouError
+from migrate.apps.resources import choose_flavor, plan_app
+from migrate.core.errors import NeedsYouError, UsageError
+from migrate.core.sizing import MOST_REPLICAS, Sizing
 from migrate.core.values import AppRequest, AutomaticScaling, Autoscaling, FixedScaling, ModelRecord, OldFlavor
 from migrate.ovhcloud.capabilities import Flavor, ResourcesPerUnit
 
@@ -34,8 +35,9 @@ def record(
     )
 
 
-def plan(*records: ModelRecord, flavors: tuple[Flavor, ...] = (GPU, SMALL)) -> AppRequest:
-    return plan_app(records, name="n", region="GRA", flavors=flavors, labels={"mls-key": "k"})
+def plan(*records: ModelRecord, flavors: tuple[Flavor, ...] = (GPU, SMALL), sizing: Sizing | None = None) -> AppRequest:
+    labels = {"mls-key": "k"}
+    return plan_app(records, name="n", region="GRA", flavors=flavors, labels=labels, sizing=sizing or Sizing())
 
 
 @pytest.mark.parametrize(
@@ -123,6 +125,51 @@ def test_scaling_is_carried_over(
 def test_a_shared_app_takes_the_largest_range_and_the_lowest_target() -> None:
     made = plan(record(scaling=(1, 3, 80, None)), record(scaling=(2, 2, 60, None)), record())
     assert made.scaling == AutomaticScaling(replicas_min=2, replicas_max=3, resource="CPU", average_usage_target=60)
+
+
+@pytest.mark.parametrize(
+    ("old", "typed", "expected"),
+    [
+        (None, {"replicas": 3}, FixedScaling(replicas=3)),
+        ((1, 5, 60, None), {"replicas": 1}, FixedScaling(replicas=1)),
+        (None, {"scale_max": 4}, (1, 4, 75)),
+        (None, {"scale_min": 0}, (0, 1, 75)),
+        (None, {"scale_min": 0, "scale_max": 3}, (0, 3, 75)),
+        (None, {"scale_min": 2, "scale_max": 2}, FixedScaling(replicas=2)),
+        ((1, 5, 60, None), {"scale_max": 3}, (1, 3, 60)),
+        ((1, 5, 60, None), {"scale_min": 2}, (2, 5, 60)),
+        ((1, 2, 60, None), {"scale_min": 4}, FixedScaling(replicas=4)),
+        ((4, 5, 60, None), {"scale_max": 2}, FixedScaling(replicas=2)),
+        ((0, 0, None, None), {"scale_max": 2}, (0, 2, 75)),
+    ],
+)
+def test_what_is_typed_wins(
+    old: tuple[int | None, int | None, int | None, int | None] | None,
+    typed: dict[str, int],
+    expected: FixedScaling | tuple[int, int, int],
+) -> None:
+    made = plan(record(scaling=old), sizing=Sizing(**typed))
+    if isinstance(expected, tuple):
+        least, most, target = expected
+        expected_scaling: FixedScaling | AutomaticScaling = AutomaticScaling(
+            replicas_min=least, replicas_max=most, resource="CPU", average_usage_target=target
+        )
+    else:
+        expected_scaling = expected
+    assert made.scaling == expected_scaling
+    assert not [note for note in made.notes if "maximum" in note]
+
+
+def test_typed_cpus_win_over_the_old_memory() -> None:
+    made = plan(record(1, 9000), sizing=Sizing(cpus=2))
+    assert made.cpu == 2
+    assert made.notes == ("The old size would need 3 times ai1-1-cpu; --cpus gives it 2.",)
+    assert plan(record(flavor=False), sizing=Sizing(cpus=12)).notes == ()
+
+
+def test_more_cpus_than_a_replica_can_have() -> None:
+    with pytest.raises(UsageError, match="more than a replica can have: 12 times ai1-1-cpu"):
+        plan(record(), sizing=Sizing(cpus=13))
 
 
 NUMBER = st.none() | st.integers(-3, 40)

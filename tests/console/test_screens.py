@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from migrate.console import words
@@ -188,6 +189,25 @@ def test_an_app_that_answers_and_is_replaced_is_told_and_asked_for_by_itself(con
     assert "billed" not in text(console)
     assert replace_sentence(told) == (
         "1 app that answers now will give no answers for about a minute, then those of another model: iris. Replace?"
+    )
+
+
+def test_an_app_that_answers_and_gets_other_cpus_is_asked_for_too(console: Console) -> None:
+    resized = PlannedApp(
+        name="iris", models=("iris",), action="resize", region="GRA", flavor="ai1-1-cpu", cpu=2,
+        replicas_min=1, replicas_max=1,
+    )  # fmt: skip
+    told = plan(apps=(resized,), authorized=True)
+    show_plan(console, told)
+    assert "give its app other CPUs" in text(console)
+    gap = "now will give no answers for about a minute"
+    assert replace_sentence(told) == (
+        f"1 app that answers {gap}, then the same answers with other CPUs: iris. Restart?"
+    )
+    both = plan(apps=(resized, replace(resized, models=("titanic",), action="replace")))
+    assert replace_sentence(both) == (
+        f"2 apps that answer {gap}, then those of another model: titanic; "
+        "then the same answers with other CPUs: iris. Replace?"
     )
 
 

@@ -2,6 +2,8 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import msgspec
@@ -51,6 +53,20 @@ def test_the_truncated_sample_says_so() -> None:
 @pytest.mark.parametrize("name", ["m.onnx", "m.ONNX", "m.bin", "model"])
 def test_content_decides_and_not_the_suffix(tmp_path: Path, name: str) -> None:
     assert content_of(inspect(write(tmp_path, {name: MODEL}), framework=None).settings)["entry"] == name
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_model_in_an_archive_is_to_be_unpacked(tmp_path: Path, method: int) -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("readme.txt", "x" * 5000)
+        archive.writestr("deep/iris.onnx", MODEL)
+    found = inspect(write(tmp_path / "alone", {"m.zip": buffer.getvalue()}), framework=None)
+    assert (found.verdict, found.reason) == ("needs-attention", "model-in-zip")
+    assert found.text == 'The file "m.zip" is a ZIP archive with the model "deep/iris.onnx" in it, which is not read.'
+    beside = inspect(write(tmp_path / "beside", {"m.zip": buffer.getvalue(), "m.onnx": MODEL}), framework=None)
+    assert beside.verdict == "ready"
+    assert beside.notes[0].startswith('"m.zip" was left out')
 
 
 def test_several_models_need_a_person(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
 import json
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,32 @@ def word(data: bytes, name: str = "m") -> str | None:
     assert counted.reads <= 6
     assert counted.bytes <= 12 * 1024
     return found
+
+
+def packed(method: int, **entries: bytes) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["iris.onnx"], "zip"),
+        (["readme.txt", "model/iris.onnx", "z.txt"], "zip"),
+        (["IRIS.PMML"], "zip"),
+        (["iris.onnx.txt", "onnx"], None),
+        (["a/saved_model.pb", "iris.onnx"], "tensorflow"),
+        (["archive/data.pkl", "archive/version"], "torch"),
+    ],
+)
+def test_archives_of_models(method: int, names: list[str], found: str | None) -> None:
+    data = packed(method, **dict.fromkeys(names, b"\0" * 40_000))
+    assert word(data, "m.zip") == found
+    assert word(data, "m.docx") == (None if found == "zip" else found)
 
 
 @pytest.mark.parametrize("path", _REAL, ids=lambda path: path.parent.name)

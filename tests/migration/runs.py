@@ -37,6 +37,9 @@ def run_of(
     journal_name: str = "journal.sqlite",
     timeout: float = 0.0,
     jobs: int = 4,
+    cpus: int | None = None,
+    replicas: int | None = None,
+    scale_max: int | None = None,
 ) -> Iterator[tuple[Run, list[Event]]]:
     """A run with its journal in ``folder``."""
     source = SourceFolder(folder)
@@ -44,7 +47,7 @@ def run_of(
     journal.begin("run")
     events: list[Event] = []
     run = Run(
-        options=RunOptions(source="ns", adopt=adopt, jobs=jobs),
+        options=RunOptions(source="ns", adopt=adopt, jobs=jobs, cpus=cpus, replicas=replicas, scale_max=scale_max),
         journal=journal,
         workspace=Workspace(folder),
         folder=source,

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from migrate.core.errors import Interrupted, NeedsYouError, RefusedError, UsageError
+from migrate.commands.build import build
+from migrate.core.errors import ExitCode, Interrupted, NeedsYouError, RefusedError, UsageError
 from migrate.core.events import Event, Notice, StepFinished
+from migrate.core.options.folders import BuildOptions
 from migrate.images.engine.build import remove_image
 from migrate.images.engine.connection import Engine, connect
 from migrate.migration.run_folder import (
@@ -180,20 +182,36 @@ def test_an_image_is_built_and_held_against_the_customers_samples(engine: Engine
 
 @pytest.mark.engine
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("names", [("iris",), ("iris", "titanic")], ids=" and ".join)
-def test_a_difference_is_told_by_model_and_names_no_other_command(
-    engine: Engine, tmp_path: Path, names: tuple[str, ...]
-) -> None:
-    folder = folder_of(tmp_path / "models", *(EXAMPLES / "models" / name for name in names))
+def test_a_difference_is_told_and_names_no_other_command(engine: Engine, tmp_path: Path) -> None:
     given = samples(tmp_path / "samples", ANSWER)
-    with run_of_folder(folder, tmp_path / "workspace", samples=given, tag=TAG) as (run, _):
+    with run_of_folder(IRIS, tmp_path / "workspace", samples=given, tag=TAG) as (run, _):
         models = read_folder(run, loading="here")
         with pytest.raises(NeedsYouError) as error:
             build_folder(run, models)
     assert error.value.code == "rehearsal-differs"
-    assert ("iris: " in error.value.what) == (len(names) > 1)
     assert "tensor 'output_probability' at [0] of sample one" in error.value.what
     assert "migrate " not in error.value.next_step
+    assert engine.image(TAG) is not None
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(600)
+def test_models_that_cannot_be_served_are_left_out_of_an_image_and_named(
+    engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One is cut, one does not give the recorded answers; the third is built."""
+    folder = folder_of(tmp_path / "models", *(EXAMPLES / "models" / name for name in ("broken", "iris", "titanic")))
+    given = samples(tmp_path / "samples", ANSWER)
+    options = BuildOptions(
+        folder=folder, tag=TAG, samples=given, workspace=tmp_path / "workspace", as_json=True, output="json"
+    )
+    assert build(options, os.environ) == ExitCode.NEEDS_YOU
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (result["exit_code"], result["data"]["models"]) == (4, "titanic")
+    left_out = result["data"]["left_out"]
+    assert sorted(left_out) == ["broken", "iris"]
+    assert "ends" in left_out["broken"]
+    assert "tensor 'output_probability' at [0] of sample one" in left_out["iris"]
     assert engine.image(TAG) is not None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from migrate.console.plan import plan_sentence
 from migrate.core.errors import ConfigurationError, ExitCode, Interrupted, LocalError, RefusedError, UsageError
 from migrate.core.events import Event, ModelFinished, Result, RunStarted, StepStarted
 from migrate.core.options.sources import RunOptions, Typed
@@ -41,9 +42,9 @@ class World:
             confirm=confirm,
         )
 
-    def plan(self, *models: str) -> Plan:
+    def plan(self, *models: str, size: Mapping[str, int] | None = None) -> Plan:
         return plan_source(
-            options(NAMESPACE, *models),
+            replace(options(NAMESPACE, *models), **(size or {})),
             cloud=self.cloud,
             workspace=self.workspace,
             environ=NO_ENGINE,
@@ -141,6 +142,16 @@ def test_the_plan_is_shown_before_anything_is_made_and_no_is_no(sandbox: Path, w
     assert plan.cpu_used == 0
     assert not plan.authorized
     assert not written(sandbox)
+
+
+def test_the_plan_has_the_size_that_is_typed(world: World) -> None:
+    plan = world.plan("iris", size={"cpus": 2, "scale_min": 1, "scale_max": 3})
+    assert [(app.cpu, app.replicas_min, app.replicas_max) for app in plan.apps] == [(2, 1, 3)]
+    assert plan_sentence(plan).startswith("2 CPUs (up to 6 when they scale) in 1 replica, billed by the minute")
+    plan = world.plan("iris", size={"replicas": 3})
+    assert [(app.replicas_min, app.replicas_max) for app in plan.apps] == [(3, 3)]
+    with pytest.raises(UsageError, match="--cpus 64 is more than a replica can have"):
+        world.plan("iris", size={"cpus": 64})
 
 
 def test_a_dry_run_changes_nothing_here_or_there(sandbox: Path, world: World) -> None:

@@ -42,6 +42,9 @@ def main(folder: Path) -> None:
         with tf.control_dependencies([tf.print("seen", x)]):
             y = x + 1.0
         save(folder / "prints", x, y)
+    with tf.Graph().as_default():
+        x = tf1.placeholder(tf.string, [None])
+        save(folder / "bytes", x, tf1.strings.length(x))
     tf1.disable_resource_variables()
     with tf.Graph().as_default():
         x = tf1.placeholder(tf.float32, [None, 2])

@@ -16,7 +16,7 @@ from tests.server.process import Server
 
 pytestmark = pytest.mark.runtimes
 
-NAMES = ("loop", "no-shape", "refuses")
+NAMES = ("loop", "no-shape", "refuses", "bytes")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,13 @@ def test_one_value_for_a_signature_without_shapes(server: Server, files: Path) -
     assert answers(files / "no-shape", settings, [{"x": 1}], python=python_of("tensorflow")) == [
         {"outputs": {"y": 3.5}}
     ]
+
+
+def test_a_graph_takes_any_bytes_for_a_string(server: Server) -> None:
+    """As graphs do that decode pictures themselves, which TensorFlow Serving's clients send so."""
+    png = {"b64": "iVBORw0KGgo="}
+    assert ok(server.eval({"x": [png]}, "/bytes/eval", Keep_Dimensions="1"))["y"] == [8]
+    assert ok(server.eval({"instances": [png, {"b64": "/w=="}]}, "/bytes/eval"))["predictions"] == [8, 1]
 
 
 def test_the_cause_is_told(server: Server) -> None:

@@ -6,8 +6,8 @@ CONTENT = dict[str, bytes]
 
 
 def recognise(name: str, size: int, read: Callable[[int, int], bytes]) -> str | None:
-    """The first byte tells: M is a manifest, P a pipeline's configuration, O is ONNX."""
-    return {b"M": "manifest", b"P": "pipeline", b"O": "onnx"}.get(read(0, 1))
+    """The first byte tells: M is a manifest, P a pipeline's configuration, O is ONNX, Z an archive with a model."""
+    return {b"M": "manifest", b"P": "pipeline", b"O": "onnx", b"Z": "zip"}.get(read(0, 1))
 
 
 def find(content: CONTENT, broken: tuple[str, ...] = ()) -> tuple[dict[str, str], dict[str, str], int]:
@@ -178,3 +178,11 @@ def test_many_small_reads_become_few() -> None:
 
     find_models([Entry("model", 1_000_000)], lambda entry: Opened(entry.size, read), walker)
     assert len(sizes) == 4
+
+
+def test_an_archive_counts_where_there_is_no_other_model() -> None:
+    assert find({"iris.zip": b"Z", "notes.txt": b"x"})[0] == {"iris": "iris.zip"}
+    assert find({"iris/iris.zip": b"Z"})[0] == {"iris": "iris"}
+    models, ignored, _ = find({"iris.zip": b"Z", "iris.onnx": b"O", "b/a.zip": b"Z", "b/model": b"O"})
+    assert models == {"iris": "iris.onnx", "b": "b"}
+    assert ignored == {"iris.zip": "a ZIP archive with a model in it; unpack it to have that served"}

@@ -34,7 +34,8 @@ class BuildOptions(OfFolder, frozen=True, kw_only=True):
         name="build",
         group="Move",
         short="A model folder becomes a local image.",
-        help="Build an image of the model in FOLDER, and rehearse it as AI Deploy would run it.",
+        help="Build an image of the model in FOLDER, and rehearse it as AI Deploy would run it; of several models, "
+        "those that cannot be served are left out and named.",
         example="migrate build ./models/iris --tag iris:1",
     )
 

@@ -22,6 +22,7 @@ from migrate.core.options.shared import (
     Workspace,
     Yes,
 )
+from migrate.core.sizing import MOST_REPLICAS, Sizing
 
 DEFAULT_REGION: Final = "GRA"  # where ML Serving was
 
@@ -185,6 +186,50 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
             read=lambda text: text.upper() or DEFAULT_REGION,
         ),
     ] = DEFAULT_REGION
+    cpus: Annotated[
+        int | None,
+        Option(
+            names=("--cpus",),
+            metavar="NUMBER",
+            help="CPUs of one replica (units of the flavor; memory follows); by default what ML Serving had.",
+            counts=Counts.CLOUD,
+            least=1,
+            most=64,
+        ),
+    ] = None
+    replicas: Annotated[
+        int | None,
+        Option(
+            names=("--replicas",),
+            metavar="NUMBER",
+            help="Replicas of each app, always; by default what ML Serving had.",
+            counts=Counts.CLOUD,
+            least=1,
+            most=MOST_REPLICAS,
+        ),
+    ] = None
+    scale_min: Annotated[
+        int | None,
+        Option(
+            names=("--scale-min",),
+            metavar="NUMBER",
+            help="The least replicas of each app, as its load changes; 0 lets it sleep without calls.",
+            counts=Counts.CLOUD,
+            least=0,
+            most=MOST_REPLICAS,
+        ),
+    ] = None
+    scale_max: Annotated[
+        int | None,
+        Option(
+            names=("--scale-max",),
+            metavar="NUMBER",
+            help="The most replicas of each app, as its load changes.",
+            counts=Counts.CLOUD,
+            least=1,
+            most=MOST_REPLICAS,
+        ),
+    ] = None
     registry: Annotated[
         str | None,
         Option(
@@ -235,6 +280,19 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
             names=("--jobs", "-j"), metavar="NUMBER", help="Models side by side.", counts=Counts.RUN, least=1, most=64
         ),
     ] = 4
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that contradict each other.
+
+        Raises:
+            UsageError: ``usage``.
+        """
+        self.sizing.check()
+
+    @property
+    def sizing(self) -> Sizing:
+        """The size of each app, as far as it was typed."""
+        return Sizing(replicas=self.replicas, cpus=self.cpus, scale_min=self.scale_min, scale_max=self.scale_max)
 
     @property
     def least_proof(self) -> ProofWanted:

@@ -5,11 +5,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from migrate.apps import deploy as platform
 from migrate.apps.app import ANSWERING, COUNTED
 from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
-from migrate.core.values import ModelRecord, Outcome
+from migrate.core.values import App, AppRequest, ModelRecord, Outcome
 from migrate.formats.inspect import said
 from migrate.formats.not_served import undocumented
 from migrate.migration.journal.subjects import unit_subject
@@ -19,12 +20,13 @@ from migrate.migration.journey.preview import Former, changed
 from migrate.migration.run.licences import planned
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
-from migrate.ovhcloud import apps as platform
+from migrate.ovhcloud import apps as cloud_apps
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.projects import authorized
 
 _UNKNOWN_RUNTIME: Final = "onnx"  # in the name of a packed app, until the files are here
 _NOTES: Final = 5  # of one model
+_GAP: Final = "the app is stopped and started again: no answers for about a minute"
 
 
 def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...], before: Mapping[str, Former]) -> Plan:
@@ -44,7 +46,7 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...],
     quota = capabilities.quotas(run.cloud).resources if creating else {}
     used = None
     if creating:
-        running = [app for app in platform.apps(run.cloud) if app.state in COUNTED]
+        running = [app for app in cloud_apps.apps(run.cloud) if app.state in COUNTED]
         used = sum(app.spec.resources.cpu * max(1, app.status.available_replicas or 1) for app in running)
     return Plan(
         source=run.listing.source,
@@ -90,13 +92,18 @@ def _planned(run: Run, unit: Unit, before: Mapping[str, Former]) -> PlannedApp:
         for app in listed
         if app.labels.get(RUN_LABEL) == run.journal.id or (effect and effect.external_id == app.id)
     ]
-    fresh = _changed(run, unit, before) if ours and ours[0].state in ANSWERING else []
+    answers = bool(ours) and ours[0].state in ANSWERING
+    fresh = _changed(run, unit, before) if answers else []
+    resized = _resized(run, ours or (listed if run.options.adopt else []), plan)
     if fresh:
         action: Action = "replace"
+    elif answers and resized:
+        action = "resize"
     elif ours:
         action = "continue"
     else:
         action = "another-run" if listed else "create"
+    gap = (_GAP,) if action in {"replace", "resize"} else ()
     least, most = plan.replicas
     return PlannedApp(
         name=plan.name,
@@ -107,8 +114,16 @@ def _planned(run: Run, unit: Unit, before: Mapping[str, Former]) -> PlannedApp:
         cpu=plan.cpu,
         replicas_min=least,
         replicas_max=most,
-        notes=plan.notes + _twice(run, unit) + _news(run, unit, fresh, before) + _of_models(run, unit),
+        notes=plan.notes + _twice(run, unit) + _news(run, unit, fresh, before) + resized + gap + _of_models(run, unit),
     )
+
+
+def _resized(run: Run, apps: list[App], plan: AppRequest) -> tuple[str, ...]:
+    """That an app will not answer for a while, to get the CPUs that were typed."""
+    if run.options.sizing.cpus is None:
+        return ()
+    other = [app for app in apps if not platform.has_cpus(run.cloud, app.id, plan)]
+    return tuple(f"its app {app.id} gets {plan.cpu} CPUs, for which it is stopped and started again" for app in other)
 
 
 def _changed(run: Run, unit: Unit, before: Mapping[str, Former]) -> list[str]:
@@ -124,8 +139,6 @@ def _news(run: Run, unit: Unit, fresh: list[str], before: Mapping[str, Former]) 
         text = difference(was.forms if was else {}, forms_of(now))
         told = f"its files have changed: {text}" if text else "its files have changed; its answers may be others"
         notes.append(f"{printable(name, 60)}: {told}" if unit.packed else told)
-    if fresh:
-        notes.append("the app is stopped and started again: no answers for about a minute")
     return tuple(notes)
 
 

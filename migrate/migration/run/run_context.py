@@ -303,6 +303,7 @@ class Run(RunContext):
             region=self.region,
             flavors=self.flavors(),
             labels=self.labels(unit, artifact_digest),
+            sizing=self.options.sizing,
         )
 
     def memory_of(self, unit: Unit) -> int:

@@ -4,8 +4,11 @@ Strict JSON in UTF-8, 16 or 32; the last of equal keys wins; what follows the fi
 double are infinite. See :mod:`migrate.server.parsing.fast` for the quick way of the common case.
 """
 
+import base64
+import binascii
 import codecs
 import json
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any, Final, NoReturn
 
@@ -13,7 +16,7 @@ import msgspec
 import numpy as np
 
 from migrate.server.errors import PARSE_FAILURE, bad_request
-from migrate.server.tensors import DTYPES, NUMERIC, TYPELESS, Shape, Tensor
+from migrate.server.tensors import BYTES, DTYPES, NUMERIC, TYPELESS, Shape, Tensor
 
 NUMPY_RANK_LIMIT: Final = 64
 _MARKS: Final = (
@@ -44,13 +47,30 @@ def parse_tensors(body: bytes, *, depth_limit: int, missing: bool = False) -> di
     Raises:
         HttpError: 400 with the one text of the old runtime; the detail names the cause.
     """
+    return tensors_of(load_object(body), depth_limit=depth_limit, missing=missing)
+
+
+def load_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body.
+
+    Raises:
+        HttpError: 400, when it holds none.
+    """
     root = load_json(body)
     if not isinstance(root, dict):
         raise bad_request(PARSE_FAILURE, "the body must be one JSON object: {tensor name: value}")
+    return root
+
+
+def tensors_of(root: Mapping[str, Any], *, depth_limit: int, missing: bool = False) -> dict[str, Tensor]:
+    """Every tensor of a decoded body, by name; see :func:`parse_tensors`.
+
+    Bytes as base64 (``{"b64": "..."}``) are tensors of their own type, :data:`migrate.server.tensors.BYTES`.
+    """
     tensors = {}
     for name, value in root.items():
         try:
-            tensors[name] = build_tensor(value, depth_limit=depth_limit, missing=missing)
+            tensors[name] = build_tensor(value, depth_limit=depth_limit, missing=missing, encoded=True)
         except BuildError as error:
             raise bad_request(PARSE_FAILURE, f"{name}: {error}") from error
     return tensors
@@ -110,12 +130,14 @@ def _guess(start: bytes) -> str:
     return "utf-8"
 
 
-def build_tensor(value: object, *, depth_limit: int = NUMPY_RANK_LIMIT, missing: bool = False) -> Tensor:
+def build_tensor(
+    value: object, *, depth_limit: int = NUMPY_RANK_LIMIT, missing: bool = False, encoded: bool = False
+) -> Tensor:
     """A tensor of a decoded JSON value.
 
     The shape follows the first elements; every other branch must match it. Several numeric types become the widest.
     A bare null or empty list has no type: harmless while no field asks for it. Nor has a list of nulls, which only
-    ``missing`` lets pass.
+    ``missing`` lets pass. Objects are values only with ``encoded``, and only as ``{"b64": "..."}``.
 
     Raises:
         BuildError: When the value is ragged, mixes types, holds an object or an integer beyond 64 bits, or has no type.
@@ -134,7 +156,18 @@ def build_tensor(value: object, *, depth_limit: int = NUMPY_RANK_LIMIT, missing:
         level = list(chain.from_iterable(level))  # type: ignore[arg-type]
     if missing and all(leaf is None for leaf in level):
         return Tensor(TYPELESS, np.zeros(shape, np.object_))
+    if encoded and all(type(leaf) is dict and leaf.keys() == {"b64"} for leaf in level):
+        return _of_bytes([leaf["b64"] for leaf in level], tuple(shape))  # type: ignore[index]
     return _of_leaves(level, tuple(shape))
+
+
+def _of_bytes(texts: list[object], shape: Shape) -> Tensor:
+    data = np.empty(len(texts), np.object_)
+    try:
+        data[:] = [base64.b64decode(text, validate=True) for text in texts]  # type: ignore[arg-type]
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise BuildError(f"b64 holds no base64 ({error})") from error
+    return Tensor(BYTES, data.reshape(shape))
 
 
 def _first_sizes(value: object) -> list[int]:

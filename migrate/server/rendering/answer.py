@@ -13,7 +13,12 @@ from migrate.server.tensors import Array, simplified
 
 
 def render_answer(
-    tensors: Mapping[str, Array], fields: Mapping[str, Field], accept: MediaType, *, simplify: bool
+    tensors: Mapping[str, Array],
+    fields: Mapping[str, Field],
+    accept: MediaType,
+    *,
+    simplify: bool,
+    by_row: bool = False,
 ) -> tuple[bytes, bytes]:
     """The body and its Content-Type.
 
@@ -22,11 +27,14 @@ def render_answer(
         fields: The declared fields by name; a column of a field is none.
         accept: One of the produced media types, with its parameters.
         simplify: Whether dimensions of size 1 are dropped; images keep theirs.
+        by_row: Whether JSON has one prediction for each row (``{"predictions": [...]}``).
 
     Raises:
         migrate.server.errors.HttpError: 400, when the answer has no such form.
     """
     if accept.name == "application/json":
+        if by_row:
+            return json.render_predictions(tensors), json.MEDIA_TYPE
         shown = {name: simplified(data) for name, data in tensors.items()} if simplify else tensors
         return json.render(shown), json.MEDIA_TYPE
     if accept.name == "text/html":

@@ -24,6 +24,23 @@ def render(tensors: Mapping[str, Array]) -> bytes:
     return b"{" + b",".join(parts) + b"}"
 
 
+def render_predictions(tensors: Mapping[str, Array]) -> bytes:
+    """TensorFlow Serving's row form: the rows of the only tensor, or an object of all tensors for each row.
+
+    All have the same first dimension.
+    """
+    if len(tensors) == 1:
+        return b'{"predictions":' + tensor_text(next(iter(tensors.values()))) + b"}"
+    columns = [[key_text(name) + tensor_text(row) for row in _rows(data)] for name, data in tensors.items()]
+    rows = [b"{" + b",".join(row) + b"}" for row in zip(*columns, strict=True)]
+    return b'{"predictions":[' + b",".join(rows) + b"]}"
+
+
+def _rows(data: Array) -> list[Array]:
+    """Each row as an array, also where it is one value."""
+    return [data[place : place + 1].reshape(data.shape[1:]) for place in range(len(data))]
+
+
 def render_rows(tensors: Mapping[str, Array]) -> list[bytes] | None:
     """What :func:`render` gives for each row alone, without its dimensions of size 1; None where that is not known."""
     columns = []

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from migrate.core.errors import UsageError
 from migrate.core.options.declaration import Argument, Command, Option, Options, absolute, parameters
 from migrate.core.options.shared import ALLOW_UNSAFE
 from migrate.core.options.sources import RunOptions, Typed, UndoOptions, WhyOptions
@@ -73,12 +74,28 @@ def test_going_on_means_the_same_options() -> None:
         proof="recorded",
         adopt=True,
         slim=True,
+        cpus=2,
+        scale_min=0,
+        scale_max=3,
     )
     assert full.again() == (
         "migrate run ns --model a --model b --slim --samples '/my samples' --old-token-file /run/token "
-        "--proof recorded --layout packed --region BHS --registry r.test/team --registry-user me --adopt --jobs 2 "
-        "--workspace /w"
+        "--proof recorded --layout packed --region BHS --cpus 2 --scale-min 0 --scale-max 3 --registry r.test/team "
+        "--registry-user me --adopt --jobs 2 --workspace /w"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ({"replicas": 1, "scale_min": 1}, "--replicas is a fixed number"),
+        ({"replicas": 1, "scale_max": 1}, "--replicas is a fixed number"),
+        ({"scale_min": 3, "scale_max": 2}, "--scale-min 3 is more than --scale-max 2"),
+    ],
+)
+def test_sizes_that_contradict_each_other(typed: dict[str, int], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        RunOptions(source="ns", **typed)  # type: ignore[arg-type]
 
 
 def test_what_was_called_cross_checked_asks_for_no_more_than_before() -> None:

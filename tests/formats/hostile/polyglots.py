@@ -39,6 +39,13 @@ CASES = (
     ),
     _case("no-model", "a folder without a model", "notes.txt", WORDS, "no-model"),
     HostileCase(
+        "zipped-model",
+        "a model in an archive that is not its own",
+        {"m.zip": zipped({"m.pmml": WORDS})},
+        "needs-attention",
+        "model-in-zip",
+    ),
+    HostileCase(
         "several-models",
         "two models in one folder",
         {"a.pmml": _TREE, "b.pmml": _TREE},

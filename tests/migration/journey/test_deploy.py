@@ -6,11 +6,15 @@ import pytest
 
 from migrate.apps import deploy as platform
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
+from migrate.core.events import Notice
 from migrate.core.values import Artifact, Inspection, Recording, RuntimeImage
-from migrate.migration.journey.models import Prepared
+from migrate.migration.journal.bill import billed_app
+from migrate.migration.journey.models import Group, Prepared
+from migrate.migration.journey.planner import make_plan
 from migrate.migration.journey.steps import deploy
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Performer
+from migrate.ovhcloud.apps import Automatic, Fixed, ScalingStrategy, apps
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
@@ -141,3 +145,39 @@ def test_errors_of_waiting_are_of_their_kind(cloud: Cloud, tmp_path: Path) -> No
         app = platform.create(cloud, plan, IMAGE)
         with pytest.raises((RemoteError, NeedsYouError)):
             deploy.wait(run, unit(), app.id, IMAGE.reference)
+
+
+def test_an_app_is_made_in_the_size_that_was_typed(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path, cpus=3, scale_max=4) as (run, _):
+        deployed(run)
+        (app,) = apps(cloud)
+        assert (app.spec.resources.flavor, app.spec.resources.units) == ("ai1-1-cpu", 3)
+        assert app.spec.scaling_strategy == ScalingStrategy(automatic=Automatic(replicas_min=1, replicas_max=4))
+
+
+def test_an_app_that_exists_gets_the_size_that_is_typed_later(sandbox: Path, cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        deployed(run)
+        (made,) = apps(cloud)
+    with run_of(cloud, tmp_path, replicas=2) as (run, events):
+        deployed(run)
+        (app,) = apps(cloud)
+        assert (app.id, app.spec.resources.units) == (made.id, made.spec.resources.units)
+        assert app.spec.scaling_strategy == ScalingStrategy(fixed=Fixed(replicas=2))
+        assert not [event for event in events if isinstance(event, Notice)]
+        assert not [line for line in logged(sandbox) if line.path.endswith("/stop")]
+    with run_of(cloud, tmp_path, cpus=2) as (run, events):
+        assert "its app" in "".join(make_plan(run, (Group((record(),), packed=False),), (), {}).apps[0].notes)
+        deployed(run)
+        (app,) = apps(cloud)
+        assert (app.id, app.spec.resources.units) == (made.id, 2)
+        assert app.spec.scaling_strategy == ScalingStrategy(fixed=Fixed(replicas=2))
+        effect = run.journal.effects.find("app", unit().subject)
+        assert effect is not None
+        billed = billed_app(effect, None)
+        assert (billed.cpu, billed.replicas) == (2, 2)
+        # Without an image the app fails by itself; where it has not yet, it is stopped, and that is said.
+        told = [event.text for event in events if isinstance(event, Notice)]
+        assert told in ([], [f"The app {app.id} is stopped and started again with 2 CPUs."])
+    with run_of(cloud, tmp_path, cpus=2) as (run, _):
+        assert "its app" not in "".join(make_plan(run, (Group((record(),), packed=False),), (), {}).apps[0].notes)

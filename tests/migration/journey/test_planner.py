@@ -43,3 +43,19 @@ def test_a_packed_app_of_any_runtime_is_known_again(cloud: Cloud, tmp_path: Path
         platform.create(cloud, run.plan(unit, "sha256:0"), IMAGE)
         (planned,) = make_plan(run, (group,), (), {}).apps
         assert planned.action == "continue"
+
+
+def test_an_app_that_answers_and_has_other_cpus_than_were_typed_is_asked_about(cloud: Cloud, tmp_path: Path) -> None:
+    authorize(cloud)
+    group = Group((record("iris"),), packed=False)
+    with run_of(cloud, tmp_path, cpus=1) as (run, _):
+        made = platform.create(cloud, run.plan(group.unit("onnx"), "sha256:0"), IMAGE)
+        run.apps()[made.id] = replace(made, state="RUNNING")
+        actions = []
+        for cpus in (None, 1, 2):
+            run.options = replace(run.options, cpus=cpus)
+            (planned,) = make_plan(run, (group,), (), {}).apps
+            actions.append(planned.action)
+        assert actions == ["continue", "continue", "resize"]
+        assert f"its app {made.id} gets 2 CPUs, for which it is stopped and started again" in planned.notes
+        assert any("no answers for about a minute" in note for note in planned.notes)

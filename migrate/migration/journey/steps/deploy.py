@@ -8,7 +8,7 @@ from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
 from migrate.core.names import KEY_LABEL, RUN_LABEL, digest_of
 from migrate.core.text import type_again
-from migrate.core.values import App, Artifact, PushedImage, to_json
+from migrate.core.values import App, AppRequest, Artifact, PushedImage, to_json
 from migrate.machine import patience
 from migrate.machine.patience import wait_until
 from migrate.migration.journal.journal import Stored
@@ -20,7 +20,7 @@ from migrate.migration.journey.steps.registry import register, target
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
 from migrate.migration.run.units import Unit
-from migrate.ovhcloud.apps import set_label
+from migrate.ovhcloud.apps import set_label, set_scaling
 
 VERSION: Final = 1
 
@@ -46,6 +46,7 @@ def deploy(
                 "resources": [
                     digest_of(to_json((model.record.flavor, model.record.autoscaling)).decode()) for model in models
                 ],
+                **run.options.sizing.typed(),
             },
         ),
         App,
@@ -65,11 +66,19 @@ def _deploy(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
     if app is None:
         app, effect = _create(run, unit, models, pushed)
         told = app.state
-    elif effect is not None and (app.image != pushed.reference or app.state in RESTARTED):
-        _keep_models(unit, effect, models)
-        former = effect.text("former_image") or app.image
-        effects.learn(effect, former_image=former if former != pushed.reference else "", image=pushed.reference)
-        _change_image(run, unit, app, pushed)
+    elif effect is not None:
+        if run.options.sizing.scales:
+            scaled = run.plan(unit)
+            set_scaling(run.cloud, app.id, platform.strategy(scaled))
+            effects.learn(effect, replicas=scaled.replicas[0])
+        size = _other_cpus(run, unit, app)
+        if size is not None or app.image != pushed.reference or app.state in RESTARTED:
+            _keep_models(unit, effect, models)
+            former = effect.text("former_image") or app.image
+            effects.learn(effect, former_image=former if former != pushed.reference else "", image=pushed.reference)
+            if size is not None:
+                effects.learn(effect, cpu=size.cpu)
+            _change_image(run, unit, app, pushed, size)
     running = wait(run, unit, app.id, pushed.reference, told=told)
     if effect is not None:
         effects.learn(effect, url=running.url, models=[model.record.id for model in models])
@@ -90,12 +99,22 @@ def wait(run: Run, unit: Unit, app_id: str, image: str, *, told: str = "") -> Ap
         )
 
 
-def _change_image(run: Run, unit: Unit, app: App, image: PushedImage) -> None:
+def _change_image(run: Run, unit: Unit, app: App, image: PushedImage, size: AppRequest | None = None) -> None:
     if app.state not in RESTING:
-        run.notice(f"The app {app.id} is stopped and started again with the new image.", model=unit.models[0])
+        cause = [f"{size.cpu} CPUs"] if size is not None else []
+        cause += ["the new image"] if app.image != image.reference or not cause else []
+        run.notice(f"The app {app.id} is stopped and started again with {' and '.join(cause)}.", model=unit.models[0])
     watcher = run.watcher()
     with run.slots.given_up():
-        platform.replace_image(run.cloud, watcher, app.id, image)
+        platform.replace_image(run.cloud, watcher, app.id, image, size)
+
+
+def _other_cpus(run: Run, unit: Unit, app: App) -> AppRequest | None:
+    """The plan of an app that exists, where it has other CPUs than were typed."""
+    if run.options.sizing.cpus is None:
+        return None
+    plan = run.plan(unit)
+    return None if platform.has_cpus(run.cloud, app.id, plan) else plan
 
 
 def _keep_models(unit: Unit, effect: Effect, models: tuple[Prepared, ...]) -> None:
