@@ -12,6 +12,7 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_one_runtime(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
@@ -60,6 +61,7 @@ def test_a_name_that_nothing_has() -> None:
     assert "nothing is named cuda" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_symbols_weigh() -> None:
     command = [sys.executable, "-m", "benchmarks.images", "--symbols", "--only", "processors"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=280, check=False)

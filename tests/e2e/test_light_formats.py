@@ -8,6 +8,7 @@ from tests.e2e.test_formats import BIGGEST_DIFFERENCE, SAMPLES, assert_close, po
 MODELS = {"ages-scaler": "live", "support-tokens": "recorded"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_models_are_migrated_proven_and_answer_as_their_training_code_did(tool: Tool) -> None:
     chosen = [word for model in MODELS for word in ("--model", model)]

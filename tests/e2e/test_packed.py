@@ -4,6 +4,7 @@ import json
 import subprocess
 from urllib.parse import quote
 
+import pytest
 import requests
 
 from tests.e2e.harness import FORMATS, GOOD, NAMESPACE, ROOT, Tool
@@ -34,6 +35,7 @@ def test_packed_is_one_app_that_answers_for_each_model(tool: Tool) -> None:
     assert tool.sandbox.left()["apps"] == []
 
 
+@pytest.mark.slow
 def test_packed_is_one_app_a_runtime(tool: Tool) -> None:
     apps = {"processors": ("ages-scaler", "price-interval"), "pmml": ("species-regression", "species-tree")}
     models = [model for group in apps.values() for model in group]
@@ -58,6 +60,7 @@ def test_packed_is_one_app_a_runtime(tool: Tool) -> None:
             assert set(answer.json()) == set(body["answer"])
 
 
+@pytest.mark.slow
 def test_two_models_share_all_layers_but_settings_and_model_and_none_holds_a_secret(tool: Tool) -> None:
     ended = tool.run(NAMESPACE, "--model", "iris", "--model", "titanic")
     assert ended.code == 0, ended.err

@@ -3,12 +3,15 @@
 import json
 import subprocess
 
+import pytest
+
 from tests.e2e.harness import ROOT, Tool
 
 FORMATS = str(ROOT / "examples" / "formats")
 MODEL = "species-torchscript"
 
 
+@pytest.mark.slow
 def test_a_slim_model_is_proven_against_its_original_and_made_once(tool: Tool) -> None:
     ended = tool.run(FORMATS, "--model", MODEL, "--slim")
     assert ended.code == 0, ended.out

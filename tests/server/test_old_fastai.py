@@ -16,7 +16,7 @@ from tests.parity.oracle import reference
 from tests.server.format_models import ok, python_of, serving
 from tests.server.process import Server
 
-pytestmark = pytest.mark.runtimes
+pytestmark = [pytest.mark.runtimes, pytest.mark.slow]
 
 MODELS = ("table", "no-fill", "texts")
 RUNTIME = "fastai27"

@@ -102,7 +102,7 @@ def nothing_is_left(engine: Engine, place: Place) -> Iterator[None]:
     assert not place.context.exists()
 
 
-@pytest.mark.parametrize("name", ["wine-tf2", "digits-h5", "species-torchscript"])
+@pytest.mark.parametrize("name", [pytest.param("wine-tf2", marks=pytest.mark.slow), "digits-h5", "species-torchscript"])
 def test_a_model_with_the_same_answers_is_kept(name: str, original: Callable[..., Original], slimmed: Slim) -> None:
     # Keras' runtime has all that TensorFlow's has: one image less to build.
     image = "torch" if "torch" in name else "keras"
