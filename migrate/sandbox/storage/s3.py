@@ -1,7 +1,5 @@
 """Buckets as S3 answers a GET of a presigned URL: ranges, conditions, errors in XML."""
 
-import secrets
-import time
 from email.utils import formatdate
 from typing import Final
 from urllib.parse import parse_qs, unquote
@@ -9,16 +7,13 @@ from xml.sax.saxutils import escape
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from migrate.sandbox.base.faults import ServerError, TooMany, on
-from migrate.sandbox.base.points import CallerGoneError, Logged, hold
-from migrate.sandbox.base.requestlog import Line, timestamp
+from migrate.sandbox.base.requestlog import Line
 from migrate.sandbox.storage.conditions import find_spans, unmet
 from migrate.sandbox.storage.content import NoContent, content_of
 from migrate.sandbox.storage.download import Download
+from migrate.sandbox.storage.service import StorageService
 from migrate.sandbox.world.objects import StoredObject
-from migrate.sandbox.world.world import World
 
 PREFIX: Final = "/s3/"
 _SENTENCES: Final = {
@@ -33,58 +28,18 @@ _SENTENCES: Final = {
 }
 
 
-class S3:
+class S3(StorageService):
     """The ASGI application below ``/s3/REGION``."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    id_headers = ("X-Amz-Request-Id",)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request and write its line in the log."""
-        request = Request(scope, receive)
-        path = scope["raw_path"].decode("ascii")
-        line = Line(
-            time=timestamp(time.time()),
-            service="storage",
-            method=request.method,
-            path=path,
-            status=0,
-            bytes=0,
-            query=request.url.query,
-            query_id=f"tx{secrets.token_hex(10)}",
-        )
-        logged = Logged(send, line, self._world.log)
-        try:
-            answer = await self._respond(request, path, line)
-            answer.headers["X-Amz-Request-Id"] = line.query_id
-            await answer(scope, receive, logged)
-        except CallerGoneError:
-            line.fault = "gone"
-        finally:
-            logged.finish()
-        await hold(self._world.faults, "answered", service="storage", method=request.method, path=path)
+    def _limited(self) -> Response:
+        return _error(503, "SlowDown")
 
-    async def _respond(self, request: Request, path: str, line: Line) -> Response | Download:
-        faults, method = self._world.faults, request.method
-        selects = on("storage", method, path)
-        if await hold(
-            faults, "before", service="storage", method=method, path=path, disconnected=request.is_disconnected
-        ):
-            line.fault = "hold"
-        if faults.strike(TooMany, selects):
-            line.fault = "429"
-            return _error(503, "SlowDown")
-        if met := faults.strike(ServerError, selects):
-            line.fault = "5xx"
-            return _error(met[0].status, "ServiceUnavailable")
-        answer = self._find(request, path, line)
-        if await hold(
-            faults, "after", service="storage", method=method, path=path, disconnected=request.is_disconnected
-        ):
-            line.fault = "hold"
-        return answer
+    def _failing(self, status: int) -> Response:
+        return _error(status, "ServiceUnavailable")
 
-    def _find(self, request: Request, path: str, line: Line) -> Response | Download:
+    def _answer(self, request: Request, path: str, line: Line) -> Response | Download:
         if request.method != "GET":
             # The signature is over the method, so an URL for GET opens nothing else.
             return _error(403 if request.method == "HEAD" else 405, "AccessDenied")

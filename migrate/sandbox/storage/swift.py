@@ -3,7 +3,6 @@
 import json
 import math
 import secrets
-import time
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
@@ -11,17 +10,14 @@ from urllib.parse import parse_qs, quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from migrate.sandbox.base.faults import ServerError, TooMany, on
-from migrate.sandbox.base.points import CallerGoneError, Logged, hold
-from migrate.sandbox.base.requestlog import Line, timestamp
+from migrate.sandbox.base.requestlog import Line
 from migrate.sandbox.storage.conditions import Span, find_spans, unmet
 from migrate.sandbox.storage.content import Content, FileStretch, NoContent, Stretch, content_of
 from migrate.sandbox.storage.download import Download
 from migrate.sandbox.storage.listing import Question, account_listing, container_listing
+from migrate.sandbox.storage.service import StorageService
 from migrate.sandbox.world.objects import DIGESTS, StoredObject, manifest_of
-from migrate.sandbox.world.world import World
 
 PREFIX: Final = "/swift/"
 _JSON: Final = "application/json; charset=utf-8"
@@ -36,65 +32,26 @@ _SENTENCES: Final = {
 }
 
 
-class Swift:
+class Swift(StorageService):
     """The ASGI application below ``/swift/REGION``."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    id_headers = ("X-Trans-Id", "X-Openstack-Request-Id")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request and write its line in the log."""
-        request = Request(scope, receive)
-        path = scope["raw_path"].decode("ascii")
-        started = time.time()
-        line = Line(
-            time=timestamp(started),
-            service="storage",
-            method=request.method,
-            path=path,
-            status=0,
-            bytes=0,
-            query=request.url.query,
-            query_id=f"tx{secrets.token_hex(10)}",
-        )
-        logged = Logged(send, line, self._world.log)
-        try:
-            answer = await self._respond(request, path, line)
-            answer.headers["X-Trans-Id"] = answer.headers["X-Openstack-Request-Id"] = line.query_id
-            await answer(scope, receive, logged)
-        except CallerGoneError:
-            line.fault = "gone"
-        finally:
-            logged.finish()
-        await hold(self._world.faults, "answered", service="storage", method=request.method, path=path)
+    def _limited(self) -> Response:
+        return _page(498, words="Rate Limited")
 
-    async def _respond(self, request: Request, path: str, line: Line) -> Response | Download:
-        faults, method = self._world.faults, request.method
-        selects = on("storage", method, path)
-        if await hold(
-            faults, "before", service="storage", method=method, path=path, disconnected=request.is_disconnected
-        ):
-            line.fault = "hold"
-        if faults.strike(TooMany, selects):
-            line.fault = "429"
-            return _page(498, words="Rate Limited")
-        if met := faults.strike(ServerError, selects):
-            line.fault = "5xx"
-            return _page(met[0].status, words="Service Unavailable")
+    def _failing(self, status: int) -> Response:
+        return _page(status, words="Service Unavailable")
+
+    def _answer(self, request: Request, path: str, line: Line) -> Response | Download:
         region, _, rest = path.removeprefix(PREFIX).partition("/")
         parts = [unquote(part) for part in rest.split("/", 3)]
-        if method not in {"GET", "HEAD"}:
-            answer: Response | Download = _page(405)
-        elif path == INFO or parts == ["info"]:
+        if request.method not in {"GET", "HEAD"}:
+            return _page(405)
+        if path == INFO or parts == ["info"]:
             text = json.dumps(_info(self._world.options.listing_cap))
-            answer = Response(text, 200, media_type="application/json; charset=UTF-8")
-        else:
-            answer = self._find(request, region, parts, line)
-        if await hold(
-            faults, "after", service="storage", method=method, path=path, disconnected=request.is_disconnected
-        ):
-            line.fault = "hold"
-        return answer
+            return Response(text, 200, media_type="application/json; charset=UTF-8")
+        return self._find(request, region, parts, line)
 
     def _find(self, request: Request, region: str, parts: list[str], line: Line) -> Response | Download:
         """``parts`` are v1, the account, and then perhaps a container and an object."""
