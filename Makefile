@@ -4,6 +4,8 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 # Ours, and that of the old runtime where it is.
 GOLDEN ?= tests/golden $(wildcard ../shared/golden)
+# Tests start hundreds of programs: without byte-code each of them compiles this package, and pytest its own test files.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx period fuzz hostile bench-server bench-images bench-runs clean
 

@@ -54,6 +54,7 @@ def test_redirections_are_not_followed() -> None:
         assert (answer.status, answer.body, len(asked)) == (302, None, 1)
 
 
+@pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b"\xff", b"[" * 2000, b"", b'{"y": NaN}'])
 def test_bodies_that_are_no_object(body: bytes) -> None:
     with endpoint(lambda _: (200, body)) as (url, _):

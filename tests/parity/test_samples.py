@@ -41,6 +41,7 @@ def test_ids_that_are_no_folder_have_no_samples(tmp_path: Path, model_id: str) -
     assert read_samples(tmp_path / "in", model_id) == ()
 
 
+@pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [

@@ -52,6 +52,7 @@ def test_other_encodings_of_unicode(encoding: str) -> None:
     assert parse('{"x": ["ü"]}'.encode(encoding)) == {"x": ["ü"]}
 
 
+@pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize(
     "text",
     [

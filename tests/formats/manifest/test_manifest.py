@@ -192,6 +192,7 @@ _INVALID: list[Any] = [
 ]
 
 
+@pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize("content", _INVALID, ids=range(len(_INVALID)))
 def test_invalid_manifests_say_why(tmp_path: Path, content: Any) -> None:
     text = content if isinstance(content, bytes) else json.dumps(content).encode()

@@ -301,6 +301,7 @@ def test_a_reference_that_aborts(engine: Engine, runtime: RuntimeImage, tmp_path
     assert error.code == ("reference-failed" if has_avx() else "cpu-unsupported")
 
 
+@pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize("line", ["[]", "1", "nonsense", "[" * 2000])
 def test_a_reference_that_answers_nonsense(engine: Engine, runtime: RuntimeImage, tmp_path: Path, line: str) -> None:
     error = referenced(

@@ -17,6 +17,7 @@ def test_asking_takes_a_fifth_of_the_time_at_most_unless_an_answer_takes_very_lo
         assert took / (took + pause(took)) <= 0.2 + 1e-9
 
 
+@pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize(
     ("body", "waits"),
     [
