@@ -161,8 +161,8 @@ ACCESS: Final[Mapping[AccessCode, Meaning]] = {
     ),
     "docker-config": Meaning(
         "you",
-        "Docker's configuration has no login for the registry that can be used.",
-        "Log in again (docker login), or give --registry-user and MIGRATE_REGISTRY_PASSWORD.",
+        "Docker's or Podman's configuration has no login for the registry that can be used.",
+        "Log in again (docker login or podman login), or give --registry-user and MIGRATE_REGISTRY_PASSWORD.",
     ),
     "registry-token": Meaning(
         "you",

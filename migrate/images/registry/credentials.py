@@ -35,8 +35,8 @@ def credentials_for(registry: str, user: str | None, environ: Mapping[str, str])
         environ: The environment of the process.
 
     Raises:
-        ConfigurationError: A user without a password (``no-registry-password``), or Docker's configuration cannot be
-            read (``docker-config``).
+        ConfigurationError: A user without a password (``no-registry-password``), or the configuration of Docker or Podman
+            cannot be read (``docker-config``).
     """
     if user is None:
         return _logged_in(registry, environ)
@@ -57,15 +57,16 @@ def _logged_in(registry: str, environ: Mapping[str, str]) -> RegistryCredentials
 
     name = "docker.io" if registry in ("index.docker.io", "registry-1.docker.io") else registry
     found: dict[str, str] = {}
-    try:
-        for file in (None, *_podman_files(environ)):
+    for file in (None, *_podman_files(environ)):
+        try:
             found = found or docker.auth.load_config(config_path=file).resolve_authconfig(name) or {}
-    except (docker.errors.DockerException, OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"Docker's configuration has no usable login for {registry}: {printable(str(error), 300)}.",
-            code="docker-config",
-            next_step=f"Log in again (docker login {registry}), or give --registry-user and {PASSWORD_VARIABLE}.",
-        ) from error
+        except (docker.errors.DockerException, OSError, ValueError) as error:
+            whose, tool = ("Docker's", "docker") if file is None else (f"Podman's ({printable(file)})", "podman")
+            raise ConfigurationError(
+                f"{whose} configuration has no usable login for {registry}: {printable(str(error), 300)}.",
+                code="docker-config",
+                next_step=f"Log in again ({tool} login {registry}), or give --registry-user and {PASSWORD_VARIABLE}.",
+            ) from error
     entry = {str(key).lower(): value for key, value in found.items()}
     if entry.get("identitytoken"):
         return RegistryCredentials(username="<token>", password=Secret(entry["identitytoken"]), is_token=True)

@@ -103,3 +103,13 @@ def test_a_broken_configuration_is_one_sentence(docker_config: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         credentials_for("r.example.com", None, {})
     assert error.value.code == "docker-config"
+
+
+def test_a_broken_configuration_of_podman_is_named_as_its_own(docker_config: Path, tmp_path: Path) -> None:
+    docker_config.write_text("{}")
+    file = tmp_path / "auth.json"
+    file.write_text('{"auths": {"r.example.com": 3}}')
+    with pytest.raises(ConfigurationError, match="Podman's") as error:
+        credentials_for("r.example.com", None, {"REGISTRY_AUTH_FILE": str(file)})
+    assert str(file) in error.value.what
+    assert "podman login" in error.value.next_step
