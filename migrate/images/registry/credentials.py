@@ -35,8 +35,8 @@ def credentials_for(registry: str, user: str | None, environ: Mapping[str, str])
         environ: The environment of the process.
 
     Raises:
-        ConfigurationError: A user without a password (``no-registry-password``), or the configuration of Docker or Podman
-            cannot be read (``docker-config``).
+        ConfigurationError: A user without a password (``no-registry-password``), or the configuration of Docker or
+            Podman cannot be read (``docker-config``).
     """
     if user is None:
         return _logged_in(registry, environ)
