@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     Progress = Callable[[int, int | None], None]
+
+# The classic builder looks for a cached step among all images, and fails when one of them is removed meanwhile, by a
+# program that has nothing to do with this build (seen with Docker 20.10.24).
+_LOST: Final = "failed to get digest"
+_ATTEMPTS: Final = 3
 
 
 def build(engine: Engine, context: BuildContext, runtime_image: RuntimeImage, *, tag: str, progress: Progress) -> Image:
@@ -55,6 +60,26 @@ def build_image(
 ) -> Image:
     """Build whatever context the entries make up; ``arguments`` are the Dockerfile's ARGs."""
     entries = list(entries)
+    left = _ATTEMPTS
+    while True:
+        identity, failure = _build_once(engine, entries, tag=tag, progress=progress, arguments=arguments, cache=cache)
+        if failure is None:
+            return read_image(engine, tag, expected=identity)
+        left -= 1
+        if _LOST not in failure or not left:
+            raise _build_error(failure)
+
+
+def _build_once(
+    engine: Engine,
+    entries: list[tarstream.Entry],
+    *,
+    tag: str,
+    progress: Progress,
+    arguments: dict[str, str],
+    cache: bool,
+) -> tuple[str, str | None]:
+    """The id of the image that was built, or what the engine says of its failure."""
     total = sum(entry.size for entry in entries)
     done = 0
 
@@ -91,9 +116,7 @@ def build_image(
             # The engine hangs up in the middle of a context that it cannot store.
             engine.client.ping()
             raise _build_error("it closed the connection while it received the files; is its disk full?") from error
-    if failure is not None:
-        raise _build_error(failure)
-    return read_image(engine, tag, expected=identity)
+    return identity, failure
 
 
 def read_image(engine: Engine, reference: str, *, expected: str = "") -> Image:
