@@ -88,6 +88,7 @@ def ask(url: str, token: str) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
+@pytest.mark.slow
 def test_an_app_is_made_called_changed_and_deleted(project: Cloud, pushed: tuple[PushedImage, PushedImage]) -> None:
     one, two = pushed
     plan = AppRequest(

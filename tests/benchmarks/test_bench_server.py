@@ -16,9 +16,12 @@ from benchmarks.server.models import open_session, payloads, run, write_model
 from benchmarks.server.processes import cpu_seconds, memory_bytes, tree_of
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.programs
+
 CHECKOUT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_a_quick_run(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
     done = subprocess.run(

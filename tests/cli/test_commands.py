@@ -16,6 +16,8 @@ from migrate.sandbox import control
 from migrate.sandbox.world.samples import read_index
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.programs
+
 MIGRATE = str(Path(sys.executable).with_name("migrate"))
 NAMESPACE = read_index().namespace.id
 MODELS = Path(__file__).parents[2] / "examples" / "models"

@@ -34,6 +34,7 @@ def test_a_wrong_key(tool: Tool) -> None:
     assert tool.run(NAMESPACE, "--model", "iris").code == 0
 
 
+@pytest.mark.slow
 def test_a_missing_right_is_named(tool: Tool) -> None:
     control.fail(tool.sandbox.folder, "not-granted", method="POST", path_regex="/ai/app$")
     ended = tool.run(NAMESPACE, "--model", "iris")
@@ -60,6 +61,7 @@ def test_a_clock_that_lies(tool: Tool) -> None:
     assert tool.run(NAMESPACE, "--model", "iris").code == 0
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_is_read_again(tool: Tool) -> None:
     control.fail(tool.sandbox.folder, "clock-skew", nth=4)
     assert tool.run(NAMESPACE, "--model", "iris").code == 0
@@ -73,6 +75,7 @@ def test_the_engine_is_not_running(tool: Tool) -> None:
     assert tool.run(NAMESPACE, "--model", "iris").code == 0
 
 
+@pytest.mark.slow
 def test_the_registry_refuses_the_login(tool: Tool) -> None:
     registry = _registry(tool)
     ended = tool.run(
@@ -85,6 +88,7 @@ def test_the_registry_refuses_the_login(tool: Tool) -> None:
     assert tool.run(NAMESPACE, "--model", "iris").code == 0
 
 
+@pytest.mark.slow
 def test_a_registry_that_is_down(tool: Tool) -> None:
     control.fail(tool.sandbox.folder, "registry-down")
     ended = tool.run(NAMESPACE, "--model", "iris")
@@ -93,6 +97,7 @@ def test_a_registry_that_is_down(tool: Tool) -> None:
     assert tool.run(NAMESPACE, "--model", "iris").code == 0
 
 
+@pytest.mark.slow
 def test_a_push_that_is_interrupted(tool: Tool) -> None:
     with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json") as process, ending(process):
         assert process.stdout is not None
@@ -110,6 +115,7 @@ def test_a_push_that_is_interrupted(tool: Tool) -> None:
     assert again.outcomes["iris"]["outcome"] == "done"
 
 
+@pytest.mark.slow
 def test_truncated_downloads_are_noticed(tool: Tool) -> None:
     control.fail(tool.sandbox.folder, "truncated-download", after_bytes=100, times=2)
     assert tool.run(NAMESPACE, "--model", "titanic").code == 0, "what arrived is kept, and the rest is asked for"
@@ -124,6 +130,7 @@ def test_truncated_downloads_are_noticed(tool: Tool) -> None:
     assert tool.run(NAMESPACE, "--model", "iris").code == 0
 
 
+@pytest.mark.slow
 def test_a_service_that_limits_and_stumbles_is_asked_again(tool: Tool) -> None:
     control.fail(tool.sandbox.folder, "429", times=2, retry_after=1)
     control.fail(tool.sandbox.folder, "5xx", method="GET", nth=6, times=2)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.e2e.harness import ROOT, Tool, ending
@@ -60,6 +61,7 @@ def write_contradiction(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_load_is_no_other_models_failure(tool: Tool, tmp_path: Path) -> None:
     folder, samples = tmp_path / "mixed", tmp_path / "samples"
     shutil.copytree(ROOT / "examples/models/iris", folder / "iris")

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, ROOT, Tool, ending
@@ -75,6 +76,7 @@ def test_undo_leaves_nothing(tool: Tool) -> None:
     assert again.code == 0
 
 
+@pytest.mark.slow
 def test_undo_of_one_model_leaves_what_another_uses(tool: Tool) -> None:
     tool.run(*TWO)
     ended = tool("undo", NAMESPACE, "--model", "iris", "--yes", "--json")
@@ -161,6 +163,7 @@ def test_apps_answer_only_with_a_token(tool: Tool, tmp_path: Path) -> None:
     assert requests.get(f"{url}/describe", headers={"Authorization": "Bearer nonsense"}, timeout=60).status_code == 401
 
 
+@pytest.mark.slow
 def test_a_waiting_model_gives_its_slot_up_and_copies_are_rehearsed_once(tool: Tool) -> None:
     source = tool.workspace.parent / "copies"
     for name in ("one", "two", "three"):

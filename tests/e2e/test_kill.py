@@ -24,7 +24,8 @@ EFFECTS = {
     "user": ("POST", r"/project/[^/]+/user$"),
     "authorization": ("POST", r"/ai/authorization$"),
 }
-POINTS = ("before", "after", "answered")
+# The others of each kind run by make test-all.
+POINTS = (pytest.param("before", marks=pytest.mark.slow), "after", pytest.param("answered", marks=pytest.mark.slow))
 
 
 def _killed(tool: Tool, method: str, path: str, point: str, tmp_path: Path, *, nth: int = 1) -> None:
@@ -61,7 +62,7 @@ def _finished(tool: Tool) -> None:
 
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize(
-    "effect", ["app", "token", *(pytest.param(name, marks=pytest.mark.slow) for name in ("user", "authorization"))]
+    "effect", ["app", *(pytest.param(name, marks=pytest.mark.slow) for name in ("token", "user", "authorization"))]
 )
 def test_killed_at_an_effect_of_the_api(tool: Tool, tmp_path: Path, effect: str, point: str) -> None:
     method, path = EFFECTS[effect]
@@ -69,6 +70,7 @@ def test_killed_at_an_effect_of_the_api(tool: Tool, tmp_path: Path, effect: str,
     _finished(tool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nth", [2], ids=["customer-token"])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_the_customers_token(tool: Tool, tmp_path: Path, point: str, nth: int) -> None:
@@ -76,12 +78,22 @@ def test_killed_at_the_customers_token(tool: Tool, tmp_path: Path, point: str, n
     _finished(tool)
 
 
+@pytest.mark.slow
 def test_killed_while_bytes_move_down(tool: Tool, tmp_path: Path) -> None:
     _killed(tool, "GET", r"iris\.onnx", "during", tmp_path)
     _finished(tool)
 
 
-@pytest.mark.parametrize("step", ["inspect", "record", "render", "build", "rehearse", "push", "deploy", "prove"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "deploy",
+        *(
+            pytest.param(step, marks=pytest.mark.slow)
+            for step in ("inspect", "record", "render", "build", "rehearse", "push", "prove")
+        ),
+    ],
+)
 def test_killed_in_the_middle_of_a_step(tool: Tool, step: str) -> None:
     with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json") as process, ending(process):
         assert process.stdout is not None
@@ -101,7 +113,7 @@ def test_killed_in_the_middle_of_a_step(tool: Tool, step: str) -> None:
     assert subprocess.run(leftovers, capture_output=True, check=True, text=True).stdout == ""
 
 
-@pytest.mark.parametrize("step", ["build", "deploy"])
+@pytest.mark.parametrize("step", [pytest.param("build", marks=pytest.mark.slow), "deploy"])
 def test_ctrl_c_stops_cleanly_and_says_what_to_type_next(tool: Tool, step: str) -> None:
     with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json") as process, ending(process):
         assert process.stdout is not None
@@ -120,7 +132,13 @@ def test_ctrl_c_stops_cleanly_and_says_what_to_type_next(tool: Tool, step: str) 
     _finished(tool)
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", r"/ai/app$"), ("POST", r"/ai/token$")], ids=["app", "token"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        pytest.param("POST", r"/ai/app$", id="app"),
+        pytest.param("POST", r"/ai/token$", id="token", marks=pytest.mark.slow),
+    ],
+)
 def test_killed_when_answered_but_not_journalled(tool: Tool, tmp_path: Path, method: str, path: str) -> None:
     reached = tmp_path / "reached"
     with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json") as process, ending(process):

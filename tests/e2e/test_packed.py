@@ -10,6 +10,7 @@ import requests
 from tests.e2e.harness import FORMATS, GOOD, NAMESPACE, ROOT, Tool
 
 
+@pytest.mark.slow
 def test_packed_is_one_app_that_answers_for_each_model(tool: Tool) -> None:
     ended = tool.run(NAMESPACE, "--layout", "packed")
 

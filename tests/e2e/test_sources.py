@@ -47,7 +47,9 @@ def test_a_container_is_sorted_by_content(gone: Tool) -> None:
     assert downloaded < 2_000_000, "little is read to tell models from other things"
 
 
-@pytest.mark.parametrize("samples", [True, False], ids=["recorded", "engine"])
+@pytest.mark.parametrize(
+    "samples", [pytest.param(True, id="recorded", marks=pytest.mark.slow), pytest.param(False, id="engine")]
+)
 def test_a_container_moves(gone: Tool, samples: bool) -> None:
     models = [word for model in GOOD for word in ("--model", model)]
     more = ["--samples", str(SAMPLES)] if samples else []
@@ -98,7 +100,9 @@ def _plan(tool: Tool, folder: Path) -> dict[str, Any]:
     return plan
 
 
-@pytest.mark.parametrize("keys", [False, True], ids=["project", "keys"])
+@pytest.mark.parametrize(
+    "keys", [pytest.param(False, id="project"), pytest.param(True, id="keys", marks=pytest.mark.slow)]
+)
 def test_a_bucket_moves(gone: Tool, keys: bool) -> None:
     (file,) = (MODELS / "iris").glob("*.onnx")
     if keys:
@@ -146,6 +150,7 @@ def test_a_folder_moves(gone: Tool, tmp_path: Path) -> None:
     assert all(outcomes[model]["proof"] == "engine" for model in done)
 
 
+@pytest.mark.slow
 def test_an_inventory_file_moves(gone: Tool, tmp_path: Path) -> None:
     inventory = tmp_path / "inventory.json"
     index = json.loads((MODELS / "index.json").read_text(encoding="utf-8"))

@@ -38,6 +38,7 @@ def _environment(tmp_path: Path) -> dict[str, str]:
     return environment | {"XDG_STATE_HOME": str(tmp_path / "state"), "MIGRATE_WORKSPACE": str(tmp_path / "workspace")}
 
 
+@pytest.mark.slow
 def test_the_wheel_exports_a_context_that_builds_without_a_network(installed: Path, tmp_path: Path) -> None:
     out = tmp_path / "context"
     subprocess.run(

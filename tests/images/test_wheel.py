@@ -13,6 +13,8 @@ import uv
 from migrate.images.runtime.uv_settings import uv_environment
 from tests.images.conftest import IRIS
 
+pytestmark = pytest.mark.programs
+
 CHECKOUT = Path(__file__).parents[2]
 
 

@@ -94,7 +94,7 @@ def _made(model_id: str, files: Path, pipelines: Path) -> dict[str, Any]:
 
 
 # Their libraries take long to install and to load.
-HEAVY = ("fastai", "keras", "tensorflow", "tokenizers+torch", "transformers")
+HEAVY = ("fastai", "jpmml", "keras", "tensorflow", "tokenizers+torch", "torch", "transformers")
 
 
 @pytest.fixture(

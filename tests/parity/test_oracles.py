@@ -20,6 +20,8 @@ from tests.formats.models import EXAMPLES, FLOAT, artifact, graph, identity, mod
 from tests.golden_folders import OURS, GoldenCase, cases, paths
 from tests.parity.oracle import answers, reference
 
+pytestmark = pytest.mark.programs
+
 
 def served(folder: Path, made: onnx.ModelProto, manifest: dict[str, Any] | None = None) -> ModelJson:
     files = {"m.onnx": made.SerializeToString()}

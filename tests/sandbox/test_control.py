@@ -18,6 +18,8 @@ from migrate.sandbox.base.errors import SandboxError
 from migrate.sandbox.base.settings import Folder, Options
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.programs
+
 API = Options(runtime=False, samples=False, rate_limit=0)
 
 

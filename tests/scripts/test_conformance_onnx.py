@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.programs
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 

@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.programs
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 

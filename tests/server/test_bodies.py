@@ -29,6 +29,8 @@ from tests.server import models
 from tests.server.process import Server, held, running
 from tests.waiting import PATIENCE, wait_until
 
+pytestmark = pytest.mark.programs
+
 MB = 1 << 20
 LIMITS = {"max_body_bytes": str(20 * MB), "max_uploads_bytes": str(40 * MB), "max_in_flight": "2"}
 ONE = b'{"x":[1]}'

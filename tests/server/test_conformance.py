@@ -11,6 +11,8 @@ import pytest
 from tests.golden_folders import CHECKOUT, FOLDERS, OURS
 from tests.server import models
 
+pytestmark = pytest.mark.programs
+
 QUICK = ("onnx", "processors")  # runtimes whose servers start in a moment
 
 

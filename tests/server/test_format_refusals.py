@@ -15,7 +15,7 @@ from tests.server.format_models import CHAIN, WEEKS, field, plain, scale, write
 from tests.server.process import start
 
 # The first time, the packages of a runtime are fetched and installed.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.programs]
 
 CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"tensorflow": {"saved_model": ".", "signature": "train"}}, "no signature 'train'"),

@@ -29,6 +29,8 @@ from tests.server import models
 from tests.server.process import Server, running, start
 from tests.waiting import PATIENCE, wait_until
 
+pytestmark = pytest.mark.programs
+
 GOOD = {"x": [1.0, 2.0, 2.0]}
 GOOD_ANSWER = {"scores": [2.0, 3.0], "label": 1}
 

@@ -20,6 +20,8 @@ from tests.server import models
 from tests.server.process import held, running, start, wait_ready
 from tests.waiting import PATIENCE, wait_until
 
+pytestmark = pytest.mark.programs
+
 GOOD = {"x": [1.0, 2.0, 2.0]}
 
 

@@ -24,6 +24,8 @@ from tests.server import models
 from tests.server.process import Server, running
 from tests.waiting import PATIENCE, wait_until
 
+pytestmark = pytest.mark.programs
+
 TOKENS = ("first token", "zweites-ü")
 
 

@@ -27,6 +27,8 @@ from tests.server.process import Server, running
 from tests.server.test_contract import request
 from tests.waiting import PATIENCE, wait_until
 
+pytestmark = pytest.mark.programs
+
 ROWS = [[float(number), 2.0, 2.5] for number in range(40)]
 RECORDED = {"x": [[1.0, 2.0, 3.0]]}
 RUNS = 'inference_batch_size_count{model="linear"}'

@@ -18,6 +18,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.server import models
 from tests.server.process import Server, running
 
+pytestmark = pytest.mark.programs
+
 # Where the pictures of the documentation go, when somebody asks for them.
 PICTURES = os.environ.get("PICTURES")
 DROP = """

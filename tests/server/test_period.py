@@ -10,9 +10,9 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 PERIOD = CHECKOUT / "tests/period"
-SLOW = "fa2.5.3"  # fastai is long to import; test_old_fastai.py is quick
+SLOW = ("fa2.5.3", "k2.2.4", "tf1.15.5")  # their libraries are long to import; each has a quicker test of its own
 LIBRARIES = [
-    pytest.param(library, marks=pytest.mark.slow) if library == SLOW else library
+    pytest.param(library, marks=pytest.mark.slow) if library in SLOW else library
     for library in sorted({path.stem.partition("-")[0] for path in PERIOD.glob("expect/*.json")})
 ]
 

@@ -190,7 +190,7 @@ def test_numbers_are_written_as_in_an_image_whatever_the_locale(german: None, tm
         assert ask({"request": {"x": [1234.5]}})["outputs"] == {"text": ["1234.50"]}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [ENGINES[0], pytest.param(ENGINES[1], marks=pytest.mark.slow)])
 def test_a_row_that_takes_too_long_keeps_nobody_waiting(tmp_path: Path, engine: str) -> None:
     plain = {"engine": engine, "entry": "model.pmml"}
     settings = {**plain, "inputs": [field("x", "double", -1)], "outputs": [field("y", "double", -1)]}

@@ -18,6 +18,8 @@ from tests.clouds import calls
 from tests.sources.storing import at, content, downloads, put, take
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.programs
+
 BIG = os.urandom(3_000_000)
 PARTIAL = "store/partial/*/*.partial"
 

@@ -18,6 +18,8 @@ from migrate.ovhcloud.stored import StoredObject, UnreadableObjectError
 from migrate.ovhcloud.swift import SwiftStore
 from migrate.sources.download import Download, Saved, waiter
 
+pytestmark = pytest.mark.programs
+
 DATA = bytes(range(256)) * 4000
 MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
 Answer = Callable[["Handler"], None]

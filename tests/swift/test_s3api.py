@@ -18,6 +18,8 @@ from tests.clouds import QUICK
 from tests.sources.storing import content
 from tests.swift.service import KEY, USER, Swift
 
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture
 def environ(swift: Swift, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:

@@ -22,6 +22,8 @@ from tests.sources.storing import content
 from tests.swift.service import Api, Swift
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.programs
+
 MODEL = b"ONNX" + os.urandom(300_000)
 SIZE = 100_000
 ROADS = pytest.mark.parametrize("road", ["url", "container-url", "token"])

@@ -14,6 +14,8 @@ from migrate.images.model.export import export
 from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import HOUSING, IRIS, model_of, silent
 
+pytestmark = pytest.mark.programs
+
 
 def test_it_needs_no_engine_and_names_the_public_base(
     tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch

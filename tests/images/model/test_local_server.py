@@ -21,6 +21,8 @@ from tests.images.conftest import IRIS, model_of, silent
 from tests.server.process import listening
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.programs
+
 INSTALLED_SECONDS = 250.0  # the first time the packages are installed
 PROGRAM = """
 import os, signal, sys

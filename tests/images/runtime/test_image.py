@@ -40,6 +40,7 @@ def files_of(engine: Engine, reference: str) -> dict[str, tarfile.TarInfo]:
     return found
 
 
+@pytest.mark.slow
 def test_built_twice_the_layers_are_the_same(
     engine: Engine, tmp_path: Path, new_tag: Callable[[], str], runtime: RuntimeImage
 ) -> None:

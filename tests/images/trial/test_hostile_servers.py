@@ -150,7 +150,7 @@ def greedy(tmp_path: Path) -> Path:
     return saved(tmp_path, nodes, [numpy_helper.from_array(np.array([100_000_000, 1], np.int64), "size")])
 
 
-@pytest.mark.parametrize("kind", ["slow", "greedy"])
+@pytest.mark.parametrize("kind", [pytest.param("slow", marks=pytest.mark.slow), "greedy"])
 def test_an_onnx_file_that_takes_too_long_or_too_much_memory(
     engine: Engine,
     runtime: RuntimeImage,
@@ -191,7 +191,10 @@ AT_A_CALL = FORKS + READY.replace(
 )
 
 
-@pytest.mark.parametrize(("script", "timeout"), [(AT_LOAD, 12), (AT_A_CALL, 120)], ids=["load", "call"])
+@pytest.mark.parametrize(
+    ("script", "timeout"),
+    [pytest.param(AT_LOAD, 12, id="load", marks=pytest.mark.slow), pytest.param(AT_A_CALL, 120, id="call")],
+)
 def test_a_model_that_starts_too_many_processes(
     engine: Engine, server_of: Callable[..., Image], monkeypatch: pytest.MonkeyPatch, script: str, timeout: float
 ) -> None:

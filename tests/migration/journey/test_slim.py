@@ -102,7 +102,9 @@ def nothing_is_left(engine: Engine, place: Place) -> Iterator[None]:
     assert not place.context.exists()
 
 
-@pytest.mark.parametrize("name", [pytest.param("wine-tf2", marks=pytest.mark.slow), "digits-h5", "species-torchscript"])
+@pytest.mark.parametrize(
+    "name", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("wine-tf2", "digits-h5")), "species-torchscript"]
+)
 def test_a_model_with_the_same_answers_is_kept(name: str, original: Callable[..., Original], slimmed: Slim) -> None:
     # Keras' runtime has all that TensorFlow's has: one image less to build.
     image = "torch" if "torch" in name else "keras"
@@ -175,8 +177,8 @@ def of_tensorflow_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("name", "answer", "reason"),
     [
         ("variable", [[2.0, 6.0], [6.0, 12.0]], ""),
-        ("loop", [[8.0, 16.0], [24.0, 32.0]], ""),
-        ("counts", [[2.0, 3.0], [4.0, 5.0]], "It cannot be converted: "),
+        pytest.param("loop", [[8.0, 16.0], [24.0, 32.0]], "", marks=pytest.mark.slow),
+        pytest.param("counts", [[2.0, 3.0], [4.0, 5.0]], "It cannot be converted: ", marks=pytest.mark.slow),
     ],
 )
 def test_exports_of_tensorflow_1(
@@ -219,6 +221,7 @@ def test_a_model_that_onnx_has_no_operator_for_keeps_its_runtime(
     assert "lgamma" in found.reason
 
 
+@pytest.mark.slow
 def test_a_conversion_that_hangs_is_ended(
     engine: Engine, original: Callable[..., Original], workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -248,6 +251,7 @@ def test_what_is_not_even_tried(original: Callable[..., Original], slimmed: Slim
     assert slimmed(replace(model, inspection=pickled)).reason == "models of the format torch_pickle are not converted"
 
 
+@pytest.mark.slow
 def test_the_models_of_one_image_are_all_converted_or_none(tmp_path: Path, workspace: Workspace) -> None:
     module = EXAMPLES / "formats/species-module"
     for model in (SPECIES, module):
