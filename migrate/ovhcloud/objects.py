@@ -17,6 +17,7 @@ from migrate.machine.patience import API_TIMEOUT, STORAGE_RETRY
 from migrate.ovhcloud.stored import (
     ObjectFacts,
     ObjectRefused,
+    OtherBytesError,
     StoredObject,
     UnreadableObjectError,
     facts_of,
@@ -85,6 +86,40 @@ class ObjectStore(ABC):
                     return b""
                 skip = offset if response.status_code == 200 else 0
                 return _take(response, skip, length)
+
+        return self._tried(name, once)
+
+    def stretch(self, name: str, offset: int, length: int, known: ObjectFacts) -> bytes:
+        """A range of one version of an object, of exactly that length.
+
+        The version is told by the ETag of the answer itself and not by ``If-Match``, which Swift compares with the
+        manifest of a dynamic large object and not with its content.
+
+        Args:
+            name: The object.
+            offset: The first byte.
+            length: How many; not 0, and not beyond the end.
+            known: What was said of that version.
+
+        Raises:
+            OtherBytesError: It is another version now, or the store sends no ranges.
+            UnreadableObjectError: The store does not give this object.
+            RemoteError: ``storage-unavailable``.
+        """
+        wanted = {"Range": f"bytes={offset}-{offset + length - 1}"}
+
+        def once() -> bytes:
+            with self.open(name, wanted) as response:
+                now = facts_of(response)
+                if response.status_code == 416 or (now.etag, now.size) != (known.etag, known.size):
+                    raise OtherBytesError("it changed while it was looked at")
+                if response.status_code == 200 and (offset or length != known.size):
+                    raise OtherBytesError("the storage sends the whole of it where a part is asked for")
+                data = _take(response, 0, length)
+            if len(data) != length:
+                message = f"{len(data)} of {length} bytes"
+                raise requests.ConnectionError(message)
+            return data
 
         return self._tried(name, once)
 
