@@ -343,6 +343,8 @@ class Archive:
             at = item.offset + _LOCAL.size + len(item.raw) + item.packed
             if at > directory:
                 raise self.fail("archive-overlap", f"{quoted(item.name)} reaches into the directory")
+            if item.method == STORED and item.packed != item.size:
+                raise self.fail("archive-sizes", f"{quoted(item.name)} is stored, and its two sizes differ")
             if not item.name.endswith("/"):
                 self._add(item, None)
 

@@ -48,7 +48,7 @@ MODELS: Final = frozenset(
 
 
 _END: Final = re.compile(rb"</(?:[\w.-]+:)?PMML\s*>")
-_TAIL: Final = 4096  # bytes in which a document ends, with comments behind it
+_TAIL: Final = 2048  # bytes in which a document ends, with comments behind it
 
 
 class PmmlError(Exception):
