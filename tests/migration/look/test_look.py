@@ -214,6 +214,16 @@ def test_a_dry_run_downloads_nothing_and_names_what_is_cut(shelf: Shelf, cloud: 
 
 
 @pytest.mark.slow
+def test_what_cannot_be_looked_at_is_planned_with_a_note(shelf: Shelf, cloud: Cloud) -> None:
+    control.fail(shelf.sandbox, "5xx", service="storage", status=503, path_regex="/iris")
+    workspace = open_workspace(shelf.folder / "workspace")
+    options = RunOptions(source=NAMESPACE, models=("iris",))
+    plan = plan_source(options, cloud=cloud, workspace=workspace, environ=NO_ENGINE, emit=shelf.events.append)
+    (app,) = plan.apps
+    assert any(note.startswith("its verdict is not yet known. The object ") for note in app.notes), app.notes
+
+
+@pytest.mark.slow
 def test_rights_to_read_suffice(shelf: Shelf, tmp_path: Path) -> None:
     record = shelf.record({"m.onnx": large_onnx(1)})
     project = "/cloud/project/*"
