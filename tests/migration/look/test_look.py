@@ -5,13 +5,16 @@ import os
 import zlib
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from migrate.core.errors import Interrupted
 from migrate.core.events import StepFinished, StepProgress
 from migrate.core.looked import NotKnown
 from migrate.core.options.sources import RunOptions
-from migrate.core.values import ContainerLocation, FolderLocation, ModelRecord
+from migrate.core.values import BucketLocation, ContainerLocation, FolderLocation, ModelRecord
+from migrate.formats.inspect import inspect_files
 from migrate.formats.recognise import recognise
 from migrate.migration.look.look import look, look_at_all
 from migrate.migration.run.workspace import open_workspace
@@ -232,6 +235,35 @@ def test_rights_to_read_suffice(shelf: Shelf, tmp_path: Path) -> None:
         (tmp_path / "run").mkdir()
         with run_of(cloud, tmp_path / "run") as (run, _):
             assert look(run, record).verdict == "ready"
+        workspace = open_workspace(tmp_path / "workspace")
+        options = RunOptions(source="box@GRA")
+        plan = plan_source(options, cloud=cloud, workspace=workspace, environ=NO_ENGINE, emit=shelf.events.append)
+        assert [app.models for app in plan.apps] == [("m",)]
+
+
+@pytest.mark.slow
+def test_a_bucket_that_is_reached_with_keys(tmp_path: Path) -> None:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        endpoint = f"http://{host}:{port}"
+        client = boto3.client(
+            "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="other"
+        )
+        client.create_bucket(Bucket="bucket")
+        client.put_object(Bucket="bucket", Key="m/m.onnx", Body=large_onnx())
+        place = BucketLocation(bucket="bucket", region="us-east-1", endpoint=endpoint, path="m")
+        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "other"}
+        record = ModelRecord(id="m", source="s", location=place)
+        files = open_model(record, None, stopped=lambda: False, environ=keys)
+        assert inspect_files(files, framework=None).verdict == "ready"
+        assert files.bytes_read < 200_000
+        client.put_object(Bucket="bucket", Key="m/m.onnx", Body=large_onnx(13))
+        with files.open("m.onnx") as (read, _), pytest.raises(NotKnown, match="it changed"):
+            read(300_000, 10)
+    finally:
+        server.stop()
 
 
 @pytest.mark.slow
