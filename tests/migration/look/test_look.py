@@ -173,6 +173,15 @@ def test_what_is_not_there_is_a_problem_of_that_model_alone(shelf: Shelf) -> Non
 
 
 @pytest.mark.slow
+def test_an_object_that_is_listed_and_not_there_needs_a_person(shelf: Shelf) -> None:
+    identity = shelf.put({"m/m.onnx": large_onnx(1)}, kind={"expired": True})
+    place = ContainerLocation(region="GRA", container="box", container_id=identity, path="m")
+    found = look(shelf.run, ModelRecord(id="m", source="s", location=place))
+    assert found.problem is not None
+    assert (found.problem.code, found.problem.stays) == ("object-unreadable", True)
+
+
+@pytest.mark.slow
 def test_a_storage_that_fails_gives_no_verdict(shelf: Shelf) -> None:
     record = shelf.record({"m.onnx": large_onnx()})
     control.fail(shelf.sandbox, "5xx", service="storage", status=503)
