@@ -4,6 +4,7 @@ import gzip
 import os
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import boto3
 import pytest
@@ -207,14 +208,21 @@ def test_a_connection_that_breaks_is_made_again(shelf: Shelf) -> None:
     assert look(shelf.run, record).verdict == "ready"
 
 
-def test_a_dry_run_downloads_nothing_and_names_what_is_cut(shelf: Shelf, cloud: Cloud) -> None:
+@pytest.mark.parametrize("layout", ["separate", pytest.param("packed", marks=pytest.mark.slow)])
+def test_a_dry_run_downloads_nothing_and_names_what_is_cut(
+    shelf: Shelf, cloud: Cloud, layout: Literal["separate", "packed"]
+) -> None:
     data = large_onnx()
     shelf.put(
         {"whole/m.onnx": data, "cut/m.onnx": data[: 3 * MEGABYTE], "script/species.ts": large_script()["species.ts"]}
     )
     workspace = open_workspace(shelf.folder / "workspace")
     plan = plan_source(
-        RunOptions(source="box@GRA"), cloud=cloud, workspace=workspace, environ=NO_ENGINE, emit=shelf.events.append
+        RunOptions(source="box@GRA", layout=layout),
+        cloud=cloud,
+        workspace=workspace,
+        environ=NO_ENGINE,
+        emit=shelf.events.append,
     )
     assert [app.models for app in plan.apps] == [("whole",)]
     assert {outcome.model: outcome.reason for outcome in plan.settled} == {
