@@ -9,6 +9,7 @@ from migrate.core.values import Outcome
 
 Step = Literal[
     "list",
+    "look",
     "fetch",
     "inspect",
     "record",

@@ -16,7 +16,7 @@ from migrate.formats.not_served import other_format
 from migrate.formats.readers import READERS, read_evaluator, without_parts, word_of
 from migrate.formats.reading.case import PROGRAM, Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
-from migrate.formats.reading.files import check_links
+from migrate.formats.reading.files import ArtifactFiles, Files
 from migrate.formats.recognise import recognise
 from migrate.formats.tensorflow.model import GRAPH
 
@@ -24,7 +24,7 @@ _LARGE: Final = 1024 * 1024  # a JSON file above it is read only when its ends l
 
 
 class _Candidate(Struct, frozen=True):
-    """A file of the artifact's root that may be the model, and what came of reading it."""
+    """A file of the root that may be the model, and what came of reading it."""
 
     path: str
     format: str
@@ -34,26 +34,35 @@ class _Candidate(Struct, frozen=True):
 
 
 def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collection[str] = ()) -> Inspection:
-    """What an artifact is, from its structure alone; nothing in it is loaded.
+    """What an artifact is; see ``inspect_files``.
+
+    Raises:
+        LocalError: The files cannot be read from this machine's disk.
+    """
+    return inspect_files(ArtifactFiles(artifact), framework=framework, allow_unsafe=allow_unsafe)
+
+
+def inspect_files(files: Files, *, framework: str | None, allow_unsafe: Collection[str] = ()) -> Inspection:
+    """What the files of a model are, from their structure alone; nothing in them is loaded.
 
     Files are looked for as the old runtime did: manifests at the root, then models at the root, both by name. Where
     the old runtime took whichever of several the file system listed first, the answer here is ``needs-attention``.
 
     Args:
-        artifact: The model's files.
+        files: The model's files, wherever they lie.
         framework: What ML Serving said the model is (``onnx``, ``tensorflow_1`` and so on), where it is known.
         allow_unsafe: Digests (``sha256:...``) of files that the user lets run as code.
 
     Raises:
-        LocalError: The files cannot be read from this machine's disk.
+        MigrateError: They cannot be read.
+        NotKnown: They lie elsewhere, and the verdict needs more of them than may be read from there.
     """
-    check_links(artifact)
-    roots = sorted(file.path for file in artifact.files if "/" not in file.path)
-    manifests = [c for path in roots if path.lower().endswith(".json") for c in _manifest(artifact, path)]
+    roots = sorted(path for path in files.sizes if "/" not in path)
+    manifests = [c for path in roots if path.lower().endswith(".json") for c in _manifest(files, path)]
     good = [c for c in manifests if c.problem is None]
     models: list[_Candidate] = []
     if not good:
-        models = _models(artifact, [path for path in roots if path not in {c.path for c in manifests}])
+        models = _models(files, [path for path in roots if path not in {c.path for c in manifests}])
         good = [c for c in models if c.problem is None]
     left_out = [c for c in manifests + (models if good else []) if c.problem]
     notes = tuple(f"{quoted(c.path)} was left out: {c.problem.text}" for c in left_out if c.problem)
@@ -64,7 +73,7 @@ def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collecti
     for candidate in manifests + models:
         if candidate.problem:
             return _refused(candidate, candidate.problem, notes[1:])
-    return _nothing(artifact, roots, framework, allow_unsafe)
+    return _nothing(files, roots, framework, allow_unsafe)
 
 
 def demand_ready(inspection: Inspection, command: str = "") -> str:
@@ -136,6 +145,7 @@ def _refused(candidate: _Candidate, problem: FormatError, notes: tuple[str, ...]
 def _quarantined(
     found: Found, case: Case, blocked: tuple[Hazard, ...], hazards: tuple[Hazard, ...], notes: tuple[str, ...]
 ) -> Inspection:
+    words = case.words(blocked)
     return Inspection(
         format=found.format,
         runtime=None,
@@ -144,9 +154,11 @@ def _quarantined(
         text=blocked[0].text,
         task=type_again(
             "Make sure that you trust whoever made it",
-            adding=case.words(blocked),
+            adding=words,
             note="it is then loaded in a container without network first",
-        ),
+        )
+        if words
+        else "Make sure that you trust whoever made it; once it is downloaded, the option that allows it is named.",
         hazards=hazards,
         notes=notes,
     )
@@ -174,9 +186,9 @@ def _versions(folders: list[str]) -> Inspection:
     return problem.inspection("tensorflow")
 
 
-def _manifest(artifact: Artifact, path: str) -> list[_Candidate]:
+def _manifest(files: Files, path: str) -> list[_Candidate]:
     """The manifest at this path; nothing for another JSON file."""
-    case = Case(artifact)
+    case = Case(files)
     with case.open(path) as (read, size):
         if size > _LARGE and recognise(path, size, read) != "manifest":
             return []
@@ -197,34 +209,34 @@ def _manifest(artifact: Artifact, path: str) -> list[_Candidate]:
         return [_Candidate(path, kind, case, problem=problem)]
 
 
-def _models(artifact: Artifact, paths: list[str]) -> list[_Candidate]:
+def _models(files: Files, paths: list[str]) -> list[_Candidate]:
     """The bare models among these files; the parts of a pipeline belong to it."""
     words: dict[str, str] = {}
     for path in paths:
-        with Case(artifact).open(path) as (read, size):
+        with Case(files).open(path) as (read, size):
             word = word_of(path, recognise(path, size, read))
         if word is not None:
             words[path] = word
-    return [_model(artifact, path, word) for path, word in without_parts(words).items()]
+    return [_model(files, path, word) for path, word in without_parts(words).items()]
 
 
-def _model(artifact: Artifact, path: str, word: str) -> _Candidate:
-    case = Case(artifact)
+def _model(files: Files, path: str, word: str) -> _Candidate:
+    case = Case(files)
     try:
         return _Candidate(path, word, case, READERS[word](case, path))
     except FormatError as problem:
         return _Candidate(path, word, case, problem=problem)
 
 
-def _nothing(artifact: Artifact, roots: list[str], framework: str | None, allow_unsafe: Collection[str]) -> Inspection:
+def _nothing(files: Files, roots: list[str], framework: str | None, allow_unsafe: Collection[str]) -> Inspection:
     """The verdict on a folder without a model at its root."""
     other = other_format(roots)
     if other is not None:
         return other.inspection("unknown")
-    deeper = sorted(file.path for file in artifact.files if file.path.lower().endswith((".onnx", f"/{GRAPH}")))
+    deeper = sorted(path for path in files.sizes if path.lower().endswith((".onnx", f"/{GRAPH}")))
     if len(deeper) == 1 and deeper[0].endswith(GRAPH):
         # exports of TensorFlow's estimators lie in a folder named by the time of the export
-        found = _model(artifact, deeper[0], "tensorflow")
+        found = _model(files, deeper[0], "tensorflow")
         if found.problem is not None:
             return _refused(found, found.problem, ())
         return _answer(found, (f"the SavedModel is the one in {quoted(deeper[0])}",), allow_unsafe)
@@ -234,7 +246,7 @@ def _nothing(artifact: Artifact, roots: list[str], framework: str | None, allow_
     called = f" (ML Serving called it {quoted(framework)})" if framework else ""
     problem = FormatError(
         "no-model",
-        f"None of the {len(artifact.files)} files at the root of the model's storage{called} is a model{where}.",
+        f"None of the {len(files.sizes)} files at the root of the model's storage{called} is a model{where}.",
         "Check the model's storage path: the model or its manifest must lie directly in it.",
     )
     return problem.inspection("unknown")

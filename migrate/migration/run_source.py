@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFinished, StepStarted
 from migrate.core.options.sources import RunOptions
@@ -23,7 +25,7 @@ from migrate.migration.journey import outcomes
 from migrate.migration.journey.forms import difference, forms_of
 from migrate.migration.journey.models import Group, group
 from migrate.migration.journey.planner import make_plan
-from migrate.migration.journey.preview import former, keep_served, look_into
+from migrate.migration.journey.preview import Former, former, keep_served, look_into
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
@@ -88,8 +90,8 @@ def run_source(
         try:
             listing = _list(ref, cloud, workspace, emit, environ, journal)
             journal.list_models(listing.models)
-            run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
-            result, bugs = _walk(run, sizes, confirm)
+            run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
+            result, bugs = _walk(run, confirm)
         except MigrateError as error:
             journal.end(error.exit_code)
             raise
@@ -111,7 +113,7 @@ def plan_source(
     emit: Emit,
     old_token: Secret | None = None,
 ) -> Plan:
-    """What a run would do. It makes nothing: small models are fetched into the store, to see what they are.
+    """What a run would do. It makes and fetches nothing: the files are looked at where they lie.
 
     Raises:
         MigrateError: The source cannot be listed, or OVHcloud's answer to another question.
@@ -126,15 +128,14 @@ def plan_source(
         with closing(_journal(copy, ref, cloud)) as journal:
             listing = _list(ref, cloud, workspace, emit, environ, journal)
             journal.begin("run")
-            run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
+            run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
             keep_served(run)
             runner, before = Runner(run), former(run)
-            _, groups = _sort(run, runner)
-            look_into(run, _records(groups), sizes)
-            if run.stop.is_set():
-                raise Interrupted
             settled, groups = _sort(run, runner)
-            return make_plan(run, groups, settled, before)
+            plan = _plan(run, runner, groups, settled, before)
+            if plan is None:
+                raise Interrupted
+            return plan
 
 
 def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
@@ -166,11 +167,9 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
     listing: Listing,
     emit: Emit,
     environ: Mapping[str, str],
-) -> tuple[Run, dict[str, int]]:
-    """The run, and the bytes of each model of which they are known."""
+) -> Run:
     chosen = select(listing, options)
-    seen = revisions(cloud, chosen, jobs=options.jobs, environ=environ)
-    run = Run(
+    return Run(
         options=options,
         journal=journal,
         workspace=workspace,
@@ -180,10 +179,9 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
         emit=emit,
         stop=cloud.session.stop,
         environ=environ,
-        revisions={name: one.revision for name, one in seen.items()},
+        revisions=revisions(cloud, chosen, jobs=options.jobs, environ=environ),
         old_token=old_token,
     )
-    return run, {name: one.size for name, one in seen.items() if one.size is not None}
 
 
 def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
@@ -235,21 +233,36 @@ def _sort(run: Run, runner: Runner) -> tuple[tuple[Outcome, ...], tuple[Group, .
     return tuple(settled), tuple(rest)
 
 
-def _records(groups: tuple[Group, ...]) -> list[ModelRecord]:
-    return [record for group_of in groups for record in group_of.records]
+def _plan(
+    run: Run, runner: Runner, groups: tuple[Group, ...], settled: tuple[Outcome, ...], before: Mapping[str, Former]
+) -> Plan | None:
+    """The plan for groups whose files are looked at first: of what cannot be moved no app is planned.
+
+    None where the run was asked to stop meanwhile.
+    """
+    stopping = look_into(run, [record for one in groups for record in one.records])
+    if run.stop.is_set():
+        return None
+    ends = tuple(
+        runner.ended(record, stopping[record.id]) for one in groups for record in one.records if record.id in stopping
+    )
+    rest = (
+        replace(one, records=tuple(record for record in one.records if record.id not in stopping)) for one in groups
+    )
+    return make_plan(run, tuple(one for one in rest if one.records), settled + ends, before)
 
 
-def _walk(run: Run, sizes: Mapping[str, int], confirm: Confirm) -> tuple[Result, list[BaseException]]:
+def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
     runner = Runner(run)
     settled, groups = _sort(run, runner)
     keep_served(run)
     before = former(run)
+    plan = None
     if groups and not run.options.yes:  # who is asked is told what the files are
-        look_into(run, _records(groups), sizes)
-        if not run.stop.is_set():
-            settled, groups = _sort(run, runner)
-    if groups and not run.stop.is_set():
+        plan = _plan(run, runner, groups, settled, before)
+    elif groups and not run.stop.is_set():
         plan = make_plan(run, groups, settled, before)
+    if plan is not None:
         if plan.created:
             shared = () if run.options.registry is not None else TO_USE_SHARED_REGISTRY
             demand_rights(run.cloud, (*TO_RUN_APPS, *shared))

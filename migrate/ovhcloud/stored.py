@@ -114,6 +114,18 @@ class UnreadableObjectError(RemoteError):
         self.passing = refused.passing
 
 
+class OtherBytesError(Exception):
+    """The store answered with bytes of another version of an object, or with more than the range that was asked for.
+
+    Attributes:
+        reason: What it did, as the end of a sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 def facts_of(response: requests.Response) -> ObjectFacts:
     """What the headers of a GET or HEAD of an object say."""
     headers = response.headers

@@ -177,7 +177,7 @@ class Download:
         expected = facts.size if facts.size is not None and (facts.large or not listed) else listed
         now = Saved(etag=facts.etag, size=expected, last_modified=self._wanted.last_modified, encoding=facts.encoding)
         if words := unknown(facts.encoding):
-            raise _encoded(self._wanted.name, words)
+            raise encoded(self._wanted.name, words)
         if offset == 0:
             self._partial.unlink(missing_ok=True)
             self._keep(now)
@@ -247,12 +247,7 @@ class Download:
                     size += len(piece)
         except (zlib.error, EOFError) as error:
             plain.unlink()
-            raise NeedsYouError(
-                f"The object {printable(self._wanted.name)!r} is stored as compressed (Content-Encoding), and does not "
-                "unpack: it is damaged.",
-                code="object-unreadable",
-                next_step=type_again("Upload it again"),
-            ) from error
+            raise damaged(self._wanted.name) from error
         return sha, size
 
     def _hashed(self) -> "tuple[hashlib._Hash, hashlib._Hash]":
@@ -302,12 +297,23 @@ class Download:
         )
 
 
-def _encoded(name: str, words: str) -> NeedsYouError:
+def encoded(name: str, words: str) -> NeedsYouError:
+    """The error for an object whose Content-Encoding is not undone here."""
     return NeedsYouError(
         f"The object {printable(name)!r} is stored with the Content-Encoding {printable(words, 40)}, which is not "
         "undone here.",
         code="encoded-object",
         next_step=type_again("Upload it again without one"),
+    )
+
+
+def damaged(name: str) -> NeedsYouError:
+    """The error for an object that its Content-Encoding does not unpack."""
+    return NeedsYouError(
+        f"The object {printable(name)!r} is stored as compressed (Content-Encoding), and does not unpack: it is "
+        "damaged.",
+        code="object-unreadable",
+        next_step=type_again("Upload it again"),
     )
 
 

@@ -78,7 +78,7 @@ def fetch(
             if isinstance(location, FolderLocation):
                 files = _copy(Path(location.path), partial, progress, stop)
             else:
-                files = _download(location, _store(location, cloud, environ), partial, progress, stop)
+                files = _download(location, store_at(location, cloud, environ), partial, progress, stop)
             return _keep(files, partial, store)
 
 
@@ -106,6 +106,11 @@ def check_location(record: ModelRecord) -> Location:
     )
 
 
+def digest_of_files(files: Mapping[str, str]) -> str:
+    """The digest of an artifact, 64 hex digits, from those of its files by path."""
+    return digest_of(*(part for path in sorted(files) for part in (path, files[path])))
+
+
 def artifact_exists(artifact: Artifact) -> bool:
     """Whether the files are still there with their sizes; nothing is read."""
     folder = Path(artifact.folder)
@@ -115,9 +120,14 @@ def artifact_exists(artifact: Artifact) -> bool:
         return False
 
 
-def _store(
+def store_at(
     location: ContainerLocation | BucketLocation, cloud: Cloud | None, environ: Mapping[str, str]
 ) -> ObjectStore:
+    """The container or bucket of a place.
+
+    Raises:
+        ConfigurationError: There is none, or what reading S3 keys raises.
+    """
     if isinstance(location, BucketLocation):
         return store_of(location, cloud, environ)
     if cloud is None:
@@ -134,8 +144,7 @@ def _download(
     progress: Progress,
     stop: threading.Event,
 ) -> tuple[ArtifactFile, ...]:
-    wanted = tuple(read_ones(objects_at(store, location.path), lambda item: item.path))
-    _check_wanted(wanted, location)
+    wanted = objects_of(location, store)
     total = sum(item.stored.size for item in wanted)
     check_space(partial, total - _present(partial))
     store.many(len(wanted))
@@ -167,7 +176,15 @@ def _download(
     return tuple(future.result() for future in futures)
 
 
-def _check_wanted(wanted: tuple[ModelObject, ...], location: ContainerLocation | BucketLocation) -> None:
+def objects_of(location: ContainerLocation | BucketLocation, store: ObjectStore) -> tuple[ModelObject, ...]:
+    """The objects of a model that are read, in the order of the listing.
+
+    Raises:
+        NeedsYouError: ``no-files`` or ``sealed-archive``.
+        RefusedError: ``hostile-path``.
+        RemoteError: ``storage-unavailable``.
+    """
+    wanted = tuple(read_ones(objects_at(store, location.path), lambda item: item.path))
     where = printable(location.words, 400)
     if not wanted:
         raise NeedsYouError(
@@ -182,13 +199,21 @@ def _check_wanted(wanted: tuple[ModelObject, ...], location: ContainerLocation |
             next_step=type_again("Unseal the container in the control panel, and wait until it is unsealed"),
         )
     check_paths([item.path for item in wanted])
+    return wanted
 
 
 def _present(partial: Path) -> int:
     return sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
 
 
-def _copy(source: Path, partial: Path, progress: Progress, stop: threading.Event) -> tuple[ArtifactFile, ...]:
+def files_at(source: Path) -> list[tuple[str, Path, int]]:
+    """The files of a model on this machine that are read: path in the model, real path, size.
+
+    Raises:
+        NeedsYouError: ``no-files``.
+        RefusedError: ``hostile-path``.
+        LocalError: They cannot be read.
+    """
     try:
         every = [(name or source.name, real, size) for name, real, size in files_of(source)]
         found = read_ones(every, lambda file: file[0])
@@ -203,6 +228,11 @@ def _copy(source: Path, partial: Path, progress: Progress, stop: threading.Event
             next_step="Put the model's files there, or give the source where they lie now.",
         )
     check_paths([name for name, _, _ in found])
+    return found
+
+
+def _copy(source: Path, partial: Path, progress: Progress, stop: threading.Event) -> tuple[ArtifactFile, ...]:
+    found = files_at(source)
     shutil.rmtree(partial / "files", ignore_errors=True)
     total = sum(size for _, _, size in found)
     check_space(partial, total)
@@ -231,7 +261,7 @@ def _copied(name: str, real: Path, target: Path, count: "_Count", stop: threadin
 def _keep(files: tuple[ArtifactFile, ...], partial: Path, store: Path) -> Artifact:
     """Move whole files to the place that their digest names; what an earlier listing left is removed."""
     ordered = tuple(sorted(files, key=lambda file: file.path))
-    digest = digest_of(*(part for file in ordered for part in (file.path, file.digest)))
+    digest = digest_of_files({file.path: file.digest for file in files})
     folder = store / "artifacts" / digest[:40]
     artifact = Artifact(
         folder=str(folder), files=ordered, size=sum(file.size for file in ordered), digest=f"sha256:{digest}"

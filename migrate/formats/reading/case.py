@@ -1,20 +1,21 @@
-"""One artifact under inspection: its files, and what was found in them that could do harm."""
+"""One model under inspection: its files, and what was found in them that could do harm."""
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
 from typing import Final
 
 from msgspec import Struct
 
 from migrate.core.codes.catalogue import Code
+from migrate.core.looked import NotKnown
 from migrate.core.model_json import ModelJson
 from migrate.core.options.declaration import written
 from migrate.core.options.shared import ALLOW_UNSAFE
 from migrate.core.text import type_again
-from migrate.core.values import Artifact, Hazard, UnsafeFile
+from migrate.core.values import Hazard, UnsafeFile
 from migrate.formats.reading.errors import FormatError, quoted
-from migrate.formats.reading.files import is_plain, open_file
+from migrate.formats.reading.files import Files
 from migrate.formats.reading.wire import Read
 
 PROGRAM: Final = "pickled-code"
@@ -34,33 +35,37 @@ class Found(Struct, frozen=True):
 
 
 class Case:
-    """The files of one artifact, and the findings of one reading of them.
+    """The files of one model, and the findings of one reading of them.
 
     Attributes:
-        artifact: The artifact.
         sizes: Sizes in bytes by path.
         dangers: What needs the user's word for that very file before it is loaded.
         hazards: What was looked at, is allowed, and is told.
         notes: Sentences for the plan.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
-        self.artifact = artifact
-        self.sizes = {file.path: file.size for file in artifact.files}
-        self._digests = {file.path: file.digest for file in artifact.files}
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self.sizes = files.sizes
         self.dangers: list[Hazard] = []
         self.hazards: list[Hazard] = []
         self.notes: list[str] = []
 
-    @contextmanager
-    def open(self, path: str) -> Iterator[tuple[Read, int]]:
-        """A file, as a reader of ranges and its size; links are not followed.
+    def open(self, path: str) -> AbstractContextManager[tuple[Read, int]]:
+        """A file, as a reader of ranges and its size.
 
         Raises:
-            LocalError: It cannot be read.
+            MigrateError: It cannot be read.
         """
-        with open_file(self.artifact, path) as opened:
-            yield opened
+        return self._files.open(path)
+
+    def affords(self, path: str, length: int) -> bool:
+        """Whether so many bytes of a file may be read (``Files.affords``)."""
+        return self._files.affords(path, length)
+
+    def leave_out(self, path: str, length: int, what: str) -> bool:
+        """Whether a check that reads so many bytes of a file is left out (``Files.leave_out``)."""
+        return self._files.leave_out(path, length, what)
 
     def content(self, path: str, most: int) -> bytes:
         """A small file.
@@ -80,7 +85,7 @@ class Case:
 
     def is_plain(self, path: str) -> bool:
         """Whether the file is a regular one that no other name leads to."""
-        return is_plain(self.artifact, path)
+        return self._files.is_plain(path)
 
     def below(self, folder: str) -> dict[str, int]:
         """Sizes of the files in a folder of the artifact (empty: all), by their paths from there."""
@@ -110,19 +115,29 @@ class Case:
         return (*self.dangers, *self.hazards)
 
     def blocked(self, allow_unsafe: Collection[str]) -> tuple[Hazard, ...]:
-        """The dangers in files for which the user has not given their word."""
-        return tuple(hazard for hazard in self.dangers if self._digests.get(hazard.path, "") not in allow_unsafe)
+        """The dangers in files for which the user has not given their word.
+
+        Raises:
+            NotKnown: They have for some, and of this one the digest is not known.
+        """
+        blocked = tuple(hazard for hazard in self.dangers if self._files.digest(hazard.path) not in allow_unsafe)
+        for hazard in blocked:
+            if allow_unsafe and not self._files.digest(hazard.path):
+                raise NotKnown(
+                    f"The digest of {quoted(hazard.path)} tells whether it was allowed, and only a download tells it."
+                )
+        return blocked
 
     def unsafe(self, allow_unsafe: Collection[str]) -> tuple[UnsafeFile, ...]:
-        """The files of the dangers, each once."""
+        """The files of the dangers, each once, as far as their digests are known."""
         paths = dict.fromkeys(hazard.path for hazard in self.dangers)
-        digests = {path: self._digests.get(path, "") for path in paths}
-        return tuple(UnsafeFile(path=p, digest=d, allowed=d in allow_unsafe) for p, d in digests.items())
+        digests = {path: self._files.digest(path) for path in paths}
+        return tuple(UnsafeFile(path=p, digest=d, allowed=d in allow_unsafe) for p, d in digests.items() if d)
 
     def words(self, hazards: Collection[Hazard]) -> str:
-        """The options with which a user allows exactly the files of these hazards."""
-        digests = dict.fromkeys(self._digests.get(hazard.path, "") for hazard in hazards)
-        return " ".join(written(ALLOW_UNSAFE, *digests))
+        """The options with which a user allows exactly these files; empty where the digest of one is not known."""
+        digests = dict.fromkeys(self._files.digest(hazard.path) for hazard in hazards)
+        return " ".join(written(ALLOW_UNSAFE, *digests)) if all(digests) else ""
 
     def missing(self, manifest: str, entry: str) -> FormatError:
         """The problem of a manifest whose model is not there."""

@@ -1,11 +1,11 @@
-"""An artifact's files, opened without following links."""
+"""The files of one model under inspection: the door that every reader reads through, and an artifact's behind it."""
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, Protocol
 
 from migrate.core.errors import LocalError
 from migrate.core.text import printable, type_again
@@ -13,6 +13,82 @@ from migrate.core.values import Artifact
 from migrate.formats.reading.wire import Read
 
 _NOT_PLAIN: Final = frozenset("\\:*")  # separators and drives of some systems, and marks of an engine's own
+
+
+class Files(Protocol):
+    """The files of a model, wherever they lie.
+
+    What lies in object storage is read by few and short ranges. A reader that must read the whole of something asks
+    ``affords`` or ``leave_out`` before it does: what is only checked is left out there and told, and what the verdict
+    itself needs ends in ``core.looked.NotKnown``.
+    """
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Sizes in bytes by path."""
+
+    def open(self, path: str) -> AbstractContextManager[tuple[Read, int]]:
+        """A file, as a reader of ranges and its size in bytes.
+
+        Raises:
+            MigrateError: It cannot be read.
+        """
+
+    def is_plain(self, path: str) -> bool:
+        """Whether the file is a regular one that no other name leads to."""
+
+    def digest(self, path: str) -> str:
+        """``sha256:...`` of a file; empty where that is not known."""
+
+    def affords(self, path: str, length: int) -> bool:
+        """Whether so many bytes of a file may be read."""
+
+    def leave_out(self, path: str, length: int, what: str) -> bool:
+        """Whether a check that reads so many bytes of a file is left out, and told.
+
+        Args:
+            path: The file.
+            length: How many bytes the check reads.
+            what: What would be compared, as the subject of a sentence, such as "the checksums of its 12 entries".
+        """
+
+
+class ArtifactFiles:
+    """The files of an artifact on this machine.
+
+    Raises:
+        LocalError: One is a symbolic link, or lies behind one.
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        check_links(artifact)
+        self._artifact = artifact
+        self.sizes = {file.path: file.size for file in artifact.files}
+        self._digests = {file.path: file.digest for file in artifact.files}
+
+    def open(self, path: str) -> AbstractContextManager[tuple[Read, int]]:
+        """A file; links are not followed.
+
+        Raises:
+            LocalError: It cannot be read.
+        """
+        return open_file(self._artifact, path)
+
+    def is_plain(self, path: str) -> bool:
+        """Whether the file is a regular one that no other name leads to."""
+        return is_plain(self._artifact, path)
+
+    def digest(self, path: str) -> str:
+        """The digest that it was fetched with."""
+        return self._digests.get(path, "")
+
+    def affords(self, path: str, length: int) -> bool:  # noqa: ARG002 - all of it is at hand
+        """Always."""
+        return True
+
+    def leave_out(self, path: str, length: int, what: str) -> bool:  # noqa: ARG002 - all of it is at hand
+        """Never."""
+        return False
 
 
 @contextmanager

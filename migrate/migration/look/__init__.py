@@ -1,0 +1,1 @@
+"""What the models of a source are, told before anything of them is downloaded."""
