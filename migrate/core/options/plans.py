@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from migrate.core.options.checks import check_digest_of_plan
 from migrate.core.options.declaration import Argument, Command, Counts, Option, Options, absolute
-from migrate.core.options.shared import Jobs, OldTokenFile, Project, Renew, Samples, Ticket, Workspace, Yes
+from migrate.core.options.shared import LAYOUT, OUT, Jobs, OldTokenFile, Project, Renew, Samples, Ticket, Workspace, Yes
 from migrate.core.options.sources import AUTHORIZE, MoveOptions, RunOptions
 
 PlanLayout = Literal["cheapest", "separate", "packed"]
@@ -41,18 +41,8 @@ class PlanOptions(MoveOptions, frozen=True, kw_only=True):
         example="migrate plan models@GRA --out plan.json\nmigrate plan models@GRA --layout cheapest --prices mine.toml",
     )
 
-    layout: Annotated[
-        PlanLayout,
-        Option(
-            names=("--layout",),
-            help="One app a model, one for all models of a runtime, or whichever way bills the fewest CPUs.",
-            counts=Counts.CLOUD,
-        ),
-    ] = "separate"
-    out: Annotated[
-        Path | None,
-        Option(names=("--out",), metavar="FILE", help="Write the plan to FILE.", counts=Counts.RUN, read=absolute),
-    ] = None
+    layout: Annotated[PlanLayout, LAYOUT] = "separate"
+    out: Annotated[Path | None, OUT] = None
     prices: Annotated[Path | None, PRICES] = None
     detailed_exitcode: Annotated[
         bool,
@@ -96,7 +86,7 @@ class ApplyOptions(Options, frozen=True, kw_only=True):
         group="Move",
         short="Do what a plan says.",
         help="Do what PLAN says, and nothing else: where anything that it rests on has changed, it is refused with 6. "
-        "Type it again to go on where it stopped.",
+        "What was stopped goes on where it stopped.",
         example="migrate apply plan.json --expect sha256:3f… --ticket CHG0012345",
     )
 

@@ -68,6 +68,18 @@ WORKSPACE: Final = Option(
     variable="MIGRATE_WORKSPACE",
     read=absolute,
 )
+LAYOUT: Final = Option(
+    names=("--layout",),
+    help="One app a model, one for all models of a runtime, or, of a plan, whichever way bills the fewest CPUs.",
+    counts=Counts.CLOUD,
+)
+OUT: Final = Option(
+    names=("--out",),
+    metavar="PATH",
+    help="Where it is written: an empty or new folder, or the file of a plan.",
+    counts=Counts.RUN,
+    read=absolute,
+)
 OLD_TOKEN_FILE: Final = Option(
     names=("--old-token-file",),
     metavar="FILE",

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from migrate.core.options.checks import check_registry
 from migrate.core.options.declaration import Argument, Command, Counts, Option, Options
 from migrate.core.options.shared import (
+    LAYOUT,
     AcceptAgpl,
     AllowUnsafe,
     BaseImage,
@@ -268,10 +269,7 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
     )
 
     old_token_file: OldTokenFile = None
-    layout: Annotated[
-        Layout,
-        Option(names=("--layout",), help="One app a model, or one for all models of a runtime.", counts=Counts.CLOUD),
-    ] = "separate"
+    layout: Annotated[Layout, LAYOUT] = "separate"
     renew: Renew = ()
     ticket: Ticket = None
     dry_run: Annotated[

@@ -61,8 +61,8 @@ def _contradictions(file: PlanFile) -> Iterator[str]:
     models = {model.id: model for model in plan.models}
     yield from (_of_app(plan, app, models) for app in plan.apps)
     for model in plan.models:
-        if model.verdict == "ready" and model.runtime not in {one.name for one in plan.runtimes}:
-            yield "a model is ready and its runtime is not in the plan"
+        if model.runtime and model.runtime not in {one.name for one in plan.runtimes}:
+            yield "the runtime of a model is not in the plan"
     if [task.number for task in plan.tasks] != [*range(1, len(plan.tasks) + 1)]:
         yield "its tasks are not numbered one by one"
     if any(name not in models for task in plan.tasks for name in task.models):

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from migrate.core.errors import ExitCode, UsageError
 from migrate.core.planfile import text
-from migrate.core.planfile.content import PlanFile
 from migrate.core.planfile.text import decode, digest_of_plan, encode
 from tests.core.planfile.samples import model, sample
 
@@ -207,11 +206,9 @@ def test_any_mutation_is_refused_in_one_sentence_or_is_a_plan_that_agrees_with_i
         _mutate(plan, data)
     text_of = bytes_of(plan, signed=signed)
     try:
-        found: PlanFile = decode(text_of, "plan.json")
-    except UsageError as error:
-        assert error.code == "bad-plan"
-        assert error.what.isprintable()
-        assert len(error.what) < 500
+        found = decode(text_of, "plan.json")
+    except UsageError:
+        refused(text_of)
     else:
         assert decode(encode(found), "plan.json") == found
         assert found.digest == digest_of_plan(found.plan)
