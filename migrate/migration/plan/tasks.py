@@ -79,8 +79,8 @@ def _of_scaling(tasks: _Tasks, record: ModelRecord, app: PlannedApp) -> None:
             "Grafana, and choose which of them the app scales by.",
             record.id,
         )
-    if record.api_status not in SLEPT:
-        return
+    if record.api_status not in SLEPT or (app.packed and app.replicas[0] > 0):
+        return  # beside models that never sleep it costs nothing to be awake
     start = f"{app.cold_start:g} s from the start of its container" if app.cold_start is not None else "its cold start"
     if app.replicas[0] == 0:
         tasks.add(
