@@ -47,7 +47,7 @@ def show_plan_file(console: "Console", file: PlanFile, *, apply: str = "") -> No
         console.print()
         show_rows(console, ("App", "Models", "CPUs", "Replicas", "Token", "EUR a month"), list(map(_row, plan.apps)))
         for app in plan.apps:
-            for note in app.notes:
+            for note in (*app.notes, *memory_of(file, app)):
                 console.print(Text(f"  {safe(app.name, 60)}: {safe(note, 600)}", style="yellow"))
         console.print(Text(f"Layout: {plan.layout.chosen}. {safe(plan.layout.why, 800)}."))
     _show_tasks(console, plan)
@@ -81,6 +81,16 @@ def prices_in_words(prices: PricesUsed) -> str:
         f"A month has {prices.hours} hours, each replica runs all the time, and a started minute counts as a whole one."
     )
     return f"{'; '.join(parts)}. {assumed} Registry and object storage are billed apart."
+
+
+def memory_of(file: PlanFile, app: PlannedApp) -> tuple[str, ...]:
+    """What the models of a shared app take of the memory of a replica, in a sentence."""
+    taken = next((one for one in file.forecast.apps if one.name == app.name), None)
+    flavor = next((one for one in file.plan.flavors if one.id == app.flavor), None)
+    if not app.packed or taken is None or taken.memory is None or flavor is None:
+        return ()
+    how = "as rehearsals measured it" if taken.measured else "by a forecast"
+    return (f"Its models take about {size(taken.memory)} of the {size(flavor.memory * app.cpu)} of a replica, {how}.",)
 
 
 def available_twice(plan: PlanContent) -> str:
@@ -133,12 +143,12 @@ def _show_model(console: "Console", file: PlanFile, model: PlannedModel) -> None
 
 
 def _row(app: PlannedApp) -> tuple[str, ...]:
-    cpus = f"{app.cpu} x {app.flavor}"
+    cpus, asleep = f"{app.cpu} x {app.flavor}", app.replicas[0] == 0 and app.cold_start is not None
     return (
         safe(app.name, 24),
         named(app.models),
         cpus,
-        replicas(app),
+        replicas(app) + (f", cold start {app.cold_start:g} s after its container" if asleep else ""),
         app.access,
         in_words(app.month).removesuffix(" EUR"),
     )

@@ -9,6 +9,7 @@ from msgspec import Struct
 from migrate.console.plan_file import (
     VERDICTS,
     available_twice,
+    memory_of,
     month,
     named,
     prices_in_words,
@@ -57,6 +58,7 @@ def plan_page(file: PlanFile) -> str:
         images={runtime.name: runtime.image for runtime in plan.runtimes},
         seconds={one.id: one.seconds for one in file.forecast.models},
         prices=prices_in_words(plan.prices),
+        memory={app.name: memory_of(file, app) for app in plan.apps},
         twice=available_twice(plan),
     )
 

@@ -1,8 +1,13 @@
 """What a look at a model's files tells where they lie, before anything of them is downloaded."""
 
+from typing import Final
+
 from msgspec import Struct
 
+from migrate.core.errors import ExitCode
 from migrate.core.values import Inspection, ModelRecord, Verdict
+
+_STAYING: Final = frozenset({ExitCode.NEEDS_YOU, ExitCode.REFUSED})
 
 
 class SeenObject(Struct, frozen=True, kw_only=True):
@@ -22,11 +27,17 @@ class SeenObject(Struct, frozen=True, kw_only=True):
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """Why a model cannot be fetched at all: a code of ``core.codes``, one sentence, and what a person does about it."""
+    """Why a model cannot be fetched: a code of ``core.codes``, one sentence, what a person does, and an exit code."""
 
     code: str
     text: str
     task: str
+    exit_code: int
+
+    @property
+    def stays(self) -> bool:
+        """Whether a person has to do something: else trying again may help."""
+        return self.exit_code in _STAYING
 
 
 class Looked(Struct, frozen=True, kw_only=True):

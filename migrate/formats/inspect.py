@@ -145,6 +145,7 @@ def _refused(candidate: _Candidate, problem: FormatError, notes: tuple[str, ...]
 def _quarantined(
     found: Found, case: Case, blocked: tuple[Hazard, ...], hazards: tuple[Hazard, ...], notes: tuple[str, ...]
 ) -> Inspection:
+    words = case.words(blocked)
     return Inspection(
         format=found.format,
         runtime=None,
@@ -153,9 +154,11 @@ def _quarantined(
         text=blocked[0].text,
         task=type_again(
             "Make sure that you trust whoever made it",
-            adding=case.words(blocked),
+            adding=words,
             note="it is then loaded in a container without network first",
-        ),
+        )
+        if words
+        else "Make sure that you trust whoever made it; once it is downloaded, the option that allows it is named.",
         hazards=hazards,
         notes=notes,
     )

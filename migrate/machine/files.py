@@ -23,9 +23,10 @@ def read_bounded(path: Path, most: int, error: Callable[[str], MigrateError]) ->
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise error("it is not a file")
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise error("it is not a file")
             data = file.read(most + 1)
     except (OSError, ValueError) as caught:  # ValueError: a NUL in the path
         raise error(getattr(caught, "strerror", None) or "it cannot be opened") from caught

@@ -42,7 +42,7 @@ class Runner:
                 try:
                     prepared.append(order.prepare(self._run, steps, record))
                 except MigrateError as error:
-                    found.append(self._ended(record, error))
+                    found.append(self.ended(record, error))
             for unit, models in group.units(tuple(prepared)):
                 moved = order.recall(self._run, steps, unit, models)
                 found += self._of(moved, unit)
@@ -101,7 +101,7 @@ class Runner:
     def _fail(self, record: ModelRecord, error: BaseException) -> None:
         if isinstance(error, MigrateError):
             outcomes.keep_evidence(self._run.journal, record.id, error.evidence)
-        self._finish(self._ended(record, error))
+        self._finish(self.ended(record, error))
 
     def _of(self, moved: order.Moved, unit: Unit) -> list[Outcome]:
         records = {record.id: record for record in unit.records}
@@ -109,9 +109,10 @@ class Runner:
             self._told(outcomes.done(records[name], moved.app, moved.rehearsal, proof, moved.slim[name]))
             for name, proof in moved.proofs.items()
         ]
-        return good + [self._ended(records[name], error, moved) for name, error in moved.errors.items()]
+        return good + [self.ended(records[name], error, moved) for name, error in moved.errors.items()]
 
-    def _ended(self, record: ModelRecord, error: BaseException, moved: order.Moved | None = None) -> Outcome:
+    def ended(self, record: ModelRecord, error: BaseException, moved: order.Moved | None = None) -> Outcome:
+        """The outcome of a model whose journey ends early, by the error that ends it."""
         if not isinstance(error, MigrateError | Interrupted) and error not in self.bugs:
             self.bugs.append(error)
         again = self._run.options.again(record.id)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from migrate.apps.prices import PriceList, read_prices
 from migrate.core.errors import Interrupted, UsageError
 from migrate.core.events import Emit, Result
-from migrate.core.options.plans import AppliedOptions, ApplyOptions, PlanOptions
+from migrate.core.options.plans import AppliedOptions, ApplyOptions, PlanOptions, ShowOptions
 from migrate.core.options.sources import MoveOptions, RunOptions
 from migrate.core.planfile.content import Decisions, PlanContent, PlanFile
 from migrate.core.planfile.text import LARGEST, decode, plan_file, refused
@@ -47,17 +47,18 @@ def plan_models(
     """
     prices = read_prices(options.prices)
     shared = {name: getattr(options, name) for name in MoveOptions.__struct_fields__}
-    with trial_run(RunOptions(**shared), cloud, workspace, environ, emit) as (run, _):
+    with trial_run(RunOptions(**shared), cloud, workspace, environ, emit) as run:
         looked = look_at_all(run, run.listing.models, jobs=options.jobs)
         if run.stop.is_set():
             raise Interrupted
         run.found |= {name: one.inspection for name, one in looked.items() if one.inspection and one.verdict}
-        content = make_plan_content(run, options, parse_source(options.source), looked, prices)
+        content, taken = make_plan_content(run, options, parse_source(options.source), looked, prices)
         run.planned = content.apps
         said = forecast(
             workspace,
             content.models,
             content.apps,
+            memory=taken,
             read={name: one.bytes_read for name, one in looked.items()},
             left=_left(run, content),
             jobs=options.jobs,
@@ -99,6 +100,13 @@ def applied_options(plan: PlanContent, typed: ApplyOptions, *, project: str | No
             "The plan was made with samples, and a plan holds no path.",
             code="usage",
             next_step=type_again(adding="--samples and their folder"),
+        )
+    unknown = [name for name in typed.renew if name not in {model.id for model in plan.models}]
+    if unknown:
+        raise UsageError(
+            f"The plan has no model {printable(unknown[0])!r}, whose token is to be replaced.",
+            code="unknown-model",
+            next_step=f"Take an id of the plan: {ShowOptions(plan=typed.plan).command()}",
         )
     source = str(typed.source) if typed.source is not None else _elsewhere(plan, typed)
     decided: dict[str, Any] = {name: getattr(plan.decisions, name) for name in _SHARED} | {"samples": typed.samples}

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, NeedsYouError, UsageError
 from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFinished, StepStarted
@@ -26,7 +27,7 @@ from migrate.migration.journey import outcomes
 from migrate.migration.journey.forms import difference, forms_of
 from migrate.migration.journey.models import Group, group, group_as_planned
 from migrate.migration.journey.planner import make_plan
-from migrate.migration.journey.preview import former, keep_served, look_into
+from migrate.migration.journey.preview import Former, former, keep_served, look_into
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
@@ -100,12 +101,12 @@ def run_source(
         try:
             listing = _list(ref, cloud, workspace, emit, environ, journal)
             chosen = select(listing, options) if applying is None else _named_in(listing, options)
-            run, sizes = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ, chosen)
+            run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ, chosen)
             if applying is not None:
                 run.planned = applying.apps
                 applying.demand_fresh(run)
             journal.list_models(listing.models)
-            result, bugs = _walk(run, sizes, confirm)
+            result, bugs = _walk(run, confirm)
         except MigrateError as error:
             journal.end(error.exit_code)
             raise
@@ -127,20 +128,19 @@ def plan_source(
     emit: Emit,
     old_token: Secret | None = None,
 ) -> Plan:
-    """What a run would do. It makes nothing: small models are fetched into the store, to see what they are.
+    """What a run would do. It makes and fetches nothing: the files are looked at where they lie.
 
     Raises:
         MigrateError: The source cannot be listed, or OVHcloud's answer to another question.
     """
-    with trial_run(options, cloud, workspace, environ, emit, old_token) as (run, sizes):
+    with trial_run(options, cloud, workspace, environ, emit, old_token) as run:
         keep_served(run)
         runner, before = Runner(run), former(run)
-        _, groups = sort(run, runner)
-        look_into(run, _records(groups), sizes)
+        settled, groups = sort(run, runner)
+        plan = _plan(run, runner, groups, settled, before)
         if run.stop.is_set():
             raise Interrupted
-        settled, groups = sort(run, runner)
-        return make_plan(run, groups, settled, before)
+        return plan
 
 
 @contextmanager
@@ -151,8 +151,8 @@ def trial_run(
     environ: Mapping[str, str],
     emit: Emit,
     old_token: Secret | None = None,
-) -> Iterator[tuple[Run, dict[str, int]]]:
-    """A run on a copy of the source's journal, to ask of it what it would do; and the bytes of each model.
+) -> Iterator[Run]:
+    """A run on a copy of the source's journal, to ask of it what it would do.
 
     Raises:
         MigrateError: The source cannot be listed.
@@ -201,10 +201,8 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
     emit: Emit,
     environ: Mapping[str, str],
     chosen: tuple[ModelRecord, ...],
-) -> tuple[Run, dict[str, int]]:
-    """The run, and the bytes of each model of which they are known."""
-    seen = revisions(cloud, chosen, jobs=options.jobs, environ=environ)
-    run = Run(
+) -> Run:
+    return Run(
         options=options,
         journal=journal,
         workspace=workspace,
@@ -214,10 +212,9 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
         emit=emit,
         stop=cloud.session.stop,
         environ=environ,
-        revisions={name: one.revision for name, one in seen.items()},
+        revisions=revisions(cloud, chosen, jobs=options.jobs, environ=environ),
         old_token=old_token,
     )
-    return run, {name: one.size for name, one in seen.items() if one.size is not None}
 
 
 def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
@@ -289,21 +286,31 @@ def _not_planned(run: Run, record: ModelRecord) -> Outcome:
     return outcomes.ended(record, error, again="")
 
 
-def _records(groups: tuple[Group, ...]) -> list[ModelRecord]:
-    return [record for group_of in groups for record in group_of.records]
+def _plan(
+    run: Run, runner: Runner, groups: tuple[Group, ...], settled: tuple[Outcome, ...], before: Mapping[str, Former]
+) -> Plan:
+    """The plan for groups whose files are looked at first: of what cannot be moved no app is planned."""
+    stopping = look_into(run, [record for one in groups for record in one.records])
+    ends = tuple(
+        runner.ended(record, stopping[record.id]) for one in groups for record in one.records if record.id in stopping
+    )
+    rest = (
+        replace(one, records=tuple(record for record in one.records if record.id not in stopping)) for one in groups
+    )
+    return make_plan(run, tuple(one for one in rest if one.records), settled + ends, before)
 
 
-def _walk(run: Run, sizes: Mapping[str, int], confirm: Confirm) -> tuple[Result, list[BaseException]]:
+def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
     runner = Runner(run)
     settled, groups = sort(run, runner)
     keep_served(run)
     before = former(run)
+    plan = None
     if groups and not run.options.yes and run.planned is None:  # who is asked is told what the files are
-        look_into(run, _records(groups), sizes)
-        if not run.stop.is_set():
-            settled, groups = sort(run, runner)
-    if groups and not run.stop.is_set():
+        plan = _plan(run, runner, groups, settled, before)
+    elif groups:
         plan = make_plan(run, groups, settled, before)
+    if plan is not None and not run.stop.is_set():
         if plan.created:
             shared = () if run.options.registry is not None else TO_USE_SHARED_REGISTRY
             demand_rights(run.cloud, (*TO_RUN_APPS, *shared))

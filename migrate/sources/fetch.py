@@ -106,6 +106,11 @@ def check_location(record: ModelRecord) -> Location:
     )
 
 
+def digest_of_files(files: Mapping[str, str]) -> str:
+    """The digest of an artifact, 64 hex digits, from those of its files by path."""
+    return digest_of(*(part for path in sorted(files) for part in (path, files[path])))
+
+
 def artifact_exists(artifact: Artifact) -> bool:
     """Whether the files are still there with their sizes; nothing is read."""
     folder = Path(artifact.folder)
@@ -256,7 +261,7 @@ def _copied(name: str, real: Path, target: Path, count: "_Count", stop: threadin
 def _keep(files: tuple[ArtifactFile, ...], partial: Path, store: Path) -> Artifact:
     """Move whole files to the place that their digest names; what an earlier listing left is removed."""
     ordered = tuple(sorted(files, key=lambda file: file.path))
-    digest = digest_of(*(part for file in ordered for part in (file.path, file.digest)))
+    digest = digest_of_files({file.path: file.digest for file in files})
     folder = store / "artifacts" / digest[:40]
     artifact = Artifact(
         folder=str(folder), files=ordered, size=sum(file.size for file in ordered), digest=f"sha256:{digest}"

@@ -276,7 +276,7 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
         bool,
         Option(
             names=("--dry-run", "-n"),
-            help="Show what would be done, and make nothing; small models are fetched, to see what they are.",
+            help="Show what would be done, and make nothing; files are looked at where they lie, and not downloaded.",
             counts=Counts.RUN,
             kept=False,
         ),

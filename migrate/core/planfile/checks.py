@@ -71,6 +71,8 @@ def _contradictions(file: PlanFile) -> Iterator[str]:
         yield "its sums are not those of its parts"
     if [model.id for model in file.forecast.models] != [*models]:
         yield "its forecast is about other models"
+    if [app.name for app in file.forecast.apps] != [app.name for app in plan.apps]:
+        yield "its forecast is about other apps"
 
 
 def _of_decisions(plan: PlanContent) -> str:
@@ -98,6 +100,10 @@ def _of_app(plan: PlanContent, app: PlannedApp, models: dict[str, PlannedModel])
         and not 1 <= app.scaling.average_usage_target <= 100,
         "an app is in another region than was chosen": app.region != plan.decisions.region,
         "the flavor of an app is not in the plan": app.flavor not in {one.id for one in plan.flavors},
+        "an app has more CPUs than its flavor gives": any(
+            app.cpu > one.most for one in plan.flavors if one.id == app.flavor
+        ),
+        "an app is named by a model that is not in the plan": not set(app.selection) <= models.keys(),
         "the cost of an app is not that of its size": app.month
         != money.month_of(plan.prices, app.flavor, app.cpu, app.replicas),
     }

@@ -101,7 +101,7 @@ class PlannedApp(Part, frozen=True, kw_only=True):
     """An app as it will be asked for. ``access`` is the role of the access token that is made for it.
 
     ``selection`` is what a packed app is named by: the models that were chosen, none for all of the source.
-    ``memory`` is the forecast of what its models take, and ``cold_start`` seconds from the start of a container.
+    ``cold_start`` is seconds from the start of a container.
     """
 
     name: Word
@@ -114,7 +114,6 @@ class PlannedApp(Part, frozen=True, kw_only=True):
     cpu: Units
     scaling: FixedScaling | AutomaticScaling
     access: Literal["read"] = "read"
-    memory: Count | None
     cold_start: Seconds | None
     month: Month
     notes: Annotated[tuple[Line, ...], Meta(max_length=200)] = ()
@@ -258,12 +257,21 @@ class ModelForecast(Part, frozen=True, kw_only=True):
     left: bool
 
 
+class AppForecast(Part, frozen=True, kw_only=True):
+    """The memory that the models of an app take, in bytes: as rehearsals here have measured it, or forecast."""
+
+    name: Word
+    memory: Count | None
+    measured: bool
+
+
 class Forecast(Part, frozen=True, kw_only=True):
     """What is true of the machine and the day of the plan only; the digest does not cover it."""
 
     seconds: Seconds
     basis: Line
     models: Annotated[tuple[ModelForecast, ...], Meta(max_length=_MOST_MODELS)]
+    apps: Annotated[tuple[AppForecast, ...], Meta(max_length=_MOST_MODELS)]
 
 
 class PlanFile(Part, frozen=True, kw_only=True):

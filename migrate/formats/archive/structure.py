@@ -12,7 +12,7 @@ Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (sections in
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -34,7 +34,7 @@ from migrate.formats.archive.end import (
 from migrate.formats.archive.extra_fields import wide_numbers
 from migrate.formats.archive.names import NameCheck
 from migrate.formats.reading.errors import FormatError, quoted
-from migrate.formats.reading.wire import Read
+from migrate.formats.reading.wire import Read, Stretch, block_of
 
 ZIP: Final = b"PK\x03\x04"  # how an archive begins: its first local header
 STORED: Final = 0
@@ -53,13 +53,22 @@ _ENCRYPTED: Final = 1 << 0 | 1 << 6 | 1 << 13
 _DESCRIPTOR: Final = 1 << 3
 _KNOWN_FLAGS: Final = 1 << 1 | 1 << 2 | _DESCRIPTOR | 1 << 11
 _CHUNK: Final = 1024 * 1024
+_IN_MEMORY: Final = 32 * 1024 * 1024  # bytes of a file that is unpacked; of a larger one in a file without a name
+
+
+LeaveOut = Callable[[str, int, str], bool]
+"""``Files.leave_out`` of the model that an archive belongs to."""
 
 
 class Entry(Struct, frozen=True):
-    """A file of an archive: its name, where its packed bytes start, sizes in bytes, method, CRC-32."""
+    """A file of an archive: its name, where its header starts, sizes in bytes, method, CRC-32.
+
+    ``start`` is where its packed bytes do; None where its header was not read yet.
+    """
 
     name: str
-    start: int
+    header: int
+    start: int | None
     packed: int
     size: int
     method: int
@@ -96,6 +105,8 @@ class Archive:
         path: Its name, for messages.
         read: Its bytes.
         size: How many there are.
+        leave_out: Says whether headers and checksums of entries are not compared with the directory, which reads the
+            whole of it.
 
     Attributes:
         entries: Its files by name; folders are left out.
@@ -104,15 +115,21 @@ class Archive:
         FormatError: It is cut, broken, or not plain.
     """
 
-    def __init__(self, path: str, read: Read, size: int) -> None:
+    def __init__(self, path: str, read: Read, size: int, leave_out: LeaveOut) -> None:
         self.path = path
         self._read = read
         self._size = size
+        self._step = block_of(read, _CHUNK)
         self._names = NameCheck()
         self.entries: dict[str, Entry] = {}
         directory, length, count = self._directory()
         listed = self._listed(self._get(directory, length), count)
-        self._layout(listed, directory)
+        what = f"the headers and checksums of its {count} entries"
+        self._compares = not leave_out(path, directory, what)
+        if self._compares:
+            self._layout(listed, directory)
+        else:
+            self._outline(listed, directory)
         self._limits()
 
     def fail(self, code: HazardCode, why: str) -> FormatError:
@@ -127,9 +144,9 @@ class Archive:
         """
         left, crc, made = entry.packed, 0, 0
         unpack = zlib.decompressobj(-15) if entry.method == DEFLATED else None
-        at = entry.start
+        at = self._start(entry)
         while left:
-            data = self._get(at, min(left, _CHUNK))
+            data = self._get(at, min(left, self._step))
             at, left = at + len(data), left - len(data)
             while data:
                 try:
@@ -150,7 +167,7 @@ class Archive:
     def head(self, entry: Entry, length: int) -> bytes:
         """The first bytes of a file, unchecked beyond them."""
         if entry.method == STORED:
-            return self._get(entry.start, min(length, entry.packed))
+            return self._get(self._start(entry), min(length, entry.packed))
         found = b""
         for piece in self.chunks(entry):
             found += piece
@@ -172,13 +189,14 @@ class Archive:
 
     @contextmanager
     def open(self, entry: Entry) -> Iterator[Read]:
-        """A reader of ranges of a file; what is packed is unpacked to a file without a name first."""
+        """A reader of ranges of a file; what is packed is unpacked first."""
         if entry.method == STORED:
-            for _ in self.chunks(entry):
-                pass  # the checksum
-            yield lambda offset, length: self._read(entry.start + offset, max(0, min(length, entry.size - offset)))
+            if self._compares:
+                for _ in self.chunks(entry):
+                    pass  # the checksum
+            yield Stretch(self._read, self._start(entry), entry.size)
             return
-        with tempfile.TemporaryFile() as file:
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
             for piece in self.chunks(entry):
                 file.write(piece)
 
@@ -189,12 +207,12 @@ class Archive:
             yield read
 
     def verify(self) -> None:
-        """Unpack every file to nowhere, comparing sizes and checksums.
+        """Unpack every file to nowhere, comparing sizes and checksums, unless they are left out.
 
         Raises:
             FormatError: One is not what the archive says.
         """
-        for entry in self.entries.values():
+        for entry in self.entries.values() if self._compares else ():
             for _ in self.chunks(entry):
                 pass
 
@@ -312,9 +330,38 @@ class Archive:
                 if item.size:
                     raise self.fail("archive-names", f"the folder {quoted(item.name)} has content")
             else:
-                self.entries[item.name] = Entry(item.name, start, item.packed, item.size, item.method, item.crc)
+                self._add(item, start)
         if at != directory:
             raise self.fail("archive-hidden-data", "bytes lie between its entries and its directory")
+
+    def _outline(self, listed: list[_Listed], directory: int) -> None:
+        """What the directory alone says of its entries leaves room for each of them."""
+        at = 0
+        for item in sorted(listed, key=lambda item: item.offset):
+            if item.offset < at or (at == 0 and item.offset):
+                raise self._misplaced(item, at)
+            at = item.offset + _LOCAL.size + len(item.raw) + item.packed
+            if at > directory:
+                raise self.fail("archive-overlap", f"{quoted(item.name)} reaches into the directory")
+            if item.method == STORED and item.packed != item.size:
+                raise self.fail("archive-sizes", f"{quoted(item.name)} is stored, and its two sizes differ")
+            if not item.name.endswith("/"):
+                self._add(item, None)
+
+    def _add(self, item: _Listed, start: int | None) -> None:
+        self.entries[item.name] = Entry(item.name, item.offset, start, item.packed, item.size, item.method, item.crc)
+
+    def _start(self, entry: Entry) -> int:
+        """Where the packed bytes of a file start (4.3.7)."""
+        if entry.start is not None:
+            return entry.start
+        record = _LOCAL.unpack(self._get(entry.header, _LOCAL.size))
+        if record[0] != _LOCAL_MARK:
+            raise self.fail("archive-headers-differ", f"{quoted(entry.name)} is something else in its own header")
+        start = entry.header + _LOCAL.size + int(record[9]) + int(record[10])
+        if start + entry.packed > self._size:
+            raise self.fail("archive-overlap", f"{quoted(entry.name)} reaches beyond the archive")
+        return start
 
     def _misplaced(self, item: _Listed, at: int) -> FormatError:
         if item.offset < at:

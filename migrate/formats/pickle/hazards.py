@@ -39,8 +39,10 @@ def read_data(
 
     Raises:
         FormatError: It cannot be followed to its end.
+        NotKnown: It is read elsewhere, and is longer than may be read.
     """
     reading = read_pickle(read, start, size)
+    reading.demand_whole()
     name = quoted(where or path)
     imports = [one for one in reading.imports if not data(*one)]
     if reading.error is not None:
@@ -77,6 +79,7 @@ def hidden_pickle(read: Read, size: int) -> Reading | None:
     if head[:1] not in OPCODES:
         return None
     reading = read_pickle(read, 0, size)
+    reading.demand_whole()
     if not reading.imports:
         return None
     is_marked = head[:1] == b"\x80" and head[1:] <= b"\x05"

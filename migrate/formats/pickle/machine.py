@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from migrate.core.looked import NotKnown
 from migrate.formats.pickle.opcodes import Argument, PickleError, opcodes
 from migrate.formats.reading.wire import Read
 
@@ -79,6 +80,7 @@ class Reading:
         root: What it builds.
         end: The byte after it.
         error: Why the reading ended early; None where STOP was reached.
+        unread: Why the rest cannot be read now; with it nothing but the imports so far is sure.
     """
 
     def __init__(self) -> None:
@@ -88,6 +90,16 @@ class Reading:
         self.root: Value = None
         self.end = 0
         self.error: PickleError | None = None
+        self.unread: NotKnown | None = None
+
+    def demand_whole(self) -> None:
+        """Go on only with a pickle that could be read.
+
+        Raises:
+            NotKnown: It could not.
+        """
+        if self.unread is not None:
+            raise self.unread
 
 
 def read_pickle(read: Read, start: int, size: int) -> Reading:
@@ -100,6 +112,8 @@ def read_pickle(read: Read, start: int, size: int) -> Reading:
             reading.end = at + 1
     except PickleError as error:
         reading.error = error
+    except NotKnown as unread:
+        reading.unread = unread
     return reading
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-from migrate.formats.reading.wire import Read
+from migrate.formats.reading.wire import Read, block_of
 
 MAXIMUM_OPCODES: Final = 2_000_000
 MAXIMUM_TEXT: Final = 64 * 1024  # longer texts and bytes are jumped over and stand for themselves
@@ -154,6 +154,7 @@ class _Source:
         self.at = start
         self._read = read
         self._size = size
+        self._step = block_of(read, _BLOCK)
         self._block = b""
         self._block_at = start
         self._held = 0
@@ -163,7 +164,7 @@ class _Source:
             raise self._cut()
         low = self.at - self._block_at
         if not 0 <= low <= len(self._block) - length:
-            self._block = self._read(self.at, min(max(length, _BLOCK), self._size - self.at))
+            self._block = self._read(self.at, min(max(length, self._step), self._size - self.at))
             self._block_at, low = self.at, 0
             if len(self._block) < length:
                 raise self._cut()

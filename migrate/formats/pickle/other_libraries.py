@@ -19,7 +19,7 @@ def refuse_pickle(case: Case, path: str) -> NoReturn:
     with case.open(path) as (read, size):
         head = read(0, 512)
         if head.startswith(ZIP):
-            check_members(case, path, Archive(path, read, size))
+            check_members(case, path, Archive(path, read, size, case.leave_out))
         elif is_archive(head):
             raise _unknown(path, "is a compressed pickle, which nobody looked into")
         else:
@@ -27,6 +27,8 @@ def refuse_pickle(case: Case, path: str) -> NoReturn:
             if reading.error is not None:
                 raise _unknown(path, f"cannot be followed to its end ({reading.error.text})")
             note_imports(case, path, quoted(path), [*reading.imports])
+            if not case.dangers:
+                reading.demand_whole()
             if reading.end != size and not case.dangers:
                 raise _unknown(path, f"has {size - reading.end} bytes behind its end, which may be another pickle")
     if case.dangers:

@@ -7,9 +7,10 @@ import math
 import re
 from typing import Final
 
+from migrate.core.looked import NotKnown
 from migrate.core.model_json import Bounds, Field, ModelJson, PmmlSettings
 from migrate.formats.pmml.expressions import WORDS, type_of
-from migrate.formats.pmml.structure import CHAINS, DataField, Document, Model, PmmlError, read_document
+from migrate.formats.pmml.structure import CHAINS, DataField, Document, Model, PmmlError, check_end, read_document
 from migrate.formats.reading.case import Case, Found
 from migrate.formats.reading.errors import FormatError, quoted
 from migrate.formats.reading.fields import DYNAMIC
@@ -52,6 +53,11 @@ def read_pmml(case: Case, path: str) -> Found:
         if size == 0:
             raise FormatError("empty", f"The file {quoted(path)} is empty.", "Upload the complete file in its place.")
         try:
+            if not case.affords(path, size):
+                check_end(read, size)
+                raise NotKnown(
+                    f"The elements of {quoted(path)} tell what it is, and only a download reads all of them."
+                )
             document = read_document(read, size)
         except PmmlError as error:
             raise _refused(path, error) from None

@@ -4,6 +4,7 @@ Entities and inclusions are files and hosts that whoever wrote the document chos
 entities need, is refused, and so is an encoding that another parser may read as something else.
 """
 
+import re
 from collections.abc import Callable
 from typing import Final, Protocol
 from xml.parsers import expat
@@ -44,6 +45,10 @@ MODELS: Final = frozenset(
         *("TextModel", "TimeSeriesModel", "TreeModel"),
     }
 )
+
+
+_END: Final = re.compile(rb"</(?:[\w.-]+:)?PMML\s*>")
+_TAIL: Final = 2048  # bytes in which a document ends, with comments behind it
 
 
 class PmmlError(Exception):
@@ -121,9 +126,7 @@ def read_document(read: Read, size: int) -> Document:
     Raises:
         PmmlError: It is not well-formed, or has what a model needs not.
     """
-    head = read(0, 4)
-    if head.startswith(_MARKS):
-        raise PmmlError("encoding", "it is not in UTF-8")
+    _check_encoding(read)
     reader = _Reader()
     parse(read, size, reader)
     # to an evaluator a name with dots that is no function of the document is a class of Java
@@ -131,6 +134,22 @@ def read_document(read: Read, size: int) -> Document:
     reader.document.called = sorted(reader.called - reader.defined)
     reader.document.used = sorted(reader.used)
     return reader.document
+
+
+def check_end(read: Read, size: int) -> None:
+    """What the first and the last bytes tell of a document that is too large to be read whole.
+
+    Raises:
+        PmmlError: It is not in UTF-8, or its end is not there.
+    """
+    _check_encoding(read)
+    if not _END.search(read(max(0, size - _TAIL), _TAIL)):
+        raise PmmlError("truncated", "its last element is not closed")
+
+
+def _check_encoding(read: Read) -> None:
+    if read(0, 4).startswith(_MARKS):
+        raise PmmlError("encoding", "it is not in UTF-8")
 
 
 class Handler(Protocol):

@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.codes.catalogue import Code
+from migrate.core.looked import NotKnown
 from migrate.core.model_json import ModelJson
 from migrate.core.options.declaration import written
 from migrate.core.options.shared import ALLOW_UNSAFE
@@ -57,6 +58,10 @@ class Case:
             MigrateError: It cannot be read.
         """
         return self._files.open(path)
+
+    def affords(self, path: str, length: int) -> bool:
+        """Whether so many bytes of a file may be read (``Files.affords``)."""
+        return self._files.affords(path, length)
 
     def leave_out(self, path: str, length: int, what: str) -> bool:
         """Whether a check that reads so many bytes of a file is left out (``Files.leave_out``)."""
@@ -110,19 +115,29 @@ class Case:
         return (*self.dangers, *self.hazards)
 
     def blocked(self, allow_unsafe: Collection[str]) -> tuple[Hazard, ...]:
-        """The dangers in files for which the user has not given their word."""
-        return tuple(hazard for hazard in self.dangers if self._files.digest(hazard.path) not in allow_unsafe)
+        """The dangers in files for which the user has not given their word.
+
+        Raises:
+            NotKnown: They have for some, and of this one the digest is not known.
+        """
+        blocked = tuple(hazard for hazard in self.dangers if self._files.digest(hazard.path) not in allow_unsafe)
+        for hazard in blocked:
+            if allow_unsafe and not self._files.digest(hazard.path):
+                raise NotKnown(
+                    f"The digest of {quoted(hazard.path)} tells whether it was allowed, and only a download tells it."
+                )
+        return blocked
 
     def unsafe(self, allow_unsafe: Collection[str]) -> tuple[UnsafeFile, ...]:
-        """The files of the dangers, each once."""
+        """The files of the dangers, each once, as far as their digests are known."""
         paths = dict.fromkeys(hazard.path for hazard in self.dangers)
         digests = {path: self._files.digest(path) for path in paths}
-        return tuple(UnsafeFile(path=p, digest=d, allowed=d in allow_unsafe) for p, d in digests.items())
+        return tuple(UnsafeFile(path=p, digest=d, allowed=d in allow_unsafe) for p, d in digests.items() if d)
 
     def words(self, hazards: Collection[Hazard]) -> str:
-        """The options with which a user allows exactly the files of these hazards."""
+        """The options with which a user allows exactly these files; empty where the digest of one is not known."""
         digests = dict.fromkeys(self._files.digest(hazard.path) for hazard in hazards)
-        return " ".join(written(ALLOW_UNSAFE, *digests))
+        return " ".join(written(ALLOW_UNSAFE, *digests)) if all(digests) else ""
 
     def missing(self, manifest: str, entry: str) -> FormatError:
         """The problem of a manifest whose model is not there."""

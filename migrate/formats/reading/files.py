@@ -19,8 +19,8 @@ class Files(Protocol):
     """The files of a model, wherever they lie.
 
     What lies in object storage is read by few and short ranges. A reader that must read the whole of something asks
-    ``leave_out`` before it does: what is only checked is left out there and told, and what the verdict itself needs
-    ends in ``core.looked.NotKnown``.
+    ``affords`` or ``leave_out`` before it does: what is only checked is left out there and told, and what the verdict
+    itself needs ends in ``core.looked.NotKnown``.
     """
 
     @property
@@ -40,13 +40,16 @@ class Files(Protocol):
     def digest(self, path: str) -> str:
         """``sha256:...`` of a file; empty where that is not known."""
 
+    def affords(self, path: str, length: int) -> bool:
+        """Whether so many bytes of a file may be read."""
+
     def leave_out(self, path: str, length: int, what: str) -> bool:
-        """Whether a check that reads so many bytes of a file is left out.
+        """Whether a check that reads so many bytes of a file is left out, and told.
 
         Args:
             path: The file.
             length: How many bytes the check reads.
-            what: The check, as the subject of a sentence, such as "the checksums of its 12 entries".
+            what: What would be compared, as the subject of a sentence, such as "the checksums of its 12 entries".
         """
 
 
@@ -78,6 +81,10 @@ class ArtifactFiles:
     def digest(self, path: str) -> str:
         """The digest that it was fetched with."""
         return self._digests.get(path, "")
+
+    def affords(self, path: str, length: int) -> bool:  # noqa: ARG002 - all of it is at hand
+        """Always."""
+        return True
 
     def leave_out(self, path: str, length: int, what: str) -> bool:  # noqa: ARG002 - all of it is at hand
         """Never."""

@@ -14,6 +14,32 @@ from typing import Final, Literal, NamedTuple
 Read = Callable[[int, int], bytes]
 """``read(offset, length)`` gives the bytes there; fewer only at the end of the file."""
 
+
+def block_of(read: Read, usual: int) -> int:
+    """How many bytes to read at a time: fewer where each costs, as a reader says that has a ``block``."""
+    return min(usual, getattr(read, "block", usual))
+
+
+class Stretch:
+    """Some bytes of a file, read as a file of their own.
+
+    Args:
+        read: The file.
+        start: Where they begin.
+        size: How many there are.
+    """
+
+    def __init__(self, read: Read, start: int, size: int) -> None:
+        self._read = read
+        self._start = start
+        self._size = size
+        self.block = block_of(read, BLOCK)
+
+    def __call__(self, offset: int, length: int) -> bytes:
+        """The bytes there; fewer at the end."""
+        return self._read(self._start + offset, max(0, min(length, self._size - offset)))
+
+
 VARINT: Final = 0
 FIXED64: Final = 1
 LENGTH: Final = 2
@@ -48,10 +74,10 @@ class Field(NamedTuple):
 class Wire:
     """A protobuf message in ``size`` bytes behind ``read``."""
 
-    def __init__(self, read: Read, size: int, *, block: int = BLOCK, steps: int | None = None) -> None:
+    def __init__(self, read: Read, size: int, *, block: int | None = None, steps: int | None = None) -> None:
         self.size = size
         self._read = read
-        self._block = block
+        self._block = block_of(read, BLOCK) if block is None else block
         self._steps = MAXIMUM_STEPS if steps is None else steps
         self._buffer = b""
         self._at = 0

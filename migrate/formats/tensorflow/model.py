@@ -163,7 +163,7 @@ def _opened(case: Case, entry: str) -> Iterator[_Place]:
                     index = read_index(0, min(length, 8))
             yield _Place(TensorflowSettings(saved_model=folder), entry, read, size, files, index)
             return
-        archive = Archive(entry, read, size)
+        archive = Archive(entry, read, size, case.leave_out)
         found = sorted(name for name in archive.entries if PurePosixPath(name).name == GRAPH)
         if len(found) != 1:
             raise FormatError(

@@ -64,7 +64,7 @@ def read_torch(case: Case, path: str) -> TorchFile:
             raise FormatError("empty", f"The file {quoted(path)} is empty.", "Upload the complete file in its place.")
         head = read(0, 512)
         if head.startswith(ZIP):
-            return _archive(case, path, Archive(path, read, size))
+            return _archive(case, path, Archive(path, read, size, case.leave_out))
         if head.startswith(MAGIC):
             return _legacy(case, path, read, size)
         if head[257:262] == b"ustar":

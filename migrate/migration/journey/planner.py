@@ -164,11 +164,13 @@ def _of_models(run: Run, unit: Unit) -> tuple[str, ...]:
 
 def _of_files(run: Run, record: ModelRecord) -> list[str]:
     """What the files say where they were read before, else what is known without them."""
+    looked = run.looked.get(record.id)
+    unsure = [f"not yet known whether it can be served: {looked.not_known}"] if looked and looked.not_known else []
     if record.id in run.found:
-        return said(run.found[record.id])
+        return [*unsure, *said(run.found[record.id])]
     note = undocumented(record.framework, record.recognised)
     known = planned(record.framework, record.recognised, accept_agpl=run.options.accept_agpl)
-    return [*([note] if note else []), *known]
+    return [*unsure, *([note] if note else []), *known]
 
 
 def _twice(run: Run, unit: Unit) -> tuple[str, ...]:

@@ -2,23 +2,25 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.errors import Interrupted, MigrateError
+from migrate.core.codes.catalogue import stored_code
+from migrate.core.errors import ExitCode, Interrupted, MigrateError, NeedsYouError, RefusedError
+from migrate.core.looked import Looked
 from migrate.core.values import Artifact, Inspection, ModelRecord
+from migrate.formats.inspect import demand_ready
 from migrate.migration.journal.bill import billed_app
 from migrate.migration.journal.schemas import UnreadableError
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import order
 from migrate.migration.journey.forms import forms_of
 from migrate.migration.journey.steps import files
+from migrate.migration.look.look import look_at_all
+from migrate.migration.look.same import has_digest
+from migrate.migration.run import permissions
 from migrate.migration.run.run_context import Run
-from migrate.migration.run.step_engine import Performer, Recaller, Unsettled
-
-LARGEST: Final = 200_000_000  # bytes of a model that is fetched before anybody is asked
+from migrate.migration.run.step_engine import Recaller, Unsettled
 
 
 class Former(Struct, frozen=True):
@@ -77,20 +79,48 @@ def _merged(intents: Iterable[Mapping[str, object]], field: str) -> dict[str, ob
     return merged
 
 
-def look_into(run: Run, records: Iterable[ModelRecord], sizes: Mapping[str, int]) -> None:
-    """Fetches and inspects models that are not large, side by side; nothing of them is loaded or made.
+def look_into(run: Run, records: Iterable[ModelRecord]) -> dict[str, MigrateError]:
+    """Looks at the files of models that no earlier run has read as they are now; nothing is fetched or made.
 
-    What goes wrong is left to the run itself, which tells it of each model.
+    Returns:
+        What keeps models from being moved, by id, as far as a look tells it.
     """
-    steps = Performer(run.journal, run.emit, run.stop)
+    unread = [record for record in records if not _is_read(run, record)]
+    with contextlib.suppress(Interrupted):
+        run.looked |= look_at_all(run, unread, jobs=run.options.jobs)
+    found: dict[str, MigrateError] = {}
+    for record in unread:
+        looked = run.looked.get(record.id)
+        if looked is not None and looked.inspection is not None:
+            run.found[record.id] = looked.inspection
+        if looked is not None and (error := _stopping(run, looked)) is not None:
+            found[record.id] = error
+    return found
 
-    def read(record: ModelRecord) -> None:
-        with contextlib.suppress(MigrateError, Interrupted):
-            order.read(run, steps, record)
 
-    small = [record for record in records if sizes.get(record.id, LARGEST) < LARGEST]
-    with ThreadPoolExecutor(max_workers=run.options.jobs, thread_name_prefix="preview") as pool:
-        list(pool.map(read, small))
+def _is_read(run: Run, record: ModelRecord) -> bool:
+    """Whether the journal says what the files are; then it is among what is known in this run."""
+    try:
+        order.read(run, Recaller(run.journal), record)
+    except (Unsettled, MigrateError):
+        return False
+    return True
+
+
+def _stopping(run: Run, looked: Looked) -> MigrateError | None:
+    """What keeps a model from being moved; None for what a look does not tell, or what may pass."""
+    if looked.problem is not None:
+        kind = RefusedError if looked.problem.exit_code == ExitCode.REFUSED else NeedsYouError
+        problem = looked.problem
+        return kind(problem.text, code=stored_code(problem.code), next_step=problem.task) if problem.stays else None
+    if looked.inspection is None or looked.not_known:
+        return None
+    command = permissions.allowing(run.options, looked.inspection).again(looked.record.id)
+    try:
+        demand_ready(looked.inspection, command)
+    except NeedsYouError as error:
+        return error
+    return None
 
 
 def changed(run: Run, record: ModelRecord, served: str | None) -> bool:
@@ -99,7 +129,7 @@ def changed(run: Run, record: ModelRecord, served: str | None) -> bool:
         return False
     try:
         return files.fetch(run, Recaller(run.journal), record).value.digest != served
-    except Unsettled:
-        return True  # they lie otherwise than when they were fetched, and were not fetched again
+    except Unsettled:  # they lie otherwise than when they were fetched, and were not fetched again
+        return not has_digest(run, record, served)
     except MigrateError:
         return False  # there are none, which the run tells

@@ -63,7 +63,10 @@ def _look(run: RunContext, record: ModelRecord) -> Looked:
     except NotKnown as error:
         looked = Looked(record=record, not_known=str(error))
     except MigrateError as error:
-        looked = Looked(record=record, problem=Problem(code=error.code, text=error.what, task=error.next_step))
+        looked = Looked(
+            record=record,
+            problem=Problem(code=error.code, text=error.what, task=error.next_step, exit_code=error.exit_code),
+        )
     else:
         unchecked = tuple(files.unchecked)
         looked = Looked(

@@ -17,7 +17,7 @@ from migrate.migration.run.units import Unit, unit_of
 from migrate.ovhcloud.capabilities import Flavor
 
 SLEPT: Final = frozenset({"sleeping", "waking"})
-"""What ML Serving said of a model that had no replicas without calls (contract: API status)."""
+"""What ML Serving said of a model that had no replicas without calls, by the enumeration of its API."""
 
 _MIB: Final = 1024 * 1024
 
@@ -173,11 +173,8 @@ class Arranger:
         if not sizing.scales and all(model.record.api_status in SLEPT for model in models):
             sizing = replace(sizing, scale_min=0)
         request = self._request(models, sizing)
-        notes = [note for note in request.notes if self._sizing.cpus is not None or "--cpus" not in note]
-        if memory is not None:
-            held, had = memory / _MIB, self._memory(request)
-            notes.append(f"Its models take about {held:,.0f} MiB of the {had:,.0f} MiB of a replica.")
-        request = replace(request, notes=tuple(notes))
+        if self._sizing.cpus is None:  # nobody typed them
+            request = replace(request, notes=tuple(note for note in request.notes if "--cpus" not in note))
         names = tuple(sorted(model.record.id for model in models))
         return Share(_ordered(models), True, names, request, memory)
 
@@ -190,9 +187,6 @@ class Arranger:
         room = self._flavor.resources_per_unit.memory * (self._sizing.cpus or max(1, self._flavor.max))
         return bool(models[0].runtime) and memory is not None and memory <= room
 
-    def _memory(self, request: AppRequest) -> float:
-        return self._flavor.resources_per_unit.memory * request.cpu / _MIB
-
     def _why(self, chosen: Arranged, ways: dict[Arranged, tuple[Share, ...]]) -> str:
         told = [
             f"{name} {least} to {most}" if most > least else f"{name} {least}"
@@ -202,10 +196,9 @@ class Arranger:
         if chosen == "separate":
             return f"{billed}. Sharing apps saves none"
         share = max(ways[chosen], key=lambda one: len(one.models))
-        held = f"{(share.memory or 0) / _MIB:,.0f} MiB"
         return (
-            f"{billed}. The largest app serves {len(share.models)} models, which take about {held} together; a replica "
-            f"can have {self.limit / _MIB:,.0f} MiB"
+            f"{billed}. The largest app serves {len(share.models)} models, which fit into the memory of a replica: "
+            f"at most {self.limit / _MIB:,.0f} MiB"
         )
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Final
 
 from migrate.core.errors import MigrateError
-from migrate.core.planfile.content import Forecast, ModelForecast, PlannedApp, PlannedModel
+from migrate.core.planfile.content import AppForecast, Forecast, ModelForecast, PlannedApp, PlannedModel
 from migrate.migration.journal.journal import Journal
 from migrate.migration.plan.weights import weight
 from migrate.migration.run.workspace import Workspace
@@ -23,6 +23,7 @@ def forecast(
     models: Sequence[PlannedModel],
     apps: Sequence[PlannedApp],
     *,
+    memory: tuple[AppForecast, ...],
     read: Mapping[str, int],
     left: frozenset[str],
     jobs: int,
@@ -33,6 +34,7 @@ def forecast(
         workspace: The journals of earlier runs are in it.
         models: The models.
         apps: The apps.
+        memory: What they will take.
         read: Bytes that were read of each model to know it.
         left: The models for which something is left to do.
         jobs: Models side by side.
@@ -63,7 +65,7 @@ def forecast(
         )
         for model in models
     )
-    return Forecast(seconds=round(total, 1), basis=basis, models=parts)
+    return Forecast(seconds=round(total, 1), basis=basis, models=parts, apps=memory)
 
 
 def _taken(workspace: Workspace) -> tuple[dict[str, float], int]:

@@ -13,6 +13,7 @@ from migrate.core.names import digest_of
 from migrate.core.options.plans import PlanOptions
 from migrate.core.planfile import money
 from migrate.core.planfile.content import (
+    AppForecast,
     Decisions,
     FileVerdict,
     PlanContent,
@@ -31,6 +32,7 @@ from migrate.images.runtime.templates import runtimes, template_of
 from migrate.machine.disk import unreadable
 from migrate.migration.journal.subjects import unit_subject
 from migrate.migration.journey.forms import forms_of
+from migrate.migration.journey.slim import SMALL
 from migrate.migration.plan.arrange import Arrangement, Arranger, Candidate, Share
 from migrate.migration.plan.objects import file_digest, objects_of_all, plain_name
 from migrate.migration.plan.tasks import manual_tasks
@@ -117,8 +119,8 @@ def samples_digest(folder: Path | None) -> str | None:
 
 def make_plan_content(
     run: Run, options: PlanOptions, ref: SourceRef, looked: Mapping[str, Looked], prices: PriceList
-) -> PlanContent:
-    """The content of a plan.
+) -> tuple[PlanContent, tuple[AppForecast, ...]]:
+    """The content of a plan, and what its apps will take.
 
     Args:
         run: The run that would carry it out.
@@ -139,7 +141,7 @@ def make_plan_content(
     flavors = {share.request.flavor for share in arrangement.shares}
     used = prices.of(flavors)
     apps = tuple(_app(run, share, used) for share in arrangement.shares)
-    return PlanContent(
+    content = PlanContent(
         version=migrate.__version__,
         project=run.cloud.project,
         source=planned_source(ref),
@@ -153,6 +155,15 @@ def make_plan_content(
         flavors=planned_flavors(run.flavors() if flavors else (), flavors),
         prices=used,
     )
+    taken = tuple(
+        AppForecast(
+            name=app.name,
+            memory=share.memory,
+            measured=all(model.measured is not None for model in share.models),
+        )
+        for app, share in zip(apps, arrangement.shares, strict=True)
+    )
+    return content, taken
 
 
 def _arranged(
@@ -180,7 +191,8 @@ def _model(run: Run, record: ModelRecord, looked: Looked, objects: tuple[Planned
     found = looked.inspection
     verdict, reason, text, task = _verdict(looked)
     ready = verdict == "ready"
-    runtime = (found.runtime or "") if found is not None and ready and not run.options.slim else ""
+    may_shrink = run.options.slim and found is not None and found.runtime not in SMALL  # a conversion will tell
+    runtime = (found.runtime or "") if found is not None and ready and not may_shrink else ""
     notes = [*found.notes, *(f"{one.code}: {one.text}" for one in found.hazards)] if found is not None else []
     return PlannedModel(
         id=plain_name(record.id),
@@ -243,7 +255,6 @@ def _app(run: Run, share: Share, prices: PricesUsed) -> PlannedApp:
         flavor=request.flavor,
         cpu=request.cpu,
         scaling=request.scaling,
-        memory=share.memory,
         cold_start=known.cold_start if known is not None else None,
         month=money.month_of(prices, request.flavor, request.cpu, request.replicas),
         notes=tuple(_line(note) for note in request.notes),

@@ -4,7 +4,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -30,6 +30,9 @@ from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.session import Cloud
+
+if TYPE_CHECKING:
+    from migrate.core.looked import Looked
 
 
 class Target(Struct, frozen=True):
@@ -91,6 +94,7 @@ class RunContext(ABC):
         rehearsals: The rehearsals of images of one model, in the same way.
         environ: The environment, for the engine and the registry.
         found: What the files of each model are, by its id, where they were read in this run or an earlier one.
+        looked: What a look at its files told, by the model's id, where they were not here and nobody fetched them.
     """
 
     options: StepOptions
@@ -114,6 +118,7 @@ class RunContext(ABC):
         self.references = Lent[tuple[object, ...], Recording]()
         self.rehearsals = Lent[tuple[object, ...], Rehearsed]()
         self.found: dict[str, Inspection] = {}
+        self.looked: dict[str, Looked] = {}
         self._show = emit
         self._engine: Once[Engine] = Once()
         self._unlimited: Once[tuple[str, ...]] = Once()

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from migrate.core.planfile import money
 from migrate.core.planfile.content import (
+    AppForecast,
     Before,
     Decisions,
     FlavorPrice,
@@ -60,7 +61,6 @@ def app(name: str, prices: PricesUsed = PRICES, **more: object) -> PlannedApp:
         "flavor": "ai1-1-cpu",
         "cpu": 1,
         "scaling": FixedScaling(replicas=1),
-        "memory": 100_000_000,
         "cold_start": 0.49,
     }
     facts |= more
@@ -115,4 +115,5 @@ def sample(
     }
     content = PlanContent(models=models, apps=apps, **(facts | more))  # type: ignore[arg-type]
     parts = tuple(ModelForecast(id=one.id, seconds=107.0, read=682, left=one.verdict == "ready") for one in models)
-    return plan_file(content, Forecast(seconds=117.0, basis="a guess", models=parts))
+    taken = tuple(AppForecast(name=one.name, memory=100_000_000, measured=False) for one in apps)
+    return plan_file(content, Forecast(seconds=117.0, basis="a guess", models=parts, apps=taken))

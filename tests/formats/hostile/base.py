@@ -35,7 +35,8 @@ class HostileCase(Struct, frozen=True):
         name: A short word, unique.
         refuses: The kind of file that is refused.
         files: The files by path.
-        verdict: That of the inspection; ``refused`` where it ends with an error of this machine's files.
+        verdict: That of the inspection; ``refused`` where it ends with an error of this machine's files, ``not known``
+            where only the whole of a file that lies elsewhere tells it.
         reason: The reason code; the error's code where it is refused.
         says: Words of the sentence, or of a hazard's, where several guards have the same code.
         finish: What is done to the folder after the files are written: links, pipes.

@@ -3,6 +3,7 @@
 from tests.formats.hostile import (
     archives,
     disk,
+    far,
     hdf5,
     huggingface,
     keras,
@@ -31,4 +32,5 @@ CASES: tuple[HostileCase, ...] = (
     *huggingface.CASES,
     *manifests.CASES,
     *disk.CASES,
+    *far.CASES,
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from migrate.core.errors import MigrateError
+from migrate.core.looked import NotKnown
 from migrate.formats import inspect
 from tests.formats.hostile.base import EXAMPLES, HostileCase
 from tests.formats.models import artifact
@@ -89,6 +90,8 @@ def watched(case: HostileCase, folder: Path) -> Outcome:
             verdict, reason, text = str(found.verdict), found.reason, " ".join(words)
         except MigrateError as error:
             verdict, reason, text = "refused", error.code, str(error)
+        except NotKnown as answer:
+            verdict, reason, text = "not known", "", str(answer)
         finally:
             events = _watch.end()
     return Outcome(verdict, reason, text, events)

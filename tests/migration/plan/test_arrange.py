@@ -55,7 +55,7 @@ def test_small_models_of_one_runtime_share_an_app_and_it_is_said_why() -> None:
     layout = found.layout
     assert (layout.chosen, layout.separate, layout.packed, layout.mixed) == ("packed", 4, 1, 1)
     assert "separate 4, packed 1, mixed 1" in layout.why
-    assert "4 models, which take about" in layout.why
+    assert "serves 4 models, which fit into the memory of a replica: at most 49,152 MiB" in layout.why
 
 
 def test_runtimes_never_share_and_one_model_each_stays_alone() -> None:

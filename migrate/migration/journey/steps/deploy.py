@@ -52,7 +52,6 @@ def deploy(
                     digest_of(to_json((model.record.flavor, model.record.autoscaling)).decode()) for model in models
                 ],
                 **run.size_of_its_own(unit),
-                **({"ticket": run.options.ticket} if run.options.ticket else {}),
             },
         ),
         App,
