@@ -124,10 +124,9 @@ def _show_model(console: "Console", file: PlanFile, model: PlannedModel) -> None
     )
     console.print(line)
     image = next((one.image for one in plan.runtimes if one.name == model.runtime), None)
+    weighs = f"{size(image)} over the base image" if image is not None else "of unknown size"
     parts = [f"{count(len(model.objects), 'file')}, {read_of(file, model)}"]
-    parts += [f"runtime {model.runtime}" + (f" ({size(image)} over the base)" if image is not None else "")] * bool(
-        model.runtime
-    )
+    parts += [f"runtime {model.runtime} ({weighs})"] * bool(model.runtime)
     seconds = next((one.seconds for one in file.forecast.models if one.id == model.id), 0.0)
     parts += [f"about {duration(seconds)} to move"] * bool(seconds)
     parts += [f"was {model.was}"] * bool(model.was)

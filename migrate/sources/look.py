@@ -60,7 +60,7 @@ def stored_files(
     wanted = sorted(objects_of(location, store), key=lambda item: item.path)
     store.many(len(wanted))
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="facts") as pool:
-        facts = list(pool.map(lambda item: store.facts(item.stored.name), wanted))
+        facts = list(pool.map(lambda item: store.facts_now(item.stored.name), wanted))
     objects = tuple(map(_seen, wanted, facts))
     budget = Budget(sum(item.size for item in objects))
     files = [

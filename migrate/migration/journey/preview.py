@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, NeedsYouError, RefusedError
@@ -92,7 +93,8 @@ def look_into(run: Run, records: Iterable[ModelRecord]) -> dict[str, MigrateErro
     for record in unread:
         looked = run.looked.get(record.id)
         if looked is not None and looked.inspection is not None:
-            run.found[record.id] = looked.inspection
+            unchecked = () if looked.not_known else looked.unchecked
+            run.found[record.id] = replace(looked.inspection, notes=(*looked.inspection.notes, *unchecked))
         if looked is not None and (error := _stopping(run, looked)) is not None:
             found[record.id] = error
     return found

@@ -225,15 +225,17 @@ def _verdict(looked: Looked) -> tuple[FileVerdict, str, str, str]:
 
 
 def _was(record: ModelRecord) -> str:
+    """What ML Serving gave a model, in words."""
     parts = []
     if (flavor := record.flavor) is not None:
-        size = [
-            f"{flavor.cpu_cores:g} cores" if flavor.cpu_cores else "",
-            f"{flavor.ram_mb} MB" if flavor.ram_mb else "",
-        ]
-        parts.append(f"{flavor.id} ({', '.join(part for part in size if part)})" if any(size) else flavor.id)
+        size = [f"{flavor.cpu_cores:g} CPU"] if flavor.cpu_cores else []
+        size += [f"{flavor.ram_mb} MB"] if flavor.ram_mb else []
+        parts.append(f"{flavor.id} ({', '.join(size)})" if size else flavor.id)
     if (spec := record.autoscaling) is not None:
-        parts.append(f"{spec.min_replicas} to {spec.max_replicas} replicas")
+        least, most = spec.min_replicas, spec.max_replicas
+        counts = {one for one in (least, most) if one is not None}
+        if counts:
+            parts.append(f"replicas {least} to {most}" if len(counts) > 1 else f"replicas {counts.pop()}")
         targets = (("CPU", spec.cpu_average_utilization), ("memory", spec.memory_average_utilization))
         parts += [f"{what} at {target} %" for what, target in targets if target is not None]
     if record.api_status:

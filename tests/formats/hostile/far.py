@@ -1,4 +1,4 @@
-"""Files that lie elsewhere, of which a few kilobytes may be read: what that tells, and what it must not take for told."""
+"""Files that lie elsewhere, of which a few kilobytes may be read: what that tells, and what it does not."""
 
 from migrate.core.values import Artifact, Inspection
 from tests.formats.far import inspect_far
