@@ -1,6 +1,7 @@
 """plan, show and apply as they are typed: what they print, what they write, and how they end."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,17 @@ def test_a_ticket_that_is_no_label_is_refused(typed: Type, tmp_path: Path) -> No
     for ticket in ("a b", "-x", "x" * 64, "ü", ""):
         assert typed("apply", str(tmp_path / "p.json"), "--ticket", ticket)["exit_code"] == 2
     assert typed("run", NAMESPACE, "--ticket", "CHG 7", "--yes")["error"]["code"] == "usage"
+
+
+def test_the_page_shows_what_is_printed(
+    typed: Type, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed("plan", NAMESPACE)  # on the first machine; what is shown is of the next one
+    monkeypatch.setenv("COLUMNS", "100")
+    assert run(["plan", NAMESPACE, "--layout", "cheapest"]) == 0
+    printed = re.sub(r"sha256:[0-9a-f]{64}", "sha256:…", capsys.readouterr().out)
+    printed = re.sub(r"project [0-9a-f]{32}", "project PROJECT", printed)
+    page = (Path(__file__).parents[2] / "docs" / "plan.md").read_text(encoding="utf-8")
+    shown = page.split("--layout cheapest\n    namespace ")[1].split("\n\n## ")[0]
+    lines = [line.removeprefix("    ").rstrip() for line in f"    namespace {shown}".splitlines()]
+    assert lines == [line.rstrip() for line in printed.splitlines()]

@@ -45,3 +45,27 @@ def test_a_plan_is_applied_and_nothing_is_left_to_do(tool: Tool, sandbox: Sandbo
     assert "earlier runs of this machine" in last.result["data"]["forecast"]["basis"]
     assert tool("undo", NAMESPACE, "--yes", "--json").code == 0
     assert sandbox.left()["apps"] == []
+
+
+@pytest.mark.slow
+def test_after_a_run_nothing_is_left_to_plan_and_a_plan_changes_only_what_it_says(tool: Tool, sandbox: Sandbox) -> None:
+    ran = tool.run(NAMESPACE, "--model", "iris", "--model", "housing")
+    assert ran.code == 0, ran.err
+    words = (NAMESPACE, "--model", "iris", "--model", "housing", "--detailed-exitcode", "--json")
+    same = tool("plan", *words)
+    assert same.code == 0, "a plan that asks for what the run made has nothing to do"
+
+    file = tool.workspace.parent / "plan.json"
+    assert tool("plan", *words, "--replicas", "2", "--out", str(file)).code == 10
+    before = len(sandbox.log())
+    applied = tool("apply", str(file), "--ticket", "CHG8", "--yes", "--json")
+    assert applied.code == 0, applied.err + applied.out
+    assert sandbox.count("POST", "/ai/app", since=before) == 0
+    made = {app["spec"]["name"]: app["spec"] for app in sandbox.left()["apps"]}
+    assert {name: spec["scalingStrategy"]["fixed"]["replicas"] for name, spec in made.items()} == {
+        "iris": 2,
+        "housing": 2,
+    }
+    assert {spec["labels"][TICKET_LABEL] for spec in made.values()} == {"CHG8"}
+    assert applied.outcomes["iris"]["new_url"] == ran.outcomes["iris"]["new_url"]
+    assert tool("plan", *words, "--replicas", "2").code == 0

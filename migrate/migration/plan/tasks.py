@@ -6,7 +6,7 @@ from typing import Final
 from migrate.core.names import NAMESPACE_LABEL, slug
 from migrate.core.planfile.content import ManualTask, Owner, PlannedApp, PlannedModel
 from migrate.core.text import printable
-from migrate.core.values import ModelRecord, OldToken
+from migrate.core.values import AutomaticScaling, ModelRecord, OldToken
 from migrate.migration.plan.arrange import SLEPT
 from migrate.sources.namespaces import opens
 
@@ -47,9 +47,12 @@ def manual_tasks(
         model = models[record.id]
         if model.verdict not in {"ready", "not-yet-known"}:
             tasks.add("model owner", " ".join(part for part in (model.text, model.task) if part), record.id)
+    by_id = {record.id: record for record in records}
+    for app in apps:
+        _of_scaling(tasks, app, [by_id[name] for name in app.models])
     for record in records:
-        if record.id in app_of:
-            _of_scaling(tasks, record, app_of[record.id])
+        if record.id in app_of and record.api_status in SLEPT:
+            _of_sleep(tasks, record, app_of[record.id])
     moved = [record for record in records if record.id in app_of]
     _of_tokens(tasks, moved)
     namespaces = {record.namespace for record in records if record.namespace}
@@ -69,17 +72,23 @@ def manual_tasks(
     return tasks.numbered()
 
 
-def _of_scaling(tasks: _Tasks, record: ModelRecord, app: PlannedApp) -> None:
-    spec = record.autoscaling
-    if spec and spec.cpu_average_utilization is not None and spec.memory_average_utilization is not None:
-        tasks.add(
-            "project administrator",
-            f"ML Serving scaled by CPU ({spec.cpu_average_utilization} %) and memory "
-            f"({spec.memory_average_utilization} %); AI Deploy scales by one of them. Look at the other one in "
-            "Grafana, and choose which of them the app scales by.",
-            record.id,
-        )
-    if record.api_status not in SLEPT or (app.packed and app.replicas[0] > 0):
+def _of_scaling(tasks: _Tasks, app: PlannedApp, records: Sequence[ModelRecord]) -> None:
+    specs = [record.autoscaling for record in records if record.autoscaling is not None]
+    cpu = [spec.cpu_average_utilization for spec in specs if spec.cpu_average_utilization is not None]
+    memory = [spec.memory_average_utilization for spec in specs if spec.memory_average_utilization is not None]
+    if not cpu or not memory:
+        return
+    by = f"by {app.scaling.resource}" if isinstance(app.scaling, AutomaticScaling) else "not at all"
+    tasks.add(
+        "project administrator",
+        f"ML Serving scaled by CPU ({min(cpu)} %) and memory ({min(memory)} %); AI Deploy scales by one of them, and "
+        f"the app {by}. Look at the other one in Grafana, and choose.",
+        *app.models,
+    )
+
+
+def _of_sleep(tasks: _Tasks, record: ModelRecord, app: PlannedApp) -> None:
+    if app.packed and app.replicas[0] > 0:
         return  # beside models that never sleep it costs nothing to be awake
     start = f"{app.cold_start:g} s from the start of its container" if app.cold_start is not None else "its cold start"
     if app.replicas[0] == 0:

@@ -145,13 +145,16 @@ def test_a_plan_of_a_hostile_hand_is_refused_though_its_digest_fits(change: Chan
         b"[" * 1_000_000,
         b'{"a":' * 100_000,
         b'"' + b"\\" * 999_999,
+        b'"' + b'\\"' * 1_000_000,
+        b'"\\\n' * 300_000,
+        b'" ' * 1_000_001,
         b'{"schema": 1}',
         encode(sample()) + b"{}",
         b"\xef\xbb\xbf" + encode(sample()),
         encode(sample()).replace(b'"onnx"', b'"\xc0\xaf"', 1),
         encode(sample()).replace(b'"onnx"', b'"\\ud800"', 1),
     ],
-    ids=range(14),
+    ids=range(17),
 )
 def test_what_is_no_plan_at_all_is_refused(data: bytes) -> None:
     refused(data)
