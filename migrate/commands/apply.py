@@ -28,7 +28,7 @@ def apply(options: ApplyOptions, environ: Mapping[str, str]) -> ExitCode:
     _demand_expected(file, options)
     named = options.project or (None if read_project(None, environ) else file.plan.project)
     chosen = applied_options(file.plan, options, project=named)
-    result = carry_out(chosen, environ, applying=applying(file.plan, chosen), opens=opens(file.plan.decisions))
+    result = carry_out(chosen, environ, applying=applying(file, chosen), opens=opens(file.plan.decisions))
     result = as_applied(result, file, chosen)
     if options.json:
         JsonLines(sys.stdout)(result)

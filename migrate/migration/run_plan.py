@@ -149,12 +149,13 @@ def _elsewhere(plan: PlanContent, typed: ApplyOptions) -> str:
     return name
 
 
-def applying(plan: PlanContent, options: AppliedOptions) -> Applying:
-    """What a run needs to apply a plan.
+def applying(file: PlanFile, options: AppliedOptions) -> Applying:
+    """What a run needs to apply a plan; that it fits is written to the journal, with its digest and the ticket.
 
     Raises:
         UsageError: ``bad-prices``, of the user's own list.
     """
+    plan = file.plan
     prices: PriceList | None = None
     if options.applied.prices is not None or plan.prices.origin == "project":
         prices = read_prices(options.applied.prices)
@@ -162,6 +163,8 @@ def applying(plan: PlanContent, options: AppliedOptions) -> Applying:
 
     def check(run: Run) -> None:
         demand_fresh(run, plan, ref, applied=options.applied, planned=options.planned, prices=prices)
+        ticket = f", under the ticket {options.ticket}" if options.ticket else ""
+        run.notice(f"The plan {file.digest} fits what is there, and is applied{ticket}.")
 
     return Applying(plan.apps, check)
 

@@ -97,7 +97,7 @@ def run_source(
         WriterLock(folder.lock, doing=f"run {options.source}"),
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
-        journal.begin("run")
+        journal.begin("run" if applying is None else "apply")
         try:
             listing = _list(ref, cloud, workspace, emit, environ, journal)
             chosen = select(listing, options) if applying is None else _named_in(listing, options)

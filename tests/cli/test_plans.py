@@ -95,12 +95,14 @@ def test_a_file_that_is_no_plan_ends_with_2(typed: Type, tmp_path: Path) -> None
         assert typed("apply", str(path))["error"]["code"] == "bad-plan"
 
 
+@pytest.mark.slow
 def test_a_ticket_that_is_no_label_is_refused(typed: Type, tmp_path: Path) -> None:
     for ticket in ("a b", "-x", "x" * 64, "ü", ""):
         assert typed("apply", str(tmp_path / "p.json"), "--ticket", ticket)["exit_code"] == 2
     assert typed("run", NAMESPACE, "--ticket", "CHG 7", "--yes")["error"]["code"] == "usage"
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_is_printed(
     typed: Type, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +112,6 @@ def test_the_page_shows_what_is_printed(
     printed = re.sub(r"sha256:[0-9a-f]{64}", "sha256:…", capsys.readouterr().out)
     printed = re.sub(r"project [0-9a-f]{32}", "project PROJECT", printed)
     page = (Path(__file__).parents[2] / "docs" / "plan.md").read_text(encoding="utf-8")
-    shown = page.split("--layout cheapest\n    namespace ")[1].split("\n\n## ")[0]
+    shown = page.split("--layout cheapest\n    namespace ")[1].split("\n\nThe same as a page")[0]
     lines = [line.removeprefix("    ").rstrip() for line in f"    namespace {shown}".splitlines()]
     assert lines == [line.rstrip() for line in printed.splitlines()]

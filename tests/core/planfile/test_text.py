@@ -200,7 +200,7 @@ ODD = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_mutation_is_refused_in_one_sentence_or_is_a_plan_that_agrees_with_itself(data: st.DataObject) -> None:
     plan = fields()
