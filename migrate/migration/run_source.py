@@ -138,7 +138,7 @@ def plan_source(
         runner, before = Runner(run), former(run)
         settled, groups = sort(run, runner)
         plan = _plan(run, runner, groups, settled, before)
-        if run.stop.is_set():
+        if plan is None:
             raise Interrupted
         return plan
 
@@ -288,9 +288,14 @@ def _not_planned(run: Run, record: ModelRecord) -> Outcome:
 
 def _plan(
     run: Run, runner: Runner, groups: tuple[Group, ...], settled: tuple[Outcome, ...], before: Mapping[str, Former]
-) -> Plan:
-    """The plan for groups whose files are looked at first: of what cannot be moved no app is planned."""
+) -> Plan | None:
+    """The plan for groups whose files are looked at first: of what cannot be moved no app is planned.
+
+    None where the run was asked to stop meanwhile.
+    """
     stopping = look_into(run, [record for one in groups for record in one.records])
+    if run.stop.is_set():
+        return None
     ends = tuple(
         runner.ended(record, stopping[record.id]) for one in groups for record in one.records if record.id in stopping
     )
@@ -308,9 +313,9 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
     plan = None
     if groups and not run.options.yes and run.planned is None:  # who is asked is told what the files are
         plan = _plan(run, runner, groups, settled, before)
-    elif groups:
+    elif groups and not run.stop.is_set():
         plan = make_plan(run, groups, settled, before)
-    if plan is not None and not run.stop.is_set():
+    if plan is not None:
         if plan.created:
             shared = () if run.options.registry is not None else TO_USE_SHARED_REGISTRY
             demand_rights(run.cloud, (*TO_RUN_APPS, *shared))

@@ -165,7 +165,8 @@ def _of_models(run: Run, unit: Unit) -> tuple[str, ...]:
 def _of_files(run: Run, record: ModelRecord) -> list[str]:
     """What the files say where they were read before, else what is known without them."""
     looked = run.looked.get(record.id)
-    unsure = [f"its verdict is not yet known. {looked.not_known}"] if looked and looked.not_known else []
+    why = (looked.not_known or (looked.problem.text if looked.problem else "")) if looked else ""
+    unsure = [f"its verdict is not yet known. {why}"] if why else []
     if record.id in run.found:
         return [*unsure, *said(run.found[record.id])]
     note = undocumented(record.framework, record.recognised)

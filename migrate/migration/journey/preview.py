@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, NeedsYouError, RefusedError
-from migrate.core.looked import Looked
 from migrate.core.values import Artifact, Inspection, ModelRecord
 from migrate.formats.inspect import demand_ready
 from migrate.migration.journal.bill import billed_app
@@ -86,18 +85,16 @@ def look_into(run: Run, records: Iterable[ModelRecord]) -> dict[str, MigrateErro
     Returns:
         What keeps models from being moved, by id, as far as a look tells it.
     """
-    unread = [record for record in records if not _is_read(run, record)]
+    every = tuple(records)
+    unread = [record for record in every if not _is_read(run, record)]
     with contextlib.suppress(Interrupted):
         run.looked |= look_at_all(run, unread, jobs=run.options.jobs)
-    found: dict[str, MigrateError] = {}
     for record in unread:
         looked = run.looked.get(record.id)
         if looked is not None and looked.inspection is not None:
             unchecked = () if looked.not_known else looked.unchecked
             run.found[record.id] = replace(looked.inspection, notes=(*looked.inspection.notes, *unchecked))
-        if looked is not None and (error := _stopping(run, looked)) is not None:
-            found[record.id] = error
-    return found
+    return {record.id: error for record in every if (error := _stopping(run, record.id)) is not None}
 
 
 def _is_read(run: Run, record: ModelRecord) -> bool:
@@ -109,17 +106,17 @@ def _is_read(run: Run, record: ModelRecord) -> bool:
     return True
 
 
-def _stopping(run: Run, looked: Looked) -> MigrateError | None:
+def _stopping(run: Run, model: str) -> MigrateError | None:
     """What keeps a model from being moved; None for what a look does not tell, or what may pass."""
-    if looked.problem is not None:
-        kind = RefusedError if looked.problem.exit_code == ExitCode.REFUSED else NeedsYouError
+    looked, found = run.looked.get(model), run.found.get(model)
+    if looked is not None and looked.problem is not None:
         problem = looked.problem
+        kind = RefusedError if problem.exit_code == ExitCode.REFUSED else NeedsYouError
         return kind(problem.text, code=stored_code(problem.code), next_step=problem.task) if problem.stays else None
-    if looked.inspection is None or looked.not_known:
+    if found is None or (looked is not None and looked.not_known):
         return None
-    command = permissions.allowing(run.options, looked.inspection).again(looked.record.id)
     try:
-        demand_ready(looked.inspection, command)
+        demand_ready(found, permissions.allowing(run.options, found).again(model))
     except NeedsYouError as error:
         return error
     return None

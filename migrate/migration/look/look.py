@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from migrate.core.errors import Interrupted, MigrateError
+from migrate.core.errors import ExitCode, Interrupted, MigrateError
 from migrate.core.events import StepFinished, StepProgress, StepStarted
 from migrate.core.looked import Looked, NotKnown, Problem
 from migrate.core.values import ModelRecord
@@ -63,10 +63,7 @@ def _look(run: RunContext, record: ModelRecord) -> Looked:
     except NotKnown as error:
         looked = Looked(record=record, not_known=str(error))
     except MigrateError as error:
-        looked = Looked(
-            record=record,
-            problem=Problem(code=error.code, text=error.what, task=error.next_step, exit_code=error.exit_code),
-        )
+        looked = Looked(record=record, problem=_problem(error))
     else:
         unchecked = tuple(files.unchecked)
         looked = Looked(
@@ -78,6 +75,12 @@ def _look(run: RunContext, record: ModelRecord) -> Looked:
     if files is None:
         return looked
     return replace(looked, objects=files.objects, bytes_read=files.bytes_read, requests=files.requests)
+
+
+def _problem(error: MigrateError) -> Problem:
+    # an object that the storage refuses needs a person, as the download of it says too
+    code = ExitCode.NEEDS_YOU if error.code == "object-unreadable" else error.exit_code
+    return Problem(code=error.code, text=error.what, task=error.next_step, exit_code=code)
 
 
 def _in_short(found: Looked) -> str:

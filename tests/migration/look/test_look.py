@@ -4,14 +4,18 @@ import gzip
 import os
 import zlib
 from pathlib import Path
+from typing import Literal
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from migrate.core.errors import Interrupted
 from migrate.core.events import StepFinished, StepProgress
 from migrate.core.looked import NotKnown
 from migrate.core.options.sources import RunOptions
-from migrate.core.values import ContainerLocation, FolderLocation, ModelRecord
+from migrate.core.values import BucketLocation, ContainerLocation, FolderLocation, ModelRecord
+from migrate.formats.inspect import inspect_files
 from migrate.formats.recognise import recognise
 from migrate.migration.look.look import look, look_at_all
 from migrate.migration.run.workspace import open_workspace
@@ -170,6 +174,15 @@ def test_what_is_not_there_is_a_problem_of_that_model_alone(shelf: Shelf) -> Non
 
 
 @pytest.mark.slow
+def test_an_object_that_is_listed_and_not_there_needs_a_person(shelf: Shelf) -> None:
+    identity = shelf.put({"m/m.onnx": large_onnx(1)}, kind={"expired": True})
+    place = ContainerLocation(region="GRA", container="box", container_id=identity, path="m")
+    found = look(shelf.run, ModelRecord(id="m", source="s", location=place))
+    assert found.problem is not None
+    assert (found.problem.code, found.problem.stays) == ("object-unreadable", True)
+
+
+@pytest.mark.slow
 def test_a_storage_that_fails_gives_no_verdict(shelf: Shelf) -> None:
     record = shelf.record({"m.onnx": large_onnx()})
     control.fail(shelf.sandbox, "5xx", service="storage", status=503)
@@ -195,14 +208,21 @@ def test_a_connection_that_breaks_is_made_again(shelf: Shelf) -> None:
     assert look(shelf.run, record).verdict == "ready"
 
 
-def test_a_dry_run_downloads_nothing_and_names_what_is_cut(shelf: Shelf, cloud: Cloud) -> None:
+@pytest.mark.parametrize("layout", ["separate", pytest.param("packed", marks=pytest.mark.slow)])
+def test_a_dry_run_downloads_nothing_and_names_what_is_cut(
+    shelf: Shelf, cloud: Cloud, layout: Literal["separate", "packed"]
+) -> None:
     data = large_onnx()
     shelf.put(
         {"whole/m.onnx": data, "cut/m.onnx": data[: 3 * MEGABYTE], "script/species.ts": large_script()["species.ts"]}
     )
     workspace = open_workspace(shelf.folder / "workspace")
     plan = plan_source(
-        RunOptions(source="box@GRA"), cloud=cloud, workspace=workspace, environ=NO_ENGINE, emit=shelf.events.append
+        RunOptions(source="box@GRA", layout=layout),
+        cloud=cloud,
+        workspace=workspace,
+        environ=NO_ENGINE,
+        emit=shelf.events.append,
     )
     assert [app.models for app in plan.apps] == [("whole",)]
     assert {outcome.model: outcome.reason for outcome in plan.settled} == {
@@ -214,6 +234,16 @@ def test_a_dry_run_downloads_nothing_and_names_what_is_cut(shelf: Shelf, cloud: 
 
 
 @pytest.mark.slow
+def test_what_cannot_be_looked_at_is_planned_with_a_note(shelf: Shelf, cloud: Cloud) -> None:
+    control.fail(shelf.sandbox, "5xx", service="storage", status=503, path_regex="/iris")
+    workspace = open_workspace(shelf.folder / "workspace")
+    options = RunOptions(source=NAMESPACE, models=("iris",))
+    plan = plan_source(options, cloud=cloud, workspace=workspace, environ=NO_ENGINE, emit=shelf.events.append)
+    (app,) = plan.apps
+    assert any(note.startswith("its verdict is not yet known. The object ") for note in app.notes), app.notes
+
+
+@pytest.mark.slow
 def test_rights_to_read_suffice(shelf: Shelf, tmp_path: Path) -> None:
     record = shelf.record({"m.onnx": large_onnx(1)})
     project = "/cloud/project/*"
@@ -222,6 +252,35 @@ def test_rights_to_read_suffice(shelf: Shelf, tmp_path: Path) -> None:
         (tmp_path / "run").mkdir()
         with run_of(cloud, tmp_path / "run") as (run, _):
             assert look(run, record).verdict == "ready"
+        workspace = open_workspace(tmp_path / "workspace")
+        options = RunOptions(source="box@GRA")
+        plan = plan_source(options, cloud=cloud, workspace=workspace, environ=NO_ENGINE, emit=shelf.events.append)
+        assert [app.models for app in plan.apps] == [("m",)]
+
+
+@pytest.mark.slow
+def test_a_bucket_that_is_reached_with_keys(tmp_path: Path) -> None:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        endpoint = f"http://{host}:{port}"
+        client = boto3.client(
+            "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="other"
+        )
+        client.create_bucket(Bucket="bucket")
+        client.put_object(Bucket="bucket", Key="m/m.onnx", Body=large_onnx())
+        place = BucketLocation(bucket="bucket", region="us-east-1", endpoint=endpoint, path="m")
+        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "other"}
+        record = ModelRecord(id="m", source="s", location=place)
+        files = open_model(record, None, stopped=lambda: False, environ=keys)
+        assert inspect_files(files, framework=None).verdict == "ready"
+        assert files.bytes_read < 200_000
+        client.put_object(Bucket="bucket", Key="m/m.onnx", Body=large_onnx(13))
+        with files.open("m.onnx") as (read, _), pytest.raises(NotKnown, match="it changed"):
+            read(300_000, 10)
+    finally:
+        server.stop()
 
 
 @pytest.mark.slow
