@@ -7,6 +7,7 @@ from migrate.commands.run import carry_out
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import screen
+from migrate.console.plan_file import month
 from migrate.core.errors import ExitCode, RefusedError
 from migrate.core.options.plans import ApplyOptions
 from migrate.core.planfile.content import Decisions, PlanFile
@@ -28,7 +29,8 @@ def apply(options: ApplyOptions, environ: Mapping[str, str]) -> ExitCode:
     _demand_expected(file, options)
     named = options.project or (None if read_project(None, environ) else file.plan.project)
     chosen = applied_options(file.plan, options, project=named)
-    result = carry_out(chosen, environ, applying=applying(file, chosen), opens=opens(file.plan.decisions))
+    cost = f"the apps cost {month(file.plan.summary.month)} (prices of {file.plan.prices.date})"
+    result = carry_out(chosen, environ, applying=applying(file, chosen), told=(cost,), opens=opens(file.plan.decisions))
     result = as_applied(result, file, chosen)
     if options.json:
         JsonLines(sys.stdout)(result)

@@ -72,6 +72,7 @@ def carry_out(
     environ: Mapping[str, str],
     *,
     applying: Applying | None = None,
+    told: tuple[str, ...] = (),
     opens: tuple[str, ...] = (),
 ) -> Result:
     """Moves the models and answers the result, which is not shown yet; programming errors are, at once.
@@ -80,6 +81,7 @@ def carry_out(
         options: What was chosen, by what was typed or by a plan.
         environ: The environment.
         applying: The plan, where one is applied.
+        told: What the plan says that whoever is asked should know, a line each.
         opens: What the plan decides that a person must not overlook, a line each.
 
     Raises:
@@ -100,7 +102,7 @@ def carry_out(
             with outlet.aside():
                 if not options.json:
                     show_plan(screen(), plan)
-                for line in opens:
+                for line in (*told, *opens):
                     sys.stderr.write(f"By the plan, {line}.\n")
                 if ask_billing:
                     question = plan_sentence(plan) if options.json else plan_question(plan)

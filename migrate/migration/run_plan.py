@@ -163,8 +163,8 @@ def applying(file: PlanFile, options: AppliedOptions) -> Applying:
 
     def check(run: Run) -> None:
         demand_fresh(run, plan, ref, applied=options.applied, planned=options.planned, prices=prices)
-        ticket = f", under the ticket {options.ticket}" if options.ticket else ""
-        run.notice(f"The plan {file.digest} fits what is there, and is applied{ticket}.")
+        ticket = f"; the ticket is {options.ticket}" if options.ticket else ""
+        run.notice(f"The plan {file.digest} fits what is there{ticket}.")
 
     return Applying(plan.apps, check)
 

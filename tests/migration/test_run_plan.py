@@ -141,7 +141,7 @@ def test_a_plan_is_applied_on_an_empty_workspace_and_moves_what_it_has_an_app_fo
     assert (result.data["plan"], result.data["ticket"]) == (file.digest, "CHG7")
     assert "migrate apply" in str(result.data["again"])
     told = [event.text for event in world.events if isinstance(event, Notice)]
-    assert f"The plan {file.digest} fits what is there, and is applied, under the ticket CHG7." in told
+    assert f"The plan {file.digest} fits what is there; the ticket is CHG7." in told
     assert "--ticket CHG7" in str(result.data["again"])
     fetched = {event.model for event in world.events if getattr(event, "step", "") == "fetch"}
     assert fetched == set(GOOD), "of a model without an app nothing is downloaded"
