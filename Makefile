@@ -45,9 +45,10 @@ format: .venv  ## write the format
 	@$(PYTHON) -m ruff format .
 	@$(PYTHON) -m ruff check --fix .
 
-docs: .venv  ## docs/codes.md and docs/options.md from their declarations
+docs: .venv  ## docs/codes.md, docs/options.md and docs/plan.schema.json from their declarations
 	@$(PYTHON) scripts/document_codes.py
 	@$(PYTHON) scripts/document_options.py
+	@$(PYTHON) scripts/document_plan.py
 
 wheel: .venv  ## the wheel, in dist/
 	@$(PYTHON) -m build --wheel --no-isolation

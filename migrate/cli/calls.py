@@ -9,6 +9,7 @@ from typing import Any, Final
 from migrate.core.errors import ExitCode
 from migrate.core.options.declaration import Options
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
+from migrate.core.options.plans import ApplyOptions, PlanOptions, ShowOptions
 from migrate.core.options.sandboxes import (
     DemoOptions,
     EnvOptions,
@@ -45,6 +46,24 @@ def _why(options: WhyOptions) -> ExitCode:
     from migrate.commands.look import why
 
     return why(options, dict(os.environ))
+
+
+def _show(options: ShowOptions) -> ExitCode:
+    from migrate.commands.plan import show
+
+    return show(options)
+
+
+def _plan(options: PlanOptions) -> ExitCode:
+    from migrate.commands.plan import plan
+
+    return plan(options, dict(os.environ))
+
+
+def _apply(options: ApplyOptions) -> ExitCode:
+    from migrate.commands.apply import apply
+
+    return apply(options, dict(os.environ))
 
 
 def _run(options: RunOptions) -> ExitCode:
@@ -117,6 +136,9 @@ CALLS: Final[Mapping[type[Options], Callable[[Any], ExitCode]]] = {
     ListOptions: _list,
     StatusOptions: _status,
     WhyOptions: _why,
+    ShowOptions: _show,
+    PlanOptions: _plan,
+    ApplyOptions: _apply,
     RunOptions: _run,
     BuildOptions: _build,
     ExportOptions: _export,

@@ -20,7 +20,7 @@ from migrate.core.options.sources import AUTHORIZE, ListOptions, RunOptions
 from migrate.core.plan import Plan
 from migrate.migration.run.opening import open_cloud, read_old_token
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.run_source import Ended, plan_source, run_source
+from migrate.migration.run_source import Applying, Ended, plan_source, run_source
 from migrate.sources.reference import FolderRef, parse_source
 
 _STORAGE: Final = (
@@ -36,7 +36,7 @@ def run(options: RunOptions, environ: Mapping[str, str]) -> ExitCode:
         MigrateError: Nothing could be begun.
     """
     if options.dry_run:
-        with _pointing_to_list(options):
+        with pointing_to_list(options.source):
             plan = _plan(options, environ)
         return _show_plan(plan, as_json=options.json)
     result = carry_out(options, environ)
@@ -48,7 +48,7 @@ def run(options: RunOptions, environ: Mapping[str, str]) -> ExitCode:
 
 
 @contextmanager
-def _pointing_to_list(options: RunOptions) -> Iterator[None]:
+def pointing_to_list(source: str) -> Iterator[None]:
     """What a folder holds can be told without credentials; which apps it would become, and what they cost, cannot.
 
     Raises:
@@ -57,9 +57,9 @@ def _pointing_to_list(options: RunOptions) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        if error.code != "no-credentials" or not isinstance(parse_source(options.source), FolderRef):
+        if error.code != "no-credentials" or not isinstance(parse_source(source), FolderRef):
             raise
-        looking = ListOptions(source=options.source).command()
+        looking = ListOptions(source=source).command()
         raise ConfigurationError(
             f"{error.what} A plan needs them: it names the flavors, quotas and apps of your project.",
             code=error.code,
@@ -67,8 +67,22 @@ def _pointing_to_list(options: RunOptions) -> Iterator[None]:
         ) from error
 
 
-def carry_out(options: RunOptions, environ: Mapping[str, str]) -> Result:
+def carry_out(
+    options: RunOptions,
+    environ: Mapping[str, str],
+    *,
+    applying: Applying | None = None,
+    told: tuple[str, ...] = (),
+    opens: tuple[str, ...] = (),
+) -> Result:
     """Moves the models and answers the result, which is not shown yet; programming errors are, at once.
+
+    Args:
+        options: What was chosen, by what was typed or by a plan.
+        environ: The environment.
+        applying: The plan, where one is applied.
+        told: What the plan says that whoever is asked should know, a line each.
+        opens: What the plan decides that a person must not overlook, a line each.
 
     Raises:
         MigrateError: Nothing could be begun.
@@ -82,14 +96,19 @@ def carry_out(options: RunOptions, environ: Mapping[str, str]) -> Result:
             ask_billing = bool(plan.created) and not options.yes
             ask_storage = not plan.authorized and not options.authorize
             ask_replacing = bool(plan.replaced) and not options.yes
-            if not ask_billing and not ask_storage and not ask_replacing:
+            ask_opening = bool(opens) and not ask_billing and not options.yes
+            if not any((ask_billing, ask_storage, ask_replacing, ask_opening)):
                 return
             with outlet.aside():
                 if not options.json:
                     show_plan(screen(), plan)
+                for line in (*told, *opens):
+                    sys.stderr.write(f"By the plan, {line}.\n")
                 if ask_billing:
                     question = plan_sentence(plan) if options.json else plan_question(plan)
                     agree(question, option=YES.name, refused="Nothing was made.")
+                if ask_opening:
+                    agree("Apply the plan?", option=YES.name, refused="Nothing was made.")
                 if ask_replacing:
                     refused = "Nothing was made or replaced; with --model the others can be moved without it."
                     agree(replace_sentence(plan), option=YES.name, refused=refused)
@@ -107,6 +126,7 @@ def carry_out(options: RunOptions, environ: Mapping[str, str]) -> Result:
                     emit=outlet,
                     confirm=confirm,
                     old_token=old_token,
+                    applying=applying,
                 )
         except Ended as ended:
             for bug in ended.bugs:

@@ -85,6 +85,8 @@ def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
 
 def _show_facts(console: "Console", facts: list[dict[str, object]]) -> None:
     rows = (
+        ("Ticket", "ticket"),
+        ("Plan", "plan"),
         ("Allowed", "allowed_text"),
         ("Tokens", "tokens_text"),
         ("Billed", "billed_text"),

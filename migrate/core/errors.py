@@ -5,6 +5,7 @@
     ├── ConfigurationError   3   configuration or credentials
     ├── NeedsYouError        4   a model needs a person
     ├── RemoteError          5   a remote service; trying again may help
+    ├── StaleError           6   what a plan rests on has changed
     ├── LocalError           7   the engine, a registry or the disk
     └── RefusedError         8   refused for safety
 
@@ -30,8 +31,10 @@ class ExitCode(IntEnum):
     CONFIGURATION = 3
     NEEDS_YOU = 4
     REMOTE = 5
+    STALE = 6
     LOCAL = 7
     REFUSED = 8
+    CHANGES = 10
     INTERRUPTED = 130
 
 
@@ -42,8 +45,10 @@ EXIT_TEXTS: Final[Mapping[ExitCode, str]] = {
     ExitCode.CONFIGURATION: "configuration or credentials",
     ExitCode.NEEDS_YOU: "some models need you",
     ExitCode.REMOTE: "a remote service; try again",
+    ExitCode.STALE: "what the plan rests on has changed; plan again",
     ExitCode.LOCAL: "engine, registry or disk of this machine",
     ExitCode.REFUSED: "refused for safety",
+    ExitCode.CHANGES: "`plan --detailed-exitcode`: something is left to do",
     ExitCode.INTERRUPTED: "interrupted",
 }
 
@@ -100,6 +105,12 @@ class RemoteError(MigrateError):
     """A remote service failed; trying again may help."""
 
     exit_code = ExitCode.REMOTE
+
+
+class StaleError(MigrateError):
+    """A plan no longer fits: what it rests on has changed since it was made."""
+
+    exit_code = ExitCode.STALE
 
 
 class LocalError(MigrateError):

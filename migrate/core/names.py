@@ -12,6 +12,7 @@ RUN_LABEL: Final = "mls-run"
 NAMESPACE_LABEL: Final = "mls-namespace"
 MODEL_LABEL: Final = "mls-model"
 ARTIFACT_LABEL: Final = "mls-artifact"
+TICKET_LABEL: Final = "mls-ticket"
 
 _LOOKS_HASHED: Final = re.compile(r"(^|-)[0-9a-f]{8}$")  # such a text could be chosen to meet another's slug
 

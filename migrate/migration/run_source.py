@@ -4,16 +4,18 @@ import difflib
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
+from migrate.core.errors import ExitCode, Interrupted, MigrateError, NeedsYouError, UsageError
 from migrate.core.events import Emit, ModelFinished, Result, RunStarted, StepFinished, StepStarted
 from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan
+from migrate.core.planfile.content import PlannedApp
 from migrate.core.secret import Secret
 from migrate.core.text import printable, type_again
 from migrate.core.values import Artifact, Listing, ModelRecord, Outcome
@@ -23,7 +25,7 @@ from migrate.migration.journal.lock import WriterLock
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey import outcomes
 from migrate.migration.journey.forms import difference, forms_of
-from migrate.migration.journey.models import Group, group
+from migrate.migration.journey.models import Group, group, group_as_planned
 from migrate.migration.journey.planner import make_plan
 from migrate.migration.journey.preview import Former, former, keep_served, look_into
 from migrate.migration.journey.result import make_result
@@ -45,6 +47,13 @@ Confirm = Callable[[Plan], None]
 """Shows a plan and asks, apart for the authorization; returns when the person agrees, and raises otherwise."""
 
 
+class Applying(Struct, frozen=True):
+    """A plan that is applied: its apps, and what raises StaleError where what it rests on has changed."""
+
+    apps: tuple[PlannedApp, ...]
+    demand_fresh: Callable[[Run], None]
+
+
 class Ended(Exception):  # noqa: N818 - carries a result past the terminal's cleaning up
     """A run that met programming errors of this tool; ``bugs`` are they."""
 
@@ -63,6 +72,7 @@ def run_source(
     emit: Emit,
     confirm: Confirm,
     old_token: Secret | None = None,
+    applying: Applying | None = None,
 ) -> Result:
     """Moves the models of a source, or what is left of that.
 
@@ -74,6 +84,7 @@ def run_source(
         emit: Shows events.
         confirm: Asks before anything is made.
         old_token: Opens the old endpoints; see ``opening.read_old_token``.
+        applying: The plan, where one is applied.
 
     Raises:
         MigrateError: Nothing could be begun. What happens to single models is in the result.
@@ -86,11 +97,15 @@ def run_source(
         WriterLock(folder.lock, doing=f"run {options.source}"),
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
-        journal.begin("run")
+        journal.begin("run" if applying is None else "apply")
         try:
             listing = _list(ref, cloud, workspace, emit, environ, journal)
+            chosen = select(listing, options) if applying is None else _named_in(listing, options)
+            run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ, chosen)
+            if applying is not None:
+                run.planned = applying.apps
+                applying.demand_fresh(run)
             journal.list_models(listing.models)
-            run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
             result, bugs = _walk(run, confirm)
         except MigrateError as error:
             journal.end(error.exit_code)
@@ -118,6 +133,30 @@ def plan_source(
     Raises:
         MigrateError: The source cannot be listed, or OVHcloud's answer to another question.
     """
+    with trial_run(options, cloud, workspace, environ, emit, old_token) as run:
+        keep_served(run)
+        runner, before = Runner(run), former(run)
+        settled, groups = sort(run, runner)
+        plan = _plan(run, runner, groups, settled, before)
+        if plan is None:
+            raise Interrupted
+        return plan
+
+
+@contextmanager
+def trial_run(
+    options: RunOptions,
+    cloud: Cloud,
+    workspace: Workspace,
+    environ: Mapping[str, str],
+    emit: Emit,
+    old_token: Secret | None = None,
+) -> Iterator[Run]:
+    """A run on a copy of the source's journal, to ask of it what it would do.
+
+    Raises:
+        MigrateError: The source cannot be listed.
+    """
     ref = parse_source(options.source)
     folder = workspace.source(cloud.session.endpoint_name, cloud.project, ref.canonical)
     with tempfile.TemporaryDirectory(prefix="migrate-plan-") as scratch:
@@ -128,14 +167,8 @@ def plan_source(
         with closing(_journal(copy, ref, cloud)) as journal:
             listing = _list(ref, cloud, workspace, emit, environ, journal)
             journal.begin("run")
-            run = _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ)
-            keep_served(run)
-            runner, before = Runner(run), former(run)
-            settled, groups = _sort(run, runner)
-            plan = _plan(run, runner, groups, settled, before)
-            if plan is None:
-                raise Interrupted
-            return plan
+            chosen = select(listing, options)
+            yield _run(options, old_token, journal, workspace, folder, cloud, listing, emit, environ, chosen)
 
 
 def _journal(path: Path, ref: SourceRef, cloud: Cloud) -> Journal:
@@ -167,8 +200,8 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
     listing: Listing,
     emit: Emit,
     environ: Mapping[str, str],
+    chosen: tuple[ModelRecord, ...],
 ) -> Run:
-    chosen = select(listing, options)
     return Run(
         options=options,
         journal=journal,
@@ -215,22 +248,42 @@ def select(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
     return tuple(record for record in listing.models if not options.models or record.id in options.models)
 
 
-def _sort(run: Run, runner: Runner) -> tuple[tuple[Outcome, ...], tuple[Group, ...]]:
+def _named_in(listing: Listing, options: RunOptions) -> tuple[ModelRecord, ...]:
+    """The models that a plan chose, as far as they are there: what is missing makes it stale."""
+    return tuple(record for record in listing.models if not options.models or record.id in options.models)
+
+
+def sort(run: Run, runner: Runner) -> tuple[tuple[Outcome, ...], tuple[Group, ...]]:
     """The outcomes of the models that are settled, and the groups that are not.
 
     A model that has no files is settled by that, and shares nothing with others.
     """
     settled: list[Outcome] = []
     rest: list[Group] = []
-    placed = tuple(record for record in run.listing.models if record.location is not None)
-    nowhere = tuple(record for record in run.listing.models if record.location is None)
-    for item in (*group(placed, run.options.layout, run.options.models), *group(nowhere, "separate", ())):
+    if run.planned is None:
+        placed = tuple(record for record in run.listing.models if record.location is not None)
+        nowhere = tuple(record for record in run.listing.models if record.location is None)
+        groups = (*group(placed, run.options.layout, run.options.models), *group(nowhere, "separate", ()))
+    else:
+        groups = group_as_planned(run.listing.models, run.planned)
+        served = {name for app in run.planned for name in app.models}
+        settled += [_not_planned(run, record) for record in run.listing.models if record.id not in served]
+    for item in groups:
         found = runner.recall(item)
         if found is None:
             rest.append(item)
         else:
             settled += found
     return tuple(settled), tuple(rest)
+
+
+def _not_planned(run: Run, record: ModelRecord) -> Outcome:
+    error = NeedsYouError(
+        "The plan makes no app for it.",
+        code="not-planned",
+        next_step=f"See why in the plan, correct its files, and plan again: {run.options.planning()}",
+    )
+    return outcomes.ended(record, error, again="")
 
 
 def _plan(
@@ -254,11 +307,11 @@ def _plan(
 
 def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
     runner = Runner(run)
-    settled, groups = _sort(run, runner)
+    settled, groups = sort(run, runner)
     keep_served(run)
     before = former(run)
     plan = None
-    if groups and not run.options.yes:  # who is asked is told what the files are
+    if groups and not run.options.yes and run.planned is None:  # who is asked is told what the files are
         plan = _plan(run, runner, groups, settled, before)
     elif groups and not run.stop.is_set():
         plan = make_plan(run, groups, settled, before)

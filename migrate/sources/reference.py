@@ -130,6 +130,15 @@ def parse_source(text: str) -> SourceRef:
     raise UsageError(f"{printable(text)!r} is no source.", code="bad-source", next_step=FORMS)
 
 
+def parse_elsewhere(text: str) -> SourceRef | None:
+    """What a text names that lies elsewhere; this machine is not looked at, and anything else is None."""
+    if (named := _NAMED.fullmatch(text)) is not None:
+        return _named(named)
+    if (bucket := _BUCKET.fullmatch(text)) is not None and text.isprintable():
+        return BucketRef(bucket["bucket"], (bucket["prefix"] or "").strip("/"))
+    return NamespaceRef(text) if _NAMESPACE.fullmatch(text) else None
+
+
 def _named(match: re.Match[str]) -> ContainerRef:
     kind: Kind = "s3" if match["kind"] == "s3" else "swift" if match["kind"] else ""
     return ContainerRef(match["container"], match["region"].upper(), (match["prefix"] or "").strip("/"), kind)

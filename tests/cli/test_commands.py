@@ -147,7 +147,7 @@ def test_the_command_that_goes_on_proves_as_much_and_tells_no_secret(tool: Tool,
     assert code == 7  # there is no engine
     again = json.loads(out.splitlines()[-1])["data"]["again"]
     assert shlex.split(again)[1:] == [
-        "run", NAMESPACE, "--model", "iris", "--old-token-file", str(file), "--proof", "live",
+        "run", NAMESPACE, "--model", "iris", "--proof", "live", "--old-token-file", str(file),
         "--workspace", tool.environment["MIGRATE_WORKSPACE"],
     ]  # fmt: skip
     assert token not in out + err

@@ -23,6 +23,8 @@ DIGESTS = ["sha256:" + digit * 64 for digit in "0af"]
 TEXTS = ["plain", "with blank", "it's", 'a"b', "$HOME `id` \\ *", "-dashed", "--json", "a=b", "ü→", "two\nlines"]
 SPECIAL = {  # values that the declaration checks
     "--allow-unsafe": DIGESTS,
+    "--expect": DIGESTS,
+    "--ticket": ["CHG0012345", "a.b_c-d", "7"],
     "--registry": ["r.test", "https://r.test/team", "127.0.0.1:5000/team/models"],
     "--region": ["BHS", "gra", "de"],
     "--rehearsal-timeout": ["1", "900", "0.5e3", "86413", "1234567.25"],

@@ -9,6 +9,7 @@ def test_every_kind_of_error_has_its_documented_exit_code() -> None:
         "ConfigurationError": ExitCode.CONFIGURATION,
         "NeedsYouError": ExitCode.NEEDS_YOU,
         "RemoteError": ExitCode.REMOTE,
+        "StaleError": ExitCode.STALE,
         "LocalError": ExitCode.LOCAL,
         "RefusedError": ExitCode.REFUSED,
     }

@@ -19,7 +19,7 @@ AGAIN = re.compile(
 COMMAND = re.compile(r"(?<!and )(?<!of )\bmigrate ([a-z]+(?: (?:start|stop|status|env|fail)\b)?)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 FOREIGN = re.compile(
-    r"\b(docker|sudo|apt-get|timedatectl|uv|pip|python|run --rm) "
+    r"\b(docker|ovhai|sudo|apt-get|timedatectl|uv|pip|python|run --rm) "
 )  # commands of others, with their options
 
 

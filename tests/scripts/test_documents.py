@@ -41,7 +41,12 @@ def options() -> ModuleType:
     return importlib.import_module("document_options")
 
 
-@pytest.mark.parametrize("name", ["codes", "options"])
+@pytest.fixture(scope="module")
+def plan() -> ModuleType:
+    return importlib.import_module("document_plan")
+
+
+@pytest.mark.parametrize("name", ["codes", "options", "plan"])
 def test_the_page_is_the_one_that_the_script_writes(name: str, request: pytest.FixtureRequest) -> None:
     made = request.getfixturevalue(name)
     assert made.TARGET.read_text(encoding="utf-8") == made.page(), "type: make docs"

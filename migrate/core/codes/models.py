@@ -28,6 +28,7 @@ ModelCode = Literal[
     "conversion-timeout",
     "conversion-emulated",
     "conversion-differs",
+    "not-planned",
 ]
 
 MODELS: Final[Mapping[ModelCode, Meaning]] = {
@@ -139,5 +140,10 @@ MODELS: Final[Mapping[ModelCode, Meaning]] = {
         "runtime serves it.",
         "Nothing; or leave --slim out.",
         ("unreadable",),
+    ),
+    "not-planned": Meaning(
+        "you",
+        "The plan that was applied makes no app for the model: its files were refused when it was made, or not known.",
+        "See with `migrate show` why, correct the files, and plan again.",
     ),
 }

@@ -32,6 +32,11 @@ TypingCode = Literal[
     "samples-without-answers",
     "proof-too-weak",
     "no-sample-accepted",
+    "bad-plan",
+    "bad-prices",
+    "stale-plan",
+    "other-plan",
+    "unpinned-plan",
     "interrupted",
     "undone",
 ]
@@ -152,6 +157,34 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
         "No sample request got an answer that can be used: the model takes other inputs than those that were "
         "made for it.",
         "Put requests that it takes into a folder and give it with --samples.",
+    ),
+    "bad-plan": Meaning(
+        "you",
+        "The file is no plan of this version's form, somebody has changed it, or its parts contradict each other."
+        " Nothing in it was used.",
+        "Make it anew with `migrate plan SOURCE --out FILE`.",
+    ),
+    "bad-prices": Meaning(
+        "you",
+        "The value of --prices is no list of prices: no TOML or JSON, an unknown field, or what is no amount in EUR.",
+        "Write it as docs/plan.md says.",
+    ),
+    "stale-plan": Meaning(
+        "you",
+        "What the plan rests on has changed since it was made: the message names each field, from what to what."
+        " Nothing was made.",
+        "Plan again, review what is new, and apply that.",
+    ),
+    "other-plan": Meaning(
+        "you",
+        "The plan's digest is not the one that --expect names. Nothing was made.",
+        "Apply the file that was reviewed, or review this one and give its digest.",
+    ),
+    "unpinned-plan": Meaning(
+        "you",
+        "The plan lets files run code, names a registry or a base image, takes over apps or opens the storage, and"
+        " --yes answers for it without having seen it. Nothing was made.",
+        "Name the digest of the plan that was reviewed with --expect, or leave --yes out.",
     ),
     "interrupted": Meaning(
         "you",

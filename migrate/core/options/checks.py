@@ -10,6 +10,7 @@ from migrate.core.errors import UsageError
 from migrate.core.text import printable
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_TICKET: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # what a label's value may be
 
 
 def check_digests(given: Sequence[str]) -> tuple[str, ...]:
@@ -46,3 +47,33 @@ def check_seconds(seconds: float) -> float:
     if math.isfinite(seconds):
         return seconds
     raise UsageError(f"{seconds} is not a number of seconds.", code="usage", next_step="Give a number, such as 900.")
+
+
+def check_digest_of_plan(text: str) -> str:
+    """The digest of a plan itself.
+
+    Raises:
+        UsageError: It is none (``bad-digest``).
+    """
+    if _DIGEST.fullmatch(text):
+        return text
+    raise UsageError(
+        f"{printable(text, 100)!r} is not the digest of a plan.",
+        code="bad-digest",
+        next_step="Copy it from what migrate plan or migrate show printed: sha256: and 64 hexadecimal digits.",
+    )
+
+
+def check_ticket(text: str) -> str:
+    """The number of a change, if it can be the value of a label.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if _TICKET.fullmatch(text):
+        return text
+    raise UsageError(
+        f"{printable(text, 80)!r} cannot be a label of an app.",
+        code="usage",
+        next_step="Give at most 63 letters, digits, dots, dashes and underscores, such as CHG0012345.",
+    )

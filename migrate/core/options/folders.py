@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from migrate.core.options.declaration import Command, Counts, Option, Options, absolute
+from migrate.core.options.declaration import Command, Counts, Option, Options
 from migrate.core.options.shared import (
+    OUT,
     AcceptAgpl,
     AllowUnsafe,
     BaseImage,
@@ -55,10 +56,7 @@ class ExportOptions(OfFolder, frozen=True, kw_only=True):
         example="migrate export ./models/iris --out ./context\ndocker build --platform linux/amd64 -t iris:1 ./context",
     )
 
-    out: Annotated[
-        Path,
-        Option(names=("--out",), metavar="DIR", help="An empty or new folder.", counts=Counts.IMAGE, read=absolute),
-    ]
+    out: Annotated[Path, OUT]
     base_image: BaseImage = None
     slim: Slim = False
 

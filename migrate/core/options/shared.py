@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-from migrate.core.options.checks import check_digests, check_seconds
+from migrate.core.options.checks import check_digests, check_seconds, check_ticket
 from migrate.core.options.declaration import Argument, Counts, Option, absolute
 
 SOURCE: Final = Argument(
@@ -68,6 +68,43 @@ WORKSPACE: Final = Option(
     variable="MIGRATE_WORKSPACE",
     read=absolute,
 )
+LAYOUT: Final = Option(
+    names=("--layout",),
+    help="One app a model, one for all models of a runtime, or, of a plan, whichever way bills the fewest CPUs.",
+    counts=Counts.CLOUD,
+)
+OUT: Final = Option(
+    names=("--out",),
+    metavar="PATH",
+    help="Where it is written: an empty or new folder, or the file of a plan.",
+    counts=Counts.RUN,
+    read=absolute,
+)
+OLD_TOKEN_FILE: Final = Option(
+    names=("--old-token-file",),
+    metavar="FILE",
+    help="A file with a token of the old endpoints, which are then asked too.",
+    counts=Counts.PROOF,
+    instead=("MIGRATE_OLD_TOKEN",),
+    read=absolute,
+)
+NEW_TOKEN: Final = Option(
+    names=("--new-token",),
+    metavar="ID",
+    help="Replace the access token of this model's app, such as one whose file is lost; may be repeated.",
+    counts=Counts.CLOUD,
+    kept=False,
+)
+TICKET: Final = Option(
+    names=("--ticket",),
+    metavar="ID",
+    help="The number of your change: a label of every app that is made or changed, and in the result.",
+    counts=Counts.CLOUD,
+    read=check_ticket,
+)
+JOBS: Final = Option(
+    names=("--jobs", "-j"), metavar="NUMBER", help="Models side by side.", counts=Counts.RUN, least=1, most=64
+)
 
 Source = Annotated[str, SOURCE]
 OptionalSource = Annotated[str | None, SOURCE]
@@ -82,3 +119,7 @@ Samples = Annotated[Path | None, SAMPLES]
 Project = Annotated[str | None, PROJECT]
 Yes = Annotated[bool, YES]
 Workspace = Annotated[Path | None, WORKSPACE]
+OldTokenFile = Annotated[Path | None, OLD_TOKEN_FILE]
+Renew = Annotated[tuple[str, ...], NEW_TOKEN]
+Ticket = Annotated[str | None, TICKET]
+Jobs = Annotated[int, JOBS]

@@ -7,18 +7,23 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from migrate.core.options.checks import check_registry
-from migrate.core.options.declaration import Argument, Command, Counts, Option, Options, absolute
+from migrate.core.options.declaration import Argument, Command, Counts, Option, Options
 from migrate.core.options.shared import (
+    LAYOUT,
     AcceptAgpl,
     AllowUnsafe,
     BaseImage,
+    Jobs,
     Models,
+    OldTokenFile,
     OptionalSource,
     Project,
     RehearsalTimeout,
+    Renew,
     Samples,
     Slim,
     Source,
+    Ticket,
     Workspace,
     Yes,
 )
@@ -129,21 +134,13 @@ class WhyOptions(OfSource, frozen=True, kw_only=True):
     model: Annotated[str, Argument(metavar="MODEL", help="The model's id.")]
 
 
-class RunOptions(OfSource, frozen=True, kw_only=True):
-    """``migrate run``.
+class MoveOptions(OfSource, frozen=True, kw_only=True):
+    """What decides what is made of the models, of whichever command.
 
     ``samples`` holds the customer's own requests and answers. ``proof`` is the least level at which a model counts as
     migrated. ``registry`` is None for the platform's shared one. ``allow_unsafe`` holds the digests of files that the
     user lets run as code.
     """
-
-    about = Command(
-        name="run",
-        group="Move",
-        short="Move the models of a source to AI Deploy.",
-        help="Move the models of SOURCE to AI Deploy; type it again to go on where it stopped.",
-        example="migrate run my-namespace --dry-run\nmigrate run models@GRA --samples ./samples --layout packed",
-    )
 
     models: Models = ()
     allow_unsafe: AllowUnsafe = ()
@@ -152,17 +149,6 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
     base_image: BaseImage = None
     rehearsal_timeout: RehearsalTimeout = 300.0
     samples: Samples = None
-    old_token_file: Annotated[
-        Path | None,
-        Option(
-            names=("--old-token-file",),
-            metavar="FILE",
-            help="A file with a token of the old endpoints, which are then asked too.",
-            counts=Counts.PROOF,
-            instead=("MIGRATE_OLD_TOKEN",),
-            read=absolute,
-        ),
-    ] = None
     proof: Annotated[
         ProofWanted,
         Option(
@@ -172,10 +158,6 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
             counts=Counts.PROOF,
         ),
     ] = "engine"
-    layout: Annotated[
-        Layout,
-        Option(names=("--layout",), help="One app a model, or one for all models of a runtime.", counts=Counts.CLOUD),
-    ] = "separate"
     region: Annotated[
         str,
         Option(
@@ -249,37 +231,12 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
             counts=Counts.CLOUD,
         ),
     ] = None
-    renew: Annotated[
-        tuple[str, ...],
-        Option(
-            names=("--new-token",),
-            metavar="ID",
-            help="Replace the access token of this model's app, such as one whose file is lost; may be repeated.",
-            counts=Counts.CLOUD,
-            kept=False,
-        ),
-    ] = ()
     adopt: Annotated[
         bool,
         Option(names=("--adopt",), help="Take over apps that another run of this tool made.", counts=Counts.CLOUD),
     ] = False
-    dry_run: Annotated[
-        bool,
-        Option(
-            names=("--dry-run", "-n"),
-            help="Show what would be done, and make nothing; files are looked at where they lie, and not downloaded.",
-            counts=Counts.RUN,
-            kept=False,
-        ),
-    ] = False
-    yes: Yes = False
     authorize: Annotated[bool, AUTHORIZE] = False
-    jobs: Annotated[
-        int,
-        Option(
-            names=("--jobs", "-j"), metavar="NUMBER", help="Models side by side.", counts=Counts.RUN, least=1, most=64
-        ),
-    ] = 4
+    jobs: Jobs = 4
 
     def __post_init__(self) -> None:
         """Refuse sizes that contradict each other.
@@ -299,9 +256,40 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
         """The level that is meant: earlier releases said ``cross-checked`` where the engine itself is asked."""
         return "engine" if self.proof == "cross-checked" else self.proof
 
+
+class RunOptions(MoveOptions, frozen=True, kw_only=True):
+    """``migrate run``."""
+
+    about = Command(
+        name="run",
+        group="Move",
+        short="Move the models of a source to AI Deploy.",
+        help="Move the models of SOURCE to AI Deploy; type it again to go on where it stopped.",
+        example="migrate run my-namespace --dry-run\nmigrate run models@GRA --samples ./samples --layout packed",
+    )
+
+    old_token_file: OldTokenFile = None
+    layout: Annotated[Layout, LAYOUT] = "separate"
+    renew: Renew = ()
+    ticket: Ticket = None
+    dry_run: Annotated[
+        bool,
+        Option(
+            names=("--dry-run", "-n"),
+            help="Show what would be done, and make nothing; files are looked at where they lie, and not downloaded.",
+            counts=Counts.RUN,
+            kept=False,
+        ),
+    ] = False
+    yes: Yes = False
+
     def again(self, *models: str) -> str:
         """The command that goes on with this run, or with some of its models, under the same options."""
         return replace(self, models=models or self.models).command()
+
+    def planning(self) -> str:
+        """The command that decides the same anew."""
+        return self.command()
 
 
 class UndoOptions(OfSource, frozen=True, kw_only=True):

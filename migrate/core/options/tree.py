@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from migrate.core.options.declaration import Options
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
+from migrate.core.options.plans import ApplyOptions, PlanOptions, ShowOptions
 from migrate.core.options.sandboxes import (
     DemoOptions,
     EnvOptions,
@@ -20,6 +21,9 @@ COMMANDS: Final[tuple[type[Options], ...]] = (
     ListOptions,
     StatusOptions,
     WhyOptions,
+    ShowOptions,
+    PlanOptions,
+    ApplyOptions,
     RunOptions,
     BuildOptions,
     ExportOptions,

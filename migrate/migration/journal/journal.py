@@ -305,6 +305,14 @@ class Journal:
         )
         return dict(rows)
 
+    def durations(self) -> tuple[tuple[str, float], ...]:
+        """The steps that were done, each with its seconds."""
+        return tuple(
+            self._database.rows(
+                "SELECT step, seconds FROM value WHERE seconds > 0 ORDER BY subject, step", kind=tuple[str, float]
+            )
+        )
+
     def forget(self, subject: str, step: str) -> None:
         """Removes a value whose counterpart outside is gone."""
         self._database.execute("DELETE FROM value WHERE subject = ? AND step = ?", subject, step)

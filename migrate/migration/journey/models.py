@@ -5,6 +5,7 @@ from msgspec import Struct
 from migrate.core.model_json import content_of
 from migrate.core.names import digest_of
 from migrate.core.options.sources import Layout
+from migrate.core.planfile.content import PlannedApp
 from migrate.core.values import Artifact, Inspection, ModelRecord, Recording, RuntimeImage, to_json
 from migrate.images.model.context import ModelToRender
 from migrate.migration.journal.journal import Stored
@@ -75,3 +76,13 @@ def group(records: tuple[ModelRecord, ...], layout: Layout, selection: tuple[str
     if layout == "packed":
         return (Group(records, packed=True, selection=selection),) if records else ()
     return tuple(Group((record,), packed=False) for record in records)
+
+
+def group_as_planned(records: tuple[ModelRecord, ...], apps: tuple[PlannedApp, ...]) -> tuple[Group, ...]:
+    """The groups of a plan that is applied: a model without an app in it is in none."""
+    by_id = {record.id: record for record in records}
+    groups = [
+        Group(tuple(by_id[name] for name in app.models if name in by_id), packed=app.packed, selection=app.selection)
+        for app in apps
+    ]
+    return tuple(group for group in groups if group.records)

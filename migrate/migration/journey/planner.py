@@ -78,6 +78,9 @@ def _units(run: Run, group: Group) -> tuple[Unit, ...]:
 
 def _runtime(run: Run, record: ModelRecord) -> str:
     """The runtime that will serve a model; empty where it is not known yet: it was not read, or may be converted."""
+    for app in run.planned or ():
+        if record.id in app.models:
+            return app.runtime
     found = run.found.get(record.id)
     return (found.runtime or "") if found and found.verdict == "ready" and not run.options.slim else ""
 
@@ -94,7 +97,7 @@ def _planned(run: Run, unit: Unit, before: Mapping[str, Former]) -> PlannedApp:
     ]
     answers = bool(ours) and ours[0].state in ANSWERING
     fresh = _changed(run, unit, before) if answers else []
-    resized = _resized(run, ours or (listed if run.options.adopt else []), plan)
+    resized = _resized(run, unit, ours or (listed if run.options.adopt else []), plan)
     if fresh:
         action: Action = "replace"
     elif answers and resized:
@@ -118,9 +121,9 @@ def _planned(run: Run, unit: Unit, before: Mapping[str, Former]) -> PlannedApp:
     )
 
 
-def _resized(run: Run, apps: list[App], plan: AppRequest) -> tuple[str, ...]:
+def _resized(run: Run, unit: Unit, apps: list[App], plan: AppRequest) -> tuple[str, ...]:
     """That an app will not answer for a while, to get the CPUs that were typed."""
-    if run.options.sizing.cpus is None:
+    if "cpus" not in run.sized(unit):
         return ()
     other = [app for app in apps if not platform.has_cpus(run.cloud, app.id, plan)]
     return tuple(f"its app {app.id} gets {plan.cpu} CPUs, for which it is stopped and started again" for app in other)

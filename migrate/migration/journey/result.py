@@ -39,6 +39,8 @@ def make_result(run: Run, found: tuple[Outcome, ...], code: ExitCode) -> Result:
         "tokens": files,
         "status": typed.status(),
     }
+    if run.options.ticket:
+        data["ticket"] = run.options.ticket
     if allowed := [fact for outcome in found for fact in _allowed(run, outcome.model)]:
         data["allowed_unsafe"] = allowed
         names = (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
 from msgspec import Struct
 
 from migrate.apps import deploy
@@ -13,8 +14,9 @@ from migrate.apps.resources import plan_app
 from migrate.apps.watching import Watcher
 from migrate.core.errors import ConfigurationError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, Step, StepFinished, StepProgress, StepStarted
-from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE_LABEL, RUN_LABEL, slug
+from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE_LABEL, RUN_LABEL, TICKET_LABEL, slug
 from migrate.core.options.sources import RunOptions
+from migrate.core.planfile.content import PlannedApp
 from migrate.core.secret import Secret
 from migrate.core.values import App, AppRequest, Inspection, Listing, Parity, Recording, Rehearsal, RuntimeImage
 from migrate.images.engine.connection import Engine, connect
@@ -203,6 +205,7 @@ class Run(RunContext):
         folder: The source's folder.
         cloud: OVHcloud's API and the project.
         listing: The models of the source.
+        planned: The apps of a plan that is applied; None for a run without one.
         ready_timeout: How long an app may take to come up, in seconds.
         slots: How many models are worked on at a time; a model that waits for its app holds none.
         first_push: Entered by every push.
@@ -228,6 +231,7 @@ class Run(RunContext):
         environ: Mapping[str, str],
         revisions: Mapping[str, str],
         old_token: Secret | None = None,
+        planned: tuple[PlannedApp, ...] | None = None,
         ready_timeout: float = READY_TIMEOUT,
     ) -> None:
         super().__init__(
@@ -238,6 +242,7 @@ class Run(RunContext):
         self.folder = folder
         self.cloud = cloud
         self.listing = listing
+        self.planned = planned
         self.slots = Slots(options.jobs)
         self.first_push = FirstAlone()
         self.target = Once[Target]()
@@ -298,10 +303,43 @@ class Run(RunContext):
             NAMESPACE_LABEL: slug(record.namespace or record.source),
             MODEL_LABEL: unit.name,
             ARTIFACT_LABEL: artifact_digest.removeprefix("sha256:")[:40],
+            **({TICKET_LABEL: self.options.ticket} if self.options.ticket else {}),
         }
+
+    def planned_app(self, unit: Unit) -> PlannedApp | None:
+        """The app that an applied plan has for a unit, or for some of its models."""
+        models = set(unit.models)
+        return next((app for app in self.planned or () if not models.isdisjoint(app.models)), None)
+
+    def sized(self, unit: Unit) -> dict[str, object]:
+        """The size that was decided for a unit's app, by a plan or an option; what was not follows from ML Serving."""
+        planned = self.planned_app(unit)
+        if planned is None:
+            return dict(self.options.sizing.typed())
+        return {"flavor": planned.flavor, "cpus": planned.cpu, "scaling": msgspec.to_builtins(planned.scaling)}
+
+    def size_of_its_own(self, unit: Unit) -> dict[str, object]:
+        """The same, less what a plan has for it where a run without a plan would ask for just that."""
+        planned, usual = self.plan(unit), self._usual(unit)
+        if (planned.flavor, planned.cpu, planned.scaling) == (usual.flavor, usual.cpu, usual.scaling):
+            return dict(self.options.sizing.typed())
+        return self.sized(unit)
 
     def plan(self, unit: Unit, artifact_digest: str = "") -> AppRequest:
         """What will be asked of AI Deploy for a unit."""
+        planned = self.planned_app(unit)
+        if planned is not None:
+            return AppRequest(
+                name=unit.name,
+                region=self.region,
+                flavor=planned.flavor,
+                cpu=planned.cpu,
+                scaling=planned.scaling,
+                labels=self.labels(unit, artifact_digest),
+            )
+        return self._usual(unit, artifact_digest)
+
+    def _usual(self, unit: Unit, artifact_digest: str = "") -> AppRequest:
         return plan_app(
             unit.records,
             name=unit.name,

@@ -79,9 +79,9 @@ def test_going_on_means_the_same_options() -> None:
         scale_max=3,
     )
     assert full.again() == (
-        "migrate run ns --model a --model b --slim --samples '/my samples' --old-token-file /run/token "
-        "--proof recorded --layout packed --region BHS --cpus 2 --scale-min 0 --scale-max 3 --registry r.test/team "
-        "--registry-user me --adopt --jobs 2 --workspace /w"
+        "migrate run ns --model a --model b --slim --samples '/my samples' --proof recorded "
+        "--old-token-file /run/token --region BHS --cpus 2 --scale-min 0 --scale-max 3 --registry r.test/team "
+        "--registry-user me --adopt --layout packed --jobs 2 --workspace /w"
     )
 
 

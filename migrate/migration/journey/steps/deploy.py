@@ -6,7 +6,7 @@ from migrate.apps import deploy as platform
 from migrate.apps.app import ANSWERING, RESTARTED, RESTING
 from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
 from migrate.core.events import StepStarted
-from migrate.core.names import KEY_LABEL, RUN_LABEL, digest_of
+from migrate.core.names import KEY_LABEL, RUN_LABEL, TICKET_LABEL, digest_of
 from migrate.core.text import type_again
 from migrate.core.values import App, AppRequest, Artifact, PushedImage, to_json
 from migrate.machine import patience
@@ -31,8 +31,13 @@ def deploy(
     """The running app of a unit; it stands while AI Deploy lists it as answering with that image."""
 
     def stands(app: App) -> bool:
-        now = run.apps().get(app.id)
-        return now is not None and now.image == pushed.value.reference and now.state in ANSWERING
+        now, planned = run.apps().get(app.id), run.planned_app(unit)
+        return (
+            now is not None
+            and now.image == pushed.value.reference
+            and now.state in ANSWERING
+            and (planned is None or now.cpu == planned.cpu)
+        )
 
     return steps.do(
         Task(
@@ -46,7 +51,7 @@ def deploy(
                 "resources": [
                     digest_of(to_json((model.record.flavor, model.record.autoscaling)).decode()) for model in models
                 ],
-                **run.options.sizing.typed(),
+                **run.size_of_its_own(unit),
             },
         ),
         App,
@@ -67,7 +72,9 @@ def _deploy(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
         app, effect = _create(run, unit, models, pushed)
         told = app.state
     elif effect is not None:
-        if run.options.sizing.scales:
+        if run.options.ticket:
+            set_label(run.cloud, app.id, TICKET_LABEL, run.options.ticket)
+        if "scaling" in run.sized(unit) or run.options.sizing.scales:
             scaled = run.plan(unit)
             set_scaling(run.cloud, app.id, platform.strategy(scaled))
             effects.learn(effect, replicas=scaled.replicas[0])
@@ -111,7 +118,7 @@ def _change_image(run: Run, unit: Unit, app: App, image: PushedImage, size: AppR
 
 def _other_cpus(run: Run, unit: Unit, app: App) -> AppRequest | None:
     """The plan of an app that exists, where it has other CPUs than were typed."""
-    if run.options.sizing.cpus is None:
+    if "cpus" not in run.sized(unit):
         return None
     plan = run.plan(unit)
     return None if platform.has_cpus(run.cloud, app.id, plan) else plan

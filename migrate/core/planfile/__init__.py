@@ -1,0 +1,1 @@
+"""The plan file: what people review, commit and apply (docs/plan.md)."""
