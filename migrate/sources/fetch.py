@@ -6,10 +6,13 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from migrate.core.errors import Interrupted, NeedsYouError
+from msgspec import Struct
+
+from migrate.core.errors import Interrupted, NeedsYouError, RemoteError
 from migrate.core.names import digest_of
 from migrate.core.text import printable, type_again
 from migrate.core.values import (
@@ -30,8 +33,10 @@ from migrate.ovhcloud.swift import object_store
 from migrate.sources.buckets import store_of
 from migrate.sources.containers import ModelObject, find_container, objects_at
 from migrate.sources.download import Download, waiter
+from migrate.sources.failures import CHANGED, changed_again
 from migrate.sources.folders import files_of
 from migrate.sources.paths import check_paths, inside
+from migrate.sources.ranges import LEAST, Connections, connections
 from migrate.sources.unread import read_ones
 
 Progress = Callable[[int, int | None], None]
@@ -47,6 +52,7 @@ def fetch(
     progress: Progress,
     *,
     stop: threading.Event,
+    tell: Callable[[str], None] = lambda _: None,
     environ: Mapping[str, str] = os.environ,
 ) -> Artifact:
     """Bring a model's files into ``store/artifacts/<40 hex of the artifact's digest>/``.
@@ -59,13 +65,14 @@ def fetch(
         cloud: Where OVHcloud's API is; None is enough for files on this machine, and with S3 keys.
         progress: Takes bytes done and bytes in total.
         stop: Set to end early.
-        environ: The environment, for S3 keys.
+        tell: Told in a sentence where an object changed, and its download began anew.
+        environ: The environment, for S3 keys and ``MIGRATE_DOWNLOAD_CONNECTIONS``.
 
     Raises:
         NeedsYouError: ``preset-image``, ``no-storage-path``, ``no-files`` or ``sealed-archive``.
         RefusedError: ``hostile-path``.
-        RemoteError: ``truncated-download``, ``corrupt-download``, ``object-gone``, ``storage-unavailable`` and what
-            the session raises.
+        RemoteError: ``truncated-download``, ``corrupt-download``, ``object-gone``, ``object-changed``,
+            ``storage-unavailable`` and what the session raises.
         LocalError: ``disk-full``, ``disk``.
         Interrupted: ``stop`` was set.
     """
@@ -78,7 +85,8 @@ def fetch(
             if isinstance(location, FolderLocation):
                 files = _copy(Path(location.path), partial, progress, stop)
             else:
-                files = _download(location, _store(location, cloud, environ), partial, progress, stop)
+                way = _Way(partial, progress, tell, stop, connections(environ))
+                files = _download(location, _store(location, cloud, environ), way)
             return _keep(files, partial, store)
 
 
@@ -127,19 +135,57 @@ def _store(
     return object_store(cloud, container_id=container_id, container=location.container, region=location.region)
 
 
-def _download(
-    location: ContainerLocation | BucketLocation,
-    store: ObjectStore,
-    partial: Path,
-    progress: Progress,
-    stop: threading.Event,
-) -> tuple[ArtifactFile, ...]:
+class _Way(Struct, frozen=True):
+    """How a download is watched: its partial data, who is told of progress and of what happens, and who ends it."""
+
+    partial: Path
+    progress: Progress
+    tell: Callable[[str], None]
+    stop: threading.Event
+    connections: int
+
+
+def _download(location: ContainerLocation | BucketLocation, store: ObjectStore, way: _Way) -> tuple[ArtifactFile, ...]:
+    """The objects, all as one listing has them: where one changed meanwhile, that listing is made anew, once."""
+    wanted = _listed(store, location)
+    try:
+        files = _all(store, wanted, way)
+        if not _any_large(wanted) or _same(wanted, now := _listed(store, location)):
+            return files
+        way.tell("Files changed in the storage while they were downloaded: those that did are downloaded anew.")
+    except RemoteError as error:
+        if error.code != CHANGED:
+            raise
+        way.tell(f"{error.what} What was there of it is thrown away, and it is downloaded anew.")
+        now = _listed(store, location)
+    files = _all(store, now, way)
+    if not _same(now, _listed(store, location)):
+        raise changed_again(location.words)
+    return files
+
+
+def _listed(store: ObjectStore, location: ContainerLocation | BucketLocation) -> tuple[ModelObject, ...]:
     wanted = tuple(read_ones(objects_at(store, location.path), lambda item: item.path))
     _check_wanted(wanted, location)
+    return wanted
+
+
+def _any_large(wanted: tuple[ModelObject, ...]) -> bool:
+    """Whether the download may have taken so long that somebody uploaded other files meanwhile."""
+    return any(item.stored.size >= LEAST for item in wanted)
+
+
+def _same(one: tuple[ModelObject, ...], other: tuple[ModelObject, ...]) -> bool:
+    return [(item.path, item.stored.size, item.stored.last_modified) for item in one] == [
+        (item.path, item.stored.size, item.stored.last_modified) for item in other
+    ]
+
+
+def _all(store: ObjectStore, wanted: tuple[ModelObject, ...], way: _Way) -> tuple[ArtifactFile, ...]:
     total = sum(item.stored.size for item in wanted)
-    check_space(partial, total - _present(partial))
+    check_space(way.partial, total - _present(way.partial))
     store.many(len(wanted))
-    count = _Count(progress, total)
+    count = _Count(way.progress, total)
     halt = threading.Event()
 
     def one(item: ModelObject) -> ArtifactFile:
@@ -148,13 +194,18 @@ def _download(
             store,
             item.stored,
             path=item.path,
-            target=inside(partial / "files", item.path),
-            partial=partial / f"{name}.partial",
+            target=inside(way.partial / "files", item.path),
+            partial=way.partial / f"{name}.partial",
+            connections=parallel,
             advance=count.add,
-            stop=waiter(halt, stop),
+            tell=way.tell,
+            stop=waiter(halt, way.stop),
         ).run()
 
-    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="download") as pool:
+    with (
+        closing(Connections(way.connections)) as parallel,
+        ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="download") as pool,
+    ):
         futures = [pool.submit(one, item) for item in wanted]
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
@@ -185,7 +236,9 @@ def _check_wanted(wanted: tuple[ModelObject, ...], location: ContainerLocation |
 
 
 def _present(partial: Path) -> int:
-    return sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+    """The bytes on the disk; a file of parts has holes."""
+    states = [path.stat() for path in partial.rglob("*") if path.is_file()]
+    return sum(min(state.st_size, 512 * state.st_blocks) for state in states)
 
 
 def _copy(source: Path, partial: Path, progress: Progress, stop: threading.Event) -> tuple[ArtifactFile, ...]:

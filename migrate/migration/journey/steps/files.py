@@ -38,7 +38,13 @@ def fetch(run: RunContext, steps: Steps, record: ModelRecord) -> Stored[Artifact
         ),
         Artifact,
         lambda progress: fetch_files(
-            record, run.workspace.store, run.storage, progress, stop=run.stop, environ=run.environ
+            record,
+            run.workspace.store,
+            run.storage,
+            progress,
+            stop=run.stop,
+            tell=lambda text: run.notice(text, model=record.id, warning=True),
+            environ=run.environ,
         ),
         stands=artifact_exists,
         say=lambda artifact: f"{len(artifact.files)} files, {artifact.size:,} bytes",
