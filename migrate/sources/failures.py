@@ -82,7 +82,7 @@ def changed(name: str, why: str) -> RemoteError:
     """The object is another one than when its download began."""
     return RemoteError(
         f"The object {printable(name)!r} changed while it was downloaded: {why}.",
-        code=CHANGED,
+        code="object-changed",
         next_step=type_again("Wait until nobody writes to the container"),
     )
 
@@ -91,7 +91,7 @@ def changed_again(where: str) -> RemoteError:
     """The files of a model changed, and changed again while they were downloaded anew."""
     return RemoteError(
         f"The files at {printable(where, 400)} changed while they were downloaded, twice.",
-        code=CHANGED,
+        code="object-changed",
         next_step=type_again("Wait until nobody writes to the container"),
     )
 

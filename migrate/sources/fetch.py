@@ -25,8 +25,9 @@ from migrate.core.values import (
     ModelRecord,
     to_json,
 )
-from migrate.machine.disk import check_space, disk_error, disk_errors, unreadable
+from migrate.machine.disk import disk_error, disk_errors, unreadable
 from migrate.machine.locks import exclusive
+from migrate.machine.room import Held, Need, Room, Space
 from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.swift import object_store
@@ -53,6 +54,7 @@ def fetch(
     *,
     stop: threading.Event,
     tell: Callable[[str], None] = lambda _: None,
+    space: Space | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Artifact:
     """Bring a model's files into ``store/artifacts/<40 hex of the artifact's digest>/``.
@@ -66,6 +68,7 @@ def fetch(
         progress: Takes bytes done and bytes in total.
         stop: Set to end early.
         tell: Told in a sentence where an object changed, and its download began anew.
+        space: The room on the disks: nothing is downloaded for which, or for whose later steps, there is none.
         environ: The environment, for S3 keys and ``MIGRATE_DOWNLOAD_CONNECTIONS``.
 
     Raises:
@@ -78,14 +81,14 @@ def fetch(
     """
     location = check_location(record)
     partial = store / "partial" / digest_of(to_json(location).decode())[:40]
+    way = _Way(partial, progress, tell, stop, connections(environ), space or Space(Room()))
     with disk_errors(store):
         partial.mkdir(parents=True, exist_ok=True)
         with exclusive(partial.with_suffix(".lock"), stop=stop):
             partial.mkdir(exist_ok=True)
             if isinstance(location, FolderLocation):
-                files = _copy(Path(location.path), partial, progress, stop)
+                files = _copy(Path(location.path), way)
             else:
-                way = _Way(partial, progress, tell, stop, connections(environ))
                 files = _download(location, _store(location, cloud, environ), way)
             return _keep(files, partial, store)
 
@@ -143,6 +146,7 @@ class _Way(Struct, frozen=True):
     tell: Callable[[str], None]
     stop: threading.Event
     connections: int
+    space: Space
 
 
 def _download(location: ContainerLocation | BucketLocation, store: ObjectStore, way: _Way) -> tuple[ArtifactFile, ...]:
@@ -183,9 +187,18 @@ def _same(one: tuple[ModelObject, ...], other: tuple[ModelObject, ...]) -> bool:
 
 def _all(store: ObjectStore, wanted: tuple[ModelObject, ...], way: _Way) -> tuple[ArtifactFile, ...]:
     total = sum(item.stored.size for item in wanted)
-    check_space(way.partial, total - _present(way.partial))
     store.many(len(wanted))
-    count = _Count(way.progress, total)
+    present = _present(way.partial)
+    need = Need(folder=way.partial, size=total - present, what="the download")
+    with way.space.room.hold(need, way.space.later(total)) as held:
+        held.wrote(-present)  # which is counted once more when it is read
+        return _beside(store, wanted, way, _Count(way.progress, total, held))
+
+
+def _beside(
+    store: ObjectStore, wanted: tuple[ModelObject, ...], way: _Way, count: "_Count"
+) -> tuple[ArtifactFile, ...]:
+    """Several at a time."""
     halt = threading.Event()
 
     def one(item: ModelObject) -> ArtifactFile:
@@ -241,7 +254,7 @@ def _present(partial: Path) -> int:
     return sum(min(state.st_size, 512 * state.st_blocks) for state in states)
 
 
-def _copy(source: Path, partial: Path, progress: Progress, stop: threading.Event) -> tuple[ArtifactFile, ...]:
+def _copy(source: Path, way: _Way) -> tuple[ArtifactFile, ...]:
     try:
         every = [(name or source.name, real, size) for name, real, size in files_of(source)]
         found = read_ones(every, lambda file: file[0])
@@ -256,11 +269,13 @@ def _copy(source: Path, partial: Path, progress: Progress, stop: threading.Event
             next_step="Put the model's files there, or give the source where they lie now.",
         )
     check_paths([name for name, _, _ in found])
-    shutil.rmtree(partial / "files", ignore_errors=True)
+    folder = way.partial / "files"
+    shutil.rmtree(folder, ignore_errors=True)
     total = sum(size for _, _, size in found)
-    check_space(partial, total)
-    count = _Count(progress, total)
-    return tuple(_copied(name, real, inside(partial / "files", name), count, stop) for name, real, _ in found)
+    need = Need(folder=way.partial, size=total, what="a copy of the files")
+    with way.space.room.hold(need, way.space.later(total)) as held:
+        count = _Count(way.progress, total, held)
+        return tuple(_copied(name, real, inside(folder, name), count, way.stop) for name, real, _ in found)
 
 
 def _copied(name: str, real: Path, target: Path, count: "_Count", stop: threading.Event) -> ArtifactFile:
@@ -311,8 +326,9 @@ def _keep(files: tuple[ArtifactFile, ...], partial: Path, store: Path) -> Artifa
 class _Count:
     """Bytes of several downloads, added up for one progress callback."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, total: int, held: Held) -> None:
         self._progress = progress
+        self._held = held
         self._total = total
         self._done = 0
         self._lock = threading.Lock()
@@ -321,4 +337,5 @@ class _Count:
     def add(self, number: int) -> None:
         with self._lock:
             self._done += number
+            self._held.wrote(number)
             self._progress(self._done, self._total)

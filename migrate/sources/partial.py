@@ -4,9 +4,12 @@ import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec import Struct
+
+_SPARE: Final = 64 * 1024
 
 Span = tuple[int, int]
 """Bytes from an offset up to another one."""
@@ -38,6 +41,7 @@ class Partial:
         self.stream = path
         self.parts = path.with_suffix(".parts")
         self._state = path.with_suffix(".json")
+        self._spare = path.with_suffix(".spare")
 
     def saved(self) -> Saved | None:
         """The state, where there is one that can be read."""
@@ -47,10 +51,23 @@ class Partial:
             return None
 
     def keep(self, saved: Saved) -> None:
-        """Write the state, whole or not at all, so that it is never newer than the bytes that it speaks of."""
+        """Write the state, whole or not at all, so that it is never newer than the bytes that it speaks of.
+
+        A disk that is full has room for it: what was set aside for just that.
+        """
+        content = msgspec.json.encode(saved)
+        try:
+            if not self._spare.exists():
+                self._spare.write_bytes(bytes(_SPARE))
+            self._write(content)
+        except OSError:
+            self._spare.unlink(missing_ok=True)
+            self._write(content)
+
+    def _write(self, content: bytes) -> None:
         temporary = self._state.with_suffix(".new")
         with temporary.open("wb") as file:
-            file.write(msgspec.json.encode(saved))
+            file.write(content)
             file.flush()
             sync(file.fileno())
         temporary.replace(self._state)
@@ -77,7 +94,7 @@ class Partial:
 
     def discard(self) -> None:
         """Remove the bytes and the state."""
-        for path in (self._state, self.stream, self.parts):
+        for path in (self._state, self._spare, self.stream, self.parts):
             path.unlink(missing_ok=True)
 
 

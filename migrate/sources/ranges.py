@@ -190,7 +190,7 @@ class Parts:
                     before = have
                     try:
                         for chunk in self._range(have, end):
-                            os.pwrite(file, chunk, have)
+                            _write(file, chunk, have)
                             have += len(chunk)
                             self._advance(len(chunk))
                             if self._halted(0):
@@ -255,6 +255,14 @@ class Parts:
 
     def _changed(self, why: str) -> MigrateError:
         return failures.changed(self._name, why)
+
+
+def _write(file: int, chunk: bytes, offset: int) -> None:
+    """All of it: where a disk is nearly full, the first write takes a part and the next one says why."""
+    left = memoryview(chunk)
+    while left:
+        written = os.pwrite(file, left, offset)
+        left, offset = left[written:], offset + written
 
 
 def _read(file: int, start: int, end: int) -> Iterator[bytes]:

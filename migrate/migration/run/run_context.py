@@ -11,7 +11,7 @@ from msgspec import Struct
 from migrate.apps import deploy
 from migrate.apps.resources import plan_app
 from migrate.apps.watching import Watcher
-from migrate.core.errors import ConfigurationError
+from migrate.core.errors import ConfigurationError, LocalError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, Step, StepFinished, StepProgress, StepStarted
 from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE_LABEL, RUN_LABEL, slug
 from migrate.core.options.sources import RunOptions
@@ -21,6 +21,7 @@ from migrate.images.engine.connection import Engine, connect
 from migrate.images.engine.containers import unlimited
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.machine.patience import READY_TIMEOUT
+from migrate.machine.room import Need, Room
 from migrate.migration.journal.journal import Journal, Stored
 from migrate.migration.run.once import FirstAlone, Lent, Once, OnceEach
 from migrate.migration.run.slots import Slots
@@ -87,6 +88,7 @@ class RunContext(ABC):
         runtimes: The image of a runtime, by the runtime's name and the kind of performer that asks.
         references: What an engine called directly answered, by all that it depends on: once for identical models.
         rehearsals: The rehearsals of images of one model, in the same way.
+        room: What the run's models are about to write on this machine's disks.
         environ: The environment, for the engine and the registry.
         found: What the files of each model are, by its id, where they were read in this run or an earlier one.
     """
@@ -112,8 +114,10 @@ class RunContext(ABC):
         self.references = Lent[tuple[object, ...], Recording]()
         self.rehearsals = Lent[tuple[object, ...], Rehearsed]()
         self.found: dict[str, Inspection] = {}
+        self.room = Room()
         self._show = emit
         self._engine: Once[Engine] = Once()
+        self._images: Once[Path | None] = Once()
         self._unlimited: Once[tuple[str, ...]] = Once()
         self._turn = threading.Lock()
 
@@ -162,6 +166,29 @@ class RunContext(ABC):
             return missing
 
         return self._unlimited.get(look)
+
+    def needs(self, size: int) -> tuple[Need, ...]:
+        """What the steps after fetching write of a model's files: nothing where no engine says where it keeps images.
+
+        The engine stores the build context that it is sent before it makes layers of it, and as long as it does.
+
+        Args:
+            size: Of the files, in bytes.
+        """
+        folder = self._images.get(self._find_images)
+        if folder is None:
+            return ()
+        remedy = "Free space where the container engine keeps images (docker image prune shows what may go)"
+        return (
+            Need(folder=folder, size=size, what="the image's layers", remedy=remedy),
+            Need(folder=folder, size=size, what="the engine's copy of the build context", remedy=remedy),
+        )
+
+    def _find_images(self) -> Path | None:
+        try:
+            return self.engine().folder()
+        except LocalError:
+            return None  # which is told when the engine is needed
 
     @property
     def storage(self) -> Cloud | None:
