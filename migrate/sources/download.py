@@ -110,7 +110,9 @@ class Download:
     def _saved(self) -> Saved | None:
         """The state, if it is of the version that was listed; what is there of another one is thrown away."""
         saved = self._partial.saved()
-        if saved is None or saved.last_modified == self._wanted.last_modified:
+        if saved is None or (
+            saved.last_modified == self._wanted.last_modified and saved.listed in {-1, self._wanted.size}
+        ):
             return saved
         self._thrown_away(0 if saved.digest else max(self._have(), sum(end - start for start, end in saved.spans)))
         return None
@@ -184,7 +186,16 @@ class Download:
             raise failures.changed(self._wanted.name, f"it has {facts.size} bytes, and {expected} were listed")
         if words := unknown(facts.encoding):
             raise failures.encoded(self._wanted.name, words)
-        return Saved(etag=facts.etag, size=expected, last_modified=self._wanted.last_modified, encoding=facts.encoding)
+        return self._state(facts, expected)
+
+    def _state(self, facts: ObjectFacts, size: int) -> Saved:
+        return Saved(
+            etag=facts.etag,
+            size=size,
+            last_modified=self._wanted.last_modified,
+            listed=self._wanted.size,
+            encoding=facts.encoding,
+        )
 
     def _expected(self, facts: ObjectFacts) -> int:
         """What stands for other objects may be listed with another size than it has."""
@@ -220,7 +231,7 @@ class Download:
             self._thrown_away(offset)
             offset = 0
         expected = self._expected(facts)
-        now = Saved(etag=facts.etag, size=expected, last_modified=self._wanted.last_modified, encoding=facts.encoding)
+        now = self._state(facts, expected)
         if words := unknown(facts.encoding):
             raise failures.encoded(self._wanted.name, words)
         if offset == 0:

@@ -18,13 +18,15 @@ Span = tuple[int, int]
 class Saved(Struct, frozen=True, kw_only=True):
     """Beside partial data: which version of the object it is of.
 
-    ``size`` is that of the bytes as stored, and when the file is whole (``digest`` is set) that of the file.
+    ``size`` is that of the bytes as stored, and when the file is whole (``digest`` is set) that of the file; ``listed``
+    is what the listing said, -1 where an earlier release did not keep it.
     ``spans`` are the bytes of an object in parts that are on the disk: each was synced before it was written here.
     """
 
     etag: str = ""
     size: int
     last_modified: str
+    listed: int = -1
     digest: str = ""
     encoding: str = ""
     spans: tuple[Span, ...] = ()
@@ -50,19 +52,19 @@ class Partial:
         except (OSError, msgspec.DecodeError):
             return None
 
-    def keep(self, saved: Saved) -> None:
+    def keep(self, saved: Saved, *, at_the_end: bool = False) -> None:
         """Write the state, whole or not at all, so that it is never newer than the bytes that it speaks of.
 
-        A disk that is full has room for it: what was set aside for just that.
+        Args:
+            saved: The state.
+            at_the_end: Nobody writes any more: where the disk is full, there is the room that was set aside for this.
         """
         content = msgspec.json.encode(saved)
-        try:
-            if not self._spare.exists():
-                self._spare.write_bytes(bytes(_SPARE))
-            self._write(content)
-        except OSError:
+        if at_the_end:
             self._spare.unlink(missing_ok=True)
-            self._write(content)
+        elif not self._spare.exists():
+            self._spare.write_bytes(bytes(_SPARE))
+        self._write(content)
 
     def _write(self, content: bytes) -> None:
         temporary = self._state.with_suffix(".new")

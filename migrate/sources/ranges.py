@@ -105,6 +105,7 @@ class Parts:
         self._wanted = deque(missing(saved.spans, saved.size, PART))
         self._turn = threading.Lock()
         self._arrived: queue.SimpleQueue[Span] = queue.SimpleQueue()
+        self._unwritten: list[Span] = []
         self._ended = threading.Event()
         self._conditional = True
 
@@ -124,6 +125,7 @@ class Parts:
         """
         self._advance(sum(end - start for start, end in self._saved.spans))
         digest, done = hashlib.sha256(), 0
+        self._partial.keep(self._saved)  # and set the room aside for the state that is written at the end
         with self._opened() as file:
             futures = self._pool.start(lambda: self._connection(file))
             try:
@@ -140,7 +142,7 @@ class Parts:
                 self._ended.set()
                 wait([future for future in futures if not future.cancel()])
                 with suppress(OSError):  # of a disk that is full, which was raised above
-                    self._write_down(file)
+                    self._write_down(file, at_the_end=True)
         return self._saved, digest
 
     @contextmanager
@@ -162,19 +164,19 @@ class Parts:
             if future.done() and (error := future.exception()) is not None:
                 raise error
 
-    def _write_down(self, file: int, pause: float = 0.0) -> None:
+    def _write_down(self, file: int, pause: float = 0.0, *, at_the_end: bool = False) -> None:
         """Have the disk keep what arrived, and then say so in the state; ``pause`` for something to arrive."""
-        spans: list[Span] = []
         try:
-            spans.append(self._arrived.get(timeout=pause) if pause else self._arrived.get_nowait())
+            self._unwritten.append(self._arrived.get(timeout=pause) if pause else self._arrived.get_nowait())
             while True:
-                spans.append(self._arrived.get_nowait())
+                self._unwritten.append(self._arrived.get_nowait())
         except queue.Empty:
             pass
-        if spans:
+        if self._unwritten:
             sync(file)
-            self._saved = replace(self._saved, spans=merged((*self._saved.spans, *spans)))
-            self._partial.keep(self._saved)
+            saved = replace(self._saved, spans=merged((*self._saved.spans, *self._unwritten)))
+            self._partial.keep(saved, at_the_end=at_the_end)
+            self._saved, self._unwritten = saved, []
 
     def _next(self) -> Span | None:
         with self._turn:

@@ -69,6 +69,7 @@ def test_the_room_for_later_steps_is_asked_for_before_the_first_byte(
     assert downloads(sandbox, "/m") == []
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_nevertheless_ends_in_a_sentence_and_is_resumed(
     sandbox: Path, tmp_path: Path, cloud: Cloud
 ) -> None:
