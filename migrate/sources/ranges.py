@@ -9,6 +9,7 @@ import os
 import queue
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -36,7 +37,9 @@ _MOST: Final = 16
 _VARIABLE: Final = "MIGRATE_DOWNLOAD_CONNECTIONS"
 _CHUNK: Final = 256 * 1024
 _HASHED_AT_ONCE: Final = PART  # then parts that arrived meanwhile are written down
+_REPORTED: Final = 4 * 1024 * 1024  # of a part, so that a kill loses little of it
 _LOOK: Final = 0.1
+_WRITTEN_DOWN: Final = 0.5  # seconds between two syncs
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 Advance = Callable[[int], None]
@@ -106,6 +109,7 @@ class Parts:
         self._turn = threading.Lock()
         self._arrived: queue.SimpleQueue[Span] = queue.SimpleQueue()
         self._unwritten: list[Span] = []
+        self._due = 0.0
         self._ended = threading.Event()
         self._conditional = True
 
@@ -172,11 +176,14 @@ class Parts:
                 self._unwritten.append(self._arrived.get_nowait())
         except queue.Empty:
             pass
-        if self._unwritten:
+        spans = merged((*self._saved.spans, *self._unwritten))
+        now = time.monotonic()
+        due = at_the_end or now >= self._due or not missing(spans, self._saved.size, self._saved.size)
+        if self._unwritten and due:
             sync(file)
-            saved = replace(self._saved, spans=merged((*self._saved.spans, *self._unwritten)))
+            saved = replace(self._saved, spans=spans)
             self._partial.keep(saved, at_the_end=at_the_end)
-            self._saved, self._unwritten = saved, []
+            self._saved, self._unwritten, self._due = saved, [], now + _WRITTEN_DOWN
 
     def _next(self) -> Span | None:
         with self._turn:
@@ -195,6 +202,9 @@ class Parts:
                             _write(file, chunk, have)
                             have += len(chunk)
                             self._advance(len(chunk))
+                            if have - start >= _REPORTED:
+                                self._arrived.put((start, have))
+                                start = have
                             if self._halted(0):
                                 raise Interrupted
                         if have < end:
