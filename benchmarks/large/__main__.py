@@ -4,9 +4,9 @@
 
 The model is made on the spot in a folder of TMPDIR, which must have four times its size, as must the container engine;
 the sandbox is its object storage. `migrate run` is killed (SIGKILL) in the middle of the download and run again up to
-the build; then it begins in a new workspace, and the object is replaced by another one in the middle. One connection
-and several are measured beside each other, on an object of their own: as fast as this machine goes, and with a pace
-that each connection has, as stores have one. Everything is removed again.
+the build; then it begins in a new workspace, and the object is replaced by another one in the middle. What came of it
+is exported as a folder. One connection and several are measured beside each other, on an object of their own: as fast
+as this machine goes, and with a pace that each connection has, as stores have one. Everything is removed again.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -149,9 +149,21 @@ class Bench:
         (artifact,) = (self._folder / "replaced" / "store" / "artifacts").iterdir()
         same = _digest(artifact / TABLE) == digest
         print("  the file is the new object, byte for byte\n" if same else "  the file is NOT the new object\n")
+        self._export(artifact, total)
         shutil.rmtree(self._folder / "replaced")
         if not same or not any("changed" in line for line in found.told):
             self.faults.append("the replaced object was not noticed, or two versions were mixed")
+
+    def _export(self, folder: Path, total: int) -> None:
+        """Export a folder of this machine as a build context that stands alone."""
+        control.reset(self.sandbox)  # which makes room
+        words = ["export", str(folder), "--out", str(self._folder / "context")]
+        found = self._run("exported", words, ends=lambda _: False)
+        self._steps(f"{total / 1e9:.2f} GB of a folder, exported", found)
+        print(f"  {found.seconds:.1f} s in all; the command held at most {found.peak / _MB:.0f} MB\n")
+        if not (self._folder / "context" / "Dockerfile").is_file():
+            self.faults.append("the folder was not exported")
+        shutil.rmtree(self._folder / "context", ignore_errors=True)
 
     def _put(self, size: int, seed: int) -> tuple[Path, int]:
         """Make the model, and leave the sandbox alone with it."""
@@ -174,6 +186,7 @@ class Bench:
     def _run(
         self,
         name: str,
+        words: Sequence[str] = ("run", _SOURCE, "--yes"),
         *,
         ends: Callable[[Event], bool],
         seen: Callable[[Event], None] = lambda _: None,
@@ -182,7 +195,7 @@ class Bench:
     ) -> Walk:
         workspace = self._folder / name
         environment = {**self._environment, "MIGRATE_DOWNLOAD_CONNECTIONS": str(connections)}
-        found = walk(["run", _SOURCE, "--yes"], environment, workspace, ends=ends, seen=seen)
+        found = walk(words, environment, workspace, ends=ends, seen=seen)
         self.numbers[f"{name}: memory"] = found.peak
         if found.failed:
             self.faults.append(f"{name}: {found.failed}")

@@ -5,14 +5,16 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 _ENTRY: Final = "from migrate.cli.main import main; main()"
 _RESET_PEAK: Final = "5"  # /proc/PID/clear_refs: the peak becomes what is used now (man 5 proc)
+_LOOK: Final = 0.1
 Event = dict[str, Any]
 
 
@@ -43,19 +45,30 @@ class Walk:
 
 
 class _Process:
-    """What the kernel says of a process; nothing of one that has ended."""
+    """What the kernel says of a process, looked at now and then until it ends."""
 
     def __init__(self, identity: int) -> None:
         self._place = Path(f"/proc/{identity}")
         self._read = 0
+        self._peak = 0
+        self._turn = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look_on, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Look no more."""
+        self._ended.set()
+        self._thread.join()
 
     def peak(self) -> int:
         """The most memory since the last call, in bytes."""
-        with contextlib.suppress(OSError):
-            status = (self._place / "status").read_text(encoding="utf-8")
-            (self._place / "clear_refs").write_text(_RESET_PEAK, encoding="utf-8")
-            return 1024 * _number(status, "VmHWM:")
-        return 0
+        with self._turn:
+            self._look()
+            with contextlib.suppress(OSError):
+                (self._place / "clear_refs").write_text(_RESET_PEAK, encoding="utf-8")
+            peak, self._peak = self._peak, 0
+            return peak
 
     def read(self) -> int:
         """Bytes that came from the disk since the last call."""
@@ -64,9 +77,19 @@ class _Process:
             return self._read - before
         return 0
 
+    def _look_on(self) -> None:
+        while not self._ended.wait(_LOOK):
+            with self._turn:
+                self._look()
+
+    def _look(self) -> None:
+        with contextlib.suppress(OSError):
+            status = (self._place / "status").read_text(encoding="utf-8")
+            self._peak = max(self._peak, 1024 * _number(status, "VmHWM:"))
+
 
 def walk(
-    words: list[str],
+    words: Sequence[str],
     environment: Mapping[str, str],
     workspace: Path,
     *,
@@ -94,6 +117,7 @@ def walk(
             if ends(event):
                 process.send_signal(signal.SIGKILL)
                 break
+        watched.end()
         found.peak = max([watched.peak(), *(step.peak for step in found.steps)])
     found.seconds = time.monotonic() - began
     return found

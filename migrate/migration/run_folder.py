@@ -83,13 +83,13 @@ class FolderRun(RunContext):
         self.options = options
         self.steps = Performer(journal, self.emit, stop)
 
-    def needs(self, size: int) -> tuple[Need, ...]:
+    def needs(self, size: int, largest: int | None = None) -> tuple[Need, ...]:
         """What the command writes of a model's files: an image, a folder, or nothing more for ``serve``."""
         match self.options:
             case ExportOptions(out=out):
                 return (Need(folder=out, size=size, what="the build context", remedy="Name another folder with --out"),)
             case BuildOptions():
-                return super().needs(size)
+                return super().needs(size, largest)
             case _:
                 return ()
 

@@ -23,7 +23,7 @@ from migrate.migration.journey import outcomes
 from migrate.migration.journey.forms import difference, forms_of
 from migrate.migration.journey.models import Group, group
 from migrate.migration.journey.planner import make_plan
-from migrate.migration.journey.preview import former, keep_served, look_into
+from migrate.migration.journey.preview import former, keep_served, look_into, warn_of_room
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
@@ -249,6 +249,7 @@ def _walk(run: Run, sizes: Mapping[str, int], confirm: Confirm) -> tuple[Result,
         if not run.stop.is_set():
             settled, groups = _sort(run, runner)
     if groups and not run.stop.is_set():
+        warn_of_room(run, _records(groups), sizes)
         plan = make_plan(run, groups, settled, before)
         if plan.created:
             shared = () if run.options.registry is not None else TO_USE_SHARED_REGISTRY

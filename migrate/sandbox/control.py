@@ -222,7 +222,8 @@ def put_object(folder: Path, container: str, name: str, file: Path, **details: o
         SandboxError: The file cannot be read, or no sandbox is running.
     """
     body = {"container": container, "name": name, "file": str(file.resolve()), **details}
-    seconds = _CALL_SECONDS + file.stat().st_size / _COPIED_A_SECOND
+    size = file.stat().st_size if file.exists() else 0
+    seconds = _CALL_SECONDS + size / _COPIED_A_SECOND
     return str(_call(Folder(folder), "POST", "/sandbox/objects", body, seconds=seconds)["container_id"])
 
 

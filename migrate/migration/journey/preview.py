@@ -7,8 +7,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.errors import Interrupted, MigrateError
+from migrate.core.errors import Interrupted, LocalError, MigrateError
 from migrate.core.values import Artifact, Inspection, ModelRecord
+from migrate.machine.room import Need
 from migrate.migration.journal.bill import billed_app
 from migrate.migration.journal.schemas import UnreadableError
 from migrate.migration.journal.subjects import model_subject
@@ -91,6 +92,21 @@ def look_into(run: Run, records: Iterable[ModelRecord], sizes: Mapping[str, int]
     small = [record for record in records if sizes.get(record.id, LARGEST) < LARGEST]
     with ThreadPoolExecutor(max_workers=run.options.jobs, thread_name_prefix="preview") as pool:
         list(pool.map(read, small))
+
+
+def warn_of_room(run: Run, records: Iterable[ModelRecord], sizes: Mapping[str, int]) -> None:
+    """Tells a person, before anything is fetched, where the disks have no room for all models together.
+
+    Each model is held against what is free once more when its turn comes, and fails alone.
+    """
+    known = {record.id: sizes[record.id] for record in records if record.id in sizes}
+    missing = sum(size for name, size in known.items() if _known(run, name)[0] is None)
+    download = Need(folder=run.workspace.store, size=missing, what="the downloads")
+    try:
+        with run.room.hold(download, run.needs(sum(known.values()), max(known.values(), default=0))):
+            pass
+    except LocalError as error:
+        run.notice(f"{error.what} Models for which there is no room will fail; the others are moved.", warning=True)
 
 
 def changed(run: Run, record: ModelRecord, served: str | None) -> bool:

@@ -167,13 +167,14 @@ class RunContext(ABC):
 
         return self._unlimited.get(look)
 
-    def needs(self, size: int) -> tuple[Need, ...]:
+    def needs(self, size: int, largest: int | None = None) -> tuple[Need, ...]:
         """What the steps after fetching write of a model's files: nothing where no engine says where it keeps images.
 
         The engine stores the build context that it is sent before it makes layers of it, and as long as it does.
 
         Args:
-            size: Of the files, in bytes.
+            size: Of the files of all models that are meant, in bytes.
+            largest: Of those of one image; None where they are for one.
         """
         folder = self._images.get(self._find_images)
         if folder is None:
@@ -181,7 +182,7 @@ class RunContext(ABC):
         remedy = "Free space where the container engine keeps images (docker image prune shows what may go)"
         return (
             Need(folder=folder, size=size, what="the image's layers", remedy=remedy),
-            Need(folder=folder, size=size, what="the engine's copy of the build context", remedy=remedy),
+            Need(folder=folder, size=largest or size, what="the engine's copy of the build context", remedy=remedy),
         )
 
     def _find_images(self) -> Path | None:
