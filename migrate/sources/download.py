@@ -70,6 +70,7 @@ class Download:
         self._turn = threading.Lock()
         self._counted = 0
         self._ranges = True
+        self._streamed = False
         self._large = False
 
     def run(self) -> ArtifactFile:
@@ -150,7 +151,7 @@ class Download:
             saved = now
         saved = self._partial.adopt(saved)
         self._count(0)
-        md5 = hashlib.md5(usedforsecurity=False) if self._has_md5(saved) else None
+        md5 = hashlib.md5(usedforsecurity=False) if self._has_md5(saved.etag) else None
         parts = Parts(
             self._store,
             self._wanted.name,
@@ -195,6 +196,7 @@ class Download:
             last_modified=self._wanted.last_modified,
             listed=self._wanted.size,
             encoding=facts.encoding,
+            has_md5=self._has_md5(facts.etag),
         )
 
     def _expected(self, facts: ObjectFacts) -> int:
@@ -202,11 +204,15 @@ class Download:
         listed = self._wanted.size
         return facts.size if facts.size is not None and (facts.large or not listed) else listed
 
-    def _has_md5(self, saved: Saved) -> bool:
-        return not (self._large or self._wanted.indirect) and _MD5.fullmatch(saved.etag) is not None
+    def _has_md5(self, etag: str) -> bool:
+        return not (self._large or self._wanted.indirect) and _MD5.fullmatch(etag) is not None
 
     def _once(self) -> ArtifactFile:
         saved, have = self._saved(), self._have()
+        if have and not self._streamed and saved and not saved.has_md5:
+            # Another process wrote it, perhaps before a power cut, and nothing would tell what the disk lost.
+            self._partial.discard()
+            saved, have = None, 0
         headers = {}
         if saved and saved.etag and have:
             headers = {"Range": f"bytes={have}-", "If-Range": f'"{saved.etag}"'}
@@ -240,6 +246,7 @@ class Download:
         sha, md5 = self._hashed() if offset else (hashlib.sha256(), hashlib.md5(usedforsecurity=False))
         received = offset
         self._count(received)
+        self._streamed = True
         with self._partial.stream.open("ab") as file:
             for chunk in stored_bytes(response, _CHUNK):
                 if self._stop(0):
@@ -262,7 +269,7 @@ class Download:
             raise self._restart("the store answered another range or another version")
 
     def _finish(self, whole: Path, sha: "hashlib._Hash", md5: "hashlib._Hash | None", saved: Saved) -> ArtifactFile:
-        if md5 is not None and self._has_md5(saved) and md5.hexdigest() != saved.etag:
+        if md5 is not None and self._has_md5(saved.etag) and md5.hexdigest() != saved.etag:
             self._forget()
             raise Broken(failures.corrupt(self._wanted.name), tries=1)
         self._target.parent.mkdir(parents=True, exist_ok=True)

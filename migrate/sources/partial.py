@@ -20,6 +20,7 @@ class Saved(Struct, frozen=True, kw_only=True):
 
     ``size`` is that of the bytes as stored, and when the file is whole (``digest`` is set) that of the file; ``listed``
     is what the listing said, -1 where an earlier release did not keep it.
+    ``has_md5`` is whether the ETag tells damaged data: bytes of a stream, which nobody synced, are of use then only.
     ``spans`` are the bytes of an object in parts that are on the disk: each was synced before it was written here.
     """
 
@@ -29,6 +30,7 @@ class Saved(Struct, frozen=True, kw_only=True):
     listed: int = -1
     digest: str = ""
     encoding: str = ""
+    has_md5: bool = True
     spans: tuple[Span, ...] = ()
 
 

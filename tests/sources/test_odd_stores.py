@@ -239,6 +239,19 @@ def test_data_that_was_complete_when_the_process_died(
     assert ranges == [f"bytes={len(DATA)}-"]
 
 
+def test_data_of_a_dead_process_that_no_checksum_tells_of_is_not_built_on(
+    serve: Callable[..., tuple[SwiftStore, list[str]]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "partial"
+    folder.mkdir()
+    (folder / "m.partial").write_bytes(bytes(1000))
+    saved = Saved(etag="segments-2", size=len(DATA), last_modified="2022-01-01T00:00:00", has_md5=False)
+    (folder / "m.json").write_bytes(to_json(saved))
+    store, ranges = serve(weak)
+    run(store, folder)
+    assert ranges == [""]
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
