@@ -1,6 +1,7 @@
 """Move one model of several GB from object storage to a build context, interrupted and replaced on the way.
 
-    python -m benchmarks.large [--gb 5] [--compare-gb 1] [--pace-mb 50] [--without-engine] [--out FILE]
+    python -m benchmarks.large [--gb 5] [--compare-gb 1] [--pace-mb 50] [--only NAME,NAME] [--without-engine]
+        [--out FILE]
 
 The model is made on the spot in a folder of TMPDIR, which must have four times its size, as must the container engine;
 the sandbox is its object storage. `migrate run` is killed (SIGKILL) in the middle of the download and run again up to
@@ -30,8 +31,12 @@ from migrate.sandbox.base.settings import Options
 from migrate.sources.ranges import CONNECTIONS
 
 _BOX: Final = "large"
+_PIECES: Final = "large_segments"
 _SOURCE: Final = f"{_BOX}@GRA"
+_PARTS: Final = ("compare", "interrupt", "replace", "export")
 _MB: Final = 1_000_000
+# ONNX Runtime holds the whole table, which one CPU's memory is too small for, and a busy machine takes long to read it.
+_RUN: Final = ("run", _SOURCE, "--yes", "--cpus", "4", "--rehearsal-timeout", "1200")
 _MEMORY: Final = 200 * _MB
 """What the command may hold at most, whatever the model weighs."""
 
@@ -42,6 +47,7 @@ def main() -> int:
     parser.add_argument("--gb", type=float, default=5.0, help="the size of the model")
     parser.add_argument("--compare-gb", type=float, default=1.0, help="the size of what connections are compared on")
     parser.add_argument("--pace-mb", type=float, default=50.0, help="MB a second of each connection, in one comparison")
+    parser.add_argument("--only", default=",".join(_PARTS), help=f"of {', '.join(_PARTS)}; export needs replace")
     parser.add_argument("--without-engine", action="store_true", help="end when the files were inspected")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the numbers go, as JSON; nowhere without it")
     options = parser.parse_args()
@@ -49,10 +55,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-large-") as name:
         bench = Bench(Path(name), last="inspect" if options.without_engine else "render")
         bench.start()
+        only, size = options.only.split(","), int(options.gb * 1e9)
         try:
-            bench.compare(int(options.compare_gb * 1e9), int(options.pace_mb * _MB))
-            bench.interrupt(int(options.gb * 1e9))
-            bench.replace(int(options.gb * 1e9))
+            if "compare" in only:
+                bench.compare(int(options.compare_gb * 1e9), int(options.pace_mb * _MB))
+            if "interrupt" in only:
+                bench.interrupt(size)
+            if "replace" in only:
+                bench.replace(size, export="export" in only)
         finally:
             control.stop(bench.sandbox)
     if options.out is not None:
@@ -103,7 +113,7 @@ class Bench:
 
     def interrupt(self, size: int) -> None:
         """Kill a run in the middle of the download, and run it again up to the build."""
-        _, total = self._put(size, seed=2)
+        total = self._put(size, seed=2)
         cut = 0
 
         def middle(event: Event) -> bool:
@@ -127,19 +137,23 @@ class Bench:
         if after - (total - there) > _MB:
             self.faults.append(f"{after} bytes were fetched where {total - there} were missing")
 
-    def replace(self, size: int) -> None:
-        """Replace the object in the middle of its download."""
-        _, total = self._put(size, seed=2)
-        file = self._folder / "other.bin"
-        write_table(file, size, seed=3)
-        digest = _digest(file)
+    def replace(self, size: int, *, export: bool) -> None:
+        """Replace the object in the middle of its download, by a manifest that names other segments."""
+        total = self._put(size, seed=2, segment="before")
+        other = self._folder / "other.bin"
+        write_table(other, size, seed=3)
+        digest = _digest(other)
+        control.put_object(self.sandbox, _PIECES, "after", other)
+        other.unlink()
+        replaced = False
 
         def seen(event: Event) -> None:
+            nonlocal replaced
             fetching = event["event"] == "step-progress" and event["step"] == "fetch"
-            if fetching and file.exists() and event["done"] > 0.3 * total:
-                control.put_object(self.sandbox, _BOX, f"model/{TABLE}", file)
-                file.unlink()
+            if fetching and not replaced and event["done"] > 0.3 * total:
+                self._name_segment("after")
                 control.release(self.sandbox)
+                replaced = True
 
         self._slowly(total)
         found = self._run("replaced", ends=_after("inspect"), seen=seen, keep=True)
@@ -149,7 +163,8 @@ class Bench:
         (artifact,) = (self._folder / "replaced" / "store" / "artifacts").iterdir()
         same = _digest(artifact / TABLE) == digest
         print("  the file is the new object, byte for byte\n" if same else "  the file is NOT the new object\n")
-        self._export(artifact, total)
+        if export:
+            self._export(artifact, total)
         shutil.rmtree(self._folder / "replaced")
         if not same or not any("changed" in line for line in found.told):
             self.faults.append("the replaced object was not noticed, or two versions were mixed")
@@ -157,26 +172,44 @@ class Bench:
     def _export(self, folder: Path, total: int) -> None:
         """Export a folder of this machine as a build context that stands alone."""
         control.reset(self.sandbox)  # which makes room
-        words = ["export", str(folder), "--out", str(self._folder / "context")]
+        source = self._folder / "source"
+        source.mkdir()
+        folder.rename(source / "model")
+        words = ["export", str(source), "--out", str(self._folder / "context")]
         found = self._run("exported", words, ends=lambda _: False)
         self._steps(f"{total / 1e9:.2f} GB of a folder, exported", found)
         print(f"  {found.seconds:.1f} s in all; the command held at most {found.peak / _MB:.0f} MB\n")
         if not (self._folder / "context" / "Dockerfile").is_file():
             self.faults.append("the folder was not exported")
-        shutil.rmtree(self._folder / "context", ignore_errors=True)
+        for name in ("source", "context"):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
 
-    def _put(self, size: int, seed: int) -> tuple[Path, int]:
-        """Make the model, and leave the sandbox alone with it."""
+    def _put(self, size: int, seed: int, segment: str = "") -> int:
+        """Make the model, leave the sandbox alone with it, and return the bytes of its table.
+
+        With ``segment`` the table is a large object of one segment with that name.
+        """
         folder = self._folder / "made"
         folder.mkdir()
         control.reset(self.sandbox)
         total = write_table(folder / TABLE, size, seed)
         write_model(folder / MODEL, total)
         check(folder)
-        for name in (MODEL, TABLE):
-            control.put_object(self.sandbox, _BOX, f"model/{name}", folder / name)
+        control.put_object(self.sandbox, _BOX, f"model/{MODEL}", folder / MODEL)
+        if segment:
+            control.put_object(self.sandbox, _PIECES, segment, folder / TABLE)
+            self._name_segment(segment)
+        else:
+            control.put_object(self.sandbox, _BOX, f"model/{TABLE}", folder / TABLE)
         shutil.rmtree(folder)
-        return folder, total
+        return total
+
+    def _name_segment(self, segment: str) -> None:
+        """Put the manifest of the table, which takes no time whatever the segment weighs."""
+        empty = self._folder / "empty"
+        empty.touch()
+        kind = {"segments": [f"{_PIECES}/{segment}"]}
+        control.put_object(self.sandbox, _BOX, f"model/{TABLE}", empty, kind=kind)
 
     def _slowly(self, total: int) -> None:
         """Give connections a pace by which the download takes long enough to be met in its middle."""
@@ -186,7 +219,7 @@ class Bench:
     def _run(
         self,
         name: str,
-        words: Sequence[str] = ("run", _SOURCE, "--yes"),
+        words: Sequence[str] = _RUN,
         *,
         ends: Callable[[Event], bool],
         seen: Callable[[Event], None] = lambda _: None,
