@@ -13,6 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from migrate.console.pace import Pace
 from migrate.console.words import BYTES, MARKS, STYLES, amount, duration, safe, verdict
 from migrate.core.events import Event, ModelFinished, Notice, RunStarted, StepFinished, StepProgress, StepStarted
 
@@ -29,6 +30,8 @@ class _Row:
         self.detail = ""
         self.done = 0
         self.total: int | None = None
+        self.pace = Pace()
+        self.left = ""
         self.began: float | None = None
         self.ended: float | None = None
         self.outcome: Outcome | None = None
@@ -84,11 +87,13 @@ class Board:
             case StepStarted() | StepProgress():
                 row = self._row(event.model)
                 if row.step != event.step or isinstance(event, StepStarted):
-                    row.done, row.total = 0, None
+                    row.done, row.total, row.pace, row.left = 0, None, Pace(), ""
                 row.step, row.detail = event.step, safe(event.detail)
                 row.began = row.began or time.monotonic()
                 if isinstance(event, StepProgress):
                     row.done, row.total = event.done, event.total
+                    if row.step in BYTES:
+                        row.left = row.pace.left(row.done, row.total, time.monotonic())
             case StepFinished(model=None):
                 self._rows.pop(_SHARED, None)
             case StepFinished():
@@ -112,10 +117,10 @@ class Board:
             narrow = options.max_width < 100
             table = Table.grid(padding=(0, 1), expand=False)
             table.add_column(width=1)
-            table.add_column(max_width=max(16, options.max_width - (56 if narrow else 80)), no_wrap=True)
+            table.add_column(max_width=max(16, options.max_width - (64 if narrow else 88)), no_wrap=True)
             table.add_column(width=9, no_wrap=True)
             table.add_column(width=0 if narrow else 16)
-            table.add_column(max_width=32, no_wrap=True, overflow="ellipsis")
+            table.add_column(max_width=40, no_wrap=True, overflow="ellipsis")
             table.add_column(justify="right", no_wrap=True, min_width=7)
             for row in shown:
                 table.add_row(*self._cells(row, narrow=narrow))
@@ -138,4 +143,5 @@ class Board:
         if row.total and not narrow:
             bar = ProgressBar(total=row.total, completed=min(row.done, row.total), width=16)
         moved = amount(row.done, row.total, bytes_=row.step in BYTES) if row.done or row.total else ""
-        return self._spinner.render(time.monotonic()), Text(row.name), row.step, bar, Text(moved or row.detail), took
+        detail = ", ".join(filter(None, (moved, row.left))) if moved else row.detail
+        return self._spinner.render(time.monotonic()), Text(row.name), row.step, bar, Text(detail), took

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Self, TextIO
 
+from migrate.console.pace import Pace
 from migrate.console.words import BYTES, MARKS, amount, duration, safe, verdict
 from migrate.core.events import Event, ModelFinished, Notice, RunStarted, StepFinished, StepProgress, StepStarted
 
@@ -21,6 +22,7 @@ class PlainLines:
         self._turn = threading.Lock()
         self._start = time.monotonic()
         self._told: dict[tuple[str | None, str], float] = {}
+        self._paces: dict[tuple[str | None, str], Pace] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -46,10 +48,12 @@ class PlainLines:
         """A line for a step that takes long, the first after ten seconds."""
         place = (event.model, event.step)
         last = self._told.setdefault(place, now)
+        in_bytes = event.step in BYTES
+        left = self._paces.setdefault(place, Pace()).left(event.done, event.total, now) if in_bytes else ""
         if now - last < _SECONDS:
             return None
         self._told[place] = now
-        moved = amount(event.done, event.total, bytes_=event.step in BYTES)
+        moved = ", ".join(filter(None, (amount(event.done, event.total, bytes_=in_bytes), left)))
         return f"{_name(event.model)}{event.step:<9} {moved}"
 
 

@@ -25,6 +25,7 @@ from migrate.formats.recognise import recognise
 from migrate.images.model.context import ModelToRender
 from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.patience import REHEARSED_ANSWER
+from migrate.machine.room import Need
 from migrate.migration.journal.database import MEMORY
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journey import order
@@ -81,6 +82,16 @@ class FolderRun(RunContext):
         super().__init__(journal=journal, workspace=workspace, contexts=contexts, emit=emit, stop=stop, environ=environ)
         self.options = options
         self.steps = Performer(journal, self.emit, stop)
+
+    def needs(self, size: int, largest: int | None = None) -> tuple[Need, ...]:
+        """What the command writes of a model's files: an image, a folder, or nothing more for ``serve``."""
+        match self.options:
+            case ExportOptions(out=out):
+                return (Need(folder=out, size=size, what="the build context", remedy="Name another folder with --out"),)
+            case BuildOptions():
+                return super().needs(size, largest)
+            case _:
+                return ()
 
     def memory_of(self, unit: Unit) -> int:  # noqa: ARG002 - no flavor was chosen
         """The memory of AI Deploy's smallest replica, in bytes."""

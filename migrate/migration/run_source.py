@@ -27,7 +27,7 @@ from migrate.migration.journey import outcomes
 from migrate.migration.journey.forms import difference, forms_of
 from migrate.migration.journey.models import Group, group, group_as_planned
 from migrate.migration.journey.planner import make_plan
-from migrate.migration.journey.preview import Former, former, keep_served, look_into
+from migrate.migration.journey.preview import Former, former, keep_served, look_into, warn_of_room
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
@@ -202,6 +202,7 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
     environ: Mapping[str, str],
     chosen: tuple[ModelRecord, ...],
 ) -> Run:
+    seen = revisions(cloud, chosen, jobs=options.jobs, environ=environ)
     return Run(
         options=options,
         journal=journal,
@@ -212,7 +213,8 @@ def _run(  # noqa: PLR0913, PLR0917 - the services of a run, each of its own kin
         emit=emit,
         stop=cloud.session.stop,
         environ=environ,
-        revisions=revisions(cloud, chosen, jobs=options.jobs, environ=environ),
+        revisions={name: one.revision for name, one in seen.items()},
+        sizes={name: one.size for name, one in seen.items() if one.size is not None},
         old_token=old_token,
     )
 
@@ -316,6 +318,7 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
     elif groups and not run.stop.is_set():
         plan = make_plan(run, groups, settled, before)
     if plan is not None:
+        warn_of_room(run, [record for one in groups for record in one.records])
         if plan.created:
             shared = () if run.options.registry is not None else TO_USE_SHARED_REGISTRY
             demand_rights(run.cloud, (*TO_RUN_APPS, *shared))

@@ -66,6 +66,7 @@ class ObjectStore(ABC):
         """
         with self._asked("GET", name, headers or {}) as response:
             if response.status_code not in {200, 206, 416}:
+                self._facts.pop(name, None)  # of a version that may be gone
                 raise ObjectRefused(response.status_code, response.headers.get("Retry-After"))
             if response.status_code != 416:
                 self._facts[name] = facts_of(response)

@@ -27,6 +27,7 @@ from migrate.sandbox.base.settings import ADMIN_HEADER, FAILED, Folder, Options,
 _START_SECONDS: Final = 600.0  # the first start may fetch the old endpoints' environment
 _STOP_SECONDS: Final = 90.0
 _CALL_SECONDS: Final = 60.0
+_COPIED_A_SECOND: Final = 10_000_000  # bytes of an object, copied and summed by the sandbox, on a slow disk
 
 
 class Running(Struct, frozen=True, kw_only=True):
@@ -221,7 +222,9 @@ def put_object(folder: Path, container: str, name: str, file: Path, **details: o
         SandboxError: The file cannot be read, or no sandbox is running.
     """
     body = {"container": container, "name": name, "file": str(file.resolve()), **details}
-    return str(_call(Folder(folder), "POST", "/sandbox/objects", body)["container_id"])
+    size = file.stat().st_size if file.exists() else 0
+    seconds = _CALL_SECONDS + size / _COPIED_A_SECOND
+    return str(_call(Folder(folder), "POST", "/sandbox/objects", body, seconds=seconds)["container_id"])
 
 
 def requests_made(folder: Path) -> list[Line]:
@@ -284,7 +287,9 @@ def _process(place: Folder) -> tuple[int, int]:
         return 0, 0
 
 
-def _call(place: Folder, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
+def _call(
+    place: Folder, method: str, path: str, body: Mapping[str, object] | None = None, *, seconds: float = _CALL_SECONDS
+) -> dict[str, object]:
     settings = place.read()
     if settings is None or not running(place):
         message = f"no sandbox is running in {place.path}; start one with: migrate sandbox start"
@@ -302,7 +307,7 @@ def _call(place: Folder, method: str, path: str, body: Mapping[str, object] | No
                 f"http://127.0.0.1:{port}{path}",
                 headers={ADMIN_HEADER: settings.identity.admin_token},
                 json=body,
-                timeout=_CALL_SECONDS,
+                timeout=seconds,
             )
             found = answer.json()
         except requests.RequestException as problem:

@@ -6,10 +6,13 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from migrate.core.errors import Interrupted, NeedsYouError
+from msgspec import Struct
+
+from migrate.core.errors import Interrupted, NeedsYouError, RemoteError
 from migrate.core.names import digest_of
 from migrate.core.text import printable, type_again
 from migrate.core.values import (
@@ -22,16 +25,19 @@ from migrate.core.values import (
     ModelRecord,
     to_json,
 )
-from migrate.machine.disk import check_space, disk_error, disk_errors, unreadable
+from migrate.machine.disk import disk_error, disk_errors, unreadable
 from migrate.machine.locks import exclusive
+from migrate.machine.room import Held, Need, Room, Space
 from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.swift import object_store
 from migrate.sources.buckets import store_of
 from migrate.sources.containers import ModelObject, find_container, objects_at
 from migrate.sources.download import Download, waiter
+from migrate.sources.failures import CHANGED, changed_again
 from migrate.sources.folders import files_of
 from migrate.sources.paths import check_paths, inside
+from migrate.sources.ranges import LEAST, Connections, connections
 from migrate.sources.unread import read_ones
 
 Progress = Callable[[int, int | None], None]
@@ -47,6 +53,8 @@ def fetch(
     progress: Progress,
     *,
     stop: threading.Event,
+    tell: Callable[[str], None] = lambda _: None,
+    space: Space | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Artifact:
     """Bring a model's files into ``store/artifacts/<40 hex of the artifact's digest>/``.
@@ -59,26 +67,29 @@ def fetch(
         cloud: Where OVHcloud's API is; None is enough for files on this machine, and with S3 keys.
         progress: Takes bytes done and bytes in total.
         stop: Set to end early.
-        environ: The environment, for S3 keys.
+        tell: Told in a sentence where an object changed, and its download began anew.
+        space: The room on the disks: nothing is downloaded for which, or for whose later steps, there is none.
+        environ: The environment, for S3 keys and ``MIGRATE_DOWNLOAD_CONNECTIONS``.
 
     Raises:
         NeedsYouError: ``preset-image``, ``no-storage-path``, ``no-files`` or ``sealed-archive``.
         RefusedError: ``hostile-path``.
-        RemoteError: ``truncated-download``, ``corrupt-download``, ``object-gone``, ``storage-unavailable`` and what
-            the session raises.
+        RemoteError: ``truncated-download``, ``corrupt-download``, ``object-gone``, ``object-changed``,
+            ``storage-unavailable`` and what the session raises.
         LocalError: ``disk-full``, ``disk``.
         Interrupted: ``stop`` was set.
     """
     location = check_location(record)
     partial = store / "partial" / digest_of(to_json(location).decode())[:40]
+    way = _Way(partial, progress, tell, stop, connections(environ), space or Space(Room()))
     with disk_errors(store):
         partial.mkdir(parents=True, exist_ok=True)
         with exclusive(partial.with_suffix(".lock"), stop=stop):
             partial.mkdir(exist_ok=True)
             if isinstance(location, FolderLocation):
-                files = _copy(Path(location.path), partial, progress, stop)
+                files = _copy(Path(location.path), way)
             else:
-                files = _download(location, store_at(location, cloud, environ), partial, progress, stop)
+                files = _download(location, store_at(location, cloud, environ), way)
             return _keep(files, partial, store)
 
 
@@ -137,18 +148,61 @@ def store_at(
     return object_store(cloud, container_id=container_id, container=location.container, region=location.region)
 
 
-def _download(
-    location: ContainerLocation | BucketLocation,
-    store: ObjectStore,
-    partial: Path,
-    progress: Progress,
-    stop: threading.Event,
-) -> tuple[ArtifactFile, ...]:
+class _Way(Struct, frozen=True):
+    """How a download is watched: its partial data, who is told of progress and of what happens, and who ends it."""
+
+    partial: Path
+    progress: Progress
+    tell: Callable[[str], None]
+    stop: threading.Event
+    connections: int
+    space: Space
+
+
+def _download(location: ContainerLocation | BucketLocation, store: ObjectStore, way: _Way) -> tuple[ArtifactFile, ...]:
+    """The objects, all as one listing has them: where one changed meanwhile, that listing is made anew, once."""
     wanted = objects_of(location, store)
+    try:
+        files = _all(store, wanted, way)
+        if not _any_large(wanted) or _same(wanted, now := objects_of(location, store)):
+            return files
+        way.tell("Files changed in the storage while they were downloaded: those that did are downloaded anew.")
+    except RemoteError as error:
+        if error.code != CHANGED:
+            raise
+        way.tell(f"{error.what} What was there of it is thrown away, and it is downloaded anew.")
+        now = objects_of(location, store)
+    files = _all(store, now, way)
+    if not _same(now, objects_of(location, store)):
+        raise changed_again(location.words)
+    return files
+
+
+def _any_large(wanted: tuple[ModelObject, ...]) -> bool:
+    """Whether the download may have taken so long that somebody uploaded other files meanwhile."""
+    return any(item.stored.size >= LEAST for item in wanted)
+
+
+def _same(one: tuple[ModelObject, ...], other: tuple[ModelObject, ...]) -> bool:
+    return [(item.path, item.stored.size, item.stored.last_modified) for item in one] == [
+        (item.path, item.stored.size, item.stored.last_modified) for item in other
+    ]
+
+
+def _all(store: ObjectStore, wanted: tuple[ModelObject, ...], way: _Way) -> tuple[ArtifactFile, ...]:
     total = sum(item.stored.size for item in wanted)
-    check_space(partial, total - _present(partial))
     store.many(len(wanted))
-    count = _Count(progress, total)
+    present = _present(way.partial)
+    need = Need(folder=way.partial, size=total - present, what="the download")
+    with way.space.room.hold(need, way.space.later(total)) as held:
+        held.wrote(-present)  # which is counted once more when it is read
+        return _beside(store, wanted, way, _Count(way.progress, total, held))
+
+
+def _beside(
+    store: ObjectStore, wanted: tuple[ModelObject, ...], way: _Way, count: "_Count"
+) -> tuple[ArtifactFile, ...]:
+    """Several at a time."""
     halt = threading.Event()
 
     def one(item: ModelObject) -> ArtifactFile:
@@ -157,13 +211,18 @@ def _download(
             store,
             item.stored,
             path=item.path,
-            target=inside(partial / "files", item.path),
-            partial=partial / f"{name}.partial",
+            target=inside(way.partial / "files", item.path),
+            partial=way.partial / f"{name}.partial",
+            connections=parallel,
             advance=count.add,
-            stop=waiter(halt, stop),
+            tell=way.tell,
+            stop=waiter(halt, way.stop),
         ).run()
 
-    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="download") as pool:
+    with (
+        closing(Connections(way.connections)) as parallel,
+        ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="download") as pool,
+    ):
         futures = [pool.submit(one, item) for item in wanted]
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
@@ -203,7 +262,9 @@ def objects_of(location: ContainerLocation | BucketLocation, store: ObjectStore)
 
 
 def _present(partial: Path) -> int:
-    return sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+    """The bytes on the disk; a file of parts has holes."""
+    states = [path.stat() for path in partial.rglob("*") if path.is_file()]
+    return sum(min(state.st_size, 512 * state.st_blocks) for state in states)
 
 
 def files_at(source: Path) -> list[tuple[str, Path, int]]:
@@ -231,13 +292,15 @@ def files_at(source: Path) -> list[tuple[str, Path, int]]:
     return found
 
 
-def _copy(source: Path, partial: Path, progress: Progress, stop: threading.Event) -> tuple[ArtifactFile, ...]:
+def _copy(source: Path, way: _Way) -> tuple[ArtifactFile, ...]:
     found = files_at(source)
-    shutil.rmtree(partial / "files", ignore_errors=True)
+    folder = way.partial / "files"
+    shutil.rmtree(folder, ignore_errors=True)
     total = sum(size for _, _, size in found)
-    check_space(partial, total)
-    count = _Count(progress, total)
-    return tuple(_copied(name, real, inside(partial / "files", name), count, stop) for name, real, _ in found)
+    need = Need(folder=way.partial, size=total, what="a copy of the files")
+    with way.space.room.hold(need, way.space.later(total)) as held:
+        count = _Count(way.progress, total, held)
+        return tuple(_copied(name, real, inside(folder, name), count, way.stop) for name, real, _ in found)
 
 
 def _copied(name: str, real: Path, target: Path, count: "_Count", stop: threading.Event) -> ArtifactFile:
@@ -288,8 +351,9 @@ def _keep(files: tuple[ArtifactFile, ...], partial: Path, store: Path) -> Artifa
 class _Count:
     """Bytes of several downloads, added up for one progress callback."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, total: int, held: Held) -> None:
         self._progress = progress
+        self._held = held
         self._total = total
         self._done = 0
         self._lock = threading.Lock()
@@ -298,4 +362,5 @@ class _Count:
     def add(self, number: int) -> None:
         with self._lock:
             self._done += number
+            self._held.wrote(number)
             self._progress(self._done, self._total)

@@ -14,8 +14,8 @@ from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.stored import ObjectFacts, OtherBytesError
 from migrate.sources.containers import ModelObject
-from migrate.sources.download import damaged, encoded
 from migrate.sources.encoding import codings, is_packed, unknown, unpacked
+from migrate.sources.failures import damaged, encoded
 from migrate.sources.fetch import check_location, objects_of, store_at
 from migrate.sources.large_objects import AT_ONCE
 from migrate.sources.local import LocalFiles

@@ -113,9 +113,9 @@ def test_a_step_that_takes_long_is_told_again_after_a_while(monkeypatch: pytest.
         clock[0] = float(second)
         lines(StepProgress(step="push", model="a", done=second * 1_000_000, total=40_000_000))
     assert [line.split("push")[1].strip() for line in stream.getvalue().splitlines()] == [
-        "10.0 MB of 40.0 MB",
-        "20.0 MB of 40.0 MB",
-        "30.0 MB of 40.0 MB",
+        "10.0 MB of 40.0 MB, 30 s left",
+        "20.0 MB of 40.0 MB, 20 s left",
+        "30.0 MB of 40.0 MB, 10 s left",
     ]
 
 

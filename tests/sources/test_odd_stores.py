@@ -5,6 +5,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from migrate.ovhcloud.objects import checked_url
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.stored import StoredObject, UnreadableObjectError
 from migrate.ovhcloud.swift import SwiftStore
-from migrate.sources.download import Download, Saved, waiter
+from migrate.sources.download import Download, waiter
+from migrate.sources.partial import Saved
+from migrate.sources.ranges import Connections
 
 pytestmark = pytest.mark.programs
 
@@ -108,19 +111,99 @@ def serve(cloud: Cloud) -> Iterator[Callable[..., tuple[SwiftStore, list[str]]]]
         server.server_close()
 
 
-def run(store: SwiftStore, folder: Path, size: int = len(DATA)) -> ArtifactFile:
+def run(store: SwiftStore, folder: Path, data: bytes = DATA) -> ArtifactFile:
     folder.mkdir(exist_ok=True)
-    done = Download(
-        store,
-        StoredObject(name="m", size=size, last_modified="2022-01-01T00:00:00"),
-        path="m",
-        target=folder / "files" / "m",
-        partial=folder / "m.partial",
-        advance=lambda _: None,
-        stop=waiter(threading.Event()),
-    ).run()
-    assert (folder / "files" / "m").read_bytes() == DATA
+    with closing(Connections(2)) as connections:
+        done = Download(
+            store,
+            StoredObject(name="m", size=len(data), last_modified="2022-01-01T00:00:00"),
+            path="m",
+            target=folder / "files" / "m",
+            partial=folder / "m.partial",
+            connections=connections,
+            advance=lambda _: None,
+            tell=lambda _: None,
+            stop=waiter(threading.Event()),
+        ).run()
+    assert (folder / "files" / "m").read_bytes() == data
     return done
+
+
+LARGE = DATA * 40
+"""Enough for parts."""
+
+
+def large_part(handler: Handler, etag: str = '"v1"', *, pedantic: bool = False) -> None:
+    first, last = (int(word) for word in handler.headers["Range"].removeprefix("bytes=").split("-"))
+    if pedantic and handler.headers["If-Match"]:
+        handler.head(412, Content_Length=0)
+        return
+    data = LARGE[first : last + 1]
+    handler.head(206, Content_Length=len(data), Content_Range=f"bytes {first}-{last}/{len(LARGE)}", ETag=etag)
+    handler.wfile.write(data)
+
+
+def large_part_without_conditions(handler: Handler) -> None:
+    large_part(handler, pedantic=True)
+
+
+def large_part_of_a_weak_version(handler: Handler) -> None:
+    weak_or_whole(handler, 'W/"v1"')
+
+
+def large_part_of_no_version(handler: Handler) -> None:
+    weak_or_whole(handler, "")
+
+
+def weak_or_whole(handler: Handler, etag: str) -> None:
+    if handler.headers["Range"]:
+        large_part(handler, etag)
+    else:
+        handler.head(200, Content_Length=len(LARGE), ETag=etag)
+        handler.wfile.write(LARGE)
+
+
+def large_whole(handler: Handler) -> None:
+    handler.head(200, Content_Length=len(LARGE), ETag='"v1"')
+    with suppress(OSError):  # who asked for one byte leaves
+        handler.wfile.write(LARGE)
+
+
+@pytest.mark.parametrize(
+    ("answers", "parts"),
+    [
+        ((large_part,), 4),
+        ((large_part_without_conditions,), 4),
+        ((large_whole,), 1),
+        ((large_part, large_whole), 4),
+        ((large_part_of_a_weak_version,), 1),
+        ((large_part_of_no_version,), 1),
+    ],
+    ids=lambda value: "-".join(answer.__name__ for answer in value) if isinstance(value, tuple) else None,
+)
+def test_a_large_object_comes_in_parts_or_else_as_a_whole(
+    serve: Callable[..., tuple[SwiftStore, list[str]]], tmp_path: Path, answers: tuple[Answer, ...], parts: int
+) -> None:
+    store, ranges = serve(*answers)
+    assert run(store, tmp_path / "partial", LARGE).digest == f"sha256:{hashlib.sha256(LARGE).hexdigest()}"
+    assert ranges[0] == "bytes=0-0"
+    if large_whole in answers or parts == 1:
+        assert ranges[-1] == ""  # asked for as a whole
+    else:
+        assert len(set(ranges)) == parts
+
+
+def test_parts_of_two_versions_are_not_mixed(
+    serve: Callable[..., tuple[SwiftStore, list[str]]], tmp_path: Path
+) -> None:
+    def other(handler: Handler) -> None:
+        large_part(handler, '"v2"')
+
+    store, _ = serve(large_part, large_part, other)
+    with pytest.raises(RemoteError) as caught:
+        run(store, tmp_path / "partial", LARGE)
+    assert caught.value.code == "object-changed"
+    assert list((tmp_path / "partial").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -156,6 +239,19 @@ def test_data_that_was_complete_when_the_process_died(
     store, ranges = serve(not_satisfiable)
     assert run(store, folder).size == len(DATA)
     assert ranges == [f"bytes={len(DATA)}-"]
+
+
+def test_data_of_a_dead_process_that_no_checksum_tells_of_is_not_built_on(
+    serve: Callable[..., tuple[SwiftStore, list[str]]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "partial"
+    folder.mkdir()
+    (folder / "m.partial").write_bytes(bytes(1000))
+    saved = Saved(etag="segments-2", size=len(DATA), last_modified="2022-01-01T00:00:00", has_md5=False)
+    (folder / "m.json").write_bytes(to_json(saved))
+    store, ranges = serve(weak)
+    run(store, folder)
+    assert ranges == [""]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ MachineCode = Literal[
 MACHINE: Final[Mapping[MachineCode, Meaning]] = {
     "disk-full": Meaning(
         "machine",
-        "There is no space left on this machine, or where the container engine keeps its images.",
+        "There is no space left on this machine, or where the container engine keeps its images, or less than what is "
+        "about to be written: the download, the image's layers and the engine's copy count before the first byte.",
         type_again("Free some space"),
     ),
     "disk": Meaning(

@@ -60,6 +60,10 @@ VARIABLES: Final = (
     ),
     Variable("MIGRATE_REGISTRY_PASSWORD", "The password of `--registry-user`."),
     Variable("MIGRATE_POLL_SECONDS", "Seconds between two looks at AI Deploy, 0.2 to 300; 10 by default."),
+    Variable(
+        "MIGRATE_DOWNLOAD_CONNECTIONS",
+        "Connections that fetch the parts of large objects of one model, 1 to 16; 4 by default.",
+    ),
     Variable("MIGRATE_TORCH_WHEELS", "A folder, or a page of links, with PyTorch's builds for CPUs."),
     Variable(
         "DOCKER_*", "The container engine (`DOCKER_HOST`, `DOCKER_TLS_VERIFY`, …), as the docker command reads them."

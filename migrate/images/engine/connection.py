@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 PLATFORM: Final = "linux/amd64"  # AI Deploy runs nothing else (contract: AI Deploy images)
 
+_CONTAINERD: Final = Path("/var/lib/containerd")
+"""Where Docker's images are when containerd keeps them (docs.docker.com, "containerd image store")."""
+
 _PUT_BEFORE: Final = re.compile(r"^(localhost|docker\.io/library|docker\.io)/")
 _NEXT_STEP: Final = type_again("Start Docker (or Podman), or point DOCKER_HOST at an engine")
 
@@ -52,6 +55,22 @@ class Engine:
         """Whether it is Podman, behind Docker's API."""
         with translated():
             return transfer.is_podman(self.client)
+
+    def folder(self) -> Path | None:
+        """Where the engine keeps images and what it works on; None where that is no folder of this machine.
+
+        Docker Desktop and remote engines name a folder of another machine, which only its host's name tells.
+        """
+        with translated():
+            info: dict[str, Any] = self.client.api.info()
+        folder = Path(str(info.get("DockerRootDir") or "/nonexistent"))
+        snapshotter = any(
+            "io.containerd.snapshotter" in str(part) for pair in info.get("DriverStatus") or () for part in pair
+        )
+        if snapshotter:
+            folder = _CONTAINERD
+        here = info.get("Name") == socket.gethostname()
+        return folder if here and folder.is_dir() else None
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """What the engine says of a local image, or None where there is no such image."""

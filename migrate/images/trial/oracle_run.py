@@ -51,7 +51,7 @@ def run_reference(
         program: A script that answers each line of its standard input with a line (``parity/references``), and the
             modules that it finds beside itself.
         memory: The limit in bytes.
-        timeout: Seconds for all of it.
+        timeout: Seconds for all of it, once the files are in the container.
         stop: Set to end early.
 
     Yields:
@@ -63,7 +63,6 @@ def run_reference(
         LocalError: The engine failed, or the processor cannot run the packages (``cpu-unsupported``).
         Interrupted: ``stop`` was set.
     """
-    deadline = time.monotonic() + timeout
     # The files are root's, in a volume that goes with the container: the root file system is read-only.
     volume = {"Type": "volume", "Target": f"/{_FOLDER}"}
     settings = containers.confined(memory) | {"mounts": [volume]}
@@ -76,6 +75,7 @@ def run_reference(
         with translated():
             engine.client.api.put_archive(identity, f"/{_FOLDER}", tarstream.archive(_entries(artifact, program)))
             engine.client.api.start(identity)
+        deadline = time.monotonic() + timeout  # a large model takes long to get there, which says nothing of it
         with _in_time(timeout), _started():
             command = [f"/{_FOLDER}/program/{program[0].name}"]
             exchange = stack.enter_context(Exchange(engine, identity, command, stop=stop))

@@ -7,9 +7,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from migrate.core.codes.catalogue import stored_code
-from migrate.core.errors import ExitCode, Interrupted, MigrateError, NeedsYouError, RefusedError
+from migrate.core.errors import ExitCode, Interrupted, LocalError, MigrateError, NeedsYouError, RefusedError
 from migrate.core.values import Artifact, Inspection, ModelRecord
 from migrate.formats.inspect import demand_ready
+from migrate.machine.room import Need
 from migrate.migration.journal.bill import billed_app
 from migrate.migration.journal.schemas import UnreadableError
 from migrate.migration.journal.subjects import model_subject
@@ -120,6 +121,21 @@ def _stopping(run: Run, model: str) -> MigrateError | None:
     except NeedsYouError as error:
         return error
     return None
+
+
+def warn_of_room(run: Run, records: Iterable[ModelRecord]) -> None:
+    """Tells a person, before anything is fetched, where the disks have no room for all models together.
+
+    Each model is held against what is free once more when its turn comes, and fails alone.
+    """
+    known = {record.id: run.sizes[record.id] for record in records if record.id in run.sizes}
+    missing = sum(size for name, size in known.items() if _known(run, name)[0] is None)
+    download = Need(folder=run.workspace.store, size=missing, what="the downloads")
+    try:
+        with run.room.hold(download, run.needs(sum(known.values()), max(known.values(), default=0))):
+            pass
+    except LocalError as error:
+        run.notice(f"{error.what} Models for which there is no room will fail; the others are moved.", warning=True)
 
 
 def changed(run: Run, record: ModelRecord, served: str | None) -> bool:

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from migrate.core.errors import MigrateError
 from migrate.core.names import digest_of
 from migrate.core.values import BucketLocation, ContainerLocation, FolderLocation, ModelRecord
@@ -16,23 +18,32 @@ from migrate.ovhcloud.swift import object_store
 from migrate.sources.buckets import store_of
 from migrate.sources.containers import find_container
 from migrate.sources.folders import files_of
+from migrate.sources.large_objects import is_marker
 from migrate.sources.unread import read_ones
 
 _WHOLE: Final = 1000  # objects: a listing that is shorter is surely complete (contract: Object Storage)
 _SECONDS: Final = len("2021-03-02T08:12:41")  # the API and Swift write times with different ends
 
 
-UNKNOWN: Final = ""
+class Seen(Struct, frozen=True):
+    """What lies at a model's place: one text for names, sizes and times, and the bytes in all.
+
+    ``size`` is None where nothing says it: a dynamic large object of any size is listed with 0 bytes, as a link is.
+    """
+
+    revision: str
+    size: int | None
+
+
+UNKNOWN: Final = Seen("", None)
 
 _Object = storage.ContainerObject | StoredObject
 
 
 def revisions(
     cloud: Cloud, records: tuple[ModelRecord, ...], *, jobs: int, environ: Mapping[str, str] = os.environ
-) -> dict[str, str]:
-    """What lies at each model's place, by id: one text for names, sizes and times.
-
-    It is ``UNKNOWN`` where nothing can be seen now, which fetching will explain.
+) -> dict[str, Seen]:
+    """What is seen of each model, by id; ``UNKNOWN`` where it cannot be seen now, which fetching will explain.
 
     Models of one container are read off one listing of it, where that fits into one answer.
     """
@@ -53,7 +64,7 @@ def _whole(cloud: Cloud, container_id: str) -> tuple[_Object, ...] | None:
 
 def _revision(
     cloud: Cloud, record: ModelRecord, listed: dict[str, tuple[_Object, ...]], environ: Mapping[str, str]
-) -> str:
+) -> Seen:
     try:
         match record.location:
             case ContainerLocation() as place:
@@ -71,8 +82,8 @@ def _revision(
         return UNKNOWN
 
 
-def _seen(facts: list[tuple[str, str, str]]) -> str:
-    return digest_of(*(part for fact in sorted(facts) for part in fact))
+def _seen(facts: list[tuple[str, str, str]]) -> Seen:
+    return Seen(digest_of(*(part for fact in sorted(facts) for part in fact)), sum(int(size) for _, size, _ in facts))
 
 
 def _below(cloud: Cloud, place: ContainerLocation) -> tuple[_Object, ...]:
@@ -81,10 +92,11 @@ def _below(cloud: Cloud, place: ContainerLocation) -> tuple[_Object, ...]:
     return store.list(place.path.strip("/"))
 
 
-def _of_objects(objects: Iterable[_Object], path: str) -> str:
+def _of_objects(objects: Iterable[_Object], path: str) -> Seen:
     """By names, sizes and times of what the path may mean: the object of that name, and what lies under it."""
     meant = read_ones(
         (item for item in objects if not path or item.name == path or item.name.startswith(f"{path}/")),
         lambda item: item.name[len(path) :].lstrip("/"),
     )
-    return _seen([(item.name, str(item.size), item.last_modified[:_SECONDS]) for item in meant])
+    seen = _seen([(item.name, str(item.size), item.last_modified[:_SECONDS]) for item in meant])
+    return seen if all(item.size or is_marker(item) for item in meant) else Seen(seen.revision, None)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from migrate.apps import deploy
 from migrate.apps.resources import plan_app
 from migrate.apps.watching import Watcher
-from migrate.core.errors import ConfigurationError
+from migrate.core.errors import ConfigurationError, LocalError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, Step, StepFinished, StepProgress, StepStarted
 from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE_LABEL, RUN_LABEL, TICKET_LABEL, slug
 from migrate.core.options.sources import RunOptions
@@ -23,6 +23,7 @@ from migrate.images.engine.connection import Engine, connect
 from migrate.images.engine.containers import unlimited
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.machine.patience import READY_TIMEOUT
+from migrate.machine.room import Need, Room
 from migrate.migration.journal.journal import Journal, Stored
 from migrate.migration.run.once import FirstAlone, Lent, Once, OnceEach
 from migrate.migration.run.slots import Slots
@@ -92,6 +93,7 @@ class RunContext(ABC):
         runtimes: The image of a runtime, by the runtime's name and the kind of performer that asks.
         references: What an engine called directly answered, by all that it depends on: once for identical models.
         rehearsals: The rehearsals of images of one model, in the same way.
+        room: What the run's models are about to write on this machine's disks.
         environ: The environment, for the engine and the registry.
         found: What the files of each model are, by its id, where they were read in this run or an earlier one.
         looked: What a look at its files told, by the model's id, where they were not here and nobody fetched them.
@@ -119,8 +121,10 @@ class RunContext(ABC):
         self.rehearsals = Lent[tuple[object, ...], Rehearsed]()
         self.found: dict[str, Inspection] = {}
         self.looked: dict[str, Looked] = {}
+        self.room = Room()
         self._show = emit
         self._engine: Once[Engine] = Once()
+        self._images: Once[Path | None] = Once()
         self._unlimited: Once[tuple[str, ...]] = Once()
         self._turn = threading.Lock()
 
@@ -169,6 +173,30 @@ class RunContext(ABC):
             return missing
 
         return self._unlimited.get(look)
+
+    def needs(self, size: int, largest: int | None = None) -> tuple[Need, ...]:
+        """What the steps after fetching write of a model's files: nothing where no engine says where it keeps images.
+
+        The engine stores the build context that it is sent before it makes layers of it, and as long as it does.
+
+        Args:
+            size: Of the files of all models that are meant, in bytes.
+            largest: Of those of one image; None where they are for one.
+        """
+        folder = self._images.get(self._find_images)
+        if folder is None:
+            return ()
+        remedy = "Free space where the container engine keeps images (docker image prune shows what may go)"
+        return (
+            Need(folder=folder, size=size, what="the image's layers", remedy=remedy),
+            Need(folder=folder, size=largest or size, what="the engine's copy of the build context", remedy=remedy),
+        )
+
+    def _find_images(self) -> Path | None:
+        try:
+            return self.engine().folder()
+        except LocalError:
+            return None  # which is told when the engine is needed
 
     @property
     def storage(self) -> Cloud | None:
@@ -230,6 +258,7 @@ class Run(RunContext):
         stop: threading.Event,
         environ: Mapping[str, str],
         revisions: Mapping[str, str],
+        sizes: Mapping[str, int],
         old_token: Secret | None = None,
         planned: tuple[PlannedApp, ...] | None = None,
         ready_timeout: float = READY_TIMEOUT,
@@ -250,6 +279,7 @@ class Run(RunContext):
         self.proof_tokens = OnceEach[str, Secret]()
         self.known_tokens = Once[frozenset[str]]()
         self._revisions = revisions
+        self.sizes = sizes
         self._old_token = old_token
         self._apps: Once[dict[str, App]] = Once()
         self._flavors: Once[tuple[capabilities.Flavor, ...]] = Once()

@@ -1,5 +1,7 @@
 import contextlib
 import os
+import shutil
+import socket
 import socketserver
 import subprocess
 import sys
@@ -111,3 +113,15 @@ def test_scripts_can_ask(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
     assert engine_module.main([]) == 7
     assert os.environ["DOCKER_HOST"]
+
+
+@pytest.mark.engine
+def test_the_folder_of_an_engine_of_this_machine_has_a_free_space() -> None:
+    with contextlib.closing(connect(os.environ)) as engine:
+        folder = engine.folder()
+        info = engine.client.info()
+    if info["Name"] != socket.gethostname():
+        assert folder is None
+    else:
+        assert folder is not None
+        assert shutil.disk_usage(folder).free > 0

@@ -6,6 +6,7 @@ from migrate.core.names import digest_of
 from migrate.core.values import Artifact, Inspection, ModelRecord, to_json
 from migrate.formats.inspect import inspect as inspect_files
 from migrate.formats.inspect import said
+from migrate.machine.room import Space
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.run import permissions
@@ -38,7 +39,14 @@ def fetch(run: RunContext, steps: Steps, record: ModelRecord) -> Stored[Artifact
         ),
         Artifact,
         lambda progress: fetch_files(
-            record, run.workspace.store, run.storage, progress, stop=run.stop, environ=run.environ
+            record,
+            run.workspace.store,
+            run.storage,
+            progress,
+            stop=run.stop,
+            tell=lambda text: run.notice(text, model=record.id, warning=True),
+            space=Space(run.room, run.needs),
+            environ=run.environ,
         ),
         stands=artifact_exists,
         say=lambda artifact: f"{len(artifact.files)} files, {artifact.size:,} bytes",
