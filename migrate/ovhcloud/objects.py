@@ -93,8 +93,8 @@ class ObjectStore(ABC):
     def stretch(self, name: str, offset: int, length: int, known: ObjectFacts) -> bytes:
         """A range of one version of an object, of exactly that length.
 
-        The version is told by the ETag of the answer itself and not by ``If-Match``, which Swift compares with the
-        manifest of a dynamic large object and not with its content.
+        The version is told by the ETag of the answer itself: it is that of the bytes behind it, whether or not a store
+        heeds ``If-Match``.
 
         Args:
             name: The object.
@@ -216,7 +216,7 @@ def checked_url(url: str) -> str:
 
 
 def _differ(one: ObjectFacts, other: ObjectFacts) -> bool:
-    """Whether two answers are of different versions, as far as both say; Swift gives some large objects no ETag."""
+    """Whether two answers are of different versions, as far as both say what they are of."""
     etags = bool(one.etag and other.etag) and one.etag != other.etag
     return etags or (None not in {one.size, other.size} and one.size != other.size)
 

@@ -22,19 +22,25 @@ _BLANK: Final = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")|[ \t\r\n]+')  # of w
 _ODD: Final = re.compile(r"[^\x20-\x7e]")
 
 
+class _Refused(Exception):  # noqa: N818 - why a text is no plan, as the end of a sentence
+    pass
+
+
 def plan_file(content: PlanContent, forecast: Forecast) -> PlanFile:
-    """The file of a plan.
+    """The file of a plan, of which it is certain that it can be read again.
 
     Raises:
-        UsageError: ``bad-plan``: it would be larger than what is read.
+        UsageError: ``bad-plan``: it would be too large, or holds what a plan cannot hold.
     """
     made = PlanFile(schema=SCHEMA, digest=digest_of_plan(content), plan=content, forecast=forecast)
-    if len(encode(made)) > LARGEST:
+    try:
+        _read(encode(made))
+    except _Refused as error:
         raise UsageError(
-            f"The plan would be larger than {LARGEST // 1_000_000} MB.",
+            f"This cannot be written as a plan: {error}.",
             code="bad-plan",
-            next_step="Plan fewer models at a time, with --model or a prefix of the source.",
-        )
+            next_step="Plan fewer models at a time, with --model, or move them with migrate run.",
+        ) from error
     return made
 
 
@@ -58,18 +64,25 @@ def decode(data: bytes, name: str) -> PlanFile:
     Raises:
         UsageError: ``bad-plan``, in one sentence.
     """
+    try:
+        return _read(data)
+    except _Refused as error:
+        raise refused(name, str(error)) from error
+
+
+def _read(data: bytes) -> PlanFile:
     if len(data) > LARGEST:
-        raise refused(name, f"it is larger than {LARGEST // 1_000_000} MB")
+        raise _Refused(f"it is larger than {LARGEST // 1_000_000} MB")
     try:
         file = msgspec.json.decode(data, type=PlanFile, strict=True)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise refused(name, _reason(error)) from error
+        raise _Refused(_reason(error)) from error
     if _BLANK.sub(rb"\1", data) != _compact(file):
-        raise refused(name, "a field of it is written twice, out of its order or in another form than this tool writes")
+        raise _Refused("a field of it is written twice, out of its order or in another form than this tool writes")
     if file.digest != digest_of_plan(file.plan):
-        raise refused(name, "its digest is not that of its content: somebody has changed it")
+        raise _Refused("its digest is not that of its content: somebody has changed it")
     if reason := contradiction(file):
-        raise refused(name, reason)
+        raise _Refused(reason)
     return file
 
 

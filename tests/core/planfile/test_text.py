@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from migrate.core.errors import ExitCode, UsageError
 from migrate.core.planfile import text
+from migrate.core.planfile.content import PlannedSource
 from migrate.core.planfile.text import decode, digest_of_plan, encode
 from tests.core.planfile.samples import model, sample
 
@@ -64,7 +65,7 @@ def test_the_digest_covers_the_plan_and_not_its_forecast() -> None:
     later = replace(made, forecast=replace(made.forecast, seconds=1.0, basis="medians of 40 steps"))
     assert decode(encode(later), "plan.json").digest == made.digest
     compact = json.dumps(fields()["plan"], separators=(",", ":")).encode()
-    assert made.digest == f"sha256:{hashlib.sha256(compact).hexdigest()}", "anybody can check it with jq and sha256sum"
+    assert made.digest == f"sha256:{hashlib.sha256(compact).hexdigest()}", "anybody can check it, as docs/plan.md says"
     for changed in ("version", "project"):
         assert digest_of_plan(replace(made.plan, **{changed: "9"})) != made.digest
 
@@ -184,8 +185,15 @@ def test_a_change_by_hand_is_told_by_the_digest() -> None:
 def test_a_file_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "LARGEST", 1000)
     assert "larger than" in refused(b" " * 1001).what
-    with pytest.raises(UsageError, match="would be larger"):
+    with pytest.raises(UsageError, match="cannot be written as a plan: it is larger"):
         sample()
+
+
+def test_what_a_plan_cannot_hold_is_told_when_it_is_made() -> None:
+    with pytest.raises(UsageError, match="cannot be written as a plan: a text in it holds characters"):
+        sample(source=PlannedSource(kind="container", name="models@GRA/a\nb"))
+    with pytest.raises(UsageError, match="cannot be written as a plan"):
+        sample(models=(model("x" * 2000),), apps=(), tasks=())
 
 
 ODD = st.one_of(
