@@ -148,12 +148,25 @@ class ArtifactFile(Struct, frozen=True, kw_only=True):
 
 
 class Artifact(Struct, frozen=True, kw_only=True):
-    """A model's files on this machine, under ``folder`` (absolute), and one digest over paths and contents."""
+    """A model's files on this machine, under ``folder`` (absolute), and one digest over paths and contents.
+
+    Where a ZIP archive was all that was fetched of a model, ``archive`` is its name, ``files`` are what was taken out
+    of it, and ``digest`` stays that of what was fetched: the same archive always gives the same files. An archive that
+    cannot be unpacked is itself the one file.
+    """
+
+    SCHEMA: ClassVar[int] = 2  # in 1 no archive was unpacked
 
     folder: str
     files: tuple[ArtifactFile, ...]
     size: int
     digest: str
+    archive: str = ""
+
+    @property
+    def unpacked(self) -> bool:
+        """Whether the files come out of an archive."""
+        return bool(self.archive) and [file.path for file in self.files] != [self.archive]
 
 
 # what the files are
@@ -209,7 +222,7 @@ class Inspection(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Conversion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model as ONNX, or, without ``artifact`` and ``inspection``, why its original runtime stays."""
 
-    SCHEMA: ClassVar[int] = 3  # with that of the inspection
+    SCHEMA: ClassVar[int] = 4  # with those of the inspection and the artifact
 
     artifact: Artifact | None = None
     inspection: Inspection | None = None

@@ -49,6 +49,9 @@ def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collecti
     """
     check_links(artifact)
     roots = sorted(file.path for file in artifact.files if "/" not in file.path)
+    of_archive = (
+        (f"the model's files are those in the archive {quoted(artifact.archive)}",) if artifact.unpacked else ()
+    )
     manifests = [c for path in roots if path.lower().endswith(".json") for c in _manifest(artifact, path)]
     good = [c for c in manifests if c.problem is None]
     models: list[_Candidate] = []
@@ -58,12 +61,12 @@ def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collecti
     left_out = [c for c in manifests + (models if good else []) if c.problem]
     notes = tuple(f"{quoted(c.path)} was left out: {c.problem.text}" for c in left_out if c.problem)
     if len(good) > 1:
-        return _several(good, notes)
+        return _several(good, of_archive + notes)
     if good:
-        return _answer(good[0], notes, allow_unsafe)
+        return _answer(good[0], of_archive + notes, allow_unsafe)
     for candidate in manifests + models:
         if candidate.problem:
-            return _refused(candidate, candidate.problem, notes[1:])
+            return _refused(candidate, candidate.problem, of_archive + notes[1:])
     return _nothing(artifact, roots, framework, allow_unsafe)
 
 
@@ -232,9 +235,10 @@ def _nothing(artifact: Artifact, roots: list[str], framework: str | None, allow_
         return _versions([path.removesuffix(f"/{GRAPH}") for path in deeper])
     where = f"; {quoted(deeper[0])} lies in a folder of its own" if deeper else ""
     called = f" (ML Serving called it {quoted(framework)})" if framework else ""
+    place = f"the archive {quoted(artifact.archive)}" if artifact.unpacked else "the model's storage"
     problem = FormatError(
         "no-model",
-        f"None of the {len(artifact.files)} files at the root of the model's storage{called} is a model{where}.",
+        f"None of the {len(artifact.files)} files at the root of {place}{called} is a model{where}.",
         "Check the model's storage path: the model or its manifest must lie directly in it.",
     )
     return problem.inspection("unknown")
