@@ -15,7 +15,7 @@ from migrate.core.errors import LocalError
 from migrate.core.model_json import NO_MODEL, content_of
 from migrate.core.values import Artifact, ArtifactFile
 from migrate.formats import inspect
-from migrate.server.model import read_model
+from migrate.server.model_files import read_model
 from tests.formats.hostile.tensorflows import saved_model
 from tests.formats.models import EXAMPLES, artifact, identity, message, number, varint, weights, write, zipmap
 from tests.golden_folders import descriptions

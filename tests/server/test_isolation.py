@@ -18,7 +18,8 @@ from migrate.server.http import Request
 from migrate.server.limits import Settings
 from migrate.server.loading import Loading
 from migrate.server.metrics import Metrics
-from migrate.server.model import Model, read_model
+from migrate.server.model import Model
+from migrate.server.model_files import read_model
 from migrate.server.routes import Router
 from migrate.server.rows import Row, RowThreads, row_begins, rows_end, watched
 from migrate.server.served import Served
