@@ -17,7 +17,7 @@ from migrate.formats import inspect
 from migrate.server.engines import load
 from migrate.server.errors import HttpError
 from migrate.server.evaluator import evaluator_of
-from migrate.server.model import read_model
+from migrate.server.model_files import read_model
 from migrate.server.parsing.json import build_tensor
 
 Vector = dict[str, Any]

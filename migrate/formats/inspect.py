@@ -39,10 +39,13 @@ def inspect(artifact: Artifact, *, framework: str | None, allow_unsafe: Collecti
     Raises:
         LocalError: The files cannot be read from this machine's disk.
     """
-    return inspect_files(ArtifactFiles(artifact), framework=framework, allow_unsafe=allow_unsafe)
+    archive = artifact.archive if artifact.unpacked else ""
+    return inspect_files(ArtifactFiles(artifact), framework=framework, allow_unsafe=allow_unsafe, archive=archive)
 
 
-def inspect_files(files: Files, *, framework: str | None, allow_unsafe: Collection[str] = ()) -> Inspection:
+def inspect_files(
+    files: Files, *, framework: str | None, allow_unsafe: Collection[str] = (), archive: str = ""
+) -> Inspection:
     """What the files of a model are, from their structure alone; nothing in them is loaded.
 
     Files are looked for as the old runtime did: manifests at the root, then models at the root, both by name. Where
@@ -52,12 +55,14 @@ def inspect_files(files: Files, *, framework: str | None, allow_unsafe: Collecti
         files: The model's files, wherever they lie.
         framework: What ML Serving said the model is (``onnx``, ``tensorflow_1`` and so on), where it is known.
         allow_unsafe: Digests (``sha256:...``) of files that the user lets run as code.
+        archive: The name of the archive that the files were unpacked from.
 
     Raises:
         MigrateError: They cannot be read.
         NotKnown: They lie elsewhere, and the verdict needs more of them than may be read from there.
     """
     roots = sorted(path for path in files.sizes if "/" not in path)
+    of_archive = (f"the model's files are those in the archive {quoted(archive)}",) if archive else ()
     manifests = [c for path in roots if path.lower().endswith(".json") for c in _manifest(files, path)]
     good = [c for c in manifests if c.problem is None]
     models: list[_Candidate] = []
@@ -67,13 +72,13 @@ def inspect_files(files: Files, *, framework: str | None, allow_unsafe: Collecti
     left_out = [c for c in manifests + (models if good else []) if c.problem]
     notes = tuple(f"{quoted(c.path)} was left out: {c.problem.text}" for c in left_out if c.problem)
     if len(good) > 1:
-        return _several(good, notes)
+        return _several(good, of_archive + notes)
     if good:
-        return _answer(good[0], notes, allow_unsafe)
+        return _answer(good[0], of_archive + notes, allow_unsafe)
     for candidate in manifests + models:
         if candidate.problem:
-            return _refused(candidate, candidate.problem, notes[1:])
-    return _nothing(files, roots, framework, allow_unsafe)
+            return _refused(candidate, candidate.problem, of_archive + notes[1:])
+    return _nothing(files, roots, framework, allow_unsafe, archive)
 
 
 def demand_ready(inspection: Inspection, command: str = "") -> str:
@@ -228,7 +233,9 @@ def _model(files: Files, path: str, word: str) -> _Candidate:
         return _Candidate(path, word, case, problem=problem)
 
 
-def _nothing(files: Files, roots: list[str], framework: str | None, allow_unsafe: Collection[str]) -> Inspection:
+def _nothing(
+    files: Files, roots: list[str], framework: str | None, allow_unsafe: Collection[str], archive: str
+) -> Inspection:
     """The verdict on a folder without a model at its root."""
     other = other_format(roots)
     if other is not None:
@@ -244,9 +251,10 @@ def _nothing(files: Files, roots: list[str], framework: str | None, allow_unsafe
         return _versions([path.removesuffix(f"/{GRAPH}") for path in deeper])
     where = f"; {quoted(deeper[0])} lies in a folder of its own" if deeper else ""
     called = f" (ML Serving called it {quoted(framework)})" if framework else ""
+    place = f"the archive {quoted(archive)}" if archive else "the model's storage"
     problem = FormatError(
         "no-model",
-        f"None of the {len(files.sizes)} files at the root of the model's storage{called} is a model{where}.",
+        f"None of the {len(files.sizes)} files at the root of {place}{called} is a model{where}.",
         "Check the model's storage path: the model or its manifest must lie directly in it.",
     )
     return problem.inspection("unknown")

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from migrate.formats.archive.packed_model import model_entry
+from migrate.formats.archive.packed_model import entry_names, model_entry
 from migrate.formats.archive.structure import ZIP
 from migrate.formats.keras.hdf5_blocks import MAGIC as HDF5
 from migrate.formats.manifest.structure import MANIFEST_TYPES
@@ -22,6 +22,7 @@ _SAVED_MODEL: Final = re.compile(rb"\x08\x01\x12([\x80-\xff]{0,4}[\x00-\x7f])\x0
 _NAMED: Final = re.compile(rb"(?:\x08\x01)?\x12([\x80-\xff]{0,4}[\x00-\x7f])[\x0a\x12\x1a\x22\x2a\x32\x3a]")
 _TORCH_ENTRY: Final = re.compile(rb"(?:^|/)(?:data\.pkl|constants\.pkl|code/__torch__|byteorder|version|data/\d+)")
 _SAVED_MODEL_ENTRY: Final = re.compile(rb"saved_model\.pb|variables/variables\.")
+_SAVED_MODEL_NAME: Final = re.compile(r"(?:^|/)(?:saved_model\.pb$|variables/variables\.)")
 
 
 def recognise(name: str, size: int, read: Read) -> str | None:
@@ -30,7 +31,7 @@ def recognise(name: str, size: int, read: Read) -> str | None:
     The words are ``manifest`` for a manifest of any type, and for what needs none ``onnx``, ``tensorflow`` (a
     ``saved_model.pb``, or an archive of one), ``keras`` (HDF5), ``torch``, ``pmml``, ``pipeline`` (the ``config.json``
     of a HuggingFace model), ``tokenizer``, ``pickle`` (of anything else) and ``zip`` (an archive that is called so and
-    has a model in it, to be unpacked).
+    has a model in it that is served unpacked).
 
     A ``manifest``, a ``saved_model.pb`` and a ``pipeline`` speak for the whole folder they lie in. An ONNX file that
     ends too early is still recognised, so that it is reported and not overlooked.
@@ -44,7 +45,7 @@ def recognise(name: str, size: int, read: Read) -> str | None:
     if name.lower().endswith(".json"):
         return _json(name, head, read(max(0, size - HEAD), min(size, HEAD)) if size > HEAD else b"")
     if head.startswith(ZIP):
-        return _archive(name, head + read(max(0, size - HEAD), min(size, HEAD)))
+        return _archive(name, head, read(max(0, size - HEAD), min(size, HEAD)))
     if head.startswith(HDF5):
         return "keras"
     if head.startswith(TORCH):
@@ -75,13 +76,15 @@ def _json(name: str, head: bytes, tail: bytes) -> str | None:
     return "tokenizer" if file == "tokenizer.json" and _TOKENIZER.search(ends[0]) else None
 
 
-def _archive(name: str, ends: bytes) -> str | None:
+def _archive(name: str, head: bytes, tail: bytes) -> str | None:
     """What a ZIP archive holds, by the names of its first and last entries."""
+    names = entry_names(head, tail)
+    if name.lower().endswith(".zip") and model_entry(names) and not any(map(_SAVED_MODEL_NAME.search, names)):
+        return "zip"  # its entries may be archives of the other kinds
+    ends = head + tail
     if _SAVED_MODEL_ENTRY.search(ends):
         return "tensorflow"
-    if _TORCH_ENTRY.search(ends):
-        return "torch"
-    return "zip" if name.lower().endswith(".zip") and model_entry(ends) is not None else None
+    return "torch" if _TORCH_ENTRY.search(ends) else None
 
 
 def _is_saved_model(name: str, head: bytes) -> bool:

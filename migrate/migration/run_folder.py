@@ -19,7 +19,7 @@ from migrate.core.events import Emit
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
 from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable, type_again
-from migrate.core.values import Image, Parity, Recording, Rehearsal
+from migrate.core.values import Image, ModelRecord, Parity, Recording, Rehearsal
 from migrate.formats.inspect import demand_ready
 from migrate.formats.recognise import recognise
 from migrate.images.model.context import ModelToRender
@@ -43,6 +43,7 @@ from migrate.sources.listing import list_models
 from migrate.sources.reference import FolderRef
 
 _MEMORY: Final = 4 << 30  # one unit of ai1-1-cpu (contract: AI Deploy images)
+_ANY_NAME: Final = "model"
 _NAMED: Final = 3  # models in one sentence
 FolderOptions = BuildOptions | ExportOptions | ServeOptions
 
@@ -187,17 +188,28 @@ def read_servable(
 
 def _inspected(run: FolderRun) -> tuple[Inspected, ...]:
     options = run.options
-    listing = list_models(FolderRef(options.folder.expanduser().resolve()), None, recognise)
+    folder = options.folder.expanduser().resolve()
+    listing = list_models(FolderRef(folder), None, recognise)
     if not listing.models:
         raise UsageError(
             f"No model was found in {printable(str(options.folder), 300)}.",
             code="no-models",
             next_step=f"See what lies there: {ListOptions(source=str(options.folder)).command()}",
         )
-    models = tuple(order.read(run, run.steps, record) for record in listing.models)
+    models = tuple(order.read(run, run.steps, record) for record in _named(listing.models, folder))
     for digest in permissions.unmatched(options.allow_unsafe, [model.artifact.value for model in models]):
         run.notice(permissions.unmatched_text(digest, all_read=True), warning=True)
     return models
+
+
+def _named(records: tuple[ModelRecord, ...], folder: Path) -> tuple[ModelRecord, ...]:
+    """The models with their names; of a file that is just called ``model`` its folder says more.
+
+    A run of what this folder lies in calls the model by the folder too.
+    """
+    if len(records) == 1 and records[0].id.lower() == _ANY_NAME and folder.name:
+        return (replace(records[0], id=folder.name),)
+    return records
 
 
 def _demand_one_runtime(models: tuple[Inspected, ...]) -> None:

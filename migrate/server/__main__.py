@@ -11,7 +11,7 @@ from typing import NoReturn
 from migrate.server.lifecycle import FAILED, serve
 from migrate.server.limits import SettingError, read_settings
 from migrate.server.logs import log, set_up
-from migrate.server.model import ModelFileError, read_models
+from migrate.server.model_files import ModelFileError, read_models
 
 
 def main(arguments: list[str]) -> int:

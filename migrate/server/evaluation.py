@@ -97,6 +97,6 @@ class Evaluation:
             call = Call(body, call.content_type, call.accept, call.step, call.keep_dimensions)
         answer = self._served.evaluate(call)
         body, content_type = render_answer(
-            answer.tensors, answer.fields, answer_type(call.accept), simplify=answer.simplify, by_row=answer.by_row
+            answer.tensors, answer.fields, answer_type(call.accept), simplify=answer.simplify, form=answer.form
         )
         return Response(body, content_type, rows=answer.batch)

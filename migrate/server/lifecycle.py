@@ -134,7 +134,7 @@ class Server(uvicorn.Server):
             failed = list(self.status.unserved.items())[:_REASONS]
             self._fail("; ".join(f"model {name}: {reason}" for name, reason in failed))
             return
-        add_triton_server(self.router, self.status, self.metrics, version=VERSION)
+        add_triton_server(self.router, self.status, self.metrics, self._rows, version=VERSION)
         if not self._is_only:
             add_list_route(self.router, self._described, self.status)
         if self.status.phase is Phase.STARTING:

@@ -1,4 +1,4 @@
-"""``model.json``: all that the server knows of a model before it loads it."""
+"""``model.json``: all that the server knows of a model before it loads it, and what it prints of that."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,6 @@ from msgspec import Struct
 from msgspec import field as named
 
 SCHEMA: Final = 1
-_REASONS: Final = 3  # in one sentence
 
 Layout = Literal["BATCH_SIZE", "HEIGHT", "WIDTH", "CHANEL"]
 Colour = Literal["GRAY_SCALE", "RED", "GREEN", "BLUE"]
@@ -196,6 +195,13 @@ class ModelJson(Struct, frozen=True, kw_only=True, omit_defaults=True):
     flow: FlowSettings | None = None
 
 
+class Unserved(Struct, frozen=True):
+    """``unserved.json``: a model of which it is known that it cannot be served, and why."""
+
+    id: str
+    reason: str
+
+
 class Model(ModelJson, frozen=True, kw_only=True):
     """A model as ``model.json`` describes it; ``folder`` is the folder of that file.
 
@@ -240,60 +246,6 @@ class Model(ModelJson, frozen=True, kw_only=True):
         return () if found is None else found.labels
 
 
-class ModelFileError(Exception):
-    """``model.json`` cannot be used; the text says why."""
-
-
-def read_model(folder: Path) -> Model:
-    """Read ``folder/model.json``.
-
-    Raises:
-        ModelFileError: When it is missing, broken, of a newer schema, has no id, or names files outside of the folder.
-    """
-    path = folder / "model.json"
-    try:
-        data = path.read_bytes()
-        _check_schema(msgspec.json.decode(data, type=_OnlySchema).schema, str(path))  # a later one may be anything
-        content = msgspec.json.decode(data, type=ModelJson)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelFileError(f"{path}: {error}") from error
-    if content.id is None:
-        raise ModelFileError(f"{path}: it says no id")
-    return model_of(content, folder, str(path))
-
-
-class _OnlySchema(Struct):
-    schema: int = SCHEMA
-
-
-def _check_schema(schema: int, path: str) -> None:
-    if schema > SCHEMA:
-        raise ModelFileError(
-            f"{path}: it has schema {schema}, and this server reads up to {SCHEMA}: a later version of migrate wrote "
-            "it; build the image again with one version"
-        )
-    if schema < 1:
-        raise ModelFileError(f"{path}: it has schema {schema}, which there never was")
-
-
-def model_of(content: ModelJson, folder: Path, path: str) -> Model:
-    """The model that the content of ``model.json``, or of a step of a flow, describes; ``path`` names it in errors.
-
-    Raises:
-        ModelFileError: When it is of a newer schema, or names files outside of the folder.
-    """
-    _check_schema(content.schema, path)
-    root = folder.resolve()
-    if not Path(root, content.files, content.entry).resolve().is_relative_to(root):
-        raise ModelFileError(f"{path}: the model's file lies outside of the model's folder")
-    names = [field.name for field in content.inputs]
-    # Two steps of a flow may take the same name with different types, and both are printed.
-    repeated = len(set(names)) != len(names) and content.engine != "flow"
-    if not names or repeated or not content.outputs:
-        raise ModelFileError(f"{path}: needs inputs of different names, and outputs")
-    return Model(**msgspec.structs.asdict(content), folder=str(folder))
-
-
 def _printed(field: Field) -> dict[str, object]:
     """A field as the old runtime printed it: its keys in that order, and only those that say something."""
     made: dict[str, object] = {"name": field.name, "type": field.type}
@@ -322,48 +274,6 @@ def _printed_column(column: Index, inherited: str) -> dict[str, object]:
     if column.domain is not None:
         made["continuousDomain"] = column.domain
     return made | {"index": column.index, "key": column.key}
-
-
-class Unserved(Struct, frozen=True):
-    """``unserved.json``: a model of which it is known that it cannot be served, and why."""
-
-    id: str
-    reason: str
-
-
-def read_models(root: Path) -> tuple[tuple[Model, ...], dict[str, str]]:
-    """Every model folder in ``root``, or ``root`` itself when it is one, sorted by folder name.
-
-    Returns:
-        The models, and why others cannot be served, by their ids: those with an ``unserved.json`` in the place of
-        their ``model.json``, and, by their folders' names, those whose file cannot be used.
-
-    Raises:
-        ModelFileError: When there is none that can be used, or two have the same id.
-    """
-    if (root / "model.json").exists():
-        return (read_model(root),), {}
-    try:
-        folders = sorted(path for path in root.iterdir() if path.is_dir())
-    except OSError as error:
-        raise ModelFileError(f"cannot read the models' folder: {error}") from error
-    models, unserved = [], {}
-    for folder in folders:
-        try:
-            if (folder / "unserved.json").exists():
-                known = msgspec.json.decode((folder / "unserved.json").read_bytes(), type=Unserved)
-                unserved[known.id] = known.reason
-            elif (folder / "model.json").exists():
-                models.append(read_model(folder))
-        except (ModelFileError, OSError, msgspec.MsgspecError) as error:
-            unserved[folder.name] = str(error)
-    if not models:
-        reasons = "; ".join(list(unserved.values())[:_REASONS])
-        raise ModelFileError(reasons or f"{root}: no folder with a model.json in it")
-    ids = [*(model.id for model in models), *unserved]
-    if len(set(ids)) != len(ids):
-        raise ModelFileError(f"{root}: two models have the same id")
-    return tuple(models), unserved
 
 
 def with_classes(model: Model, name: str, labels: tuple[int | str, ...]) -> Model:

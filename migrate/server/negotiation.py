@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from encodings import normalize_encoding
 from encodings.aliases import aliases
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from migrate.server.errors import HttpError, bad_request
+
+Form = Literal["named", "rows", "columns"]
+"""The form of a JSON body and of its answer: the old one, or TensorFlow Serving's by row or by column."""
 
 CONSUMED: Final = frozenset({"application/json", "multipart/form-data", "image/png", "image/jpeg"})
 PRODUCED: Final = ("application/json", "text/html", "multipart/form-data", "image/png", "image/jpeg")

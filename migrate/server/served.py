@@ -13,13 +13,13 @@ from migrate.server.layouts import declared_layout
 from migrate.server.limits import Settings
 from migrate.server.model import Field, Model
 from migrate.server.model_engine import ModelEngine
-from migrate.server.negotiation import JSON_BODY, MediaType
+from migrate.server.negotiation import JSON_BODY, Form, MediaType
 from migrate.server.outputs import AnswerPlan, raw_answer
 from migrate.server.pace import Pace
 from migrate.server.parsing.encoded import opened
 from migrate.server.parsing.fast import FastDecoder
-from migrate.server.parsing.instances import RowForm, check_rows
 from migrate.server.parsing.json import load_object, tensors_of
+from migrate.server.parsing.tensorflow_serving import ServingForms, check_rows
 from migrate.server.rendering.json import render, render_rows
 from migrate.server.tensors import Array, Tensor, simplified
 
@@ -44,23 +44,24 @@ class Call(Struct, frozen=True):
 class Answer(Struct, frozen=True):
     """The tensors of an answer, the fields that declare them, and how many rows the model computed for it.
 
-    ``by_row`` asks for one prediction for each row, as the request had one instance for each.
+    ``form`` is that of the request: its tensors by their names, or one of TensorFlow Serving's.
     """
 
     tensors: Mapping[str, Array]
     simplify: bool
     fields: Mapping[str, Field]
     batch: int = 0
-    by_row: bool = False
+    form: Form = "named"
 
 
 class Sent(Struct, frozen=True):
     """The tensors of a request, as they came or as the model takes them.
 
-    ``rows`` is how many instances it had, 0 for a request that names its tensors.
+    ``rows`` is how many instances it had, 0 in the other forms.
     """
 
     tensors: Mapping[str, Any]
+    form: Form = "named"
     rows: int = 0
 
 
@@ -82,7 +83,7 @@ class Served:
         self._settings = settings
         self._own = engine if isinstance(engine, Evaluator) else None
         self._fast = FastDecoder(model) if self._own is None and FastDecoder.applies(model) else None
-        self._row_form = RowForm(model)
+        self._serving_forms = ServingForms(model)
         self._plan = AnswerPlan(model)
         self._inputs = {entry.name: entry for entry in model.inputs}
         self._outputs = {entry.name: entry for entry in model.outputs}
@@ -99,7 +100,7 @@ class Served:
             if feeds is not None:
                 return Sent(feeds)
         sent = self._tensors(call)
-        return Sent(feeds_of(self.model, sent.tensors, strict_nulls=self._settings.strict_nulls), sent.rows)
+        return Sent(feeds_of(self.model, sent.tensors, strict_nulls=self._settings.strict_nulls), sent.form, sent.rows)
 
     def _tensors(self, call: Call) -> Sent:
         """The tensors of a request as they came."""
@@ -109,15 +110,14 @@ class Served:
         return Sent(self._image(call.body) if name.startswith("image/") else self._multipart(call))
 
     def _json(self, body: bytes) -> Sent:
-        root = load_object(body)
-        rows = self._row_form.rows(root)
+        asked = self._serving_forms.body(load_object(body))
         tensors = tensors_of(
-            root if rows is None else self._row_form.named(rows),
+            asked.tensors,
             depth_limit=self._settings.max_json_depth,
             missing=isinstance(self.engine, MissingTaker),
         )
         found = {name: opened(name, tensor, self.model, self._settings) for name, tensor in tensors.items()}
-        return Sent(found, len(rows or ()))
+        return Sent(found, asked.form, asked.rows)
 
     def quick_answer(self, body: bytes) -> tuple[bytes, int] | None:
         """The JSON answer to the usual JSON body, and its rows; None where :meth:`evaluate` must look.
@@ -194,11 +194,12 @@ class Served:
         return self._in_its_form(answer, sent)
 
     def _in_its_form(self, answer: Answer, sent: Sent) -> Answer:
-        """The answer as it is, or by row where the request was."""
-        if not sent.rows:
+        """The answer as it is, or as TensorFlow Serving answers where the request had one of its forms."""
+        if sent.form == "named":
             return answer
-        check_rows(answer.tensors, sent.rows, window=self.model.window)
-        return Answer(answer.tensors, simplify=False, fields=answer.fields, batch=answer.batch, by_row=True)
+        if sent.form == "rows":
+            check_rows(answer.tensors, sent.rows, window=self.model.window)
+        return Answer(answer.tensors, simplify=False, fields=answer.fields, batch=answer.batch, form=sent.form)
 
     def _image(self, body: bytes) -> dict[str, Tensor]:
         """The single image of a request."""

@@ -13,11 +13,13 @@ from migrate.server.http import Request, Response
 from migrate.server.metrics import Metrics
 from migrate.server.model import Field
 from migrate.server.routes import Handler, Route, Router
+from migrate.server.rows import RowThreads
 from migrate.server.served import Served
 from migrate.server.status import Status
 from migrate.server.v2_tensors import datatype_of
 
 EXTENSIONS: Final = ("model_configuration", "model_repository", "statistics")
+_STATS: Final = "stats"
 _COUNTED: Final = ("eval", "infer")
 _OK: Final = 200
 
@@ -32,22 +34,30 @@ def add_triton_routes(router: Router, served: Served, metrics: Metrics, *, versi
 
     for prefix in (("v2", "models", name), ("v2", "models", name, "versions", version)):
         router.add((*prefix, "config"), Route("v2", {"GET": _told(lambda: msgspec.Raw(config))}, model=name))
-        router.add((*prefix, "stats"), Route("v2", {"GET": _told(stats)}, model=name))
+        router.add((*prefix, _STATS), Route("v2", {"GET": _told(stats)}, model=name))
 
 
-def add_triton_server(router: Router, status: Status, metrics: Metrics, *, version: str) -> None:
-    """The routes of all models together."""
+def add_triton_server(router: Router, status: Status, metrics: Metrics, rows: RowThreads, *, version: str) -> None:
+    """The routes of all models together.
+
+    The statistics of all have the path of the metadata of a model that is called ``stats``: where there is one, whether
+    it is served yet or not, the path is that model's.
+    """
 
     def stats() -> object:
         return {"model_stats": [_statistics(name, version, metrics) for name in sorted(status.served)]}
 
     def index() -> object:
-        ready: list[dict[str, str]] = [{"name": name, "version": version, "state": "READY"} for name in status.served]
+        busy = {name: why for name in status.served if (why := rows.refusal(name))}
+        ready = [{"name": name, "version": version, "state": "READY"} for name in status.served if name not in busy]
         loading = [{"name": name, "state": "LOADING"} for name in (*status.loading, *status.waiting)]
-        failed = [{"name": name, "state": "UNAVAILABLE", "reason": reason} for name, reason in status.unserved.items()]
+        failed = [
+            {"name": name, "state": "UNAVAILABLE", "reason": why} for name, why in (status.unserved | busy).items()
+        ]
         return sorted([*ready, *loading, *failed], key=lambda one: one["name"])
 
-    router.add(("v2", "models", "stats"), Route("v2", {"GET": _told(stats)}))
+    if _STATS not in {*status.served, *status.loading, *status.waiting, *status.unserved}:
+        router.add(("v2", "models", _STATS), Route("v2", {"GET": _told(stats)}))
     router.add(("v2", "repository", "index"), Route("v2", {"POST": _told(index)}))
 
 

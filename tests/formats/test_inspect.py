@@ -15,7 +15,7 @@ from migrate.core.errors import LocalError
 from migrate.core.model_json import NO_MODEL, content_of
 from migrate.core.values import Artifact, ArtifactFile
 from migrate.formats import inspect
-from migrate.server.model import read_model
+from migrate.server.model_files import read_model
 from tests.formats.hostile.tensorflows import saved_model
 from tests.formats.models import EXAMPLES, artifact, identity, message, number, varint, weights, write, zipmap
 from tests.golden_folders import descriptions
@@ -56,14 +56,14 @@ def test_content_decides_and_not_the_suffix(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_a_model_in_an_archive_is_to_be_unpacked(tmp_path: Path, method: int) -> None:
+def test_a_model_in_an_archive_beside_other_files_is_to_be_unpacked(tmp_path: Path, method: int) -> None:
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         archive.writestr("readme.txt", "x" * 5000)
         archive.writestr("deep/iris.onnx", MODEL)
-    found = inspect(write(tmp_path / "alone", {"m.zip": buffer.getvalue()}), framework=None)
+    found = inspect(write(tmp_path / "words", {"m.zip": buffer.getvalue(), "words": b"a"}), framework=None)
     assert (found.verdict, found.reason) == ("needs-attention", "model-in-zip")
-    assert found.text == 'The file "m.zip" is a ZIP archive with the model "deep/iris.onnx" in it, which is not read.'
+    assert found.text.startswith('The file "m.zip" is a ZIP archive with the model "deep/iris.onnx" in it; ')
     beside = inspect(write(tmp_path / "beside", {"m.zip": buffer.getvalue(), "m.onnx": MODEL}), framework=None)
     assert beside.verdict == "ready"
     assert beside.notes[0].startswith('"m.zip" was left out')

@@ -65,6 +65,26 @@ def test_a_folder_is_read_by_the_steps_of_a_run(tmp_path: Path) -> None:
     assert steps == [("fetch", "iris"), ("inspect", "iris")]
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("model.onnx", "quoted"), ("Model.ONNX", "quoted"), ("iris.onnx", "iris"), ("a model.onnx", "a model")],
+)
+def test_a_model_is_called_by_its_file_or_where_that_says_nothing_by_its_folder(
+    tmp_path: Path, file: str, name: str
+) -> None:
+    (tmp_path / "quoted").mkdir()
+    shutil.copyfile(IRIS / "iris.onnx", tmp_path / "quoted" / file)
+    models, _ = read(tmp_path / "quoted", tmp_path / "workspace")
+    assert [model.record.id for model in models] == [name]
+
+
+def test_several_models_keep_the_names_of_their_files(tmp_path: Path) -> None:
+    for file in ("model.onnx", "other.onnx"):
+        shutil.copyfile(IRIS / "iris.onnx", tmp_path / file)
+    models, _ = read(tmp_path, tmp_path.parent / "workspace")
+    assert sorted(model.record.id for model in models) == ["model", "other"]
+
+
 def test_nothing_is_kept_but_the_files(tmp_path: Path) -> None:
     with run_of_folder(IRIS, tmp_path / "workspace") as (run, _):
         (model,) = read_folder(run, loading="here")

@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from migrate.server.engines import load
 from migrate.server.model_engine import ContradictionError
-from migrate.server.model import read_models
+from migrate.server.model_files import read_models
 for model in read_models(Path(sys.argv[1]))[0]:
     try:
         load(model, threads=1)

@@ -21,7 +21,7 @@ from migrate.server.evaluation import Admission, Evaluation
 from migrate.server.http import Request
 from migrate.server.limits import SettingError, Settings, read_settings
 from migrate.server.metrics import Metrics
-from migrate.server.model import read_model
+from migrate.server.model_files import read_model
 from migrate.server.rows import RowThreads
 from migrate.server.served import Served
 from migrate.server.threads import memory_limit

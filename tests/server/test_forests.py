@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from migrate.core.model_json import ModelJson, content_of
 from migrate.formats.onnx.description import describe
 from migrate.server.engines.onnx import OnnxEngine
-from migrate.server.model import read_model
+from migrate.server.model_files import read_model
 from tests.formats.models import graph, model, value
 
 TREES = 60  # with more than one thread, onnxruntime shares so many out where there are few rows

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's row form on ``/eval``, and pictures and bytes as base64 in JSON."""
+"""TensorFlow Serving's forms on ``/eval``, and pictures and bytes as base64 in JSON."""
 
 import base64
 import json
@@ -28,6 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     models.identity(root / "texts", TensorProto.STRING, [-1])
     models.identity(root / "column", TensorProto.FLOAT, [-1, 1])
     models.identity(root / "own", TensorProto.INT32, [-1, 2], name="instances")
+    models.identity(root / "own-inputs", TensorProto.INT32, [-1, 2], name="inputs")
     models.identity(root / "signed", TensorProto.INT32, [-1, 2], name="signature_name")
     models.identity(root / "no-rows", TensorProto.FLOAT, [3])
     models.identity(root / "colours", TensorProto.INT32, [-1, 1, 2, 3], more={"image_transformer": models.RGB})
@@ -60,6 +61,43 @@ def test_each_instance_has_its_prediction(server: Server, instances: list[Any], 
         found = server.eval({"instances": instances, **more}, "/linear/eval")
         assert (found.status, found.headers["content-type"]) == (200, "application/json;charset=utf-8")
         assert found.json() == {"predictions": [{"label": 1, "scores": [2.0, 3.0]}, {"label": 1, "scores": [2.0, 4.0]}]}
+
+
+@pytest.mark.parametrize("inputs", [ROWS, {"x": ROWS}], ids=["bare", "named"])
+@pytest.mark.parametrize("more", [{}, {"signature_name": "serving_default"}], ids=["", "signature"])
+def test_inputs_by_column_have_outputs_by_column(server: Server, inputs: Any, more: dict[str, Any]) -> None:
+    for _ in range(50):
+        found = server.eval({"inputs": inputs, **more}, "/linear/eval")
+        assert (found.status, found.headers["content-type"]) == (200, "application/json;charset=utf-8")
+        assert found.json() == {"outputs": {"label": [1, 1], "scores": [[2.0, 3.0], [2.0, 4.0]]}}
+
+
+def test_columns_are_answered_in_columns(server: Server) -> None:
+    for value in ([[1.5]], [[1.5], [2.5]]):
+        assert server.eval({"inputs": value}, "/column/eval").json() == {"outputs": value}
+    columns = {"a": [1.0, 4.0], "b": [2.0, 5.0], "c": [3.0, 6.0]}
+    doubled = {f"{name}2": [2 * value for value in values] for name, values in columns.items()}
+    found = server.eval({"inputs": columns}, "/table/eval").json()["outputs"]
+    assert {name: [row[0] if isinstance(row, list) else row for row in rows] for name, rows in found.items()} == doubled
+    assert server.eval({"inputs": [1, 2, 3]}, "/no-rows/eval").json() == {"outputs": [1, 2, 3]}
+
+
+def test_bytes_by_column(server: Server) -> None:
+    assert server.eval({"inputs": [b64(b"a"), b64(b"b")]}, "/texts/eval").json() == {"outputs": ["a", "b"]}
+    assert server.eval({"inputs": {"x": [b64(b"a")]}}, "/texts/eval").json() == {"outputs": ["a"]}
+    one = picture((1, 2, 3), (4, 5, 6))
+    assert server.eval({"inputs": b64(one)}, "/colours/eval").json() == {"outputs": [[[[1, 2, 3], [4, 5, 6]]]]}
+
+
+def test_a_body_with_inputs_that_could_be_of_the_old_form_is(server: Server) -> None:
+    assert server.eval({"inputs": [[1, 2], [3, 4]]}, "/own-inputs/eval").json() == {"y": [[1, 2], [3, 4]]}
+    assert server.eval({"inputs": ROWS, "x": ROWS[0]}, "/linear/eval").json() == {"label": 1, "scores": [2.0, 3.0]}
+    both = {"inputs": [[5, 6], [7, 8]], "signature_name": [[1, 2], [3, 4]]}
+    assert server.eval(both, "/signed/eval").json() == {"y": [[1, 2], [3, 4]]}
+    for body in ({"inputs": ROWS, "instances": ROWS}, {"inputs": None}, {"inputs": {}}, {"inputs": {"z": ROWS}}):
+        assert refused(server.eval(body, "/linear/eval")) == "Unable to find a tensor with name x"
+    assert refused(server.eval({"inputs": [1, 2]}, "/types/eval")) == "The model takes several inputs"
+    assert refused(server.eval({"inputs": [[1, 2], [3, 4, 5]]}, "/linear/eval")) == PARSE_FAILURE
 
 
 @pytest.mark.parametrize("rows", [[[1.5]], [[1.5], [2.5]]])
@@ -111,6 +149,9 @@ def test_other_forms_of_the_answer(server: Server) -> None:
     found = server.eval(body, "/column/eval", Accept="text/html")
     assert found.body == b"<h1>y</h1><code>[[1.5],[2.5]]</code>"
     assert server.eval(body, "/column/eval", Step="input:0").json() == {"predictions": [[1.5], [2.5]]}
+    by_column = {"inputs": [[1.5], [2.5]]}
+    assert server.eval(by_column, "/column/eval", Step="input:0").json() == {"outputs": [[1.5], [2.5]]}
+    assert server.eval(by_column, "/column/eval", Accept="text/html").body == found.body
 
 
 def test_pictures_in_json_are_what_they_are_as_files(server: Server) -> None:

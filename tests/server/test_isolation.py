@@ -18,12 +18,14 @@ from migrate.server.http import Request
 from migrate.server.limits import Settings
 from migrate.server.loading import Loading
 from migrate.server.metrics import Metrics
-from migrate.server.model import Model, read_model
+from migrate.server.model import Model
+from migrate.server.model_files import read_model
 from migrate.server.routes import Router
 from migrate.server.rows import Row, RowThreads, row_begins, rows_end, watched
 from migrate.server.served import Served
-from migrate.server.site import add_process_routes
+from migrate.server.site import add_process_routes, check_ready, readiness
 from migrate.server.status import Phase, Status
+from migrate.server.triton import add_triton_server
 from migrate.server.v2 import add_v2_server
 from tests.server import models
 from tests.server.process import Server, running, start
@@ -131,6 +133,48 @@ def test_while_no_model_answers_neither_health_route_says_ready() -> None:
     assert json.loads(told.value.detail) == {"secret": "2 of its rows do not end"}
     with pytest.raises(HttpError, match="The model secret is not served now: 2 of its rows do not end"):
         threads.check("secret")
+
+
+def test_the_index_says_of_a_model_whose_rows_do_not_end_what_health_says() -> None:
+    threads, status, router = RowThreads(1, 1.0), Status(), Router()
+    add_triton_server(router, status, Metrics(), threads, version="1")
+    status.phase, status.served = Phase.READY, ["good", "hanging"]
+
+    def index() -> list[dict[str, str]]:
+        route = router.find(b"/v2/repository/index")
+        assert route is not None
+        request = Request({"method": "POST", "headers": [], "path": "/v2/repository/index"}, asyncio.Queue().get)
+        found: list[dict[str, str]] = json.loads(asyncio.run(route.handler(request)(request)).body)
+        return found
+
+    assert [one["state"] for one in index()] == ["READY", "READY"]
+    threads.given_up["hanging"] = 2
+    good, hanging = index()
+    assert (good["name"], good["state"]) == ("good", "READY")
+    assert hanging == {"name": "hanging", "state": "UNAVAILABLE", "reason": "2 of its rows do not end"}
+    assert readiness(status, check_ready(status, threads))["not_served"] == {"hanging": hanging["reason"]}
+    threads.given_up["hanging"] = 1
+    assert [one["state"] for one in index()] == ["READY", "READY"]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["", "late"])
+def test_a_model_called_stats_has_its_own_metadata(tmp_path: Path, log: Path, late: bool) -> None:
+    models.linear(tmp_path / "good")
+    pipe = write_late(tmp_path / "stats") if late else models.linear(tmp_path / "stats")
+    with running(tmp_path, log, load_seconds="0.5") as server:
+        if late:
+            assert server.call("GET", "/v2/models/stats").status == 503
+            pipe.write_text((tmp_path / "stats" / "content").read_text())
+        wait_until(lambda: is_served(server, "stats"), log.read_text)
+        assert server.call("GET", "/v2/models/stats").json()["name"] == "stats"
+        (found,) = server.call("GET", "/v2/models/stats/stats").json()["model_stats"]
+        assert found["name"] == "stats"
+
+
+def test_the_statistics_of_all_are_there_where_no_model_is_called_so(tmp_path: Path, log: Path) -> None:
+    models.linear(tmp_path / "good")
+    with running(tmp_path, log) as server:
+        assert [one["name"] for one in server.call("GET", "/v2/models/stats").json()["model_stats"]] == ["good"]
 
 
 def test_without_any_the_process_ends(tmp_path: Path, log: Path) -> None:

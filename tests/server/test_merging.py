@@ -19,7 +19,7 @@ from migrate.server.express import Lane
 from migrate.server.http import RequestIds
 from migrate.server.limits import Settings
 from migrate.server.metrics import Metrics
-from migrate.server.model import read_model
+from migrate.server.model_files import read_model
 from migrate.server.selfcheck import check
 from migrate.server.served import Served
 from tests.server import models

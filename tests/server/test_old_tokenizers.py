@@ -19,7 +19,7 @@ import json, sys
 from pathlib import Path
 import torch, transformers
 from migrate.server.engines import load
-from migrate.server.model import read_model
+from migrate.server.model_files import read_model
 
 root = Path(sys.argv[1])
 words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "late", "the", "order", *(f"w{n}" for n in range(40))]
@@ -58,7 +58,7 @@ import json, sys
 from pathlib import Path
 import numpy, torch, transformers
 from migrate.server.engines import load
-from migrate.server.model import read_model
+from migrate.server.model_files import read_model
 
 files = Path(sys.argv[1]) / "files"
 files.mkdir(parents=True)

@@ -13,7 +13,8 @@ from onnx import TensorProto
 
 from migrate.server.errors import PARSE_FAILURE, HttpError
 from migrate.server.inputs import feeds_of
-from migrate.server.model import Field, Index, Model, ModelFileError, read_models
+from migrate.server.model import Field, Index, Model
+from migrate.server.model_files import ModelFileError, read_models
 from migrate.server.parsing.fast import FastDecoder
 from migrate.server.parsing.json import BuildError, build_tensor, parse_tensors
 from migrate.server.tensors import convert, resolve_shape, roll, simplified

@@ -185,4 +185,6 @@ def test_an_archive_counts_where_there_is_no_other_model() -> None:
     assert find({"iris/iris.zip": b"Z"})[0] == {"iris": "iris"}
     models, ignored, _ = find({"iris.zip": b"Z", "iris.onnx": b"O", "b/a.zip": b"Z", "b/model": b"O"})
     assert models == {"iris": "iris.onnx", "b": "b"}
-    assert ignored == {"iris.zip": "a ZIP archive with a model in it; unpack it to have that served"}
+    assert ignored == {
+        "iris.zip": "a ZIP archive beside other models; put it into a folder of its own to have what is in it served"
+    }

@@ -88,7 +88,7 @@ FILES: Final[Mapping[FileCode, Meaning]] = {
     ),
     "model-in-zip": Meaning(
         "file",
-        "The model lies in a ZIP archive.",
+        "The model lies in a ZIP archive beside other files, or in an archive that lies in another.",
         "Unpack the archive, and upload what is in it in its place.",
         ("needs-attention",),
     ),

@@ -10,6 +10,7 @@ from migrate.core.codes.hazards import HazardCode
 from migrate.formats.reading.errors import quoted
 
 _MAXIMUM: Final = 1024
+_MAXIMUM_PART: Final = 255  # bytes, on every file system in use
 _REGULAR, _FOLDER = 0o100000, 0o040000
 _TYPES: Final = {
     0o120000: "a symbolic link",
@@ -61,6 +62,8 @@ class NameCheck:
         parts = path.split("/")
         if ".." in parts:
             return NameProblem("archive-slip", f"{shown} leaves the folder it is unpacked to")
+        if any(len(part.encode()) > _MAXIMUM_PART for part in parts):
+            return NameProblem("archive-names", f"a part of {shown} is longer than any system takes")
         if any(part in ("", ".") or part != part.rstrip(" .") or _DEVICES.fullmatch(part) for part in parts):
             return NameProblem("archive-names", f"{shown} means different things on different systems")
         return None

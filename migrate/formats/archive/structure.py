@@ -3,8 +3,7 @@
 What an archive holds is sure only where it is plain. Names twice, local headers that say something else than the
 directory, bytes that no entry accounts for, flags of encryption, wrong checksums: programs read these differently, and
 the model that is checked would not be the one that is served. So every byte of an accepted archive belongs to exactly
-one thing: entries from byte 0 on without a gap, the central directory, its end records, the end of the file. Nothing is
-unpacked to named files.
+one thing: entries from byte 0 on without a gap, the central directory, its end records, the end of the file.
 
 Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (sections in comments).
 """

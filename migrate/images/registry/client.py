@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -66,6 +65,8 @@ class RegistryClient:
         from requests.adapters import HTTPAdapter  # noqa: PLC0415
         from urllib3.util import Retry  # noqa: PLC0415
 
+        from migrate.images.registry.certificates import TrustingAdapter  # noqa: PLC0415
+
         self._registry = registry
         self._repository = repository
         self._credentials = credentials
@@ -81,11 +82,7 @@ class RegistryClient:
             raise_on_status=False,
         )
         self._session.mount("http://", HTTPAdapter(max_retries=retry))
-        self._session.mount("https://", HTTPAdapter(max_retries=retry))
-        # The engine trusts these for this registry, so this client does too (Docker's documentation, "certs.d", and
-        # Podman's manual containers-certs.d.5).
-        own = (Path(folder, registry, "ca.crt") for folder in ("/etc/docker/certs.d", "/etc/containers/certs.d"))
-        self._verify = next((str(file) for file in own if file.is_file()), None)
+        self._session.mount("https://", TrustingAdapter(registry, retry))
         host = "registry-1.docker.io" if registry in _HUB else registry
         # Engines speak http to registries on their own machine (engine/transfer.py); to any other, neither they nor
         # this client do.
@@ -205,9 +202,7 @@ class RegistryClient:
         import requests  # noqa: PLC0415
 
         try:
-            with self._session.request(
-                method, url, timeout=REGISTRY_TIMEOUT, stream=True, verify=self._verify, **arguments
-            ) as answer:
+            with self._session.request(method, url, timeout=REGISTRY_TIMEOUT, stream=True, **arguments) as answer:
                 pieces: list[bytes] = []
                 for piece in answer.iter_content(1 << 16):
                     pieces.append(piece)

@@ -10,11 +10,15 @@ from msgspec.structs import replace
 from migrate.core.errors import ExitCode, Interrupted, MigrateError
 from migrate.core.events import StepFinished, StepProgress, StepStarted
 from migrate.core.looked import Looked, NotKnown, Problem
-from migrate.core.values import ModelRecord
+from migrate.core.text import printable
+from migrate.core.values import Inspection, ModelRecord
 from migrate.formats.inspect import inspect_files
+from migrate.formats.unpack import packed_in
 from migrate.migration.run.licences import under_licences
 from migrate.migration.run.run_context import RunContext
+from migrate.sources.local import LocalFiles
 from migrate.sources.look import open_model
+from migrate.sources.ranged import RangedFiles
 
 _STEP: Final = "look"
 
@@ -58,7 +62,7 @@ def _look(run: RunContext, record: ModelRecord) -> Looked:
     files = None
     try:
         files = open_model(record, run.storage, stopped=run.stop.is_set, environ=run.environ)
-        inspection = inspect_files(files, framework=record.framework, allow_unsafe=run.options.allow_unsafe)
+        inspection = _inspected(run, record, files)
         inspection = under_licences(inspection, accept_agpl=run.options.accept_agpl)
     except NotKnown as error:
         looked = Looked(record=record, not_known=str(error))
@@ -75,6 +79,12 @@ def _look(run: RunContext, record: ModelRecord) -> Looked:
     if files is None:
         return looked
     return replace(looked, objects=files.objects, bytes_read=files.bytes_read, requests=files.requests)
+
+
+def _inspected(run: RunContext, record: ModelRecord, files: RangedFiles | LocalFiles) -> Inspection:
+    if (archive := packed_in(files)) is not None:
+        raise NotKnown(f"its files are in the archive {printable(archive, 80)}, which is unpacked once it is here")
+    return inspect_files(files, framework=record.framework, allow_unsafe=run.options.allow_unsafe)
 
 
 def _problem(error: MigrateError) -> Problem:

@@ -11,8 +11,9 @@ from migrate.server.engines import load
 from migrate.server.errors import HttpError, bad_request
 from migrate.server.evaluator import Evaluated, Evaluator, Stop, array_of, evaluator_of, row_count, tensor_of
 from migrate.server.inputs import zeros
-from migrate.server.model import Field, Model, ModelFileError, ModelJson, model_of
+from migrate.server.model import Field, Model, ModelJson
 from migrate.server.model_engine import ContradictionError
+from migrate.server.model_files import ModelFileError, model_of
 from migrate.server.tensors import DTYPES, TYPELESS, Array, Tensor
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from migrate.server.errors import bad_request
 from migrate.server.layouts import answer_layout
 from migrate.server.model import Field
-from migrate.server.negotiation import MediaType
+from migrate.server.negotiation import Form, MediaType
 from migrate.server.rendering import html, json, multipart
 from migrate.server.rendering.image import encode, images_of
 from migrate.server.rendering.tensor import rendered
@@ -18,7 +18,7 @@ def render_answer(
     accept: MediaType,
     *,
     simplify: bool,
-    by_row: bool = False,
+    form: Form = "named",
 ) -> tuple[bytes, bytes]:
     """The body and its Content-Type.
 
@@ -27,14 +27,16 @@ def render_answer(
         fields: The declared fields by name; a column of a field is none.
         accept: One of the produced media types, with its parameters.
         simplify: Whether dimensions of size 1 are dropped; images keep theirs.
-        by_row: Whether JSON has one prediction for each row (``{"predictions": [...]}``).
+        form: That of JSON: tensors by their names, or as TensorFlow Serving answers the form of the request.
 
     Raises:
         migrate.server.errors.HttpError: 400, when the answer has no such form.
     """
     if accept.name == "application/json":
-        if by_row:
+        if form == "rows":
             return json.render_predictions(tensors), json.MEDIA_TYPE
+        if form == "columns":
+            return json.render_outputs(tensors), json.MEDIA_TYPE
         shown = {name: simplified(data) for name, data in tensors.items()} if simplify else tensors
         return json.render(shown), json.MEDIA_TYPE
     if accept.name == "text/html":

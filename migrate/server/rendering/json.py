@@ -36,6 +36,12 @@ def render_predictions(tensors: Mapping[str, Array]) -> bytes:
     return b'{"predictions":[' + b",".join(rows) + b"]}"
 
 
+def render_outputs(tensors: Mapping[str, Array]) -> bytes:
+    """TensorFlow Serving's column form: the only tensor, or an object of all of them."""
+    only = tensor_text(next(iter(tensors.values()))) if len(tensors) == 1 else render(tensors)
+    return b'{"outputs":' + only + b"}"
+
+
 def _rows(data: Array) -> list[Array]:
     """Each row as an array, also where it is one value."""
     return [data[place : place + 1].reshape(data.shape[1:]) for place in range(len(data))]

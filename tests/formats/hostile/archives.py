@@ -101,6 +101,7 @@ _NAMES = (
     _case("backslash", "a name with a backslash", _named("m\\x.txt"), "names", "no plain name"),
     _case("line-break", "a name with a line break", _named("m/a\nb"), "names", "no plain name"),
     _case("long-name", "a name of more than 1024 characters", _named("m/" + "a" * 1024), "names", "no plain name"),
+    _case("long-part", "a part of a name that no system takes", _named("m/" + "a" * 256), "names", "longer than any"),
     _case("device-name", "a name of a device of some systems", _named("m/aux.txt"), "names", "different things"),
     _case("trailing-dot", "a name that ends with a dot", _named("m/a."), "names", "different things"),
     _case("dot", "a name with a detour", _named("m/./a"), "names", "different things"),

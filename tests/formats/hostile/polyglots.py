@@ -40,8 +40,8 @@ CASES = (
     _case("no-model", "a folder without a model", "notes.txt", WORDS, "no-model"),
     HostileCase(
         "zipped-model",
-        "a model in an archive that is not its own",
-        {"m.zip": zipped({"m.pmml": WORDS})},
+        "a model in an archive beside other files",
+        {"m.zip": zipped({"m.pmml": WORDS}), "words": WORDS},
         "needs-attention",
         "model-in-zip",
     ),

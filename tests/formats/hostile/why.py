@@ -65,7 +65,7 @@ WHY: Final = {
     "manifest-contradicts-model": "No request could have been answered so; one of the two files is another model's.",
     "manifest-missing": "Nobody but its author knows what the model's tensors are called.",
     "model-missing": _INCOMPLETE,
-    "model-in-zip": "The old runtime opened no such archive: what is in it was never served as it lies there.",
+    "model-in-zip": "Which of the files are the model's, those in the archive or those beside it, nobody can tell.",
     "model-outside-folder": "The model would be another file of the machine, or of another model.",
     "newer-than-supported": _NOT_SERVED,
     "no-input-shape": _NOT_SERVED,

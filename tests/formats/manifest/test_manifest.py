@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from migrate.core.model_json import content_of
 from migrate.core.values import Inspection
 from migrate.formats import inspect
-from migrate.server.model import read_model
+from migrate.server.model_files import read_model
 from tests.formats.models import FLOAT, identity, weights, write, zipmap
 
 MODEL = identity(FLOAT, ("N", 2), ("N", 2)).SerializeToString()

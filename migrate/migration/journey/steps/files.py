@@ -9,10 +9,11 @@ from migrate.formats.inspect import said
 from migrate.machine.room import Space
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.subjects import model_subject
+from migrate.migration.journey.steps.unpack import is_settled, unpacked
 from migrate.migration.run import permissions
 from migrate.migration.run.licences import under_licences
 from migrate.migration.run.run_context import RunContext
-from migrate.migration.run.step_engine import Steps, Task
+from migrate.migration.run.step_engine import Progress, Steps, Task
 from migrate.sources.fetch import artifact_exists, check_location
 from migrate.sources.fetch import fetch as fetch_files
 
@@ -29,6 +30,20 @@ def fetch(run: RunContext, steps: Steps, record: ModelRecord) -> Stored[Artifact
         NeedsYouError: ML Serving knew no files of it: nothing has to be done to know that.
     """
     check_location(record)
+
+    def make(progress: Progress) -> Artifact:
+        fetched = fetch_files(
+            record,
+            run.workspace.store,
+            run.storage,
+            progress,
+            stop=run.stop,
+            tell=lambda text: run.notice(text, model=record.id, warning=True),
+            space=Space(run.room, run.needs),
+            environ=run.environ,
+        )
+        return unpacked(run, record.id, fetched)
+
     return steps.do(
         Task(
             step="fetch",
@@ -38,17 +53,8 @@ def fetch(run: RunContext, steps: Steps, record: ModelRecord) -> Stored[Artifact
             inputs=(digest_of(to_json(record.location).decode(), str(record.version)), run.revision(record.id)),
         ),
         Artifact,
-        lambda progress: fetch_files(
-            record,
-            run.workspace.store,
-            run.storage,
-            progress,
-            stop=run.stop,
-            tell=lambda text: run.notice(text, model=record.id, warning=True),
-            space=Space(run.room, run.needs),
-            environ=run.environ,
-        ),
-        stands=artifact_exists,
+        make,
+        stands=lambda artifact: artifact_exists(artifact) and is_settled(artifact),
         say=lambda artifact: f"{len(artifact.files)} files, {artifact.size:,} bytes",
     )
 
@@ -69,7 +75,7 @@ def inspect(run: RunContext, steps: Steps, record: ModelRecord, artifact: Stored
             version=INSPECT_VERSION,
             subject=model_subject(record.id),
             models=(record.id,),
-            inputs=(artifact.value.digest,),
+            inputs=(artifact.value.digest, *([artifact.value.archive] if artifact.value.archive else [])),
             options={
                 "framework": record.framework,
                 "allow_unsafe": allowed,
