@@ -1,6 +1,6 @@
 """Move one model of several GB from object storage to a build context, interrupted and replaced on the way.
 
-    python -m benchmarks.large [--gb 5] [--compare-gb 1] [--pace-mb 50] [--only NAME,NAME] [--without-engine]
+    python -m benchmarks.large [--gb 5] [--compare-gb 0.5] [--pace-mb 20] [--only NAME,NAME] [--without-engine]
         [--out FILE]
 
 The model is made on the spot in a folder of TMPDIR, which must have four times its size, as must the container engine;
@@ -45,8 +45,8 @@ def main() -> int:
     """Measure, print, and return 1 where something did not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gb", type=float, default=5.0, help="the size of the model")
-    parser.add_argument("--compare-gb", type=float, default=1.0, help="the size of what connections are compared on")
-    parser.add_argument("--pace-mb", type=float, default=50.0, help="MB a second of each connection, in one comparison")
+    parser.add_argument("--compare-gb", type=float, default=0.5, help="the size of what connections are compared on")
+    parser.add_argument("--pace-mb", type=float, default=20.0, help="MB a second of each connection, in one comparison")
     parser.add_argument("--only", default=",".join(_PARTS), help=f"of {', '.join(_PARTS)}; export needs replace")
     parser.add_argument("--without-engine", action="store_true", help="end when the files were inspected")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the numbers go, as JSON; nowhere without it")

@@ -149,6 +149,8 @@ class Download:
         elif (saved.etag, saved.size, saved.encoding) != (now.etag, now.size, now.encoding):
             self._thrown_away(max(self._have(), sum(end - start for start, end in saved.spans)))
             saved = now
+        if not now.has_md5:  # an earlier release wrote a stream and did not sync it, and nothing tells what was lost
+            self._partial.stream.unlink(missing_ok=True)
         saved = self._partial.adopt(saved)
         self._count(0)
         md5 = hashlib.md5(usedforsecurity=False) if self._has_md5(saved.etag) else None

@@ -96,6 +96,7 @@ def test_a_compressed_object_is_unpacked_when_all_parts_are_there(sandbox: Path,
     assert len(downloads(sandbox, "/m")) > PARTS
 
 
+@pytest.mark.slow
 def test_damaged_data_is_told_by_its_md5(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
     identity = put(sandbox, tmp_path, {"m": LARGE}, etag="0" * 32)
     with pytest.raises(RemoteError) as caught:
@@ -150,7 +151,8 @@ def test_a_killed_download_is_resumed_from_what_was_synced(sandbox: Path, tmp_pa
     ("cut", "words"),
     [
         (8_000_000, "'m' changed while it was downloaded: the store has another version"),
-        (PART, "Files changed in the storage while they were downloaded"),  # every part was begun before
+        # Every part was begun before.
+        pytest.param(PART, "Files changed in the storage while they were downloaded", marks=pytest.mark.slow),
     ],
 )
 def test_an_object_replaced_in_between_is_begun_anew_and_told(
@@ -191,7 +193,7 @@ def test_an_object_that_keeps_changing_is_given_up(sandbox: Path, tmp_path: Path
     assert caught.value.code == "object-changed"
 
 
-@pytest.mark.parametrize("same_second", [False, True])
+@pytest.mark.parametrize("same_second", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_an_object_replaced_between_two_runs_is_told(
     sandbox: Path, tmp_path: Path, cloud: Cloud, *, same_second: bool
 ) -> None:
