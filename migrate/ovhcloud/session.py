@@ -43,13 +43,15 @@ class Session:
     """Calls of OVHcloud's API, from any thread.
 
     ``stop`` may be set by the owner: calls that are waiting for their turn or for another try then raise
-    Interrupted. Clear it to make the calls of a clean-up.
+    Interrupted. Clear it to make the calls of a clean-up. ``before_effect`` is called before each request that changes
+    something, and what it raises keeps the request from being sent.
     """
 
     def __init__(self, credentials: Credentials, bucket: Bucket, *, retry: Retry = API_RETRY) -> None:
         self.endpoint_name = credentials.endpoint_name
         self.stop = threading.Event()
         self.tell: Callable[[str], object] = lambda _: None  # why nothing happens for a while, in a sentence
+        self.before_effect: Callable[[], object] = lambda: None
         self._told_at = float("-inf")
         self._credentials = credentials
         self._bucket = bucket
@@ -70,6 +72,7 @@ class Session:
         query: Mapping[str, object] | None = None,
         body: object = None,
         repeatable: bool | None = None,
+        effect: bool | None = None,
     ) -> Any:
         """Make one call and return the decoded JSON of its answer (None for an empty one).
 
@@ -81,6 +84,7 @@ class Session:
             body: What is sent as JSON, or None for no body.
             repeatable: Whether the call may be sent again when it may already have been carried out; by default
                 every method but POST.
+            effect: Whether the call changes something; by default every method but GET does.
 
         Raises:
             ConfigurationError: Wrong, expired or too narrow credentials, unknown project or object, clock skew.
@@ -91,12 +95,13 @@ class Session:
         """
         path = target(template, params or {}, query)
         again = method != "POST" if repeatable is None else repeatable
+        changes = method != "GET" if effect is None else effect
         try:
-            return self._retrying(method, template, path, body, again=again)
+            return self._retrying(method, template, path, body, again=again, changes=changes)
         except _ClockRefusal:
             self._time_delta = None
         try:
-            return self._retrying(method, template, path, body, again=again)
+            return self._retrying(method, template, path, body, again=again, changes=changes)
         except _ClockRefusal as refused:
             raise error_for(refused.refusal) from None
 
@@ -134,7 +139,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _retrying(self, method: str, template: str, path: str, body: object, *, again: bool) -> Any:
+    def _retrying(self, method: str, template: str, path: str, body: object, *, again: bool, changes: bool) -> Any:
         first = self._retry.first_wait
         backoff = tenacity.wait_exponential(multiplier=first, max=self._retry.longest_wait) + tenacity.wait_random(
             0, first
@@ -153,13 +158,13 @@ class Session:
             reraise=True,
         )
         try:
-            return retrying(self._once, method, template, path, body, again=again)
+            return retrying(self._once, method, template, path, body, again=again, changes=changes)
         except _Again as failure:
             if not (failure.limited and self._retry.limited_wait):
                 raise failure.error from failure.__cause__
         self._wait_for_limit(self._retry.limited_wait)
         try:
-            return self._once(method, template, path, body, again=again)
+            return self._once(method, template, path, body, again=again, changes=changes)
         except _Again as failure:
             raise failure.error from failure.__cause__
 
@@ -171,12 +176,15 @@ class Session:
         body: object,
         *,
         again: bool,
+        changes: bool = False,
         signed: bool = True,
     ) -> Any:
         client = self._client()
         if signed and self._credentials.application_key:
             self._read_clock()
         self._wait_for_limit(self._bucket.reserve())
+        if changes:
+            self.before_effect()
         try:
             response = client.raw_call(method, path, body, need_auth=signed)
         except requests.RequestException as error:
@@ -244,10 +252,13 @@ class Cloud(Struct, frozen=True):
         query: Mapping[str, object] | None = None,
         body: object = None,
         repeatable: bool | None = None,
+        effect: bool | None = None,
     ) -> Any:
         """As ``Session.call``, with ``serviceName`` filled in."""
         filled = {"serviceName": self.project, **(params or {})}
-        return self.session.call(method, template, params=filled, query=query, body=body, repeatable=repeatable)
+        return self.session.call(
+            method, template, params=filled, query=query, body=body, repeatable=repeatable, effect=effect
+        )
 
 
 def open_session(credentials: Credentials, *, state_folder: Path, retry: Retry = API_RETRY) -> Session:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-from migrate.core.options.checks import check_digests, check_seconds
+from migrate.core.options.checks import check_digests, check_seconds, check_state
 from migrate.core.options.declaration import Argument, Counts, Option, absolute
 
 SOURCE: Final = Argument(
@@ -60,6 +60,14 @@ PROJECT: Final = Option(
 YES: Final = Option(
     names=("--yes", "-y"), help="Do not ask; also where there is no terminal.", counts=Counts.RUN, kept=False
 )
+STATE: Final = Option(
+    names=("--state",),
+    metavar="FOLDER",
+    help="A folder (or file:// URL) that several machines share: one of them at a time works on the source.",
+    counts=Counts.RUN,
+    variable="MIGRATE_STATE",
+    read=check_state,
+)
 WORKSPACE: Final = Option(
     names=("--workspace",),
     metavar="FOLDER",
@@ -80,5 +88,6 @@ BaseImage = Annotated[str | None, BASE_IMAGE]
 RehearsalTimeout = Annotated[float, REHEARSAL_TIMEOUT]
 Samples = Annotated[Path | None, SAMPLES]
 Project = Annotated[str | None, PROJECT]
+State = Annotated[str | None, STATE]
 Yes = Annotated[bool, YES]
 Workspace = Annotated[Path | None, WORKSPACE]

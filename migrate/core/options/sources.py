@@ -19,6 +19,7 @@ from migrate.core.options.shared import (
     Samples,
     Slim,
     Source,
+    State,
     Workspace,
     Yes,
 )
@@ -263,6 +264,14 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
         bool,
         Option(names=("--adopt",), help="Take over apps that another run of this tool made.", counts=Counts.CLOUD),
     ] = False
+    keep_failed: Annotated[
+        bool,
+        Option(
+            names=("--keep-failed",),
+            help="Keep an app that AI Deploy could not run, to look at it; else it is deleted.",
+            counts=Counts.CLOUD,
+        ),
+    ] = False
     dry_run: Annotated[
         bool,
         Option(
@@ -272,6 +281,7 @@ class RunOptions(OfSource, frozen=True, kw_only=True):
             kept=False,
         ),
     ] = False
+    state: State = None
     yes: Yes = False
     authorize: Annotated[bool, AUTHORIZE] = False
     jobs: Annotated[
@@ -316,4 +326,5 @@ class UndoOptions(OfSource, frozen=True, kw_only=True):
     )
 
     models: Models = ()
+    state: State = None
     yes: Yes = False

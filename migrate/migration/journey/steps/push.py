@@ -31,6 +31,7 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
         try:
             # The layers of the runtime travel once: the engine mounts them for whoever pushes after the first.
             with run.first_push.enter():
+                run.cloud.session.before_effect()
                 pushed = push_image(
                     run.engine(),
                     image.value,
