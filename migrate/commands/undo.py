@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from migrate.commands.terminal import agree, stopping
+from migrate.commands.terminal import agree, asking, stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.words import safe
@@ -66,6 +66,7 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
             open_outlet(as_json=options.json) as outlet,
         ):
             cloud.session.tell = lambda text: outlet(Notice(text=text))
+            cloud.session.ask = asking(cloud.session.stop, outlet)
             source, doing = journal.fact("source"), f"undo {options.source}"
             try:
                 with leased(options.state, cloud=cloud, source=source, doing=doing):

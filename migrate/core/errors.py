@@ -130,3 +130,10 @@ def with_more(error: _E, what: str, next_step: str) -> _E:
         query_id=error.query_id,
         evidence=error.evidence,
     )
+
+
+def with_next_step(error: _E, next_step: str) -> _E:
+    """The same error with another next step."""
+    return type(error)(
+        error.what, code=error.code, next_step=next_step, query_id=error.query_id, evidence=error.evidence
+    )
