@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from migrate.core.errors import ConfigurationError, with_next_step
 from migrate.core.mending import Ask, Request
@@ -13,11 +13,13 @@ from migrate.ovhcloud.config import Credentials, origin, read_credentials
 MENDABLE: Final = frozenset({"expired-credential", "wrong-key"})
 """The codes of a refusal that other credentials mend."""
 
-Renew = Callable[[Credentials, ConfigurationError], Credentials]
+C = TypeVar("C")
+
+Renew = Callable[[C, ConfigurationError], C]
 """Other credentials in place of those that were refused, or the same ones to try again; raises the error otherwise."""
 
 
-def refuse(_: Credentials, error: ConfigurationError) -> Credentials:
+def refuse(_: C, error: ConfigurationError) -> C:
     """Nothing is known of where the credentials came from.
 
     Raises:
@@ -26,14 +28,28 @@ def refuse(_: Credentials, error: ConfigurationError) -> Credentials:
     raise error
 
 
-class Keys:
-    """The credentials of a session and how often they were replaced; threads may share it."""
+class Keys(Generic[C]):
+    """Credentials in use and how often they were replaced; threads may share it.
 
-    def __init__(self, credentials: Credentials, renew: Renew) -> None:
+    Attributes:
+        current: The credentials.
+        generation: How often they were replaced.
+        worked: Whether they were ever taken: a refusal of the first call is an error like another.
+    """
+
+    def __init__(self, credentials: C, renew: Renew[C], *, token_first: bool = False) -> None:
+        """Begins with credentials.
+
+        Args:
+            credentials: The first ones.
+            renew: What replaces them.
+            token_first: Whether they are exchanged for a token, which may be revoked while they are good.
+        """
         self.current = credentials
         self.generation = 0
-        self.worked = False  # a refusal of the first call says that they never did
+        self.worked = False
         self._renew = renew
+        self._token_first = token_first
         self._turn = threading.Lock()
         self._token_is_new = False
 
@@ -53,20 +69,20 @@ class Keys:
                 return
             if not self.worked:
                 raise error
-            if self.current.client_id and not self._token_is_new:
-                self._token_is_new = True  # a service account's token may have been revoked: it gets another one
+            if self._token_first and not self._token_is_new:
+                self._token_is_new = True
             else:
                 self.current = self._renew(self.current, error)
                 self._token_is_new = False
             self.generation += 1
 
     def took(self) -> None:
-        """Notes that OVHcloud took them."""
+        """Notes that they were taken."""
         self.worked = True
         self._token_is_new = False
 
 
-def from_configuration(environ: Mapping[str, str], ask: Ask) -> Renew:
+def from_configuration(environ: Mapping[str, str], ask: Ask) -> Renew[Credentials]:
     """Renews from where the credentials were read: a file may have others by now, and otherwise a person is asked.
 
     Args:

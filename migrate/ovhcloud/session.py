@@ -63,7 +63,8 @@ class Session:
         self.before_effect: Callable[[], object] = lambda: None
         self._told_at = float("-inf")
         self.ask: Ask = nobody  # a person, where a key stops working in the middle
-        self._keys = Keys(credentials, refuse if environ is None else from_configuration(environ, self._asked))
+        renew = refuse if environ is None else from_configuration(environ, self.asked)
+        self._keys = Keys(credentials, renew, token_first=bool(credentials.client_id))
         self._bucket = bucket
         self._retry = retry
         self._local = threading.local()
@@ -138,7 +139,8 @@ class Session:
             found: T = self._shared[key]
             return found
 
-    def _asked(self, request: Request) -> str | None:
+    def asked(self, request: Request) -> str | None:
+        """What the person answers whom ``ask`` asks at this moment."""
         return self.ask(request)
 
     def pause(self, seconds: float) -> None:
