@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar
 
-from migrate.core.errors import ConfigurationError, with_next_step
+from migrate.core.errors import MigrateError, with_next_step
 from migrate.core.mending import Ask, Request
 from migrate.core.secret import Secret
 from migrate.core.text import type_again
@@ -15,15 +15,15 @@ MENDABLE: Final = frozenset({"expired-credential", "wrong-key"})
 
 C = TypeVar("C")
 
-Renew = Callable[[C, ConfigurationError], C]
+Renew = Callable[[C, MigrateError], C]
 """Other credentials in place of those that were refused, or the same ones to try again; raises the error otherwise."""
 
 
-def refuse(_: C, error: ConfigurationError) -> C:
+def refuse(_: C, error: MigrateError) -> C:
     """Nothing is known of where the credentials came from.
 
     Raises:
-        ConfigurationError: The refusal.
+        MigrateError: The refusal.
     """
     raise error
 
@@ -53,7 +53,7 @@ class Keys(Generic[C]):
         self._turn = threading.Lock()
         self._token_is_new = False
 
-    def replace(self, error: ConfigurationError, generation: int) -> None:
+    def replace(self, error: MigrateError, generation: int) -> None:
         """Replaces credentials that were refused; of threads that meet the refusal together one does it.
 
         Args:
@@ -61,7 +61,7 @@ class Keys(Generic[C]):
             generation: What the caller signed with.
 
         Raises:
-            ConfigurationError: The refusal, where nobody can mend it.
+            MigrateError: The refusal, where nobody can mend it.
             Interrupted: The person stops the run instead.
         """
         with self._turn:
@@ -90,7 +90,7 @@ def from_configuration(environ: Mapping[str, str], ask: Ask) -> Renew[Credential
         ask: Asks the person.
     """
 
-    def renew(old: Credentials, error: ConfigurationError) -> Credentials:
+    def renew(old: Credentials, error: MigrateError) -> Credentials:
         fresh = read_credentials(environ)
         if fresh != old:
             return fresh

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from migrate.core.addresses import secure_url
-from migrate.core.errors import ConfigurationError, with_next_step
+from migrate.core.errors import ConfigurationError, MigrateError, with_next_step
 from migrate.core.mending import Ask, Request
 from migrate.core.secret import Secret
 from migrate.core.text import printable, type_again
@@ -94,7 +94,7 @@ def renewing(environ: Mapping[str, str], ask: Ask) -> Renew[S3Account]:
             return old  # there are none, or a file is being written
         return replace(found, endpoint=old.endpoint, region=old.region)
 
-    def renew(old: S3Account, error: ConfigurationError) -> S3Account:
+    def renew(old: S3Account, error: MigrateError) -> S3Account:
         if not old.key:
             raise error  # the client finds them itself
         typed = bool(environ.get("AWS_ACCESS_KEY_ID"))

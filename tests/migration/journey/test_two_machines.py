@@ -201,3 +201,18 @@ def test_one_that_has_been_up_is_never_given_up(cloud: Cloud, tmp_path: Path) ->
         kept, same = yield_to_oldest(run, unit(), own, effect)
         assert (kept.id, same.id) == (own.id, effect.id)
         assert len(platform.listing(cloud)) == 2
+
+
+def test_a_kill_before_the_other_app_was_written_down_leaves_one(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        effects, one = run.journal.effects, unit()
+        theirs = other_app(cloud, tmp_path)
+        own = platform.create(cloud, run.plan(one, "sha256:0"), IMAGE)
+        key = one.key(cloud.project)
+        effects.done(effects.intend("app", one.subject, {"key": key}, unit=one.subject), own.id)
+        effects.intend("app", one.subject, {"key": key, "shared": True}, unit=one.subject)  # and no id
+    with run_of(cloud, tmp_path) as (run, _):
+        assert deployed(run).code == "app-timeout"
+        assert [app.id for app in platform.listing(cloud)] == [theirs.id]
+        (effect,) = run.journal.effects.existing("app")
+        assert (effect.external_id, effect.shared) == (theirs.id, True)

@@ -193,8 +193,12 @@ def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
         NeedsYouError: Another run's app serves the same model, and it was not to be adopted.
     """
     effects, key = run.journal.effects, unit.key(run.cloud.project)
-    effect = effects.find("app", unit.subject)
-    if effect is not None and effect.external_id is not None:
+    while (effect := effects.find("app", unit.subject)) is not None:
+        if effect.external_id is None:
+            if not effect.shared:
+                break
+            effects.gone(effect)  # killed before the other machine's app was written down: its own one is still there
+            continue
         app = run.apps().get(effect.external_id)
         if app is not None and effect.shared:
             clear_own(run, unit, effect)
@@ -204,7 +208,6 @@ def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
         effects.gone(effect)  # deleted by somebody, not by us
         text = f"The app {effect.external_id} is gone: somebody deleted it. Clients have to change the URL once more."
         run.notice(text, model=unit.models[0], warning=True)
-        effect = None
     # After an intent without an id the listing of the run's beginning may be too old.
     listed = platform.find(run.cloud, key) if effect is not None else run.apps().values()
     with_key = [app for app in listed if app.labels.get(KEY_LABEL) == key]
