@@ -90,12 +90,12 @@ def store_of(location: BucketLocation, cloud: Cloud | None, environ: Mapping[str
 
 
 def _keys(cloud: Cloud | None, environ: Mapping[str, str]) -> Keys[S3Account]:
-    """The S3 keys of a run, one for all of its buckets; without a session nobody is asked for others."""
+    """The S3 keys of a run, shared by all of its buckets; without a session nobody is asked for others."""
     account = read_account(environ)
     if cloud is None:
         return Keys(account, renewing(environ, nobody))
     session = cloud.session
-    return session.shared(("s3-keys",), lambda: Keys(account, renewing(environ, session.asked)))
+    return session.shared(("s3-keys", account.endpoint, account.region, account.key), lambda: Keys(account, renewing(environ, session.asked)))
 
 
 def _unknown(ref: ContainerRef, containers: tuple[storage.Container, ...], region: s3.Region) -> ConfigurationError:

@@ -63,7 +63,8 @@ def test_a_second_machine_is_told_who_works_on_the_source(tool: Tool, tmp_path: 
         assert second.code == 5
         assert second.result["error"]["code"] == "lease-held"
         assert f"process {first.pid}" in second.result["error"]["what"]
-        assert result(first)["exit_code"] == 0
+        ended = result(first)
+        assert ended["exit_code"] == 0, ended
     assert len(tool.sandbox.left()["apps"]) == 1
     third = tool.run(NAMESPACE, "--model", "iris", "--state", str(state), **other(tmp_path))
     assert third.outcomes["iris"]["reason"] == "app-of-another-run"  # the first has ended and given its lease back
