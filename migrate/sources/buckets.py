@@ -95,7 +95,10 @@ def _keys(cloud: Cloud | None, environ: Mapping[str, str]) -> Keys[S3Account]:
     if cloud is None:
         return Keys(account, renewing(environ, nobody))
     session = cloud.session
-    return session.shared(("s3-keys", account.endpoint, account.region, account.key), lambda: Keys(account, renewing(environ, session.asked)))
+    return session.shared(
+        ("s3-keys", account.endpoint, account.region, account.key),
+        lambda: Keys(account, renewing(environ, session.asked)),
+    )
 
 
 def _unknown(ref: ContainerRef, containers: tuple[storage.Container, ...], region: s3.Region) -> ConfigurationError:
