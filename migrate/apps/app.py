@@ -46,6 +46,9 @@ RESTING: Final = frozenset({State.STOPPED, State.FAILED, State.ERROR})
 RESTARTED: Final = RESTING | {State.STOPPING}
 """It will not answer until somebody starts it."""
 
+FALLEN: Final = frozenset({State.FAILED, State.ERROR})
+"""It ended by itself."""
+
 GONE: Final = frozenset({State.DELETING, State.DELETED})
 """It cannot be had back."""
 

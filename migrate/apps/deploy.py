@@ -133,8 +133,9 @@ def delete(cloud: Cloud, app_id: str) -> bool:
         except MigrateError as error:
             if error.code not in {"conflict", "refused-by-api"}:
                 raise
-            apps.stop(cloud, app_id)  # where force does not reach a running app
-            apps.delete(cloud, app_id)
+            if apps.app(cloud, app_id).state not in GONE:  # else somebody deletes it, or this tool did a moment ago
+                apps.stop(cloud, app_id)  # where force does not reach a running app
+                apps.delete(cloud, app_id)
         state = wait_until(
             lambda: apps.app(cloud, app_id).state,
             lambda seen: seen == State.DELETED,

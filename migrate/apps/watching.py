@@ -3,19 +3,16 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
 
 from migrate.apps.app import ENDED, GONE, RESTING, SERVING, to_app
-from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, NeedsYouError, RemoteError
-from migrate.core.text import printable, type_again
+from migrate.apps.failures import ended, late
+from migrate.core.errors import ConfigurationError, Interrupted, RemoteError
+from migrate.core.text import type_again
 from migrate.core.values import App
 from migrate.machine import patience
 from migrate.machine.patience import STOP_LOOK, Patience, poll_seconds, wait_until
 from migrate.ovhcloud import apps
-from migrate.ovhcloud.apps import State
 from migrate.ovhcloud.session import Cloud
-
-_LOG_LINES: Final = 8
 
 
 class Watcher:
@@ -49,7 +46,7 @@ class Watcher:
             told: The state of an app that was made just now, as the answer said: it is not asked for at once again.
 
         Raises:
-            NeedsYouError: ``app-failed`` or ``app-stopped``, with the platform's reason and the last log lines.
+            NeedsYouError: See ``failures.ended``: the platform's reason and the last log lines.
             RemoteError: ``app-error`` (the platform's side), ``app-timeout``, ``app-gone``.
             Interrupted: ``stop`` was set.
         """
@@ -67,11 +64,7 @@ class Watcher:
             return to_app(app)
         if app.state in ENDED:
             raise ended(self._cloud, app)
-        raise RemoteError(
-            f"The app {app_id} is not running after {timeout:.0f} s; it is {app.state}{_info(app)}.",
-            code="app-timeout",
-            next_step=type_again(note="it goes on waiting for the same app"),
-        )
+        raise late(self._cloud, app, timeout)
 
     def wait_resting(self, app_id: str) -> None:
         """Wait until an app that was told to stop has done so.
@@ -90,6 +83,20 @@ class Watcher:
                 code="app-timeout",
                 next_step=type_again(),
             )
+
+    def labelled(self, label: str, value: str, *, since: float) -> tuple[apps.App, ...]:
+        """The apps that carry a label and are not being deleted, oldest first.
+
+        Args:
+            label: Its name.
+            value: Its value.
+            since: A moment of ``time.monotonic()``: a listing that began then or later is good enough, whoever asked
+                for it.
+        """
+        with self._lock:
+            self._list(since)
+            found = [app for app in self._apps.values() if (app.spec.labels or {}).get(label) == value]
+        return tuple(sorted((app for app in found if app.state not in GONE), key=lambda app: (app.created_at, app.id)))
 
     def state(self, app_id: str) -> str:
         """The state of an app now.
@@ -140,13 +147,17 @@ class Watcher:
             sleep(min(self._interval, how_long.seconds))
         return wait_until(look, enough, how_long, pause=sleep)
 
+    def _list(self, since: float) -> None:
+        """Lists the apps unless somebody has, at ``since`` or later; under the lock."""
+        if self._read_at < since:
+            begun = time.monotonic()
+            self._apps = {app.id: app for app in apps.apps(self._cloud)}
+            self._read_at = begun
+
     def _look(self, app_id: str, since: float) -> apps.App:
         """The app as a listing not older than ``since`` has it; one that the listing lacks is asked for by its id."""
         with self._lock:
-            if self._read_at < since:
-                begun = time.monotonic()
-                self._apps = {app.id: app for app in apps.apps(self._cloud)}
-                self._read_at = begun
+            self._list(since)
             found = self._apps.get(app_id)
         if found is not None:
             return found
@@ -158,35 +169,6 @@ class Watcher:
             raise _gone(app_id, error.query_id) from error
 
 
-def ended(cloud: Cloud, app: apps.App) -> MigrateError:
-    """The error for an app that will not run by itself: the platform's reason, and the app's last words."""
-    text = f"The app {app.id} is {app.state}{_info(app)}{_last_words(cloud, app.id)}."
-    if app.state == State.FAILED and app.status.info and "quota" in app.status.info.message.lower():
-        return NeedsYouError(
-            text,
-            code="quota-exceeded",
-            next_step=type_again(
-                "Ask for more in the control panel (Project Management > Quotas), or use fewer apps (--layout packed)"
-            ),
-        )
-    if app.state == State.FAILED:
-        return NeedsYouError(
-            text,
-            code="app-failed",
-            next_step="Read the reason and the log above: the image could not be pulled or run as it is. "
-            + type_again("Correct it"),
-        )
-    if app.state == State.ERROR:
-        return RemoteError(text, code="app-error", next_step=type_again("Wait a while: this is on the platform's side"))
-    return NeedsYouError(
-        text,
-        code="app-stopped",
-        next_step=type_again(
-            "Somebody or something stopped it: start it in the control panel or delete it with `migrate undo`"
-        ),
-    )
-
-
 def _gone(app_id: str, query_id: str | None = None) -> RemoteError:
     return RemoteError(
         f"The app {app_id} is gone: somebody deleted it.",
@@ -194,21 +176,3 @@ def _gone(app_id: str, query_id: str | None = None) -> RemoteError:
         next_step=type_again(note="it makes another"),
         query_id=query_id,
     )
-
-
-def _info(app: apps.App) -> str:
-    info = app.status.info
-    if info is None or not (info.message or info.code):
-        return ""
-    return f": {printable(info.message.rstrip('.'), 500)} ({printable(info.code, 60)})"
-
-
-def _last_words(cloud: Cloud, app_id: str) -> str:
-    try:
-        lines = apps.log_lines(cloud, app_id)
-    except MigrateError:
-        return ""  # a log that cannot be read must not hide why the app ended
-    if not lines:
-        return ""
-    shown = "\n".join(f"  {printable(line.rstrip(), 300)}" for line in lines[-_LOG_LINES:])
-    return f"; its last log lines:\n{shown}\n"

@@ -128,7 +128,7 @@ def _code(acts: Sequence[Act], results: Sequence[Result], undone: Sequence[Undon
         if not _as_expected(act, result):
             # A model that was meant to need a person and did not is a bug, whatever the run's own code.
             return ExitCode(result.exit_code) or ExitCode.BUG
-    return ExitCode.REMOTE if any(undo.failed for undo in undone) else ExitCode.DONE
+    return ExitCode.REMOTE if any(undo.failed or undo.to_do for undo in undone) else ExitCode.DONE
 
 
 def _joined(acts: Sequence[Act], results: Sequence[Result], undone: Sequence[Undone], code: ExitCode) -> Result:
@@ -158,7 +158,7 @@ def _say(text: str) -> None:
 
 def _taken_down(undone: Sequence[Undone]) -> str:
     """What is left of the demo: nothing that is billed, if all went well."""
-    failed = [text for one in undone for text in one.failed]
+    failed = [text for one in undone for text in (*one.failed, *one.to_do)]
     if failed:
         return "\n".join(["Not taken down:", *(f"  {text}" for text in failed)])
     deleted = count(sum(len(one.deleted) for one in undone), "thing")

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from migrate.commands.terminal import agree, stopping
+from migrate.commands.terminal import agree, asking, stopping
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet, screen
@@ -91,6 +91,7 @@ def carry_out(
     with open_cloud(workspace, project=options.project, environ=environ) as cloud, stopping(cloud.session.stop):
         outlet = open_outlet(as_json=options.json)
         cloud.session.tell = lambda text: outlet(Notice(text=text))
+        cloud.session.ask = asking(cloud.session.stop, outlet)
 
         def confirm(plan: Plan) -> None:
             ask_billing = bool(plan.created) and not options.yes
@@ -142,6 +143,7 @@ def _plan(options: RunOptions, environ: Mapping[str, str]) -> Plan:
         open_outlet(as_json=options.json) as outlet,
     ):
         cloud.session.tell = lambda text: outlet(Notice(text=text))
+        cloud.session.ask = asking(cloud.session.stop, outlet)
         return plan_source(options, cloud=cloud, workspace=workspace, environ=environ, emit=outlet, old_token=old_token)
 
 

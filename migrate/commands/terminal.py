@@ -5,16 +5,20 @@ the process.
 """
 
 import os
+import select
 import signal
 import sys
+import termios
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
-from typing import Final
+from typing import Final, Protocol
 
-from migrate.core.errors import ExitCode, RefusedError, UsageError
+from migrate.core.errors import ExitCode, Interrupted, RefusedError, UsageError
+from migrate.core.mending import Ask, Request
 from migrate.core.text import type_again
+from migrate.machine.patience import STOP_LOOK
 
 _TRIES: Final = 3  # before an answer that is neither counts as no
 
@@ -47,6 +51,53 @@ def agree(question: str, *, option: str, refused: str) -> None:
             break
         sys.stderr.write("Answer y or n.\n")
     raise RefusedError(refused, code="declined")
+
+
+class Screen(Protocol):
+    """What shows a run, and leaves the screen while a person is asked."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Leaves the screen."""
+
+
+def asking(stop: threading.Event, screen: Screen) -> Ask:
+    """A function that asks a person to mend a key or a token, and waits; without a terminal nobody is asked.
+
+    Args:
+        stop: Set by Ctrl-C, which ends the waiting.
+        screen: What is on the screen meanwhile.
+    """
+
+    def ask(request: Request) -> str | None:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        typing = f", or paste the new {request.typed} here (it is not shown)" if request.typed else ""
+        with screen.aside():
+            sys.stderr.write(
+                f"\n{request.what}\nThe run is paused. {request.to_do}, then press Enter{typing}. Ctrl-C stops: "
+            )
+            sys.stderr.flush()
+            with _hidden():
+                while not select.select([sys.stdin], [], [], STOP_LOOK)[0]:
+                    if stop.is_set():
+                        raise Interrupted
+                line = sys.stdin.readline()
+            sys.stderr.write("\n")
+        return line.strip() if line else None  # nothing at all is the end of the input
+
+    return ask
+
+
+@contextmanager
+def _hidden() -> Iterator[None]:
+    """What is typed does not appear: it may be a secret."""
+    shown = termios.tcgetattr(sys.stdin)
+    hidden = [*shown[:3], shown[3] & ~termios.ECHO, *shown[4:]]
+    try:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, hidden)
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, shown)
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 
-from migrate.commands.terminal import agree, stopping
+from migrate.commands.terminal import agree, asking, stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.words import safe
-from migrate.core.errors import ExitCode, Interrupted
+from migrate.core.errors import ExitCode, MigrateError
 from migrate.core.events import Notice, Result
 from migrate.core.options.declaration import AS_JSON
 from migrate.core.options.shared import YES
@@ -19,6 +19,7 @@ from migrate.core.options.sources import UndoOptions
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.lock import WriterLock
 from migrate.migration.run.journals import find_journal
+from migrate.migration.run.leased import leased
 from migrate.migration.run.opening import open_cloud
 from migrate.migration.run.workspace import open_workspace
 from migrate.migration.undo.undo import Undoing, Undone, name_of, plan_undo, remove_images
@@ -32,7 +33,6 @@ def undo(options: UndoOptions, environ: Mapping[str, str]) -> ExitCode:
 
     Raises:
         MigrateError: Nothing is known of the source, or OVHcloud cannot be reached.
-        Interrupted: Stopped; what was deleted is journalled.
     """
     undone = take_away(options, environ)
     code = ExitCode(undone.exit_code)
@@ -48,7 +48,6 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
 
     Raises:
         MigrateError: Nothing is known of the source, or OVHcloud cannot be reached.
-        Interrupted: Stopped; what was deleted is journalled.
     """
     place = open_workspace(options.workspace)
     found = find_journal(place, options.typed, environ=environ)
@@ -67,11 +66,14 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
             open_outlet(as_json=options.json) as outlet,
         ):
             cloud.session.tell = lambda text: outlet(Notice(text=text))
+            cloud.session.ask = asking(cloud.session.stop, outlet)
+            source, doing = journal.fact("source"), f"undo {options.source}"
             try:
-                undone = delete_all(journal, undoing, cloud=cloud, remove_image=remove_images(environ), emit=outlet)
-            except Interrupted:
-                journal.end(ExitCode.INTERRUPTED)
-                raise Interrupted(f"Stopped. Go on with: {options.command()}") from None
+                with leased(options.state, cloud=cloud, source=source, doing=doing):
+                    undone = delete_all(journal, undoing, cloud=cloud, remove_image=remove_images(environ), emit=outlet)
+            except MigrateError as error:
+                journal.end(error.exit_code)
+                raise
         journal.end(undone.exit_code)
     return undone
 
@@ -96,8 +98,10 @@ def show_undone(undone: Undone, options: UndoOptions) -> None:
     if len(undone.stay) > _SHOWN:
         lines.append(f"stays    and {len(undone.stay) - _SHOWN} more; with {AS_JSON.name} all are named")
     lines += [f"failed   {text}" for text in undone.failed]
-    nothing = not undone.deleted and not undone.failed
-    lines.append("There was nothing to delete." if nothing else f"{len(undone.deleted)} deleted.")
-    if undone.failed:
+    lines += [f"to do    {name}" for name in undone.to_do]
+    nothing = not undone.deleted and not undone.failed and not undone.to_do
+    stopped = "Stopped; " if undone.exit_code == ExitCode.INTERRUPTED else ""
+    lines.append("There was nothing to delete." if nothing else f"{stopped}{len(undone.deleted)} deleted.")
+    if undone.failed or undone.to_do:
         lines.append(f"Go on with: {options.command()}")
     sys.stdout.write("\n".join(lines) + "\n")

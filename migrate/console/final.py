@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import MARKS, PROOFS, STYLES, difference, safe, said, tally, verdict, whole
+from migrate.console.words import MARKS, PROOFS, STYLES, difference, lines, safe, said, tally, verdict, whole
 from migrate.core.events import Result
 from migrate.core.values import Outcome
 
@@ -74,7 +74,7 @@ def _show_tasks(console: "Console", outcomes: tuple[Outcome, ...]) -> None:
     for number, (outcome, *others) in enumerate(alike.values(), 1):
         names = ", ".join(safe(one.model, 60) for one in (outcome, *others[: _NAMED - 1]))
         more = f" and {len(others) - _NAMED + 1} more" if len(others) >= _NAMED else ""
-        text = Text.assemble((names + more, "bold"), f": {safe(outcome.text, 600)}")
+        text = Text.assemble((names + more, "bold"), f": {lines(outcome.text)}")
         if outcome.task:
             text.append(f"\n→ {whole(outcome.task)}")
         if outcome.query_id:

@@ -69,7 +69,8 @@ def _line(event: Event) -> str | None:
             return f"{_name(event.model)}{'warning: ' if event.level == 'warning' else ''}{safe(event.text, 400)}"
         case ModelFinished():
             outcome = event.outcome
-            why = f": {safe(outcome.text, 400)}" if outcome.text else ""
+            first = outcome.text.partition("\n")[0]  # the log of an app stands on the last screen
+            why = f": {safe(first, 400)}" if outcome.text else ""
             return f"{_name(outcome.model)}{MARKS[outcome.outcome]} {verdict(outcome)}{why}"
         case _:
             return None

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from migrate.console.words import safe, size
+from migrate.console.words import lines, safe, size
 from migrate.core.looking import Places
 from migrate.core.values import Listing, ModelRecord
 
@@ -57,7 +57,7 @@ def show_facts(console: "Console", facts: Mapping[str, str]) -> None:
     """Names and texts, one a line, aligned."""
     width = max((len(name) for name in facts), default=0)
     for name, text in facts.items():
-        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), safe(text, 2000)), soft_wrap=True)
+        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), lines(text, 2000)), soft_wrap=True)
 
 
 def show_places(console: "Console", places: Places) -> None:

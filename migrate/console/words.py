@@ -34,6 +34,11 @@ def safe(text: str, limit: int = 120) -> str:
     return printable(redact(text), limit)
 
 
+def lines(text: str, limit: int = 600) -> str:
+    """The same, with the lines that this tool gave it: what came from outside has none."""
+    return "\n".join(safe(line, limit) for line in text.split("\n"))
+
+
 def whole(text: str) -> str:
     """The same, never cut: a command that allows many files is copied whole."""
     return safe(text, len(text) + 1)

@@ -14,7 +14,7 @@ Interruption exits with 130 and programming errors, which are never turned into 
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from migrate.core.secret import redact
 
@@ -127,3 +127,24 @@ class RefusedError(MigrateError):
 
 class Interrupted(Exception):  # noqa: N818 - not an error: the person asked for it
     """The run was asked to stop (Ctrl-C, SIGTERM); raised where work can be left without a trace."""
+
+
+_E = TypeVar("_E", bound=MigrateError)
+
+
+def with_more(error: _E, what: str, next_step: str) -> _E:
+    """The same error with another sentence at its end, and another next step where one is given."""
+    return type(error)(
+        f"{error.what}{' ' if error.what.endswith('.') else chr(10)}{what}",
+        code=error.code,
+        next_step=next_step or error.next_step,
+        query_id=error.query_id,
+        evidence=error.evidence,
+    )
+
+
+def with_next_step(error: _E, next_step: str) -> _E:
+    """The same error with another next step."""
+    return type(error)(
+        error.what, code=error.code, next_step=next_step, query_id=error.query_id, evidence=error.evidence
+    )

@@ -181,3 +181,15 @@ SIGNAL_LOOK: Final = 0.5
 
 JOURNAL_TURN: Final = 30.0
 """Until another process lets go of the journal's file: a copy for a backup, a look by hand."""
+
+# Machines that share a source.
+
+LEASE_LIFETIME: Final = 60.0
+"""Until a lease that nobody renews may be taken over: a laptop that sleeps a moment keeps it, a dead one is not waited
+for long."""
+
+LEASE_RENEWAL: Final = 10.0
+"""Between two renewals: five may fail before the lease is lost."""
+
+LEASE_WATCHED: Final = 25.0
+"""Until a lease that looks dead is: the clocks of two machines need not agree, so two renewals are awaited."""

@@ -122,6 +122,8 @@ def applied_options(plan: PlanContent, typed: ApplyOptions, *, project: str | No
         old_token_file=typed.old_token_file,
         renew=typed.renew,
         ticket=typed.ticket,
+        keep_failed=typed.keep_failed,
+        state=typed.state,
         yes=typed.yes,
         jobs=typed.jobs,
         as_json=typed.as_json,

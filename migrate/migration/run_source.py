@@ -33,6 +33,7 @@ from migrate.migration.journey.revisions import revisions
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
 from migrate.migration.parallel import Runner
 from migrate.migration.run import permissions
+from migrate.migration.run.leased import leased
 from migrate.migration.run.opening import source_folder
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.same_source import list_as_before
@@ -93,8 +94,10 @@ def run_source(
     """
     ref = parse_source(options.source)
     folder = source_folder(workspace, endpoint=cloud.session.endpoint_name, project=cloud.project, ref=ref)
+    doing = f"run {options.source}"
     with (
-        WriterLock(folder.lock, doing=f"run {options.source}"),
+        WriterLock(folder.lock, doing=doing),
+        leased(options.state, cloud=cloud, source=ref.canonical, doing=doing) as lease,
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
         journal.begin("run" if applying is None else "apply")
@@ -107,11 +110,14 @@ def run_source(
                 applying.demand_fresh(run)
             journal.list_models(listing.models)
             result, bugs = _walk(run, confirm)
+            if lease is not None and lease.lost is not None:
+                result = replace(result, exit_code=int(lease.lost.exit_code))
         except MigrateError as error:
             journal.end(error.exit_code)
             raise
         except Interrupted:
-            journal.end(ExitCode.INTERRUPTED)
+            lost = lease.lost if lease is not None else None
+            journal.end(ExitCode.INTERRUPTED if lost is None else lost.exit_code)
             raise
         journal.end(result.exit_code)
     if bugs:

@@ -92,6 +92,19 @@ def read_endpoint(environ: Mapping[str, str]) -> str | None:
     return _name_of(endpoint)
 
 
+def origin(environ: Mapping[str, str], endpoint: str, name: str) -> str:
+    """Where a value of the credentials is read from, in words: a variable, or a file."""
+    variable = f"OVH_{name.upper()}"
+    if environ.get(variable):
+        return f"the variable {variable}"
+    for path in reversed(_paths(environ)):
+        parser = configparser.RawConfigParser()
+        parser.read(path, encoding="utf-8")
+        if parser.get(endpoint, name, fallback=""):
+            return f"{path} ({name} of [{endpoint}])"
+    return f"the variable {variable}"
+
+
 def _endpoint(files: configparser.RawConfigParser, environ: Mapping[str, str]) -> str:
     return (environ.get("OVH_ENDPOINT") or files.get("default", "endpoint", fallback="") or "").strip()
 
@@ -170,10 +183,15 @@ def check_endpoint(endpoint: str) -> None:
     )
 
 
-def _read_files(environ: Mapping[str, str]) -> configparser.RawConfigParser:
+def _paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files, the one that wins last."""
     home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
+    return Path("/etc/ovh.conf"), Path(home, ".ovh.conf"), Path("ovh.conf")
+
+
+def _read_files(environ: Mapping[str, str]) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser()
-    for path in (Path("/etc/ovh.conf"), Path(home, ".ovh.conf"), Path("ovh.conf")):
+    for path in _paths(environ):
         try:
             parser.read(path, encoding="utf-8")
         except (configparser.Error, OSError, UnicodeDecodeError) as error:

@@ -187,3 +187,25 @@ def _missing_error(refusal: Refusal) -> MigrateError:
             query_id=refusal.query_id,
         )
     return _error(ConfigurationError, refusal, "not-found", "OVHcloud does not know it", "")
+
+
+def no_connection(error: BaseException) -> bool:
+    """Whether the connection was never made, so that nothing can have been carried out."""
+    from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError  # noqa: PLC0415
+
+    reason: object = error.args[0] if error.args else None
+    if isinstance(reason, MaxRetryError):
+        reason = reason.reason
+    return isinstance(reason, NewConnectionError | ProxyError)
+
+
+def shortest(error: BaseException) -> str:
+    """What the innermost cause of an error says."""
+    inner: object = error
+    while isinstance(inner, BaseException) and (reason := getattr(inner, "reason", None) or _first(inner)) is not None:
+        inner = reason
+    return str(inner).rsplit(": ", 1)[-1].strip(" .()") or type(error).__name__
+
+
+def _first(error: BaseException) -> BaseException | None:
+    return next((argument for argument in reversed(error.args) if isinstance(argument, BaseException)), None)

@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 import requests
 from msgspec import Struct
 
 from migrate.ovhcloud.objects import ObjectStore, checked_url
 from migrate.ovhcloud.stored import UNASKED, ObjectFacts, ObjectRefused, StoredObject, facts_of
+
+_REFUSED: Final = frozenset({400, 401, 403})  # 400 is Amazon's answer to an expired token
 
 
 class SignedUrl(Struct, frozen=True):
@@ -25,6 +28,7 @@ class PresignedStore(ObjectStore):
         objects: Lists every object whose name starts with a prefix, and perhaps more.
         sign: Makes an URL for GET of an object.
         check: Passes the URLs that a right may be sent to; by default https, and http on loopback.
+        mend: Whether what a fresh URL was refused for is mended by now, so that another one may do.
     """
 
     def __init__(
@@ -34,11 +38,13 @@ class PresignedStore(ObjectStore):
         sign: Callable[[str], SignedUrl],
         *,
         check: Callable[[str], str] = checked_url,
+        mend: Callable[[str, requests.Response], bool] = lambda _url, _response: False,
     ) -> None:
         super().__init__(bucket)
         self._objects = objects
         self._sign = sign
         self._check = check
+        self._mend = mend
         self._lock = threading.Lock()
         self._urls: dict[str, SignedUrl] = {}
 
@@ -60,14 +66,18 @@ class PresignedStore(ObjectStore):
             known = self._urls.get(name)
         if known is not None:
             response = self._send(method, known.url, {**headers, **known.headers})
-            if response.status_code not in {401, 403}:
+            if response.status_code not in _REFUSED:
                 return response
             response.close()
-        made = self._sign(name)
-        self._check(made.url)
-        with self._lock:
-            self._urls[name] = made
-        return self._send(method, made.url, {**headers, **made.headers})
+        while True:
+            made = self._sign(name)
+            self._check(made.url)
+            with self._lock:
+                self._urls[name] = made
+            response = self._send(method, made.url, {**headers, **made.headers})
+            if response.status_code not in _REFUSED or not self._mend(made.url, response):
+                return response
+            response.close()
 
     def _facts_now(self, name: str) -> ObjectFacts:
         """Ask for one byte: a signature is for one method, and the URL is for GET."""

@@ -138,6 +138,7 @@ def _presigned(cloud: Cloud, region: str, bucket: str, name: str) -> SignedUrl:
         params={"regionName": region, "name": bucket},
         body={"method": "GET", "object": name, "expire": int(URL_LIFETIME.total_seconds())},
         repeatable=True,
+        effect=False,
     )
     found = convert(answer, _Presigned, "the presigned URL")
     headers = {key: value for key, value in found.signed_headers.items() if key.lower() != "host"}

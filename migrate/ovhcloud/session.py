@@ -15,13 +15,15 @@ import tenacity
 from msgspec import Struct
 
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, RemoteError
+from migrate.core.mending import Ask, Request, nobody
 from migrate.core.text import type_again
 from migrate.machine.patience import API_RETRY, LONGEST_RETRY_AFTER, WONDERED_AT, Retry
 from migrate.ovhcloud.bucket import Bucket
 from migrate.ovhcloud.client import Caller, make_client
 from migrate.ovhcloud.config import Credentials
-from migrate.ovhcloud.failures import RETRIED, Refusal, error_for, read_refusal
+from migrate.ovhcloud.failures import RETRIED, Refusal, error_for, no_connection, read_refusal, shortest
 from migrate.ovhcloud.paths import target
+from migrate.ovhcloud.renewal import MENDABLE, Keys, from_configuration, refuse
 
 T = TypeVar("T")
 
@@ -43,15 +45,26 @@ class Session:
     """Calls of OVHcloud's API, from any thread.
 
     ``stop`` may be set by the owner: calls that are waiting for their turn or for another try then raise
-    Interrupted. Clear it to make the calls of a clean-up.
+    Interrupted. Clear it to make the calls of a clean-up. ``before_effect`` is called before each request that changes
+    something, and what it raises keeps the request from being sent.
     """
 
-    def __init__(self, credentials: Credentials, bucket: Bucket, *, retry: Retry = API_RETRY) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        bucket: Bucket,
+        *,
+        retry: Retry = API_RETRY,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.endpoint_name = credentials.endpoint_name
         self.stop = threading.Event()
         self.tell: Callable[[str], object] = lambda _: None  # why nothing happens for a while, in a sentence
+        self.before_effect: Callable[[], object] = lambda: None
         self._told_at = float("-inf")
-        self._credentials = credentials
+        self.ask: Ask = nobody  # a person, where a key stops working in the middle
+        renew = refuse if environ is None else from_configuration(environ, self.asked)
+        self._keys = Keys(credentials, renew, token_first=bool(credentials.client_id))
         self._bucket = bucket
         self._retry = retry
         self._local = threading.local()
@@ -70,6 +83,7 @@ class Session:
         query: Mapping[str, object] | None = None,
         body: object = None,
         repeatable: bool | None = None,
+        effect: bool | None = None,
     ) -> Any:
         """Make one call and return the decoded JSON of its answer (None for an empty one).
 
@@ -81,9 +95,11 @@ class Session:
             body: What is sent as JSON, or None for no body.
             repeatable: Whether the call may be sent again when it may already have been carried out; by default
                 every method but POST.
+            effect: Whether the call changes something; by default every method but GET does.
 
         Raises:
             ConfigurationError: Wrong, expired or too narrow credentials, unknown project or object, clock skew.
+                Credentials that worked and stop are read anew first, or a person is asked for others.
             NeedsYouError: ``quota-exceeded``.
             RemoteError: ``remote-unavailable``, ``rate-limited``, ``network``, ``conflict``, ``unexpected-answer``,
                 or ``maybe-done`` where a POST may have been carried out.
@@ -91,12 +107,27 @@ class Session:
         """
         path = target(template, params or {}, query)
         again = method != "POST" if repeatable is None else repeatable
+        changes = method != "GET" if effect is None else effect
+        while True:
+            generation = self._keys.generation
+            try:
+                answer = self._clocked(method, template, path, body, again=again, changes=changes)
+            except ConfigurationError as error:
+                if error.code not in MENDABLE:
+                    raise
+                self._keys.replace(error, generation)  # it was refused, so nothing was carried out
+            else:
+                self._keys.took()
+                return answer
+
+    def _clocked(self, method: str, template: str, path: str, body: object, *, again: bool, changes: bool) -> Any:
+        """Make a call, and once more with the service's clock read anew where it refused the time."""
         try:
-            return self._retrying(method, template, path, body, again=again)
+            return self._retrying(method, template, path, body, again=again, changes=changes)
         except _ClockRefusal:
             self._time_delta = None
         try:
-            return self._retrying(method, template, path, body, again=again)
+            return self._retrying(method, template, path, body, again=again, changes=changes)
         except _ClockRefusal as refused:
             raise error_for(refused.refusal) from None
 
@@ -107,6 +138,10 @@ class Session:
                 self._shared[key] = make()
             found: T = self._shared[key]
             return found
+
+    def asked(self, request: Request) -> str | None:
+        """What the person answers whom ``ask`` asks at this moment."""
+        return self.ask(request)
 
     def pause(self, seconds: float) -> None:
         """Sleep, unless ``stop`` is set: then raise Interrupted."""
@@ -134,7 +169,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _retrying(self, method: str, template: str, path: str, body: object, *, again: bool) -> Any:
+    def _retrying(self, method: str, template: str, path: str, body: object, *, again: bool, changes: bool) -> Any:
         first = self._retry.first_wait
         backoff = tenacity.wait_exponential(multiplier=first, max=self._retry.longest_wait) + tenacity.wait_random(
             0, first
@@ -153,13 +188,13 @@ class Session:
             reraise=True,
         )
         try:
-            return retrying(self._once, method, template, path, body, again=again)
+            return retrying(self._once, method, template, path, body, again=again, changes=changes)
         except _Again as failure:
             if not (failure.limited and self._retry.limited_wait):
                 raise failure.error from failure.__cause__
         self._wait_for_limit(self._retry.limited_wait)
         try:
-            return self._once(method, template, path, body, again=again)
+            return self._once(method, template, path, body, again=again, changes=changes)
         except _Again as failure:
             raise failure.error from failure.__cause__
 
@@ -171,12 +206,15 @@ class Session:
         body: object,
         *,
         again: bool,
+        changes: bool = False,
         signed: bool = True,
     ) -> Any:
         client = self._client()
-        if signed and self._credentials.application_key:
+        if signed and self._keys.current.application_key:
             self._read_clock()
         self._wait_for_limit(self._bucket.reserve())
+        if changes:
+            self.before_effect()
         try:
             response = client.raw_call(method, path, body, need_auth=signed)
         except requests.RequestException as error:
@@ -202,12 +240,14 @@ class Session:
         raise error_for(refusal)
 
     def _client(self) -> Caller:
-        client: Caller | None = getattr(self._local, "client", None)
-        if client is None:
-            client = make_client(self._credentials, lambda: self._time_delta or 0)
-            self._local.client = client
-            with self._lock:
-                self._clients.append(client)
+        generation = self._keys.generation
+        known: tuple[int, Caller] | None = getattr(self._local, "client", None)
+        if known is not None and known[0] == generation:
+            return known[1]
+        client = make_client(self._keys.current, lambda: self._time_delta or 0)
+        self._local.client = generation, client
+        with self._lock:
+            self._clients.append(client)
         return client
 
     def _read_clock(self) -> None:
@@ -244,18 +284,34 @@ class Cloud(Struct, frozen=True):
         query: Mapping[str, object] | None = None,
         body: object = None,
         repeatable: bool | None = None,
+        effect: bool | None = None,
     ) -> Any:
         """As ``Session.call``, with ``serviceName`` filled in."""
         filled = {"serviceName": self.project, **(params or {})}
-        return self.session.call(method, template, params=filled, query=query, body=body, repeatable=repeatable)
+        return self.session.call(
+            method, template, params=filled, query=query, body=body, repeatable=repeatable, effect=effect
+        )
 
 
-def open_session(credentials: Credentials, *, state_folder: Path, retry: Retry = API_RETRY) -> Session:
-    """A session whose rate is shared, through ``state_folder``, with every process that uses the same key."""
+def open_session(
+    credentials: Credentials,
+    *,
+    state_folder: Path,
+    retry: Retry = API_RETRY,
+    environ: Mapping[str, str] | None = None,
+) -> Session:
+    """A session whose rate is shared, through ``state_folder``, with every process that uses the same key.
+
+    Args:
+        credentials: What it signs with.
+        state_folder: Where the rate is written.
+        retry: How often a call is tried.
+        environ: Where the credentials were read from, to read them again when they stop working; None for nowhere.
+    """
     consumer = credentials.consumer_key.reveal() if credentials.consumer_key else ""
     identity = f"{credentials.url}\n{credentials.application_key}\n{consumer}\n{credentials.client_id}"
     name = hashlib.sha256(identity.encode()).hexdigest()[:32]
-    return Session(credentials, Bucket(state_folder / f"rate-{name}.json"), retry=retry)
+    return Session(credentials, Bucket(state_folder / f"rate-{name}.json"), retry=retry, environ=environ)
 
 
 def _decoded(method: str, template: str, response: requests.Response, query_id: str | None) -> Any:
@@ -275,43 +331,22 @@ def _decoded(method: str, template: str, response: requests.Response, query_id: 
 
 
 def _network_error(method: str, template: str, error: requests.RequestException, *, again: bool) -> Exception:
-    never_sent = isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError) or _no_connection(error)
+    never_sent = isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError) or no_connection(error)
     if not again and not never_sent:
         return _maybe_done(method, template, "The connection broke", None)
     if isinstance(error, requests.exceptions.SSLError):
         return RemoteError(
-            f"The TLS connection to OVHcloud's API failed: {_shortest(error)}.",
+            f"The TLS connection to OVHcloud's API failed: {shortest(error)}.",
             code="network",
             next_step="Check the machine's certificates (REQUESTS_CA_BUNDLE) and proxy.",
         )
     return _Again(
         RemoteError(
-            f"OVHcloud's API cannot be reached for {method} {template}: {_shortest(error)}.",
+            f"OVHcloud's API cannot be reached for {method} {template}: {shortest(error)}.",
             code="network",
             next_step=type_again("Check the network (and HTTPS_PROXY, where one is needed)"),
         )
     )
-
-
-def _no_connection(error: BaseException) -> bool:
-    """Whether the connection was never made, so that nothing can have been carried out."""
-    from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError  # noqa: PLC0415
-
-    reason: object = error.args[0] if error.args else None
-    if isinstance(reason, MaxRetryError):
-        reason = reason.reason
-    return isinstance(reason, NewConnectionError | ProxyError)
-
-
-def _shortest(error: BaseException) -> str:
-    inner: object = error
-    while isinstance(inner, BaseException) and (reason := getattr(inner, "reason", None) or _first(inner)) is not None:
-        inner = reason
-    return str(inner).rsplit(": ", 1)[-1].strip(" .()") or type(error).__name__
-
-
-def _first(error: BaseException) -> BaseException | None:
-    return next((argument for argument in reversed(error.args) if isinstance(argument, BaseException)), None)
 
 
 def _maybe_done(method: str, template: str, why: str, query_id: str | None) -> RemoteError:

@@ -85,13 +85,14 @@ def temporary_url(cloud: Cloud, container_id: str, name: str) -> str:
         params={"containerId": container_id},
         body={"objectName": name, "expirationDate": expires.isoformat().replace("+00:00", "Z")},
         repeatable=True,
+        effect=False,
     )
     return convert(answer, TemporaryUrl, "the temporary URL").get_url
 
 
 def access(cloud: Cloud) -> SwiftAccess:
     """A token for Swift itself and the account's URLs; harmless to repeat."""
-    answer = cloud.call("POST", "/cloud/project/{serviceName}/storage/access", repeatable=True)
+    answer = cloud.call("POST", "/cloud/project/{serviceName}/storage/access", repeatable=True, effect=False)
     record = convert(answer, _Access, "the access to the storage")
     return SwiftAccess(
         token=Secret(record.token),

@@ -15,9 +15,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from migrate.core.addresses import secure_url
-from migrate.core.errors import ConfigurationError
+from migrate.core.errors import ConfigurationError, MigrateError, with_next_step
+from migrate.core.mending import Ask, Request
 from migrate.core.secret import Secret
 from migrate.core.text import printable, type_again
+from migrate.ovhcloud.renewal import Renew
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FOUND_BY_THE_CLIENT: Final = (
@@ -26,6 +28,7 @@ _FOUND_BY_THE_CLIENT: Final = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
 _FOR_THE_CLI: Final = ("credential_process", "role_arn", "sso_session", "sso_start_url", "login_session")
+_KEY_VARIABLES: Final = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
 _KEYS_STEP: Final = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and AWS_ENDPOINT_URL and AWS_REGION unless the "
     "bucket is Amazon's; AWS_SKIP_SIGNATURE=true for a public bucket. A bucket of an OVHcloud project needs none of "
@@ -72,6 +75,41 @@ def read_account(environ: Mapping[str, str]) -> S3Account:
     _check_endpoint(endpoint, environ)
     found = _keys(environ, profile, S3Account(endpoint=endpoint, region=region))
     return replace(found, certificates=_certificates(environ))
+
+
+def renewing(environ: Mapping[str, str], ask: Ask) -> Renew[S3Account]:
+    """Renews keys from where they were read: a profile may have others by now, and otherwise a person is asked.
+
+    Args:
+        environ: The environment that they were read with; a process cannot be given other variables while it runs, so
+            new keys go into the profile.
+        ask: Asks the person.
+    """
+    without = {name: text for name, text in environ.items() if name not in _KEY_VARIABLES}
+
+    def fresh(old: S3Account, variables: Mapping[str, str]) -> S3Account:
+        try:
+            found = read_account(variables)
+        except ConfigurationError:
+            return old  # there are none, or a file is being written
+        return replace(found, endpoint=old.endpoint, region=old.region)
+
+    def renew(old: S3Account, error: MigrateError) -> S3Account:
+        if not old.key:
+            raise error  # the client finds them itself
+        typed = bool(environ.get("AWS_ACCESS_KEY_ID"))
+        for variables in (environ, without):
+            if (found := fresh(old, variables)) != old and found.key != environ.get("AWS_ACCESS_KEY_ID"):
+                return found
+        profile = _Profile(environ)
+        place = f"the profile {printable(profile.name)!r} of {profile.credentials}"
+        if ask(Request(what=error.what, to_do=f"Put new keys into {place}")) is None:
+            names = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for temporary ones, AWS_SESSION_TOKEN"
+            where = names if typed else place
+            raise with_next_step(error, type_again(f"Put new keys into {where}", note="it goes on where it stopped"))
+        return fresh(old, without)
+
+    return renew
 
 
 def _keys(environ: Mapping[str, str], profile: "_Profile", place: S3Account) -> S3Account:
@@ -126,7 +164,9 @@ class _Profile:
         named = environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or ""
         self.name = named or "default"
         config = Path(environ.get("AWS_CONFIG_FILE") or Path(home, ".aws", "config"))
-        credentials = Path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or Path(home, ".aws", "credentials"))
+        self.credentials = credentials = Path(
+            environ.get("AWS_SHARED_CREDENTIALS_FILE") or Path(home, ".aws", "credentials")
+        )
         self._config = _read(config)
         self._credentials = _read(credentials)
         wanted = (["default"], ["profile", "default"]) if self.name == "default" else (["profile", self.name],)

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from migrate.core.errors import ConfigurationError, UsageError
+from migrate.core.mending import nobody
 from migrate.core.text import printable
 from migrate.core.values import BucketLocation, Listing
 from migrate.ovhcloud import s3, storage
 from migrate.ovhcloud.objects import ObjectStore
+from migrate.ovhcloud.renewal import Keys
 from migrate.ovhcloud.session import Cloud
-from migrate.sources.aws import read_account
+from migrate.sources.aws import S3Account, read_account, renewing
 from migrate.sources.containers import list_container, list_store, unknown_place
 from migrate.sources.recognition import Recognise
 from migrate.sources.reference import BucketRef, ContainerRef
@@ -51,7 +53,9 @@ def list_named(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Listing
     return replace(listing, region=ref.region)
 
 
-def list_bucket(ref: BucketRef, recognise: Recognise, environ: Mapping[str, str]) -> Listing:
+def list_bucket(
+    ref: BucketRef, recognise: Recognise, environ: Mapping[str, str], cloud: Cloud | None = None
+) -> Listing:
     """The models in a bucket that is reached with S3 keys.
 
     Raises:
@@ -60,12 +64,13 @@ def list_bucket(ref: BucketRef, recognise: Recognise, environ: Mapping[str, str]
         RefusedError: ``hostile-path``: a name that no path can be made of.
         RemoteError: The listing failed, or every read did.
     """
-    account = read_account(environ)
+    keys = _keys(cloud, environ)
+    account = keys.current
 
     def locate(path: str) -> BucketLocation:
         return BucketLocation(bucket=ref.bucket, region=account.region, endpoint=account.endpoint, path=path)
 
-    return list_store(s3_store(account, ref.bucket), ref.prefix, recognise, source=ref.canonical, locate=locate)
+    return list_store(s3_store(account, ref.bucket, keys), ref.prefix, recognise, source=ref.canonical, locate=locate)
 
 
 def store_of(location: BucketLocation, cloud: Cloud | None, environ: Mapping[str, str]) -> ObjectStore:
@@ -79,8 +84,21 @@ def store_of(location: BucketLocation, cloud: Cloud | None, environ: Mapping[str
             message = "a bucket of the project needs a cloud"
             raise ValueError(message)
         return s3.bucket_store(cloud, bucket=location.bucket, region=location.region)
+    keys = _keys(cloud, environ)
+    place = replace(keys.current, endpoint=location.endpoint, region=location.region)
+    return s3_store(place, location.bucket, keys)
+
+
+def _keys(cloud: Cloud | None, environ: Mapping[str, str]) -> Keys[S3Account]:
+    """The S3 keys of a run, shared by all of its buckets; without a session nobody is asked for others."""
     account = read_account(environ)
-    return s3_store(replace(account, endpoint=location.endpoint, region=location.region), location.bucket)
+    if cloud is None:
+        return Keys(account, renewing(environ, nobody))
+    session = cloud.session
+    return session.shared(
+        ("s3-keys", account.endpoint, account.region, account.key),
+        lambda: Keys(account, renewing(environ, session.asked)),
+    )
 
 
 def _unknown(ref: ContainerRef, containers: tuple[storage.Container, ...], region: s3.Region) -> ConfigurationError:

@@ -63,7 +63,7 @@ def _list(ref: SourceRef, cloud: Cloud | None, recognise: Recognise, environ: Ma
         case ContainerRef():
             return _shown(list_named(_needed(cloud), ref, recognise))
         case BucketRef():
-            return _shown(list_bucket(ref, recognise, environ))
+            return _shown(list_bucket(ref, recognise, environ, cloud))
         case FolderRef():
             return _shown(list_folder(ref.path, ref.canonical, recognise))
         case InventoryRef():

@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
+import requests
 from msgspec.structs import replace
 
 from migrate.core.errors import ConfigurationError, MigrateError, RefusedError, RemoteError
 from migrate.core.text import printable, type_again
 from migrate.machine.patience import STORAGE_RETRY
 from migrate.ovhcloud.presigned import PresignedStore, SignedUrl
+from migrate.ovhcloud.renewal import Keys, refuse
 from migrate.ovhcloud.storage import URL_LIFETIME
 from migrate.ovhcloud.stored import UNASKED, ObjectRefused, StoredObject
 from migrate.sources.aws import S3Account
@@ -36,39 +38,86 @@ _WRONG_KEYS: Final = frozenset(
         "RequestTimeTooSkewed",
     }
 )
+_EXPIRED: Final = frozenset({"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "TokenRefreshRequired"})
+"""What keys are refused with that worked before: AccessDenied is about one object or bucket."""
+
+_LONGEST_REFUSAL: Final = 10_000  # characters of an answer that are looked at
 _WRONG_REGION: Final = frozenset(
     {"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraintException"}
 )
 
 
-def s3_store(account: S3Account, bucket: str) -> PresignedStore:
-    """The store of a bucket."""
-    return Road(account, bucket).store()
+def s3_store(account: S3Account, bucket: str, keys: Keys[S3Account] | None = None) -> PresignedStore:
+    """The store of a bucket.
+
+    Args:
+        account: Where it is, and the keys to begin with.
+        bucket: Its name.
+        keys: The keys that it shares with other buckets of a run, which may be replaced; None for those of ``account``.
+    """
+    return Road(account, bucket, keys or Keys(account, refuse)).store()
 
 
 class Road:
     """How a bucket is listed, and how its URLs are made."""
 
-    def __init__(self, account: S3Account, bucket: str) -> None:
-        self._account = account
+    def __init__(self, place: S3Account, bucket: str, keys: Keys[S3Account]) -> None:
+        self._place = place
         self._bucket = bucket
-        self._client = _client(account, bucket)
+        self._keys = keys
+        self._made: tuple[int, S3Store] | None = None
+        self._client  # noqa: B018 - settings that are refused are told at once
+
+    @property
+    def _account(self) -> S3Account:
+        return replace(self._keys.current, endpoint=self._place.endpoint, region=self._place.region)
+
+    @property
+    def _client(self) -> "S3Store":
+        """The client with the present keys."""
+        made, generation = self._made, self._keys.generation
+        if made is None or made[0] != generation:
+            made = self._made = generation, _client(self._account, self._bucket)
+        return made[1]
 
     def store(self) -> PresignedStore:
         """The bucket."""
         # The endpoint was checked when it was read.
-        return PresignedStore(self._bucket, self._objects, self._sign, check=lambda url: url)
+        return PresignedStore(self._bucket, self._objects, self._sign, check=lambda url: url, mend=self._mended)
 
     def _objects(self, prefix: str) -> list[StoredObject]:
         """The object of that name, and everything below it: to obstore a prefix is a path of whole parts."""
         from obstore.exceptions import BaseError  # noqa: PLC0415 - `--help` must not pay for it
 
-        try:
-            exact = self._head(prefix) if prefix else None
-            found = self._below(prefix)
-            return [*([_stored(exact)] if exact else []), *self._with_markers(found)]
-        except (BaseError, OSError) as error:
-            raise self._failure(error) from error
+        while True:
+            generation = self._keys.generation
+            try:
+                below = self._below(prefix)  # first: an answer to HEAD has no body that says why it is a refusal
+                exact = self._head(prefix) if prefix else None
+                found = [*([_stored(exact)] if exact else []), *self._with_markers(below)]
+            except (BaseError, OSError) as error:
+                failure = self._failure(error)
+                if _code(str(error)) not in _EXPIRED or not isinstance(failure, ConfigurationError):
+                    raise failure from error
+                self._keys.replace(failure, generation)
+            else:
+                self._keys.took()
+                return found
+
+    def _mended(self, url: str, response: requests.Response) -> bool:
+        """Whether there are other keys by now than those that an URL was signed with, and that were refused.
+
+        Raises:
+            ConfigurationError: ``s3-refused``: they are not taken any more, and nobody has others.
+        """
+        code = _code(response.text[:_LONGEST_REFUSAL])
+        if code not in _EXPIRED:
+            return False
+        generation = self._keys.generation
+        signed = f"X-Amz-Credential={quote(self._keys.current.key, safe='')}"
+        if f"{signed}/" in url or f"{signed}%2F" in url:
+            self._keys.replace(self._refused(code), generation)
+        return True
 
     def _below(self, prefix: str) -> list[StoredObject]:
         """Everything below a folder.
@@ -134,7 +183,7 @@ class Road:
         """What an error of obstore means; its own text goes on with Rust's notation, and may hold an answer's body."""
         text = str(error)
         status = int(match[1]) if (match := _STATUS.search(text)) else 0
-        code = match[1] if (match := _CODE.search(text)) else ""
+        code = _code(text)
         bucket = printable(self._bucket)
         where = printable(self._account.endpoint or "Amazon S3")
         if name := _named_in(error):
@@ -157,17 +206,26 @@ class Road:
                 next_step=type_again("Set AWS_REGION to the bucket's region, in lower case, and its AWS_ENDPOINT_URL"),
             )
         if code in _WRONG_KEYS or status in {401, 403}:
-            return ConfigurationError(
-                f"{where} refuses the keys for the bucket {bucket}: {code or status}.",
-                code="s3-refused",
-                next_step=type_again("Check the keys, their rights (ListBucket, GetObject) and this machine's clock"),
-            )
+            return self._refused(code or str(status))
         why = f"it answers {status}{f' ({code})' if code else ''}" if status else "it cannot be reached"
         return RemoteError(
             f"{where} does not list the bucket {bucket}: {why}.",
             code="storage-unavailable",
             next_step=type_again("Check AWS_ENDPOINT_URL and the network, or wait a while"),
         )
+
+    def _refused(self, code: str) -> ConfigurationError:
+        where = printable(self._account.endpoint or "Amazon S3")
+        return ConfigurationError(
+            f"{where} refuses the keys for the bucket {printable(self._bucket)}: {printable(code)}.",
+            code="s3-refused",
+            next_step=type_again("Check the keys, their rights (ListBucket, GetObject) and this machine's clock"),
+        )
+
+
+def _code(text: str) -> str:
+    """The word that S3 has for a refusal, or an empty text."""
+    return match[1] if (match := _CODE.search(text)) else ""
 
 
 def _client(account: S3Account, bucket: str) -> "S3Store":

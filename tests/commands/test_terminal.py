@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 
@@ -52,3 +53,62 @@ def test_without_a_terminal_the_option_is_named() -> None:
     assert caught.value.code == "needs-answer"
     assert "--yes" in caught.value.next_step
     assert "Make it?" in caught.value.what
+
+
+ASKING = (
+    "import threading\n"
+    "from migrate.commands.terminal import asking, stopping\n"
+    "from migrate.console.plain import PlainLines\n"
+    "from migrate.core.errors import Interrupted\n"
+    "from migrate.core.mending import Request\n"
+    "import sys\n"
+    "stop = threading.Event()\n"
+    "request = Request('The key has expired.', 'Make a new one', typed='consumer key')\n"
+    "with stopping(stop):\n"
+    "    try:\n"
+    "        print(repr(asking(stop, PlainLines(sys.stderr))(request)))\n"
+    "    except Interrupted:\n"
+    "        print('stopped')\n"
+)
+
+
+def asked(typed: bytes, *, number: int | None = None) -> tuple[str, str]:
+    """What a person who is asked to mend a key sees, and what comes of it."""
+    outer, inner = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", ASKING], stdin=inner, stdout=subprocess.PIPE, stderr=inner, text=True
+    ) as process:
+        shown = ""
+        while "Ctrl-C stops:" not in shown:
+            shown += os.read(outer, 4096).decode()
+        if number is not None:
+            process.send_signal(number)
+        os.write(outer, typed)
+        out, _ = process.communicate(timeout=120)
+    shown += os.read(outer, 4096).decode()
+    os.close(outer)
+    os.close(inner)
+    return shown, out.strip()
+
+
+def test_a_key_is_typed_in_and_not_shown() -> None:
+    shown, out = asked(b"the-new-key\n")
+    assert "The key has expired." in shown
+    assert "Make a new one, then press Enter, or paste the new consumer key here" in shown
+    assert "the-new-key" not in shown
+    assert out == "'the-new-key'"
+
+
+def test_enter_says_that_it_is_mended_elsewhere() -> None:
+    assert asked(b"\n")[1] == "''"
+
+
+def test_ctrl_c_ends_the_waiting() -> None:
+    assert asked(b"", number=signal.SIGINT)[1] == "stopped"
+
+
+def test_without_a_terminal_nobody_is_asked_to_mend_a_key() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ASKING], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.strip() == "None"

@@ -103,9 +103,9 @@ def undone(journal: Kept, cloud: Cloud, *models: str) -> tuple[Undone, list[str]
     """What an undo did, and the images it removed."""
     removed: list[str] = []
 
-    def remove(name: str) -> bool:
+    def remove(name: str) -> str:
         removed.append(name)
-        return True
+        return ""
 
     opened = Journal(journal.path, write=True)
     opened.begin("undo")

@@ -4,12 +4,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from migrate.core.errors import MigrateError
 from migrate.core.events import Event
 from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan
-from migrate.core.values import App, Artifact, Listing, ModelRecord, PushedImage
-from migrate.migration.journal.journal import Journal
+from migrate.core.values import (
+    App,
+    Artifact,
+    Inspection,
+    Listing,
+    ModelRecord,
+    PushedImage,
+    Recording,
+    RuntimeImage,
+)
+from migrate.migration.journal.journal import Journal, Stored
+from migrate.migration.journey.models import Prepared
+from migrate.migration.journey.steps import deploy
 from migrate.migration.run.run_context import Run
+from migrate.migration.run.step_engine import Performer
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.session import Cloud
@@ -40,6 +55,7 @@ def run_of(
     cpus: int | None = None,
     replicas: int | None = None,
     scale_max: int | None = None,
+    keep_failed: bool = False,
 ) -> Iterator[tuple[Run, list[Event]]]:
     """A run with its journal in ``folder``."""
     source = SourceFolder(folder)
@@ -47,7 +63,15 @@ def run_of(
     journal.begin("run")
     events: list[Event] = []
     run = Run(
-        options=RunOptions(source="ns", adopt=adopt, jobs=jobs, cpus=cpus, replicas=replicas, scale_max=scale_max),
+        options=RunOptions(
+            source="ns",
+            adopt=adopt,
+            jobs=jobs,
+            cpus=cpus,
+            replicas=replicas,
+            scale_max=scale_max,
+            keep_failed=keep_failed,
+        ),
         journal=journal,
         workspace=Workspace(folder),
         folder=source,
@@ -57,6 +81,7 @@ def run_of(
         stop=cloud.session.stop,
         environ=NO_ENGINE,
         revisions={},
+        sizes={},
         ready_timeout=timeout,
     )
     try:
@@ -64,6 +89,32 @@ def run_of(
     finally:
         cloud.session.stop.clear()
         journal.close()
+
+
+def prepared(run: Run) -> tuple[tuple[Prepared, ...], Stored[PushedImage]]:
+    """A model that is ready to be deployed, and its pushed image, as the journal would have them."""
+    journal = run.journal
+    model = Prepared(
+        record(),
+        journal.put("model:iris", "fetch", "k", Artifact(folder="/", files=(), size=0, digest="sha256:0")),
+        journal.put("model:iris", "inspect", "k", Inspection(format="onnx", runtime="onnx", verdict="ready")),
+        journal.put(
+            "runtime:onnx",
+            "runtime",
+            "k",
+            RuntimeImage(runtime="onnx", reference="r", image_id="i", key="k", size=0, base="b"),
+        ),
+        journal.put("model:iris", "record", "k", Recording(level="self", origin="", samples=())),
+    )
+    return (model,), journal.put(unit().subject, "push", "k", IMAGE)
+
+
+def deployed(run: Run) -> MigrateError:
+    """Deploys, and gives up waiting after the run's time: without an engine no app gets to RUNNING."""
+    models, pushed = prepared(run)
+    with pytest.raises(MigrateError) as caught:
+        deploy.deploy(run, Performer(run.journal, run.emit, run.stop), unit(), models, pushed)
+    return caught.value
 
 
 def app(run: Run, name: str = "iris") -> App:

@@ -123,6 +123,15 @@ def test_a_service_account_works_at_another_base_url(sandbox: Path, tls: str, tm
     assert calls(sandbox, "GET", "/auth/time") == 0  # nothing is signed
 
 
+def test_a_token_that_was_revoked_is_made_anew(sandbox: Path, tls: str, tmp_path: Path) -> None:
+    cloud = open_oauth(sandbox, tls, tmp_path)
+    with cloud.session:
+        assert projects.project(cloud).status == "ok"
+        control.reset(sandbox)  # forgets every token
+        assert projects.project(cloud).status == "ok"
+    assert calls(sandbox, "GET", "/cloud/project/{serviceName}") == 2  # one was refused
+
+
 def test_a_wrong_client_secret(sandbox: Path, tls: str, tmp_path: Path) -> None:
     cloud = open_oauth(sandbox, tls, tmp_path, secret="not-the-right-secret")
     with cloud.session, pytest.raises(ConfigurationError) as caught:

@@ -26,6 +26,7 @@ MachineCode = Literal[
     "journal-damaged",
     "journal-format",
     "journal-value",
+    "state-unusable",
     "sandbox",
     "sandbox-missing",
     "bug",
@@ -130,6 +131,11 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
         "machine",
         "A value in the journal cannot be read: it is damaged, or of a newer release of this tool.",
         "Use the newest release. A run makes a damaged value again, and undo deletes what was recorded all the same.",
+    ),
+    "state-unusable": Meaning(
+        "machine",
+        "The folder of --state is not there, or cannot be read or written.",
+        type_again("Check that the share is mounted on this machine, and your rights in it"),
     ),
     "sandbox": Meaning(
         "machine",

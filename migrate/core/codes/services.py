@@ -25,10 +25,16 @@ ServiceCode = Literal[
     "no-description",
     "app-timeout",
     "app-error",
+    "app-image",
+    "app-architecture",
+    "app-probe",
+    "app-memory",
     "app-failed",
     "app-stopped",
     "app-gone",
     "app-of-another-run",
+    "lease-held",
+    "lease-lost",
     "would-drop-models",
     "user-not-ready",
     "no-token",
@@ -123,9 +129,30 @@ SERVICES: Final[Mapping[ServiceCode, Meaning]] = {
     "app-error": Meaning(
         "remote", "AI Deploy failed to run the app, on the platform's side.", type_again("Wait a while")
     ),
+    "app-image": Meaning(
+        "you",
+        "AI Deploy cannot pull the app's image: it is not in the registry, or the registry is not reached, or its "
+        "login is refused.",
+        type_again("See that the image is there and that the registry's login is good"),
+    ),
+    "app-architecture": Meaning(
+        "you",
+        "The app's image is for another architecture than linux/amd64, which is all that AI Deploy runs.",
+        type_again("Leave out --base-image, or name one for linux/amd64"),
+    ),
+    "app-probe": Meaning(
+        "you",
+        "The app's container runs, and its probe never passed: the server did not become ready.",
+        type_again("Read the log in the message, and correct it, or give the app more CPUs with --cpus"),
+    ),
+    "app-memory": Meaning(
+        "you",
+        "The app's container used more memory than a replica has, and was killed.",
+        type_again("Give each replica more memory, which follows its CPUs", adding="--cpus NUMBER"),
+    ),
     "app-failed": Meaning(
         "you",
-        "AI Deploy could not run the app: its image cannot be pulled, or ends.",
+        "AI Deploy could not run the app, for another reason than those above: its container may have ended.",
         type_again("Read the reason and the log in the message, and correct it"),
     ),
     "app-stopped": Meaning(
@@ -138,6 +165,17 @@ SERVICES: Final[Mapping[ServiceCode, Meaning]] = {
         "you",
         "An app that another run of this tool made serves this model.",
         type_again("Take it over with --adopt, or undo it where it was made"),
+    ),
+    "lease-held": Meaning(
+        "remote",
+        "Another machine works on this source; the message says who, and since when (--state).",
+        type_again("Wait until it has ended", note="a machine that died loses its lease a minute later"),
+    ),
+    "lease-lost": Meaning(
+        "remote",
+        "This machine did not renew its lease in time, because it slept or lost the folder of --state, and another "
+        "one works on the source now. It stopped before it made anything more.",
+        type_again("Wait until the other machine has ended", note="it goes on where it stopped"),
     ),
     "would-drop-models": Meaning(
         "you",

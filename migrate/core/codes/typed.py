@@ -16,6 +16,7 @@ TypingCode = Literal[
     "bad-registry",
     "bad-reference",
     "bad-identifier",
+    "bad-state",
     "no-such-folder",
     "no-such-file",
     "bad-inventory",
@@ -86,6 +87,11 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
         "you",
         "A name that was typed cannot be part of a call to OVHcloud: it is empty or a relative path.",
         "Correct the name of the project, the namespace or the container.",
+    ),
+    "bad-state": Meaning(
+        "you",
+        "The value of --state is no folder: neither a path nor a file: URL of this machine.",
+        "Give the path of a folder on a disk that the machines share.",
     ),
     "no-such-folder": Meaning("you", "There is no folder at this path.", "Check the path."),
     "no-such-file": Meaning(

@@ -3,7 +3,9 @@
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from migrate.core.addresses import registry_address
 from migrate.core.errors import UsageError
@@ -77,3 +79,21 @@ def check_ticket(text: str) -> str:
         code="usage",
         next_step="Give at most 63 letters, digits, dots, dashes and underscores, such as CHG0012345.",
     )
+
+
+def check_state(text: str) -> str:
+    """The absolute path of the folder that ``--state`` names: by a path, or by a ``file:`` URL of this machine.
+
+    Raises:
+        UsageError: It is an URL of another kind (``bad-state``).
+    """
+    parts = urlsplit(text)
+    if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path:
+        return str(Path(unquote(parts.path)))
+    if not text.strip() or "://" in text or parts.scheme == "file":
+        raise UsageError(
+            f"{printable(text)!r} is no place for --state, which is a folder on a disk that the machines share.",
+            code="bad-state",
+            next_step="Give its path, or file:///PATH; mount it first where it is on another machine.",
+        )
+    return str(Path(text).expanduser().absolute())

@@ -7,7 +7,20 @@ from msgspec.structs import replace
 
 from migrate.core.options.checks import check_digest_of_plan
 from migrate.core.options.declaration import Argument, Command, Counts, Option, Options, absolute
-from migrate.core.options.shared import LAYOUT, OUT, Jobs, OldTokenFile, Project, Renew, Samples, Ticket, Workspace, Yes
+from migrate.core.options.shared import (
+    LAYOUT,
+    OUT,
+    Jobs,
+    KeepFailed,
+    OldTokenFile,
+    Project,
+    Renew,
+    Samples,
+    State,
+    Ticket,
+    Workspace,
+    Yes,
+)
 from migrate.core.options.sources import AUTHORIZE, MoveOptions, RunOptions
 
 PlanLayout = Literal["cheapest", "separate", "packed"]
@@ -107,7 +120,9 @@ class ApplyOptions(Options, frozen=True, kw_only=True):
     old_token_file: OldTokenFile = None
     renew: Renew = ()
     ticket: Ticket = None
+    keep_failed: KeepFailed = False
     jobs: Jobs = 4
+    state: State = None
     yes: Yes = False
     authorize: Annotated[bool, AUTHORIZE] = False
     project: Project = None

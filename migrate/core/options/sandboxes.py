@@ -121,7 +121,7 @@ class FailOptions(OfSandbox, frozen=True, kw_only=True):
         Argument(
             metavar="FAULT",
             help="429, 5xx, slow, truncated-download, expired-credential, not-granted, clock-skew, quota, app-failed, "
-            "serving-gone, drift, registry-down, drop or hold.",
+            "app-stuck, serving-gone, drift, registry-down, drop or hold.",
         ),
     ] = None
     arguments: Annotated[tuple[str, ...], Argument(metavar="[NAME=VALUE]...", help="Its arguments.")] = ()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-from migrate.core.options.checks import check_digests, check_seconds, check_ticket
+from migrate.core.options.checks import check_digests, check_seconds, check_state, check_ticket
 from migrate.core.options.declaration import Argument, Counts, Option, absolute
 
 SOURCE: Final = Argument(
@@ -60,6 +60,14 @@ PROJECT: Final = Option(
 YES: Final = Option(
     names=("--yes", "-y"), help="Do not ask; also where there is no terminal.", counts=Counts.RUN, kept=False
 )
+STATE: Final = Option(
+    names=("--state",),
+    metavar="FOLDER",
+    help="A folder (or file:// URL) that several machines share: one of them at a time works on the source.",
+    counts=Counts.RUN,
+    variable="MIGRATE_STATE",
+    read=check_state,
+)
 WORKSPACE: Final = Option(
     names=("--workspace",),
     metavar="FOLDER",
@@ -95,6 +103,11 @@ NEW_TOKEN: Final = Option(
     counts=Counts.CLOUD,
     kept=False,
 )
+KEEP_FAILED: Final = Option(
+    names=("--keep-failed",),
+    help="Keep an app that AI Deploy could not run, to look at it; else it is deleted.",
+    counts=Counts.CLOUD,
+)
 TICKET: Final = Option(
     names=("--ticket",),
     metavar="ID",
@@ -117,9 +130,11 @@ BaseImage = Annotated[str | None, BASE_IMAGE]
 RehearsalTimeout = Annotated[float, REHEARSAL_TIMEOUT]
 Samples = Annotated[Path | None, SAMPLES]
 Project = Annotated[str | None, PROJECT]
+State = Annotated[str | None, STATE]
 Yes = Annotated[bool, YES]
 Workspace = Annotated[Path | None, WORKSPACE]
 OldTokenFile = Annotated[Path | None, OLD_TOKEN_FILE]
 Renew = Annotated[tuple[str, ...], NEW_TOKEN]
+KeepFailed = Annotated[bool, KEEP_FAILED]
 Ticket = Annotated[str | None, TICKET]
 Jobs = Annotated[int, JOBS]

@@ -14,6 +14,7 @@ from migrate.core.options.shared import (
     AllowUnsafe,
     BaseImage,
     Jobs,
+    KeepFailed,
     Models,
     OldTokenFile,
     OptionalSource,
@@ -23,6 +24,7 @@ from migrate.core.options.shared import (
     Samples,
     Slim,
     Source,
+    State,
     Ticket,
     Workspace,
     Yes,
@@ -281,6 +283,8 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
             kept=False,
         ),
     ] = False
+    keep_failed: KeepFailed = False
+    state: State = None
     yes: Yes = False
 
     def again(self, *models: str) -> str:
@@ -304,4 +308,5 @@ class UndoOptions(OfSource, frozen=True, kw_only=True):
     )
 
     models: Models = ()
+    state: State = None
     yes: Yes = False

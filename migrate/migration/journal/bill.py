@@ -11,7 +11,8 @@ class BilledApp(Struct, frozen=True, kw_only=True):
     """An app that was made, or may have been: ``id`` is None while only the wish for it is written.
 
     ``unit`` is its subject, and ``models`` the ids that it serves, or will. ``cpu`` is that of one replica; it and
-    ``replicas`` are 0 where neither AI Deploy nor the journal says.
+    ``replicas`` are 0 where neither AI Deploy nor the journal says. ``shared`` apps were made by another run, and
+    ``failed`` ones did not run and were kept.
     """
 
     id: str | None
@@ -20,6 +21,8 @@ class BilledApp(Struct, frozen=True, kw_only=True):
     url: str
     cpu: int
     replicas: int
+    shared: bool = False
+    failed: bool = False
 
     @property
     def cpus(self) -> int:
@@ -45,6 +48,8 @@ def billed_app(effect: Effect, app: App | None) -> BilledApp:
         url=app.url if app else effect.text("url"),
         cpu=app.cpu if app else _number(effect, "cpu"),
         replicas=app.replicas if app else _number(effect, "replicas"),
+        shared=effect.shared,
+        failed=bool(effect.text("failed")),
     )
 
 

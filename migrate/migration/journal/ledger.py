@@ -55,6 +55,11 @@ class Effect(Struct, frozen=True):
     units: tuple[str, ...]
     lost: UnreadableError | None = None
 
+    @property
+    def shared(self) -> bool:
+        """Whether another run made it, and this one only uses it: it is never deleted."""
+        return self.intent.get("shared") is True
+
     def text(self, field: str) -> str:
         """A text of the intent, or the empty one."""
         value = self.intent.get(field)

@@ -76,6 +76,12 @@ def _billed(apps: list[BilledApp], found: tuple[Outcome, ...]) -> str:
     served = {model for app in sure for model in app.models}
     if early := [outcome.model for outcome in found if outcome.outcome != "done" and outcome.model in served]:
         parts.append(f"that includes what is not migrated yet: {_named(early)}")
+    if kept := [app for app in sure if app.failed]:
+        names = ", ".join(f"{app.id} of {_named(list(app.models))}" for app in kept)
+        parts.append(f"kept although AI Deploy could not run it (--keep-failed): {names}")
+    if shared := [app for app in sure if app.shared]:
+        names = ", ".join(f"{app.id} of {_named(list(app.models))}" for app in shared)
+        parts.append(f"made by another machine, which undoes it: {names}")
     if maybe := [model for app in apps if app.id is None for model in app.models]:
         parts.append(f"an app of {_named(maybe)} may exist besides, for the answer to the request was lost")
     return "; ".join(parts)

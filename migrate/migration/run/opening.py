@@ -21,7 +21,7 @@ def open_cloud(workspace: Workspace, *, project: str | None, environ: Mapping[st
     Raises:
         ConfigurationError: There are no credentials, or the project has to be named.
     """
-    with open_session(read_credentials(environ), state_folder=workspace.state) as session:
+    with open_session(read_credentials(environ), state_folder=workspace.state, environ=environ) as session:
         yield Cloud(session, choose_project(session, read_project(project, environ)))
 
 

@@ -30,6 +30,7 @@ from migrate.migration.run.slots import Slots
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud import capabilities
+from migrate.ovhcloud.renewal import Keys
 from migrate.ovhcloud.session import Cloud
 
 if TYPE_CHECKING:
@@ -42,7 +43,12 @@ class Target(Struct, frozen=True):
     host: str
     prefix: str
     shared: bool
-    credentials: RegistryCredentials | None
+    keys: Keys[RegistryCredentials | None]
+
+    @property
+    def credentials(self) -> RegistryCredentials | None:
+        """The login that is good now, as far as is known."""
+        return self.keys.current
 
     def repository(self, name: str) -> str:
         """The repository of an image."""

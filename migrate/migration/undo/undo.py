@@ -39,10 +39,14 @@ _WORDS: Final = {
     "pushed-image": "pushed image",
     "authorization": "authorization",
 }
-STAYS: Final[frozenset[Kind]] = frozenset({"pushed-image", "authorization"})
+_WHY: Final[dict[Kind, str]] = {
+    "pushed-image": "apps elsewhere may run it; delete it in the registry when none does",
+    "authorization": "OVHcloud has no call that takes it back",
+}
+STAYS: Final[frozenset[Kind]] = frozenset(_WHY)
 
-RemoveImage = Callable[[str], bool]
-"""Removes a local image by its reference; False when something else uses it."""
+RemoveImage = Callable[[str], str]
+"""Removes a local image by its reference; answers why it stays, or nothing where it is gone."""
 
 
 class Undoing(Struct, frozen=True):
@@ -55,13 +59,18 @@ class Undoing(Struct, frozen=True):
 
 
 class Undone(Struct, frozen=True, kw_only=True):
-    """What an undo did in a project, in words; ``exit_code`` is that of what failed, 5 where several differ."""
+    """What an undo did in a project, in words.
+
+    ``stay`` is what is left on purpose, or cannot be removed here, with the reason; ``failed`` what the next undo tries
+    again, and ``to_do`` what an interruption left. ``exit_code`` is that of what failed, 5 where several differ.
+    """
 
     source: str
     project: str
     deleted: tuple[str, ...]
     stay: tuple[str, ...]
     failed: tuple[str, ...]
+    to_do: tuple[str, ...] = ()
     exit_code: int = 0
 
 
@@ -69,6 +78,13 @@ def name_of(effect: Effect) -> str:
     """An effect in words: images by the names that people know, everything else by its id."""
     named = effect.kind.endswith("image") or effect.external_id is None
     return f"{_WORDS.get(effect.kind, printable(effect.kind))} {effect.name if named else effect.external_id}"
+
+
+def _why(effect: Effect) -> str:
+    """Why an effect stays."""
+    if effect.shared:
+        return f"another run ({printable(effect.text('made_by'), 40) or 'unknown'}) made it; undo it where it was made"
+    return next((why for kind, why in _WHY.items() if kind == effect.kind), "")
 
 
 def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoing:
@@ -92,7 +108,7 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
     delete: list[Effect] = []
     release: list[Effect] = []
     for effect in existing:
-        if effect.kind in STAYS:
+        if _stays(effect):
             continue
         left = set(effect.units) - units
         if not left or effect.kind == "proof-token":
@@ -101,8 +117,12 @@ def plan_undo(journal: Journal, typed: Typed, models: tuple[str, ...]) -> Undoin
         elif left != set(effect.units):
             release.append(effect)
     delete.sort(key=lambda effect: ORDER.index(effect.kind) if effect.kind in ORDER else len(ORDER))
-    stay = tuple(effect for effect in existing if effect.kind in STAYS and (not models or set(effect.units) & units))
+    stay = tuple(effect for effect in existing if _stays(effect) and (not models or set(effect.units) & units))
     return Undoing(tuple(sorted(units)), tuple(delete), tuple(release), stay)
+
+
+def _stays(effect: Effect) -> bool:
+    return effect.kind in STAYS or effect.shared
 
 
 def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) -> set[str]:
@@ -130,39 +150,44 @@ def _units(existing: tuple[Effect, ...], models: tuple[str, ...], typed: Typed) 
 
 
 def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: RemoveImage, emit: Emit) -> Undone:
-    """Deletes in order; what fails is told and left in the journal for the next undo.
-
-    Raises:
-        Interrupted: Stopped between two deletions.
-    """
+    """Deletes in order; what fails is told and left in the journal for the next undo, as is the rest when stopped."""
     deleted: list[str] = []
+    stay = [f"{name_of(effect)}: {_why(effect)}" for effect in undoing.stay]
     failed: list[str] = []
+    to_do: list[str] = []
     codes: set[ExitCode] = set()
-    for effect in undoing.delete:
-        if cloud.session.stop.is_set():
-            raise Interrupted
-        emit(StepStarted(step="undo", detail=name_of(effect)))
+    for position, effect in enumerate(undoing.delete):
         began = time.monotonic()
         try:
-            gone = _delete(journal, effect, cloud, remove_image)
+            left = _delete(journal, effect, cloud, remove_image, emit)
+        except Interrupted:
+            to_do = [name_of(effect) for effect in undoing.delete[position:]]
+            codes = {ExitCode.INTERRUPTED}
+            break
         except MigrateError as error:
             failed.append(f"{name_of(effect)}: {error.what}")
             codes.add(error.exit_code)
+            if error.code == "lease-lost":
+                to_do = [name_of(effect) for effect in undoing.delete[position + 1 :]]
+                break
             continue
-        if gone:
+        if left:
+            stay.append(f"{name_of(effect)}: {left}")
+        else:
             deleted.append(name_of(effect))
             emit(StepFinished(step="undo", seconds=time.monotonic() - began, detail=f"{name_of(effect)} deleted"))
-    for effect in undoing.release:
-        for unit in set(effect.units) & set(undoing.units):
-            journal.effects.release(effect, unit)
-    if not failed:
-        _forget(journal, undoing.units)
+    if not to_do:
+        for effect in undoing.release:
+            for unit in set(effect.units) & set(undoing.units):
+                journal.effects.release(effect, unit)
+    _forget(journal, undoing.units)
     return Undone(
         source=journal.fact("source"),
         project=cloud.project,
         deleted=tuple(deleted),
-        stay=tuple(name_of(effect) for effect in undoing.stay),
+        stay=tuple(stay),
         failed=tuple(failed),
+        to_do=tuple(to_do),
         exit_code=int(codes.pop() if len(codes) == 1 else ExitCode.REMOTE) if codes else 0,
     )
 
@@ -170,12 +195,12 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
 def remove_images(environ: Mapping[str, str]) -> RemoveImage:
     """A function that removes a local image by its reference.
 
-    It answers False when another image or a container uses it, or when no engine runs: what is left then costs
-    nothing but disk, and must not keep anybody from deleting what is billed.
+    It stays when another image or a container uses it, or when no engine runs: what is left then costs nothing but
+    disk, and must not keep anybody from deleting what is billed.
     """
     engine = Once[object]()
 
-    def remove(reference: str) -> bool:
+    def remove(reference: str) -> str:
         import docker.errors  # noqa: PLC0415 - costs 150 ms
         import requests  # noqa: PLC0415
 
@@ -183,21 +208,32 @@ def remove_images(environ: Mapping[str, str]) -> RemoveImage:
             api = engine.get(lambda: connect(environ).client.api)
             api.remove_image(reference)  # type: ignore[attr-defined]
         except docker.errors.ImageNotFound:
-            return True
-        except (LocalError, docker.errors.APIError, requests.RequestException):
-            return False
-        return True
+            return ""
+        except docker.errors.APIError as error:
+            return f"the engine keeps it: {printable(str(error.explanation or error).rstrip('.'), 200)}"
+        except (LocalError, requests.RequestException):
+            return "no container engine answers"
+        return ""
 
     return remove
 
 
-def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: RemoveImage) -> bool:
+def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: RemoveImage, emit: Emit) -> str:
+    """Deletes one thing; why it stays, or nothing where it is gone.
+
+    Raises:
+        Interrupted: The stop was asked for; what was begun is repeated by the next undo.
+        MigrateError: It cannot be deleted now.
+    """
+    if cloud.session.stop.is_set():
+        raise Interrupted
+    emit(StepStarted(step="undo", detail=name_of(effect)))
     effects = journal.effects
     match effect.kind:
         case "token" | "proof-token":
             delete_token(cloud, effects, effect)
         case "app":
-            return _delete_app(journal, effect, cloud)
+            _delete_app(journal, effect, cloud)
         case "registration":
             found = effect.external_id or find_registration(cloud, effect.text("region"), effect.text("url"))
             if found is not None:
@@ -206,8 +242,8 @@ def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: Remove
         case "user":
             delete_registry_user(cloud, effects, effect)
         case "image" | "runtime-image":
-            if not remove_image(effect.name):
-                return False
+            if left := remove_image(effect.name):
+                return left
             effects.gone(effect)
         case _:
             raise LocalError(
@@ -215,10 +251,10 @@ def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: Remove
                 code="journal-format",
                 next_step="Undo it with that release.",
             )
-    return True
+    return ""
 
 
-def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
+def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> None:
     app_id = effect.external_id
     if app_id is None:  # killed between the request and its answer: only an app with this run's label is ours
         for app in deploy.listing(cloud):
@@ -227,7 +263,6 @@ def _delete_app(journal: Journal, effect: Effect, cloud: Cloud) -> bool:
     if app_id is not None and not deploy.delete(cloud, app_id):
         raise RemoteError(f"The app {app_id} is still being deleted.", code="app-timeout", next_step=type_again())
     journal.effects.gone(effect)
-    return True
 
 
 def _is_of(effect: Effect, app: App) -> bool:
@@ -238,13 +273,15 @@ def _is_of(effect: Effect, app: App) -> bool:
 
 
 def _forget(journal: Journal, units: tuple[str, ...]) -> None:
-    still = {name for effect in journal.effects.existing("app") for name in billed_app(effect, None).models}
+    """Writes of the models whose app is gone that they are undone; what failed or was not come to keeps its outcome."""
+    apps = [effect for effect in journal.effects.existing("app") if not effect.shared]
+    still = {name for effect in apps for name in billed_app(effect, None).models}
     for name, state in journal.models().items():
         served = unit_subject(name) in units or any(map(is_packed, units))
         if served and name not in still and _had_app(state):
             text = "What was made for it was deleted."
             journal.finish(Outcome(model=name, outcome="skipped", reason="undone", text=text, old_url=_old_url(state)))
-    for unit in units:
+    for unit in set(units) - {unit for effect in apps for unit in effect.units}:
         journal.forget(unit, "deploy")
 
 

@@ -99,12 +99,27 @@ class QuotaFault(Standing, tag="quota", tag_field="fault"):
     cpu: int = 0
 
 
+Cause = Literal["image", "architecture", "probe", "memory", "crash", "quota", "platform"]
+
+
 class AppFailed(Counted, tag="app-failed", tag_field="fault"):
-    """Apps (of this ``label``, ``key=value``, if given) end in ``state`` instead of reaching RUNNING."""
+    """Apps (of this ``label``, ``key=value``, if given) end in ``state`` instead of reaching RUNNING.
+
+    With a ``cause`` they end as such apps do: its state, its message (unless one is given), and its lines of a log.
+    ``log`` are lines that the app writes besides.
+    """
 
     label: str = ""
     state: Literal["FAILED", "ERROR"] = "FAILED"
-    message: str = "The sandbox was told to let this app fail"
+    message: str = ""
+    cause: Cause | None = None
+    log: tuple[str, ...] = ()
+
+
+class AppStuck(Counted, tag="app-stuck", tag_field="fault"):
+    """Apps (of this ``label``, if given) that have not run yet stay SCALING, as many looks as ``times`` says."""
+
+    label: str = ""
 
 
 class ServingGone(Standing, tag="serving-gone", tag_field="fault"):
@@ -149,6 +164,7 @@ Fault = (
     | ClockSkew
     | QuotaFault
     | AppFailed
+    | AppStuck
     | ServingGone
     | Drift
     | RegistryDown

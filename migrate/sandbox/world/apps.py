@@ -15,9 +15,11 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
-from migrate.sandbox.base.faults import AppFailed, Drift, FaultBook, QuotaFault
-from migrate.sandbox.base.seam import AppRunner, Launch, Probe, RegistryAuth
+from migrate.sandbox.base.faults import AppFailed, AppStuck, Drift, FaultBook, QuotaFault
+from migrate.sandbox.base.requestlog import timestamp
+from migrate.sandbox.base.seam import AppRunner, Launch, LogEntry, Probe, RegistryAuth
 from migrate.sandbox.base.settings import Options
+from migrate.sandbox.world.endings import ending_of
 from migrate.sandbox.world.people import PLATFORM_USER, People, parse_selector
 
 INFO: Final = {
@@ -38,7 +40,10 @@ GONE: Final = "gone"
 
 
 class AppRecord(Struct, kw_only=True):
-    """An app. ``spec`` is in the API's own form and complete; ``url`` is None where nothing can answer."""
+    """An app. ``spec`` is in the API's own form and complete; ``url`` is None where nothing can answer.
+
+    ``told`` are the lines of its log that a fault wrote.
+    """
 
     id: str
     user: str
@@ -53,6 +58,7 @@ class AppRecord(Struct, kw_only=True):
     has_run: bool = False
     launched: bool = False
     history: list[tuple[str, float]] = []
+    told: tuple[LogEntry, ...] = ()
 
     def info_code(self) -> str:
         """The code that goes with the state."""
@@ -181,6 +187,7 @@ class Apps:
         app.history = [*app.history, (state, now)]
         if state == "QUEUED":
             app.has_run = app.launched = False
+            app.told = ()
         elif state == "RUNNING":
             app.has_run = True
 
@@ -220,7 +227,9 @@ class Apps:
         if app.spec["volumes"]:
             return "FAILED", "The sandbox does not mount volumes"
         if self.runner is None:
-            return "FAILED", f"The image cannot be run: {self.no_runner}"
+            if self._is_stuck(app):
+                return "SCALING", ""
+            return self._doomed(app) or ("FAILED", f"The image cannot be run: {self.no_runner}")
         app.launched = True
         self.runner.start(self._launch(app))
         return "SCALING", ""
@@ -231,10 +240,16 @@ class Apps:
             return None
         if self.runner:
             self.runner.stop(app.id)
-        return met[0].state, met[0].message
+        ending = ending_of(met[0], app.spec["image"])
+        now = timestamp(time.time())
+        app.told += tuple(LogEntry(timestamp=now, content=line) for line in ending.log)
+        return ending.state, ending.message
+
+    def _is_stuck(self, app: AppRecord) -> bool:
+        return self._faults.strike(AppStuck, lambda fault: not app.has_run and _labelled(app, fault.label)) is not None
 
     def _outcome(self, app: AppRecord) -> tuple[str, str] | None:
-        if self.runner is None:
+        if self._is_stuck(app) or self.runner is None:
             return None
         state = self.runner.state(app.id)
         if state.phase == "ready":
@@ -245,6 +260,11 @@ class Apps:
         if self.runner is None or not app.launched:
             return True
         return self.runner.state(app.id).phase in {"stopped", "failed"}
+
+    def log(self, app: AppRecord) -> list[LogEntry]:
+        """The lines of an app's log, oldest first; may wait for the engine."""
+        lines = self.runner.logs(app.id) if self.runner and app.launched else ()
+        return [*lines, *app.told]
 
     def limits(self) -> dict[str, int]:
         """The project's quota, in the units of the flavors: a GPU's own CPUs are not counted."""

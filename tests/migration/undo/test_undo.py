@@ -7,13 +7,13 @@ import pytest
 from migrate.apps import deploy as platform
 from migrate.apps import tokens as api
 from migrate.apps.registries import create_ai_user, find_registration, find_user, register
-from migrate.core.errors import Interrupted, UsageError
+from migrate.core.errors import ExitCode, UsageError
 from migrate.core.options.sources import Typed
 from migrate.core.secret import Secret
 from migrate.core.values import ModelRecord, Outcome
 from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run.run_context import Run
-from migrate.migration.undo.undo import Undone, plan_undo, undo
+from migrate.migration.undo.undo import Undone, name_of, plan_undo, undo
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
@@ -42,7 +42,7 @@ def made(run: Run, name: str) -> str:
 
 def undone(run: Run, *models: str) -> Undone:
     journal = run.journal
-    return undo(journal, plan_undo(journal, TYPED, models), cloud=run.cloud, remove_image=lambda _: True, emit=run.emit)
+    return undo(journal, plan_undo(journal, TYPED, models), cloud=run.cloud, remove_image=lambda _: "", emit=run.emit)
 
 
 def test_it_deletes_everything_that_was_made_and_the_second_time_nothing(cloud: Cloud, tmp_path: Path) -> None:
@@ -167,7 +167,9 @@ def test_it_stops_between_two_deletions(cloud: Cloud, tmp_path: Path) -> None:
     with run_of(cloud, tmp_path) as (run, _):
         made(run, "iris")
         cloud.session.stop.set()
-        with pytest.raises(Interrupted):
-            undone(run)
+        stopped = undone(run)
+        assert stopped.deleted == ()
+        assert stopped.to_do == tuple(name_of(effect) for effect in plan_undo(run.journal, TYPED, ()).delete)
+        assert stopped.exit_code == ExitCode.INTERRUPTED
         cloud.session.stop.clear()
         assert len(undone(run).deleted) == 2

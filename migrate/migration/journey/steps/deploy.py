@@ -4,7 +4,8 @@ from typing import Final
 
 from migrate.apps import deploy as platform
 from migrate.apps.app import ANSWERING, RESTARTED, RESTING
-from migrate.core.errors import MigrateError, NeedsYouError, RemoteError
+from migrate.apps.failures import FAILURES
+from migrate.core.errors import MigrateError, NeedsYouError, RemoteError, with_more
 from migrate.core.events import StepStarted
 from migrate.core.names import KEY_LABEL, RUN_LABEL, TICKET_LABEL, digest_of
 from migrate.core.text import type_again
@@ -16,6 +17,7 @@ from migrate.migration.journal.ledger import Effect
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.forms import forms_of
 from migrate.migration.journey.models import Prepared
+from migrate.migration.journey.steps.one_app import clear_own, delete_own, is_settled, yield_to_oldest
 from migrate.migration.journey.steps.registry import register, target
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
@@ -31,10 +33,13 @@ def deploy(
     """The running app of a unit; it stands while AI Deploy lists it as answering with that image."""
 
     def stands(app: App) -> bool:
-        now, planned = run.apps().get(app.id), run.planned_app(unit)
+        now, effect = run.apps().get(app.id), run.journal.effects.find("app", unit.subject)
+        # Another run's app has the image of that run, which need not be the same to the last bit.
+        shared = effect is not None and effect.shared
+        planned = None if shared else run.planned_app(unit)
         return (
             now is not None
-            and now.image == pushed.value.reference
+            and now.image == (app.image if shared else pushed.value.reference)
             and now.state in ANSWERING
             and (planned is None or now.cpu == planned.cpu)
         )
@@ -65,35 +70,89 @@ def deploy(
 def _deploy(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedImage) -> App:
     if run.options.registry is not None:
         register(run, unit, target(run, unit))
-    effects = run.journal.effects
     app, effect = _find(run, unit)
     told = ""
-    if app is None:
+    if app is None or effect is None:
         app, effect = _create(run, unit, models, pushed)
         told = app.state
-    elif effect is not None:
-        if run.options.ticket:
-            set_label(run.cloud, app.id, TICKET_LABEL, run.options.ticket)
-        if "scaling" in run.sized(unit) or run.options.sizing.scales:
-            scaled = run.plan(unit)
-            set_scaling(run.cloud, app.id, platform.strategy(scaled))
-            effects.learn(effect, replicas=scaled.replicas[0])
-        size = _other_cpus(run, unit, app)
-        if size is not None or app.image != pushed.reference or app.state in RESTARTED:
-            _keep_models(unit, effect, models)
-            former = effect.text("former_image") or app.image
-            effects.learn(effect, former_image=former if former != pushed.reference else "", image=pushed.reference)
-            if size is not None:
-                effects.learn(effect, cpu=size.cpu)
-            _change_image(run, unit, app, pushed, size)
-    running = wait(run, unit, app.id, pushed.reference, told=told)
-    if effect is not None:
-        effects.learn(effect, url=running.url, models=[model.record.id for model in models])
+    else:
+        _demand_up(app, effect)
+    own = app.id
+    app, effect = yield_to_oldest(run, unit, app, effect)
+    if not effect.shared and not told:
+        _bring_up_to_date(run, unit, models, pushed, app, effect)
+    running = _wait_for_own(run, unit, app, effect, pushed, told if app.id == own else "")
+    # One that was made first may be listed late.
+    oldest, effect = yield_to_oldest(run, unit, running, effect, since=0.0)
+    if oldest.id != running.id:
+        running = wait(run, unit, oldest.id, None)
+    run.journal.effects.learn(effect, url=running.url, models=[model.record.id for model in models])
     return running
 
 
-def wait(run: Run, unit: Unit, app_id: str, image: str, *, told: str = "") -> App:
-    """The app when it answers with an image; its states are shown as they change. See ``Watcher.wait_running``."""
+def _demand_up(app: App, effect: Effect) -> None:
+    """Keeps from waiting for an app of another run that nobody here may start.
+
+    Raises:
+        NeedsYouError: ``app-of-another-run``.
+    """
+    if effect.shared and app.state in RESTARTED:
+        raise _of_another_run(app)
+
+
+def _bring_up_to_date(
+    run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedImage, app: App, effect: Effect
+) -> None:
+    """Gives an app that exists the image, the scale and the size that are wanted now."""
+    effects = run.journal.effects
+    if run.options.ticket:
+        set_label(run.cloud, app.id, TICKET_LABEL, run.options.ticket)
+    if "scaling" in run.sized(unit) or run.options.sizing.scales:
+        scaled = run.plan(unit)
+        set_scaling(run.cloud, app.id, platform.strategy(scaled))
+        effects.learn(effect, replicas=scaled.replicas[0])
+    size = _other_cpus(run, unit, app)
+    if size is not None or app.image != pushed.reference or app.state in RESTARTED:
+        _keep_models(unit, effect, models)
+        if effect.text("failed"):
+            effects.learn(effect, failed="")  # it gets another try
+        former = effect.text("former_image") or app.image
+        effects.learn(effect, former_image=former if former != pushed.reference else "", image=pushed.reference)
+        if size is not None:
+            effects.learn(effect, cpu=size.cpu)
+        _change_image(run, unit, app, pushed, size)
+
+
+def _wait_for_own(run: Run, unit: Unit, app: App, effect: Effect, pushed: PushedImage, told: str) -> App:
+    """The app when it is up; one that failed and never was up is deleted, unless it is to be kept.
+
+    Raises:
+        MigrateError: What ``wait`` raised, with what became of the app.
+    """
+    try:
+        return wait(run, unit, app.id, None if effect.shared else pushed.reference, told=told)
+    except MigrateError as error:
+        if error.code not in FAILURES or effect.shared or is_settled(run.journal.effects.get(effect.id)):
+            raise
+        raise _failed(run, unit, effect, error) from error
+
+
+def _failed(run: Run, unit: Unit, effect: Effect, error: MigrateError) -> MigrateError:
+    if run.options.keep_failed:
+        run.journal.effects.learn(effect, failed=error.code)
+        look = f"Look at it in the control panel, under the id {effect.external_id}"
+        said = "It is kept, as --keep-failed says."
+        return with_more(error, said, f"{look}, and delete it then: {run.options.typed.undo(*unit.models)}")
+    try:
+        delete_own(run, unit, effect)
+    except MigrateError as second:
+        return with_more(error, f"It could not be deleted: {second.what}", "")
+    run.journal.forget(unit.subject, "deploy")
+    return with_more(error, "It was deleted; with --keep-failed the next one is kept, to be looked at.", "")
+
+
+def wait(run: Run, unit: Unit, app_id: str, image: str | None, *, told: str = "") -> App:
+    """The app when it answers with an image, or with any; its states are shown. See ``Watcher.wait_running``."""
 
     def on_state(state: str) -> None:
         for model in unit.models:
@@ -142,15 +201,21 @@ def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
         NeedsYouError: Another run's app serves the same model, and it was not to be adopted.
     """
     effects, key = run.journal.effects, unit.key(run.cloud.project)
-    effect = effects.find("app", unit.subject)
-    if effect is not None and effect.external_id is not None:
+    while (effect := effects.find("app", unit.subject)) is not None:
+        if effect.external_id is None:
+            if not effect.shared:
+                break
+            effects.gone(effect)  # killed before the other machine's app was written down: its own one is still there
+            continue
         app = run.apps().get(effect.external_id)
+        if app is not None and effect.shared:
+            clear_own(run, unit, effect)
+            return app, _taken_over(run, unit, app, effect) if run.options.adopt else effect
         if app is not None:
             return app, effect
         effects.gone(effect)  # deleted by somebody, not by us
         text = f"The app {effect.external_id} is gone: somebody deleted it. Clients have to change the URL once more."
         run.notice(text, model=unit.models[0], warning=True)
-        effect = None
     # After an intent without an id the listing of the run's beginning may be too old.
     listed = platform.find(run.cloud, key) if effect is not None else run.apps().values()
     with_key = [app for app in listed if app.labels.get(KEY_LABEL) == key]
@@ -168,18 +233,28 @@ def _others(run: Run, unit: Unit, apps: list[App]) -> tuple[App | None, Effect |
         return None, None
     app = apps[0]
     if not run.options.adopt:
-        raise NeedsYouError(
-            f"The app {app.id} ({app.state}, {app.url}) of another run of this tool serves this model.",
-            code="app-of-another-run",
-            next_step=type_again("Take it over with --adopt, or undo it where it was made"),
-        )
+        raise _of_another_run(app)
     effects = run.journal.effects
-    effect = effects.intend(
-        "app", unit.subject, _intent(unit, unit.key(run.cloud.project)) | {"adopted": True}, unit=unit.subject
+    effect = effects.intend("app", unit.subject, _intent(unit, unit.key(run.cloud.project)), unit=unit.subject)
+    return app, _taken_over(run, unit, app, effect)
+
+
+def _of_another_run(app: App) -> NeedsYouError:
+    return NeedsYouError(
+        f"The app {app.id} ({app.state}, {app.url}) of another run of this tool serves this model.",
+        code="app-of-another-run",
+        next_step=type_again("Take it over with --adopt, or undo it where it was made"),
     )
+
+
+def _taken_over(run: Run, unit: Unit, app: App, effect: Effect) -> Effect:
+    effects = run.journal.effects
+    effects.learn(effect, adopted=True)
     set_label(run.cloud, app.id, RUN_LABEL, run.journal.id)
     run.notice(f"The app {app.id} of another run was taken over.", model=unit.models[0], warning=True)
-    return app, effects.done(effect, app.id, url=app.url, cpu=app.cpu, replicas=app.replicas)
+    return effects.done(
+        effect, app.id, url=app.url, cpu=app.cpu, replicas=app.replicas, shared=False, models=list(unit.models)
+    )
 
 
 def _intent(unit: Unit, key: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ from migrate.images.registry.push import immutable_tag, pushed_exists
 from migrate.images.registry.push import push as push_image
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.steps.registry import target
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.run_context import Run, Target
 from migrate.migration.run.step_engine import Progress, Steps, Task
 from migrate.migration.run.units import Unit
 
@@ -29,17 +29,7 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
             "pushed-image", reference, {}, unit=unit.subject
         )
         try:
-            # The layers of the runtime travel once: the engine mounts them for whoever pushes after the first.
-            with run.first_push.enter():
-                pushed = push_image(
-                    run.engine(),
-                    image.value,
-                    registry=where.host,
-                    repository=name,
-                    tag=tag,
-                    credentials=where.credentials,
-                    progress=progress,
-                )
+            pushed = _sent(run, where, image.value, name, tag, progress)
         except MigrateError:
             if effect.external_id is None:
                 effects.gone(effect)  # a tag comes last: without it there is no image
@@ -64,3 +54,33 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
         stands=stands,
         say=lambda pushed: pushed.reference,
     )
+
+
+def _sent(run: Run, where: Target, image: Image, repository: str, tag: str, progress: Progress) -> PushedImage:
+    """The pushed image; a login that the registry does not take any more is renewed, where that can be.
+
+    Raises:
+        MigrateError: What the push raised.
+    """
+    while True:
+        generation = where.keys.generation
+        try:
+            # The layers of the runtime travel once: the engine mounts them for whoever pushes after the first.
+            with run.first_push.enter():
+                run.cloud.session.before_effect()
+                pushed = push_image(
+                    run.engine(),
+                    image,
+                    registry=where.host,
+                    repository=repository,
+                    tag=tag,
+                    credentials=where.credentials,
+                    progress=progress,
+                )
+        except MigrateError as error:
+            if error.code != "registry-login":
+                raise
+            where.keys.replace(error, generation)
+        else:
+            where.keys.took()
+            return pushed

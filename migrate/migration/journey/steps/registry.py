@@ -4,12 +4,15 @@ from typing import Final
 
 from migrate.apps import registries
 from migrate.core.addresses import registry_address
-from migrate.core.errors import ConfigurationError, RemoteError
-from migrate.core.text import type_again
+from migrate.core.errors import ConfigurationError, MigrateError, RemoteError
+from migrate.core.mending import Request
+from migrate.core.secret import Secret
+from migrate.core.text import printable, type_again
 from migrate.images.registry.credentials import RegistryCredentials, credentials_for
 from migrate.migration.journal.ledger import Effect, Effects
 from migrate.migration.run.run_context import Run, Target
 from migrate.migration.run.units import Unit
+from migrate.ovhcloud.renewal import Keys, Renew
 from migrate.ovhcloud.session import Cloud
 
 SHARED_NOTE: Final = (
@@ -30,10 +33,31 @@ def _find(run: Run, unit: Unit) -> Target:
     if run.options.registry is not None:
         own = registry_address(run.options.registry)
         credentials = credentials_for(own.host, run.options.registry_user, run.environ)
-        return Target(own.host, own.path, shared=False, credentials=credentials)
+        keys = Keys(credentials, _renewing(run, own.host))
+        keys.took()  # it was not made here, so it may be mended from the first refusal on
+        return Target(own.host, own.path, shared=False, keys=keys)
     run.notice(SHARED_NOTE, warning=True)
     address = registries.shared_registry(run.cloud, run.region)
-    return Target(address.host, address.path, shared=True, credentials=_login(run, unit))
+    keys = Keys[RegistryCredentials | None](_login(run, unit), lambda _old, _error: _login(run, unit))
+    return Target(address.host, address.path, shared=True, keys=keys)
+
+
+def _renewing(run: Run, host: str) -> Renew[RegistryCredentials | None]:
+    """Renews the login of a private registry: from Docker's files, which may have another by now, or by a person."""
+    user = run.options.registry_user
+
+    def renew(old: RegistryCredentials | None, error: MigrateError) -> RegistryCredentials | None:
+        if (fresh := credentials_for(host, user, run.environ)) != old:
+            return fresh
+        to_do = f"Log in again (docker login {host})" if user is None else f"Give {printable(user)} its password again"
+        typed = run.cloud.session.ask(Request(what=error.what, to_do=to_do, typed="password" if old else ""))
+        if typed is None:
+            raise error
+        if typed and old is not None:
+            return RegistryCredentials(username=old.username, password=Secret(typed))
+        return credentials_for(host, user, run.environ)
+
+    return renew
 
 
 def _user_name(run: Run) -> str:

@@ -144,8 +144,7 @@ def _delete(world: World, call: Call) -> object:
 
 async def _log(world: World, call: Call) -> object:
     app = find_app(world, call)
-    runner = world.apps.runner
-    lines = list(await asyncio.to_thread(runner.logs, app.id)) if runner and app.launched else []
+    lines = await asyncio.to_thread(world.apps.log, app)
     page, size = call.query.get("page", 1), call.query.get("size", 1000)
     if page < 1 or size < 1:
         raise bad_request("query parameters page and size begin at 1")

@@ -226,3 +226,39 @@ def test_the_command_line_of_an_app(box: Any) -> None:
     assert box.client().get(box.path("/ai/app")) == []
     with pytest.raises(exceptions.BadParametersError):
         box.client().post(box.path("/ai/app/command"), **(SPEC | {"region": "MOON"}))
+
+
+CAUSES = {
+    "image": ("FAILED", "cannot be pulled"),
+    "architecture": ("FAILED", "linux/arm64"),
+    "probe": ("FAILED", "never passed"),
+    "memory": ("FAILED", "memory"),
+    "crash": ("FAILED", "exit code 1"),
+    "quota": ("FAILED", "quota"),
+    "platform": ("ERROR", "platform"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_an_app_fails_for_a_cause(box: Any, cause: str) -> None:
+    control.fail(box.folder, "app-failed", cause=cause, label="team=a", log=["one", "two"], times=1)
+    app = create(box)["id"]
+    state, words = CAUSES[cause]
+    assert states(box, app, state)[-1] == state
+    client = box.client()
+    info = client.get(box.path(f"/ai/app/{app}"))["status"]["info"]
+    assert words in info["message"]
+    assert info["code"] == f"APP_{state}"
+    log = client.get(box.path(f"/ai/app/{app}/log"))
+    assert [line["content"] for line in log["logs"]][:2] == ["one", "two"]
+    assert all(line["timestamp"] for line in log["logs"])
+
+
+def test_an_app_stays_in_scaling(box: Any) -> None:
+    control.fail(box.folder, "app-stuck", label="team=a")
+    app = create(box)["id"]
+    states(box, app, "SCALING")
+    client = box.client()
+    for _ in range(5):
+        assert client.get(box.path(f"/ai/app/{app}"))["status"]["state"] == "SCALING"
+    client.delete(box.path(f"/ai/app/{app}"), force=True)

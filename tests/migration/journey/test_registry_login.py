@@ -1,0 +1,91 @@
+"""The login of a registry that stops working in the middle: another user, Docker's files, or a person."""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from migrate.core.errors import LocalError
+from migrate.core.mending import Request
+from migrate.core.secret import Secret
+from migrate.images.registry.credentials import RegistryCredentials
+from migrate.migration.journey.steps.registry import target
+from migrate.migration.run.run_context import Run
+from migrate.ovhcloud import users
+from migrate.ovhcloud.session import Cloud
+from tests.migration.runs import NO_ENGINE, run_of, unit
+
+REFUSED = LocalError("The registry refuses the login.", code="registry-login", next_step="Log in.")
+
+
+@contextmanager
+def private(cloud: Cloud, folder: Path, *, user: str | None, **environ: str) -> Iterator[Run]:
+    """A run whose images go to a private registry."""
+    with run_of(cloud, folder) as (run, _):
+        run.options = replace(run.options, registry="registry.test/team", registry_user=user)
+        run.environ = {**NO_ENGINE, "HOME": str(folder), **environ}
+        yield run
+
+
+def logged_in(folder: Path, monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    """``docker login``."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    auth = base64.b64encode(f"me:{password}".encode()).decode()
+    (folder / "config.json").write_text(json.dumps({"auths": {"registry.test": {"auth": auth}}}))
+
+
+def test_the_shared_registry_gets_another_user_once(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        where = target(run, unit())
+        first = where.credentials
+        with pytest.raises(LocalError):  # one that never worked would not by another name
+            where.keys.replace(REFUSED, 0)
+        where.keys.took()
+        where.keys.replace(REFUSED, 0)
+        assert where.credentials != first
+        where.keys.replace(REFUSED, 0)  # another thread met the same refusal
+        assert where.keys.generation == 1
+        (user,) = users.users(cloud)
+        effect = run.journal.effects.find("user", user.description)
+        assert effect is not None
+        assert effect.external_id == str(user.id)
+
+
+def test_a_new_docker_login_is_found_and_nobody_is_asked(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged_in(tmp_path, monkeypatch, "first password")
+    cloud.session.ask = lambda _: pytest.fail("nobody is to be asked")
+    with private(cloud, tmp_path, user=None) as run:
+        where = target(run, unit())
+        logged_in(tmp_path, monkeypatch, "second password")
+        where.keys.replace(REFUSED, 0)
+        assert where.credentials == RegistryCredentials(username="me", password=Secret("second password"))
+
+
+def test_a_password_is_typed_in(cloud: Cloud, tmp_path: Path) -> None:
+    asked: list[Request] = []
+
+    def ask(request: Request) -> str:
+        asked.append(request)
+        return "the new password"
+
+    cloud.session.ask = ask
+    with private(cloud, tmp_path, user="me", MIGRATE_REGISTRY_PASSWORD="the old password") as run:
+        where = target(run, unit())
+        where.keys.replace(REFUSED, 0)
+        assert where.credentials == RegistryCredentials(username="me", password=Secret("the new password"))
+    (request,) = asked
+    assert (request.what, request.typed) == (REFUSED.what, "password")
+
+
+def test_without_a_terminal_the_refusal_stands(cloud: Cloud, tmp_path: Path) -> None:
+    with private(cloud, tmp_path, user="me", MIGRATE_REGISTRY_PASSWORD="the old password") as run:
+        where = target(run, unit())
+        with pytest.raises(LocalError) as caught:
+            where.keys.replace(REFUSED, 0)
+        assert caught.value is REFUSED
