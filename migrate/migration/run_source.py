@@ -29,6 +29,7 @@ from migrate.migration.journey.revisions import revisions
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
 from migrate.migration.parallel import Runner
 from migrate.migration.run import permissions
+from migrate.migration.run.listed import recall_from
 from migrate.migration.run.opening import source_folder
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.same_source import list_as_before
@@ -150,7 +151,7 @@ def _list(
         ref,
         journal,
         lambda name: workspace.source(cloud.session.endpoint_name, cloud.project, name),
-        lambda one: list_models(one, cloud, recognise, environ=environ),
+        lambda one: list_models(one, cloud, recognise, environ=environ, recall=recall_from(journal)),
     )
     emit(StepFinished(step="list", seconds=time.monotonic() - began, detail=f"{len(listing.models)} models"))
     return listing

@@ -15,6 +15,7 @@ from migrate.core.values import (
     Conversion,
     Image,
     Inspection,
+    Listing,
     ModelRecord,
     Outcome,
     Parity,
@@ -44,6 +45,7 @@ BY_STEP: Final[dict[str, type]] = {
     "deploy": App,
     "prove": Parity,
     "log": Log,
+    "list": Listing,
 }
 RENAMED: Final = ("cross-checked", "engine")
 STORED: Final = (ModelRecord, Outcome, *dict.fromkeys(BY_STEP.values()))
