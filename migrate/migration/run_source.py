@@ -259,9 +259,10 @@ def _walk(run: Run, sizes: Mapping[str, int], confirm: Confirm) -> tuple[Result,
             _authorize(run)
     run.emit(RunStarted(source=run.listing.source, models=tuple(record.id for record in run.listing.models)))
     delete_proof_tokens(run.cloud, run.journal.effects)  # of runs that were killed
-    for outcome in settled:
-        run.journal.finish(outcome)
-        run.emit(ModelFinished(outcome=outcome))
+    with run.journal.at_once():
+        for outcome in settled:
+            run.journal.finish(outcome)
+            run.emit(ModelFinished(outcome=outcome))
     found = {outcome.model: outcome for outcome in settled}
     try:
         found |= runner.execute(groups)
