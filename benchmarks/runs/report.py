@@ -1,6 +1,6 @@
 """What was measured as tables, beside what is wanted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from benchmarks.runs.sides import Measured
@@ -23,7 +23,9 @@ def report(sides: Named, models: int, size: int) -> str:
         models: How many were moved.
         size: Their bytes.
     """
-    parts = [f"{models} models, {size / 1e6:.1f} MB", _totals(sides, size), _steps(sides), _wanted(sides, size)]
+    parts = [f"{models} models, {size / 1e6:.1f} MB", _totals(sides, size)]
+    parts += [_steps(sides, "CPU s", lambda one: one.steps), _steps(sides, "wall s, all models", lambda one: one.walls)]
+    parts.append(_wanted(sides, size))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -48,15 +50,12 @@ def _totals(sides: Named, size: int) -> str:
     return aligned(rows)
 
 
-def _steps(sides: Named) -> str:
-    """CPU seconds by step: of the threads that made its values."""
-    found = {title: one.steps for title, one in sides.values() if one.steps}
+def _steps(sides: Named, head: str, of: Callable[[Measured], dict[str, float]]) -> str:
+    """Seconds by step, a line for each side that has steps."""
+    found = {title: of(one) for title, one in sides.values() if of(one)}
     names = list(dict.fromkeys(name for steps in found.values() for name in steps))
-    rows = [
-        ["CPU s", *names],
-        *([title, *(f"{steps.get(name, 0):.2f}" for name in names)] for title, steps in found.items()),
-    ]
-    return aligned(rows) if found else ""
+    lines = [[title, *(f"{steps.get(name, 0):.2f}" for name in names)] for title, steps in found.items()]
+    return aligned([[head, *names], *lines]) if found else ""
 
 
 def _wanted(sides: Named, size: int) -> str:

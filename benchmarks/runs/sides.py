@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from migrate.sandbox.base.settings import Options
 _HERE: Final = Path(__file__).parent
 _LIMIT: Final = 3600.0  # seconds
 _LOOK: Final = 0.02
+_OUTPUT: Final = "output.txt"
 
 
 class Again(Struct, frozen=True):
@@ -40,6 +42,7 @@ class Measured(Struct, frozen=True, kw_only=True):
         cpu: CPU seconds of the command and of what it started; not of the container engine.
         peak: Bytes: the most memory that the command held; of a shell script, its largest program.
         steps: CPU seconds of the command by step, where the command has steps.
+        walls: Wall seconds by step, summed over the models; that of ``deploy`` is nearly all waiting.
         load: The load averages of one minute before and after: what else this machine had to do.
         again: The same command once more.
     """
@@ -50,6 +53,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     cpu: float
     peak: int
     steps: dict[str, float]
+    walls: dict[str, float]
     load: tuple[float, float]
     again: Again | None = None
 
@@ -87,6 +91,7 @@ class Tool(Struct, frozen=True):
             load = os.getloadavg()[0]
             took, cost = self._call(place, folder, *words)
             loads = load, os.getloadavg()[0]
+            walls = _walls(folder / _OUTPUT)
             again, _ = self._call(place, folder, *words)
             counted = received(place / "registry")
             self._call(place, folder, "undo", str(work.models), "--yes")
@@ -98,6 +103,7 @@ class Tool(Struct, frozen=True):
             cpu=took.cpu,
             peak=cost["peak"],
             steps={**steps, "other": cost["process"] - sum(steps.values()), "programs": cost["children"]},
+            walls=walls,
             load=loads,
             again=Again(again.seconds, again.calls),
         )
@@ -130,6 +136,7 @@ class Shell(Struct, frozen=True):
                 cpu=took.cpu,
                 peak=took.peak,
                 steps={},
+                walls={},
                 load=(load, os.getloadavg()[0]),
             )
 
@@ -144,7 +151,7 @@ class _Took(Struct, frozen=True):
 def _timed(title: str, command: list[str], place: Path, environment: Mapping[str, str], cwd: Path) -> _Took:
     """Run a command against a sandbox; it must end well."""
     ours = {name: text for name, text in os.environ.items() if not name.startswith(("OVH_", "MIGRATE_"))}
-    output = place.parent / "output.txt"
+    output = place.parent / _OUTPUT
     before, start = len(_calls(place)), time.monotonic()
     with output.open("wb") as file:
         process = subprocess.Popen(
@@ -163,6 +170,16 @@ def _timed(title: str, command: list[str], place: Path, environment: Mapping[str
         raise SystemExit(f"bench-run: {title} ended with {code}\n{said}")
     calls = len(_calls(place)) - before
     return _Took(seconds, calls, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def _walls(output: Path) -> dict[str, float]:
+    """The seconds of steps that were made, from the events of a run."""
+    summed: defaultdict[str, float] = defaultdict(float)
+    for line in output.read_bytes().splitlines():
+        event = json.loads(line)
+        if event["event"] == "step-finished" and not event.get("reused"):
+            summed[event["step"]] += event["seconds"]
+    return dict(summed)
 
 
 def _ended(pid: int, deadline: float) -> tuple[int, struct_rusage]:

@@ -6,7 +6,7 @@ import pytest
 
 from migrate.core.options.sources import RunOptions
 from migrate.migration.run.workspace import Workspace, open_workspace
-from migrate.migration.run_source import run_source
+from migrate.migration.run_source import plan_source, run_source
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import logged
@@ -69,3 +69,20 @@ def test_a_listing_with_a_failed_read_is_not_kept(
     control.release(sandbox)
     assert kept == ["one"]
     assert run(cloud, workspace) == ["one", "two"]
+
+
+def test_a_plan_recalls_what_a_run_has_read_and_keeps_nothing(
+    sandbox: Path, cloud: Cloud, tmp_path: Path, workspace: Workspace
+) -> None:
+    put(sandbox, tmp_path, {"one/model.onnx": BROKEN.read_bytes()})
+
+    def plan() -> list[str]:
+        before = len(logged(sandbox))
+        options = RunOptions(source="box@GRA")
+        plan_source(options, cloud=cloud, workspace=workspace, environ=NO_ENGINE, emit=lambda _: None)
+        return asked(sandbox, before)
+
+    assert "publicUrl" in plan()
+    assert not list(workspace.root.rglob("journal.sqlite"))
+    run(cloud, workspace)
+    assert "publicUrl" not in plan()
