@@ -21,7 +21,7 @@ def _performer() -> Any:
     try:
         from migrate.migration.run import step_engine  # noqa: PLC0415 - the tool's place of this file is not its own
     except ImportError:
-        from migrate.migration import perform as step_engine  # type: ignore[no-redef] # noqa: PLC0415 - before 0.2
+        from migrate.migration import perform as step_engine  # type: ignore[no-redef] # noqa: PLC0415 - as of 0d73485
     return step_engine.Performer
 
 
