@@ -39,18 +39,7 @@ def _platforms() -> Iterator[str]:
 
 
 def _download(folder: Path, *what: str) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--quiet",
-        "--only-binary",
-        ":all:",
-        "--dest",
-        str(folder),
-    ]
+    command = [sys.executable, "-m", "pip", "download", "-qq", "--only-binary", ":all:", "--dest", str(folder)]
     subprocess.run([*command, *what], check=True)
 
 
