@@ -39,11 +39,12 @@ def test_what_was_sent_twice_counts_twice_and_what_all_images_have_is_shared(tmp
 
 @pytest.mark.engine
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # both sides begin with nothing
 def test_a_run_beside_a_shell_script(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
     command = [sys.executable, "-m", "benchmarks.runs", "--models", "2", "--most", "20000", "--only", "this,after"]
     done = subprocess.run(
-        [*command, "--out", str(numbers)], cwd=CHECKOUT, capture_output=True, text=True, timeout=590, check=False
+        [*command, "--out", str(numbers)], cwd=CHECKOUT, capture_output=True, text=True, timeout=1750, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "API calls again" in done.stdout
