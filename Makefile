@@ -7,7 +7,7 @@ GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 # Tests start hundreds of programs: without byte-code each of them compiles this package, and pytest its own test files.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx period fuzz hostile bench-server bench-images bench-runs bench-large clean
+.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx period fuzz hostile bench-server bench-images bench-run bench-large clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -74,7 +74,7 @@ bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, 
 bench-images: .venv  ## each runtime's image: build, layers, size, cold start, memory; ARGS="--only onnx --starts 5"
 	@$(PYTHON) -m benchmarks.images $(ARGS)
 
-bench-runs: .venv  ## runs over 20 models on the sandbox, ARGS="--against CHECKOUT" beside another commit
+bench-run: .venv  ## 20 models to the sandbox, beside an earlier commit and a shell script; ARGS="--models 3 --only this,before"
 	@$(PYTHON) -m benchmarks.runs $(ARGS)
 
 bench-large: .venv  ## a model of 5 GB to its build context, killed and replaced on the way; ARGS="--gb 1"

@@ -34,6 +34,7 @@ from migrate.migration.journey.steps.tokens import delete_proof_tokens
 from migrate.migration.parallel import Runner
 from migrate.migration.run import permissions
 from migrate.migration.run.leased import leased
+from migrate.migration.run.listed import recall_from
 from migrate.migration.run.opening import source_folder
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.same_source import list_as_before
@@ -190,7 +191,7 @@ def _list(
         ref,
         journal,
         lambda name: workspace.source(cloud.session.endpoint_name, cloud.project, name),
-        lambda one: list_models(one, cloud, recognise, environ=environ),
+        lambda one: list_models(one, cloud, recognise, environ=environ, recall=recall_from(journal)),
     )
     emit(StepFinished(step="list", seconds=time.monotonic() - began, detail=f"{len(listing.models)} models"))
     return listing
@@ -333,9 +334,10 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
             _authorize(run)
     run.emit(RunStarted(source=run.listing.source, models=tuple(record.id for record in run.listing.models)))
     delete_proof_tokens(run.cloud, run.journal.effects)  # of runs that were killed
-    for outcome in settled:
-        run.journal.finish(outcome)
-        run.emit(ModelFinished(outcome=outcome))
+    with run.journal.at_once():
+        for outcome in settled:
+            run.journal.finish(outcome)
+            run.emit(ModelFinished(outcome=outcome))
     found = {outcome.model: outcome for outcome in settled}
     try:
         found |= runner.execute(groups)

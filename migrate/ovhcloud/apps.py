@@ -112,11 +112,18 @@ def apps(cloud: Cloud, *, label_selector: str | None = None) -> tuple[App, ...]:
     """The apps of the project in every AI region.
 
     One call, unless there may be another page. Neither the default size of a page nor the number of the first one is
-    documented, so a number of apps that could be a full page (a multiple of ten) is followed up from page 1, and
-    apps are told apart by their ids.
+    documented, so a number of apps that could be a full page (a multiple of ten) is followed up, and apps are told
+    apart by their ids. One more call tells the end where pages are counted from 1: the second page of a size of one
+    less begins with the last app of the first answer. Where it does not, pages are read from number 1.
     """
-    found = {item.id: item for item in _page(cloud, label_selector, None, None)}
+    rows = _page(cloud, label_selector, None, None)
+    found = {item.id: item for item in rows}
     size, page = len(found), 1
+    if size and size % 10 == 0:
+        last = rows[-1].id
+        rows = _page(cloud, label_selector, 2, size - 1)
+        if rows and rows[0].id == last and len(rows) < size - 1:
+            return tuple((found | {item.id: item for item in rows}).values())
     while size and size % 10 == 0:
         before = len(found)
         rows = _page(cloud, label_selector, page, size)

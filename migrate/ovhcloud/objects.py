@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -32,6 +32,7 @@ class ObjectStore(ABC):
 
     def __init__(self, container: str) -> None:
         self._container = container
+        self._listing: tuple[str, tuple[StoredObject, ...]] | None = None
         self._facts: dict[str, ObjectFacts] = {}
         self._local = threading.local()
 
@@ -43,6 +44,15 @@ class ObjectStore(ABC):
     @abstractmethod
     def list(self, prefix: str, *, expected: int | None = None) -> tuple[StoredObject, ...]:
         """Every object whose name starts with ``prefix``; ``expected`` is the number of all where it is known."""
+
+    def remember(self, prefix: str, objects: Sequence[StoredObject]) -> None:
+        """Keep a listing for whoever looks at the same objects next."""
+        self._listing = prefix, tuple(objects)
+
+    def take_listing(self) -> tuple[str, tuple[StoredObject, ...]] | None:
+        """The listing that was kept, with its prefix: once, so that nobody takes an old one for what lies there now."""
+        kept, self._listing = self._listing, None
+        return kept
 
     @abstractmethod
     def many(self, count: int) -> None:

@@ -13,13 +13,13 @@ from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.renewal import Keys
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.aws import S3Account, read_account, renewing
-from migrate.sources.containers import list_container, list_store, unknown_place
+from migrate.sources.containers import Recall, list_container, list_store, read_anew, unknown_place
 from migrate.sources.recognition import Recognise
 from migrate.sources.reference import BucketRef, ContainerRef
 from migrate.sources.s3 import s3_store
 
 
-def list_named(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Listing:
+def list_named(cloud: Cloud, ref: ContainerRef, recognise: Recognise, *, recall: Recall = read_anew) -> Listing:
     """The models in the Swift container or the S3 bucket of that name in that region, whichever there is.
 
     Raises:
@@ -28,7 +28,7 @@ def list_named(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Listing
         RemoteError: The listing failed, or every read did.
     """
     if ref.kind == "swift":
-        return list_container(cloud, ref, recognise)
+        return list_container(cloud, ref, recognise, recall=recall)
     containers = () if ref.kind else storage.containers(cloud)
     region = s3.buckets(cloud, ref.region)
     in_swift = any(item.name == ref.container and item.region.upper() == ref.region for item in containers)
@@ -41,7 +41,7 @@ def list_named(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Listing
             next_step=f"Type {swift} or {bucket}.",
         )
     if in_swift:
-        return list_container(cloud, ref, recognise, containers)
+        return list_container(cloud, ref, recognise, containers, recall=recall)
     if not in_s3:
         raise _unknown(ref, containers, region)
     store = s3.bucket_store(cloud, bucket=ref.container, region=ref.region)
@@ -49,12 +49,17 @@ def list_named(cloud: Cloud, ref: ContainerRef, recognise: Recognise) -> Listing
     def locate(path: str) -> BucketLocation:
         return BucketLocation(bucket=ref.container, region=ref.region, endpoint=None, path=path)
 
-    listing = list_store(store, ref.prefix, recognise, source=ref.canonical, locate=locate)
+    listing = list_store(store, ref.prefix, recognise, source=ref.canonical, locate=locate, recall=recall)
     return replace(listing, region=ref.region)
 
 
 def list_bucket(
-    ref: BucketRef, recognise: Recognise, environ: Mapping[str, str], cloud: Cloud | None = None
+    ref: BucketRef,
+    recognise: Recognise,
+    environ: Mapping[str, str],
+    cloud: Cloud | None = None,
+    *,
+    recall: Recall = read_anew,
 ) -> Listing:
     """The models in a bucket that is reached with S3 keys.
 
@@ -70,7 +75,8 @@ def list_bucket(
     def locate(path: str) -> BucketLocation:
         return BucketLocation(bucket=ref.bucket, region=account.region, endpoint=account.endpoint, path=path)
 
-    return list_store(s3_store(account, ref.bucket, keys), ref.prefix, recognise, source=ref.canonical, locate=locate)
+    store = s3_store(account, ref.bucket, keys)
+    return list_store(store, ref.prefix, recognise, source=ref.canonical, locate=locate, recall=recall)
 
 
 def store_of(location: BucketLocation, cloud: Cloud | None, environ: Mapping[str, str]) -> ObjectStore:

@@ -5,15 +5,16 @@ import difflib
 import itertools
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from migrate.core.errors import ConfigurationError, UsageError
+from migrate.core.names import digest_of
 from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable
-from migrate.core.values import ContainerLocation, Ignored, Listing, Location, ModelRecord
+from migrate.core.values import ContainerLocation, Ignored, Listing, Location, ModelRecord, to_json
 from migrate.ovhcloud import storage
 from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
@@ -26,6 +27,23 @@ from migrate.sources.reference import ContainerRef
 
 _FAILURES: Final = 3  # so many objects that the store fails to give, before any that it gives, are no accident
 _SHOWN: Final = 10  # containers in a sentence
+
+
+class Recall(Protocol):
+    """Tells the models of a place from an earlier run, where nothing has changed since."""
+
+    def __call__(self, lies_there: str, make: Callable[[], tuple[Listing, bool]]) -> Listing:
+        """The listing of a place.
+
+        Args:
+            lies_there: A digest over the names, sizes and times of everything there.
+            make: Reads the files, and answers whether all of them could be read.
+        """
+
+
+def read_anew(lies_there: str, make: Callable[[], tuple[Listing, bool]]) -> Listing:  # noqa: ARG001 - of the protocol
+    """Recalls nothing."""
+    return make()[0]
 
 
 class ModelObject(Struct, frozen=True):
@@ -54,7 +72,12 @@ class Place(Struct, frozen=True):
 
 
 def list_container(
-    cloud: Cloud, ref: ContainerRef, recognise: Recognise, containers: tuple[storage.Container, ...] | None = None
+    cloud: Cloud,
+    ref: ContainerRef,
+    recognise: Recognise,
+    containers: tuple[storage.Container, ...] | None = None,
+    *,
+    recall: Recall = read_anew,
 ) -> Listing:
     """The models at the first level of a container, or below a prefix.
 
@@ -63,6 +86,7 @@ def list_container(
         ref: The container.
         recognise: Tells a model's format.
         containers: Those of the project, where they are known.
+        recall: Tells the models without reading, where an earlier run has read the same.
 
     Raises:
         ConfigurationError: ``unknown-container``.
@@ -82,7 +106,13 @@ def list_container(
         )
 
     listing = list_store(
-        store, ref.prefix, recognise, source=ref.canonical, locate=locate, expected=container.stored_objects
+        store,
+        ref.prefix,
+        recognise,
+        source=ref.canonical,
+        locate=locate,
+        expected=container.stored_objects,
+        recall=recall,
     )
     return replace(listing, region=container.region)
 
@@ -95,14 +125,20 @@ def list_store(
     source: str,
     locate: Callable[[str], Location],
     expected: int | None = None,
+    recall: Recall = read_anew,
 ) -> Listing:
     """The models at the first level of a container or bucket, or below a prefix; ``locate`` makes a path a place.
+
+    Where nothing was added, removed or uploaded again since ``recall`` was told, no object is read: names, sizes and
+    times to the second are trusted, as they are for fetching.
 
     Raises:
         UsageError: ``no-models``: nothing lies at the prefix.
         RemoteError: The listing failed, or every read did.
     """
-    place = look_at(store, prefix, expected=expected)
+    listed = store.list(prefix.strip("/"), expected=expected)
+    store.remember(prefix.strip("/"), listed)
+    place = _meant(store, prefix.strip("/"), listed)
     if not place.objects and not place.pieces and prefix:
         whole = source.removesuffix(prefix).rstrip("/")
         raise UsageError(
@@ -110,7 +146,35 @@ def list_store(
             code="no-models",
             next_step=f"See what lies there: {ListOptions(source=whole).command()}",
         )
-    found, ignored, place = _find(store, place, recognise)
+
+    def make() -> tuple[Listing, bool]:
+        return _recognised(store, place, prefix, recognise, source=source, locate=locate)
+
+    told = (place.path, *(text for item in place.objects for text in _told(item.stored)), *_told_of(place.pieces))
+    settled = not any(item.stored.indirect or not item.stored.last_modified for item in place.objects)
+    return recall(digest_of(to_json(locate("")).decode(), *told), make) if settled else make()[0]
+
+
+def _told(item: StoredObject) -> tuple[str, ...]:
+    return item.name, str(item.size), item.last_modified, item.content_type, str(item.sealed), item.problem
+
+
+def _told_of(pieces: tuple[Pieces, ...]) -> Iterator[str]:
+    for one in pieces:
+        yield from (one.reason, str(one.size), *one.names)
+
+
+def _recognised(
+    store: ObjectStore,
+    place: "Place",
+    prefix: str,
+    recognise: Recognise,
+    *,
+    source: str,
+    locate: Callable[[str], Location],
+) -> tuple[Listing, bool]:
+    """The listing, and whether every object that was looked into could be read."""
+    found, ignored, place, whole = _find(store, place, recognise)
     single = len(place.objects) == 1 and place.objects[0].stored.name == prefix
     models = tuple(
         ModelRecord(
@@ -126,20 +190,23 @@ def list_store(
         Ignored(path=_common(pieces.names), size=pieces.size, reason=f"{len(pieces.names)} {pieces.reason}")
         for pieces in place.pieces
     )
-    return Listing(source=source, models=models, ignored=(*ignored, *pieces))
+    return Listing(source=source, models=models, ignored=(*ignored, *pieces)), whole
 
 
 def _find(
     store: ObjectStore, place: "Place", recognise: Recognise
-) -> tuple[tuple[Found, ...], tuple[Ignored, ...], "Place"]:
-    """Recognise models; once more where reading told large objects whose segments were taken for files."""
+) -> tuple[tuple[Found, ...], tuple[Ignored, ...], "Place", bool]:
+    """Recognise models; once more where reading told large objects whose segments were taken for files.
+
+    The last value is whether no read failed.
+    """
     while True:
         reader = _Reader(store, {item.path: item.stored for item in place.objects})
         entries = [Entry(item.path, item.stored.size, item.stored.problem) for item in place.objects]
         found, ignored = find_models(entries, reader.open, recognise, at_once=AT_ONCE)
         reader.check()
         if not reader.large or not (fewer := place.without_segments_of(store, reader.large)):
-            return found, ignored, place
+            return found, ignored, place, not reader.failed
         place = fewer
 
 
@@ -151,6 +218,7 @@ class _Reader:
         self._objects = objects
         self._failures: list[UnreadableObjectError] = []
         self._given = 0
+        self.failed = False
         self.large: list[str] = []
 
     def open(self, entry: Entry) -> Opened:
@@ -192,6 +260,7 @@ class _Reader:
         try:
             data = self._store.read(name, offset, length)
         except UnreadableObjectError as error:
+            self.failed = True
             if error.passing:
                 self._failures.append(error)
                 if len(self._failures) >= _FAILURES and not self._given:
@@ -281,7 +350,10 @@ def objects_at(store: ObjectStore, path: str, *, expected: int | None = None) ->
 def look_at(store: ObjectStore, path: str, *, expected: int | None = None, every: bool = False) -> Place:
     """The same, with what was left out as pieces of others."""
     path = path.strip("/")
-    listed = store.list(path, expected=expected)
+    return _meant(store, path, store.list(path, expected=expected), every=every)
+
+
+def _meant(store: ObjectStore, path: str, listed: Iterable[StoredObject], *, every: bool = False) -> Place:
     meant = [item for item in listed if not path or item.name == path or item.name.startswith(f"{path}/")]
     return _place(store, path, meant, every=every)
 

@@ -11,6 +11,7 @@ from migrate.core.text import printable
 from migrate.core.values import ContainerLocation, Listing, ModelRecord
 from migrate.ovhcloud.session import Cloud
 from migrate.sources.buckets import list_bucket, list_named
+from migrate.sources.containers import Recall, read_anew
 from migrate.sources.folders import list_folder
 from migrate.sources.inventory import list_inventory
 from migrate.sources.namespaces import list_namespace
@@ -36,7 +37,12 @@ def needs_cloud(ref: SourceRef) -> bool:
 
 
 def list_models(
-    ref: SourceRef, cloud: Cloud | None, recognise: Recognise, *, environ: Mapping[str, str] = os.environ
+    ref: SourceRef,
+    cloud: Cloud | None,
+    recognise: Recognise,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    recall: Recall = read_anew,
 ) -> Listing:
     """List the models of a source.
 
@@ -45,6 +51,7 @@ def list_models(
         cloud: Where OVHcloud's API is; None is enough where ``needs_cloud`` says so.
         recognise: Tells a model's format from a file's name, size and bytes (``formats.recognise``).
         environ: The environment, for S3 keys.
+        recall: Tells the models of a container or bucket in which nothing has changed; see ``list_store``.
 
     Raises:
         ConfigurationError: An unknown namespace, container or bucket, ML Serving gone, no S3 keys, or what the session
@@ -52,18 +59,20 @@ def list_models(
         UsageError: No such folder or file, a broken inventory, a name that a container and a bucket have, or
             ``same-id``.
     """
-    listing = _list(ref, cloud, recognise, environ)
+    listing = _list(ref, cloud, recognise, environ, recall)
     return replace(listing, models=_each_once(listing.models, listing.source))
 
 
-def _list(ref: SourceRef, cloud: Cloud | None, recognise: Recognise, environ: Mapping[str, str]) -> Listing:
+def _list(
+    ref: SourceRef, cloud: Cloud | None, recognise: Recognise, environ: Mapping[str, str], recall: Recall
+) -> Listing:
     match ref:
         case NamespaceRef():
             return list_namespace(_needed(cloud), ref)
         case ContainerRef():
-            return _shown(list_named(_needed(cloud), ref, recognise))
+            return _shown(list_named(_needed(cloud), ref, recognise, recall=recall))
         case BucketRef():
-            return _shown(list_bucket(ref, recognise, environ, cloud))
+            return _shown(list_bucket(ref, recognise, environ, cloud, recall=recall))
         case FolderRef():
             return _shown(list_folder(ref.path, ref.canonical, recognise))
         case InventoryRef():

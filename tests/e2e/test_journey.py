@@ -58,6 +58,8 @@ def test_a_second_run_does_nothing_and_says_the_same(tool: Tool) -> None:
     written = [line for line in since if line.method not in ("GET", "HEAD") and line.service == "api"]
     assert written == []
     assert not [line for line in since if line.service == "storage"]
+    asked = [line.operation.rpartition("/")[2] for line in since if line.service == "api"]
+    assert len(asked) == len(set(asked)) <= 8, "once a run, and nothing for each model"
     assert not [line for line in since if line.service == "registry" and line.method in ("POST", "PUT", "PATCH")]
     assert not any(event["event"] == "step-started" and event["step"] == "runtime" for event in second.events)
     assert len(tool.sandbox.left()["apps"]) == len(GOOD)

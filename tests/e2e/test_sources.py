@@ -60,6 +60,15 @@ def test_a_container_moves(gone: Tool, samples: bool) -> None:
         assert ended.outcomes[model]["outcome"] == "done"
         assert ended.outcomes[model]["proof"] == ("recorded" if samples else "engine")
 
+    before = len(gone.sandbox.log())
+    again = gone.run("models@GRA", *models, *more)
+    assert (again.code, {name: one["outcome"] for name, one in again.outcomes.items()}) == (
+        0,
+        dict.fromkeys(GOOD, "done"),
+    )
+    asked = [line.operation.rpartition("/")[2] for line in gone.sandbox.log()[before:]]
+    assert asked == ["time", "storage", "{containerId}", "app"], "once a run, and nothing for each model"
+
 
 @pytest.mark.slow
 def test_a_model_that_is_replaced_in_its_app_is_announced_as_that(gone: Tool, tmp_path: Path) -> None:

@@ -7,8 +7,6 @@ Names, labels and settings of models travel as files; the text has enums, versio
 import re
 from typing import Final, Literal
 
-import jinja2
-import jinja2.sandbox
 from msgspec import Struct
 
 from migrate.images.engine.references import check_reference
@@ -58,6 +56,8 @@ def dockerfile(template: Template, values: Values) -> str:
     if not _VERSION.fullmatch(values.tool_version):
         message = f"not a version: {values.tool_version!r}"
         raise ValueError(message)
+    import jinja2.sandbox  # noqa: PLC0415 - slow to load, and a run in which nothing changed renders nothing
+
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader(templates_folder()),
         undefined=jinja2.StrictUndefined,

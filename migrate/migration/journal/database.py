@@ -133,8 +133,8 @@ class Database:
         with self.transaction():
             for number in range(self._checked_format(), FORMAT):  # another process may have been first
                 for statement in _FORMATS[number].split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {number + 1}")
+                    self.execute(statement)
+                self.execute(f"PRAGMA user_version = {number + 1}")
         self.format = FORMAT
 
     def schema(self, column: str = "schema") -> str:
@@ -161,16 +161,16 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the statements inside, or none."""
-        with self._turn, self._in_words():
-            self._connection.execute("BEGIN IMMEDIATE")
+        """All of the statements inside, or none; what else is raised inside is nothing of the journal's."""
+        with self._turn:
+            self.execute("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
                 if self._connection.in_transaction:  # some failures end it themselves
-                    self._connection.execute("ROLLBACK")
+                    self.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            self.execute("COMMIT")
 
     def close(self) -> None:
         """Closes the connection."""

@@ -6,7 +6,8 @@ a run makes that value again, and undo deletes by the recorded ids.
 
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -56,10 +57,12 @@ class Stored(Struct, Generic[T], frozen=True):
         Raises:
             UnreadableError: It is damaged, or of a newer release.
         """
-        noun = _NOUNS.get(self.step, f"value of the step {self.step}")
-        what = f"The {noun} of {printable(self.subject)} in the journal {self.journal}"
         newest = number_of(self.type)
-        return schemas.read(self.json, self.type, self.schema, newest=newest, what=what, next_step=_AGAIN)
+        return schemas.read(self.json, self.type, self.schema, newest=newest, what=self._what, next_step=_AGAIN)
+
+    def _what(self) -> str:
+        noun = _NOUNS.get(self.step, f"value of the step {self.step}")
+        return f"The {noun} of {printable(self.subject)} in the journal {self.journal}"
 
 
 def part_of(whole: Stored[Any], value: T) -> Stored[T]:
@@ -209,6 +212,15 @@ class Journal:
             kind=tuple[int, str, str, str | None, int | None],
         )
         return tuple(RunRecord(*row) for row in rows)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """All that is written inside, or nothing: for what the next run would find again, and need not outlive a kill.
+
+        Nothing is asked of the outside world meanwhile, and no effect is written.
+        """
+        with self._database.transaction():
+            yield
 
     # models
 

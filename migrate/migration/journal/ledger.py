@@ -168,7 +168,10 @@ class Effects:
     def _effect(self, row: _Row, units: tuple[str, ...]) -> Effect:
         lost = None
         try:
-            what = f"The intent of the effect {row.id} ({printable(row.kind)}) in the journal {self._database.path}"
+
+            def what() -> str:
+                return f"The intent of the effect {row.id} ({printable(row.kind)}) in the journal {self._database.path}"
+
             intent = read(row.intent, dict[str, object], row.schema, newest=SCHEMA, what=what, next_step=_UNDO)
         except UnreadableError as error:
             intent, lost = _known(row.kind, row.name, self._journal_id) | loosely(row.intent), error

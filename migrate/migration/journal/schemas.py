@@ -7,6 +7,7 @@ it the next number and sees that texts of the former numbers can still be read, 
 compares each struct with the form that its number stands for.
 """
 
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import msgspec
@@ -40,7 +41,7 @@ def number_of(kind: type) -> int:
     return number
 
 
-def read(text: bytes, kind: type[T], number: int, *, newest: int, what: str, next_step: str) -> T:
+def read(text: bytes, kind: type[T], number: int, *, newest: int, what: Callable[[], str], next_step: str) -> T:
     """A stored value.
 
     Args:
@@ -48,7 +49,7 @@ def read(text: bytes, kind: type[T], number: int, *, newest: int, what: str, nex
         kind: Its type.
         number: The schema number it was written with.
         newest: The one that this version writes.
-        what: What it is, for the sentence ``WHAT cannot be read``.
+        what: Says what it is, for the sentence ``WHAT cannot be read``.
         next_step: What to do when it is damaged.
 
     Raises:
@@ -56,7 +57,7 @@ def read(text: bytes, kind: type[T], number: int, *, newest: int, what: str, nex
     """
     if number > newest:
         raise UnreadableError(
-            f"{what} was written by a newer release of migrate: its schema is {number}, and this one reads up to "
+            f"{what()} was written by a newer release of migrate: its schema is {number}, and this one reads up to "
             f"{newest}.",
             next_step="Use that release, or name another --workspace.",
             newer=True,
@@ -68,7 +69,7 @@ def read(text: bytes, kind: type[T], number: int, *, newest: int, what: str, nex
         return msgspec.json.decode(text, type=kind)
     except _DAMAGED as error:
         raise UnreadableError(
-            f"{what} cannot be read: {printable(str(error), 200)}.", next_step=next_step, newer=False
+            f"{what()} cannot be read: {printable(str(error), 200)}.", next_step=next_step, newer=False
         ) from error
 
 

@@ -1,10 +1,11 @@
 """What lies at a model's place now, as one short text: a file that was uploaded again is fetched again."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -12,6 +13,7 @@ from migrate.core.errors import MigrateError
 from migrate.core.names import digest_of
 from migrate.core.values import BucketLocation, ContainerLocation, FolderLocation, ModelRecord
 from migrate.ovhcloud import storage
+from migrate.ovhcloud.s3 import bucket_store
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.stored import StoredObject
 from migrate.ovhcloud.swift import object_store
@@ -20,6 +22,9 @@ from migrate.sources.containers import find_container
 from migrate.sources.folders import files_of
 from migrate.sources.large_objects import is_marker
 from migrate.sources.unread import read_ones
+
+if TYPE_CHECKING:
+    from migrate.ovhcloud.objects import ObjectStore
 
 _WHOLE: Final = 1000  # objects: a listing that is shorter is surely complete (contract: Object Storage)
 _SECONDS: Final = len("2021-03-02T08:12:41")  # the API and Swift write times with different ends
@@ -45,13 +50,47 @@ def revisions(
 ) -> dict[str, Seen]:
     """What is seen of each model, by id; ``UNKNOWN`` where it cannot be seen now, which fetching will explain.
 
-    Models of one container are read off one listing of it, where that fits into one answer.
+    Models of one container or bucket are read off the listing that told them, or else off one of all the container,
+    where that fits into one answer.
     """
+    listed = _kept(cloud, records)
     places = {record.location.container_id for record in records if isinstance(record.location, ContainerLocation)}
-    listed = {place: objects for place in places if place and (objects := _whole(cloud, place)) is not None}
+    listed |= {
+        place: objects
+        for place in places
+        if place and place not in listed and (objects := _whole(cloud, place)) is not None
+    }
     with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="look") as pool:
         found = pool.map(lambda record: _revision(cloud, record, listed, environ), records)
         return dict(zip((record.id for record in records), found, strict=True))
+
+
+def _kept(cloud: Cloud, records: tuple[ModelRecord, ...]) -> dict[str, tuple[_Object, ...]]:
+    """What the listing of this source has just seen of a container or bucket, where that covers all of its models."""
+    stores: dict[str, ObjectStore] = {}
+    paths: defaultdict[str, list[str]] = defaultdict(list)
+    for record in records:
+        match record.location:
+            case ContainerLocation(container_id=known, container=name, region=region) as place if known:
+                stores[_place(place)] = object_store(cloud, container_id=known, container=name, region=region)
+            case BucketLocation(bucket=name, region=region, endpoint=None) as place:
+                stores[_place(place)] = bucket_store(cloud, bucket=name, region=region)
+            case _:
+                continue
+        paths[_place(place)].append(place.path.strip("/"))
+    kept = {name: listing for name, store in stores.items() if (listing := store.take_listing()) is not None}
+    return {
+        name: objects
+        for name, (prefix, objects) in kept.items()
+        if all(not prefix or path == prefix or path.startswith(f"{prefix}/") for path in paths[name])
+    }
+
+
+def _place(place: ContainerLocation | BucketLocation) -> str:
+    """A name for the container or bucket; empty where a container's id is not known."""
+    if isinstance(place, ContainerLocation):
+        return place.container_id
+    return f"{place.endpoint} {place.region} {place.bucket}"
 
 
 def _whole(cloud: Cloud, container_id: str) -> tuple[_Object, ...] | None:
@@ -68,10 +107,10 @@ def _revision(
     try:
         match record.location:
             case ContainerLocation() as place:
-                return _of_objects(listed.get(place.container_id) or _below(cloud, place), place.path.strip("/"))
+                return _of_objects(listed.get(_place(place)) or _below(cloud, place), place.path.strip("/"))
             case BucketLocation() as place:
                 path = place.path.strip("/")
-                return _of_objects(store_of(place, cloud, environ).list(path), path)
+                return _of_objects(listed.get(_place(place)) or store_of(place, cloud, environ).list(path), path)
             case FolderLocation() as place:
                 files = files_of(Path(place.path))
                 facts = [(name, str(size), str(real.stat().st_mtime_ns)) for name, real, size in files]

@@ -10,7 +10,7 @@ from contextlib import closing
 
 from msgspec.structs import replace
 
-from migrate.core.errors import MigrateError, UsageError
+from migrate.core.errors import ConfigurationError, MigrateError, UsageError
 from migrate.core.text import printable
 from migrate.core.values import BucketLocation, ContainerLocation, Listing, Location, ModelRecord
 from migrate.migration.journal.journal import Journal
@@ -32,19 +32,29 @@ def list_as_before(
         UsageError: ``ambiguous-source``: it is another now, or was moved under another name; or what ``read`` raises.
     """
     before = _records(journal)
-    try:
+    kind = _kind(before)
+    listing = _of_kind(ref, kind, read) if kind and isinstance(ref, ContainerRef) and not ref.kind else None
+    if listing is None:
         listing = read(ref)
-    except UsageError as error:
-        kind = _kind(before)
-        if error.code != "ambiguous-source" or not kind or not isinstance(ref, ContainerRef):
-            raise
-        listing = read(replace(ref, kind=kind))
-        models = tuple(replace(model, source=ref.canonical) for model in listing.models)
-        listing = replace(listing, source=ref.canonical, models=models)
     _check_endpoint(listing, before)
     if isinstance(ref, ContainerRef) and not before:
         _check_names(ref, _kind(listing.models), folder_of)
     return listing
+
+
+def _of_kind(ref: ContainerRef, kind: Kind, read: Callable[[SourceRef], Listing]) -> Listing | None:
+    """The listing of a container or bucket that is known to be one; None where it is neither any more.
+
+    Whether the other has its name by now makes no difference, so it is not asked.
+    """
+    try:
+        listing = read(replace(ref, kind=kind))
+    except ConfigurationError as error:
+        if error.code != "unknown-container":
+            raise
+        return None
+    models = tuple(replace(model, source=ref.canonical) for model in listing.models)
+    return replace(listing, source=ref.canonical, models=models)
 
 
 def other_names(ref: SourceRef) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The journal on real SQLite: values by key, outcomes, events; nothing lost by a kill, no secret in the file."""
 
+import contextlib
 import signal
 import sqlite3
 import subprocess
@@ -115,6 +116,20 @@ def test_a_value_is_on_disk_when_put_returns(path: Path) -> None:
     (effect,) = journal.effects.existing("app")
     assert effect.external_id is None
     journal.close()
+
+
+def test_what_is_written_at_once_is_there_as_a_whole_or_not_at_all(journal: Journal) -> None:
+    journal.list_models([ModelRecord(id=name, source="s") for name in ("one", "two")])
+    for broken in (True, False):
+        with contextlib.suppress(OSError), journal.at_once():
+            for name in ("one", "two"):
+                journal.finish(Outcome(model=name, outcome="done"))
+                journal.note(Notice(text="told"), model=name)
+            if broken:
+                raise OSError
+        states = journal.models().values()
+        assert [state.outcome is None for state in states] == [broken, broken]
+        assert len(journal.events()) == (0 if broken else 2)
 
 
 def test_there_is_nothing_to_read_before_the_first_run(tmp_path: Path) -> None:

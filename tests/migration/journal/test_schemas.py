@@ -15,6 +15,7 @@ from migrate.core.values import (
     Conversion,
     Image,
     Inspection,
+    Listing,
     ModelRecord,
     Outcome,
     Parity,
@@ -44,6 +45,7 @@ BY_STEP: Final[dict[str, type]] = {
     "deploy": App,
     "prove": Parity,
     "log": Log,
+    "list": Listing,
 }
 RENAMED: Final = ("cross-checked", "engine")
 STORED: Final = (ModelRecord, Outcome, *dict.fromkeys(BY_STEP.values()))
@@ -110,9 +112,9 @@ def _told(value: Any) -> Any:
 )
 def test_what_was_called_cross_checked_by_the_same_engine_is_read_as_engine(kind: type, text: str) -> None:
     for number, level in ((1, "engine"), (2, "cross-checked")):
-        value: Any = read(text.encode(), kind, number, newest=number_of(kind), what="w", next_step="n")
+        value: Any = read(text.encode(), kind, number, newest=number_of(kind), what=str, next_step="n")
         assert (value.proof if kind is Outcome else value.level) == level
-    live: Any = read(text.replace("cross-checked", "live").encode(), kind, 1, newest=2, what="w", next_step="n")
+    live: Any = read(text.replace("cross-checked", "live").encode(), kind, 1, newest=2, what=str, next_step="n")
     assert (live.proof if kind is Outcome else live.level) == "live"
 
 
