@@ -113,6 +113,7 @@ class Traffic(Struct, frozen=True, kw_only=True):
     status: int
     bytes: int
     app_id: str | None = None
+    fault: str = ""
 
 
 class Gate(Protocol):

@@ -263,6 +263,8 @@ class Apps:
         )
         if used + wanted <= limit:
             return ""
+        if kind == "CPU" and used + wanted <= self._options.quota_cpu:
+            self._faults.met(QuotaFault)
         return f"The project's quota of {limit} {kind} is reached: {used} in use, {wanted} asked for"
 
     def _launch(self, app: AppRecord) -> Launch:
