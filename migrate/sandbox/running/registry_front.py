@@ -155,7 +155,7 @@ class Front:
         upstream: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         head: _Head,
-        dropped: bool,  # noqa: FBT001
+        dropped: bool,
         broken: ServerError | None,
     ) -> None:
         """The registry's answer, or what the faults make of it now that the work is done."""

@@ -1,7 +1,6 @@
 """What the sandbox's registry can be told to do wrong, over a real registry and as a client meets it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
