@@ -17,7 +17,7 @@ from migrate.core.values import App, Outcome
 from migrate.images.engine.connection import connect
 from migrate.migration.journal.bill import billed_app, models_of
 from migrate.migration.journal.journal import Journal, ModelState
-from migrate.migration.journal.ledger import Effect, Kind
+from migrate.migration.journal.ledger import NAMED_HERE, Effect, Kind
 from migrate.migration.journal.schemas import UnreadableError
 from migrate.migration.journal.subjects import is_packed, unit_subject
 from migrate.migration.journey.steps.registry import delete_registry_user
@@ -152,6 +152,9 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
         if gone:
             deleted.append(name_of(effect))
             emit(StepFinished(step="undo", seconds=time.monotonic() - began, detail=f"{name_of(effect)} deleted"))
+    for effect in undoing.stay:
+        if effect.intent.get(NAMED_HERE) and remove_image(effect.name):  # left here by a push that was killed
+            journal.effects.learn(effect, **{NAMED_HERE: False})
     for effect in undoing.release:
         for unit in set(effect.units) & set(undoing.units):
             journal.effects.release(effect, unit)

@@ -19,7 +19,9 @@ from migrate.sandbox.running.app_proxy import Proxies
 from migrate.sandbox.running.containers import (
     LaunchError,
     connect,
+    forget_image,
     labels,
+    named,
     published,
     pull,
     remove,
@@ -121,6 +123,7 @@ class _App:
         self._marks = marks
         self._start_deadline = start_deadline
         self._container: Container | None = None
+        self._images: set[str] = set()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -170,6 +173,8 @@ class _App:
             before.join()
         if self._container is not None:
             remove(self._container)
+        for image in self._images:
+            forget_image(self._client, image)
 
     def _run(self, launch: Launch, ended: threading.Event, before: threading.Thread | None) -> None:
         if before is not None:
@@ -195,10 +200,16 @@ class _App:
 
     def _live(self, launch: Launch, ended: threading.Event) -> RunnerState:
         """The life of one container, from the pull to its end; the state that it ends in."""
+        known = named(self._client, launch.image)
         image_id = pull(self._client, launch.image, launch.registry_auths)
-        if ended.is_set():
-            return RunnerState(phase="stopped")
-        self._container = container = run(self._client, launch, image_id, self._marks)
+        try:
+            if ended.is_set():
+                return RunnerState(phase="stopped")
+            self._container = container = run(self._client, launch, image_id, self._marks)
+            self._images.add(image_id)
+        finally:
+            if not known:
+                forget_image(self._client, launch.image)
         self._become(ended, RunnerState(phase="starting"))
         probing = _Probing(launch.probe)
         deadline = time.monotonic() + self._start_deadline

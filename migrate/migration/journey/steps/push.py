@@ -4,9 +4,10 @@ from typing import Final
 
 from migrate.core.errors import MigrateError
 from migrate.core.values import Image, PushedImage
-from migrate.images.registry.push import immutable_tag, pushed_exists
+from migrate.images.registry.push import forget_name, immutable_tag, pushed_exists
 from migrate.images.registry.push import push as push_image
 from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.ledger import NAMED_HERE
 from migrate.migration.journey.steps.registry import target
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Progress, Steps, Task
@@ -25,9 +26,13 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
         name = where.repository(unit.repository)
         effects = run.journal.effects
         reference = f"{where.host}/{name}:{tag}"
-        effect = effects.find("pushed-image", reference) or effects.intend(
-            "pushed-image", reference, {}, unit=unit.subject
-        )
+        effect = effects.find("pushed-image", reference)
+        ours = effect is not None and effect.intent.get(NAMED_HERE) is True  # by a run that was killed in its push
+        ours = ours or run.engine().image(reference) is None
+        if effect is None:
+            effect = effects.intend("pushed-image", reference, {NAMED_HERE: ours}, unit=unit.subject)
+        else:
+            effect = effects.learn(effect, **{NAMED_HERE: ours})
         try:
             # The layers of the runtime travel once: the engine mounts them for whoever pushes after the first.
             with run.first_push.enter():
@@ -39,12 +44,15 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
                     tag=tag,
                     credentials=where.credentials,
                     progress=progress,
+                    named_before=not ours,
                 )
+            if ours:  # also where nothing had to be sent any more
+                forget_name(run.engine(), reference)
         except MigrateError:
             if effect.external_id is None:
                 effects.gone(effect)  # a tag comes last: without it there is no image
             raise
-        effects.done(effect, pushed.digest)
+        effects.done(effect, pushed.digest, **{NAMED_HERE: False})
         return pushed
 
     def stands(pushed: PushedImage) -> bool:
