@@ -133,7 +133,10 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands are started
     score, begun = Score(), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="migrate-chaos-"))
-    lanes = [Sandbox(folder / f"sandbox-{number}") for number in range(1 if options.seed else options.lanes)]
+    lanes = [
+        Sandbox(folder / f"sandbox-{number}")
+        for number in range(min(options.lanes, len(options.seed or [0] * options.lanes)))
+    ]
     try:
         for lane in lanes:
             control.start(lane.folder, Options(rate_limit=0, unseen_seconds=0.2))
