@@ -92,6 +92,7 @@ def play(seed: int, sandbox: Sandbox, folder: Path, score: Score, *, keep: bool 
     seconds = time.monotonic() - begun
     with score.lock:
         score.seconds[what].append(seconds)
+    _tell(f"seed {seed} ({what}, {seconds:.0f} s): {told}")
 
 
 def seeds_left(options: argparse.Namespace, score: Score, deadline: float) -> Iterator[int]:
@@ -161,13 +162,14 @@ def main() -> int:
         for lane in lanes:
             control.stop(lane.folder)
         subprocess.run(["docker", "rmi", _TAG], check=False, capture_output=True)
+    _tell(report(score, time.monotonic() - begun))
     enough = bool(options.seed) or (
         sum(score.kills.values()) >= options.kills
         and sum(score.fired.values()) >= options.faults
         and score.fault_cases >= options.runs
     )
     if score.failed or options.keep:
-        pass
+        _tell(f"The folders are left in {folder / 'cases'}.")
     else:
         shutil.rmtree(folder, ignore_errors=True)
     return int(bool(score.failed) or not enough)
@@ -194,6 +196,11 @@ def report(score: Score, seconds: float) -> str:
     for seed, why in score.failed:
         lines.append(f'seed {seed}: {why.splitlines()[0][:300]}\n    repeat it: make chaos ARGS="--seed {seed} --keep"')
     return "\n".join(lines)
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _mean(seconds: list[float]) -> str:

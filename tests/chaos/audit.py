@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.stage import Stage
+from tests.chaos.stage import Stage, local_images
 from tests.e2e.harness import Ended
 
 DOCUMENTED = frozenset({0, 3, 4, 5, 7, 130})
@@ -113,9 +113,8 @@ def _containers(stage: Stage) -> list[str]:
 
 def _images(stage: Stage) -> list[str]:
     """Names of local images that only this case can have made."""
-    words = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
-    listed = subprocess.run(words, capture_output=True, check=True, text=True).stdout.splitlines()
-    return [name for name in listed if any(f"/{ours}" in name for ours in stage.repositories)]
+    new = local_images() - stage.images_before
+    return sorted(name for name in new if any(f"/{ours}" in name for ours in stage.repositories))
 
 
 def _pushed(stage: Stage) -> set[str]:

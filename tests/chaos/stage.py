@@ -3,12 +3,13 @@
 import contextlib
 import json
 import random
+import subprocess
 import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from migrate.core.names import slug
 from migrate.migration.journal.journal import Journal
@@ -17,9 +18,6 @@ from migrate.sandbox import control
 from migrate.sandbox.base.settings import Folder
 from migrate.sandbox.world.people import PLATFORM_USER
 from tests.e2e.harness import GOOD, NAMESPACE, ROOT, Ended, Sandbox, Tool
-
-if TYPE_CHECKING:
-    import subprocess
 
 MODELS: Final = ROOT / "examples" / "models"
 _KINDS: Final = ("inventory", "inventory", "inventory", "container", "namespace")
@@ -35,6 +33,7 @@ class Stage:
         models: The ids of the models that are moved.
         words: Options of every run.
         repositories: The beginnings of the names of its images, where no other case makes the same ones.
+        images_before: The names of the engine's images: a case that is played again finds what it left when it failed.
     """
 
     sandbox: Sandbox
@@ -46,6 +45,7 @@ class Stage:
     words: tuple[str, ...]
     environment: dict[str, str]
     repositories: tuple[str, ...]
+    images_before: frozenset[str]
     packed: bool = False
     registers: bool = False
     pids: list[int] = field(default_factory=list)
@@ -150,6 +150,7 @@ def set_up(sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: 
         words=words,
         environment=environment,
         repositories=names,
+        images_before=local_images(),
         packed=packed,
         registers=registers,
     )
@@ -157,6 +158,12 @@ def set_up(sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: 
         if kind == "namespace":
             turns.enter_context(_TURNS[chosen[0]])
         yield stage
+
+
+def local_images() -> frozenset[str]:
+    """The names of all images of the engine."""
+    words = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
+    return frozenset(subprocess.run(words, capture_output=True, check=True, text=True).stdout.splitlines())
 
 
 def _source(

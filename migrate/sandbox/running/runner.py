@@ -59,7 +59,7 @@ class DockerRunner:
         self._start_deadline = start_deadline
         self._apps: dict[str, _App] = {}
         self._lock = threading.Lock()
-        self._ending: list[threading.Thread] = []
+        self._ending: dict[str, threading.Thread] = {}
         remove_containers(self._client, labels(folder))
         self._proxies = Proxies(gate, self)
 
@@ -95,8 +95,13 @@ class DockerRunner:
             app = self._apps.pop(app_id, None)
         self._proxies.shut(app_id)
         if app:
-            self._ending = [thread for thread in self._ending if thread.is_alive()]
-            self._ending.append(app.discard())
+            self._ending = {name: thread for name, thread in self._ending.items() if thread.is_alive()}
+            self._ending[app_id] = app.discard()
+
+    def deleted(self, app_id: str) -> bool:
+        """Whether nothing of a deleted app is left."""
+        ending = self._ending.get(app_id)
+        return app_id not in self._apps and (ending is None or not ending.is_alive())
 
     def logs(self, app_id: str) -> Sequence[LogEntry]:
         """All lines so far of the app's present or last container, oldest first."""
@@ -107,7 +112,7 @@ class DockerRunner:
         """Delete everything this runner started, and wait until it is done."""
         for app_id in list(self._apps):
             self.delete(app_id)
-        for thread in self._ending:
+        for thread in self._ending.values():
             thread.join()
         self._proxies.close()
         self._client.close()

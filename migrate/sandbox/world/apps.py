@@ -211,7 +211,7 @@ class Apps:
             case "STOPPING":
                 return ("STOPPED", "") if self._has_stopped(app) else None
             case "DELETING":
-                return ("DELETED", "")
+                return ("DELETED", "") if self.runner is None or self.runner.deleted(app.id) else None
             case "DELETED":
                 return (GONE, "")
         return None
