@@ -41,8 +41,10 @@ def test_disturbed(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, s
     _faults(sandbox, tmp_path_factory, seed)
 
 
-def test_killed_while_it_is_undone(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
-    _kill(sandbox, tmp_path_factory, kills.STEPS.index("undo"))
+def test_killed_when_the_project_was_opened(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
+    seed = 32
+    assert aim_of(seed) == "authorize"
+    _kill(sandbox, tmp_path_factory, seed)
 
 
 def test_disturbed_by_three_faults_at_once(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
