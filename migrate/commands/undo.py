@@ -21,7 +21,7 @@ from migrate.migration.journal.lock import WriterLock
 from migrate.migration.run.journals import find_journal
 from migrate.migration.run.opening import open_cloud
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.undo.undo import Undoing, Undone, name_of, plan_undo, remove_images
+from migrate.migration.undo.undo import Undoing, Undone, name_of, plan_undo, remove_images, sweep_killed
 from migrate.migration.undo.undo import undo as delete_all
 
 _SHOWN: Final = 5
@@ -67,6 +67,7 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
             open_outlet(as_json=options.json) as outlet,
         ):
             cloud.session.tell = lambda text: outlet(Notice(text=text))
+            sweep_killed(journal, environ)
             try:
                 undone = delete_all(journal, undoing, cloud=cloud, remove_image=remove_images(environ), emit=outlet)
             except Interrupted:

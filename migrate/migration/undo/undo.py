@@ -1,5 +1,6 @@
 """Undo: deletes what the journal says this tool made, by the recorded ids, and nothing else."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -15,6 +16,7 @@ from migrate.core.options.sources import Typed
 from migrate.core.text import printable, type_again
 from migrate.core.values import App, Outcome
 from migrate.images.engine.connection import connect
+from migrate.images.engine.containers import sweep
 from migrate.migration.journal.bill import billed_app, models_of
 from migrate.migration.journal.journal import Journal, ModelState
 from migrate.migration.journal.ledger import NAMED_HERE, Effect, Kind
@@ -192,6 +194,19 @@ def remove_images(environ: Mapping[str, str]) -> RemoveImage:
         return True
 
     return remove
+
+
+def sweep_killed(journal: Journal, environ: Mapping[str, str]) -> None:
+    """Removes the containers that runs of this journal left when they were killed, where an engine answers.
+
+    The journal's last run is the one that asks. Runs do the same before their first container.
+    """
+    if all(run.ended is not None for run in journal.runs()[:-1]):
+        return
+    with contextlib.suppress(LocalError):
+        engine = connect(environ)
+        with contextlib.closing(engine):
+            sweep(engine)
 
 
 def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: RemoveImage) -> bool:
