@@ -53,10 +53,8 @@ def play(stage: Stage, step: str, chance: random.Random) -> Kill:
     if step in {"change", "undo"}:
         first = stage.run()
         audit.hold(first.code == 0, f"the first run, which nobody disturbed: {first.err}{first.out[-2000:]}")
-    begun = len(stage.sandbox.log())
     fell = _killed(stage, step, chance)
-    before = _effects(stage.sandbox.log()[begun:])
-    cut = len(stage.sandbox.log())
+    before, cut = _effects(stage.sandbox.log()), len(stage.sandbox.log())
     audit.readable(stage, "status", stage.source, "--json")
     if chance.random() < 0.2:
         _kill_somewhere(stage, chance)
@@ -69,7 +67,7 @@ def play(stage: Stage, step: str, chance: random.Random) -> Kill:
     audit.readable(stage, "why", stage.source, stage.models[0])
     audit.undone(stage, stage.undo())
     audit.readable(stage, "status", stage.source)
-    return Kill(fell, before > 0 and after > 0)
+    return Kill(fell, fell != "nowhere" and before > 0 and after > 0)
 
 
 def _again(stage: Stage, step: str) -> Any:
