@@ -65,6 +65,8 @@ def moved(stage: Stage, ended: Ended) -> None:
         header = stage.tool.headers().get(unit["spec"]["name"])
         hold(header, f"no token file for the app {unit['spec']['name']}")
     _same(stage, left)
+    half = [str(path) for path in stage.tool.workspace.rglob("*.partial")]
+    hold(not half, f"written by half: {half}")
     tidy(stage)
 
 

@@ -104,7 +104,7 @@ def launch(image: str, registry: Registry) -> Change:
 
 
 def test_the_engine_keeps_no_image_of_an_app(
-    runner: DockerRunner, client: docker.DockerClient, launch: Change, image: str
+    runner: DockerRunner, client: docker.DockerClient, launch: Change, image: str, tmp_path: Path
 ) -> None:
     reference = f"{image.rpartition(':')[0]}:{secrets.token_hex(4)}"
     files = client.images.get(image)
@@ -116,6 +116,8 @@ def test_the_engine_keeps_no_image_of_an_app(
     wait_for(lambda: runner.state("one"), "ready")
     assert reference not in {tag for found in client.images.list() for tag in found.tags}
     runner.delete("one")
+    wait_until(lambda: runner.deleted("one"), "it is not gone")
+    assert ours(client, tmp_path) == []
     assert client.images.get(image)
 
 
