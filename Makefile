@@ -7,7 +7,7 @@ GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 # Tests start hundreds of programs: without byte-code each of them compiles this package, and pytest its own test files.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx period fuzz hostile bench-server bench-images bench-run bench-large clean
+.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx period fuzz hostile chaos bench-server bench-images bench-run bench-large clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -67,6 +67,9 @@ fuzz: .venv  ## generated requests against a running server for some minutes, AR
 
 hostile: .venv  ## each kind of file that is refused, and why; ARGS="pickle zip" for some, ARGS=--mutate
 	@$(PYTHON) scripts/hostile_table.py $(ARGS)
+
+chaos: setup  ## hundreds of runs killed and disturbed on the sandbox, at most an hour; ARGS="--seed 7" for one
+	@$(PYTHON) -m tests.chaos $(ARGS)
 
 bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, an echo; ARGS=--quick
 	@$(PYTHON) -m benchmarks.server $(ARGS)

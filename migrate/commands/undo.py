@@ -22,7 +22,7 @@ from migrate.migration.run.journals import find_journal
 from migrate.migration.run.leased import leased
 from migrate.migration.run.opening import open_cloud
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.undo.undo import Undoing, Undone, name_of, plan_undo, remove_images
+from migrate.migration.undo.undo import Undoing, Undone, name_of, plan_undo, remove_images, sweep_killed
 from migrate.migration.undo.undo import undo as delete_all
 
 _SHOWN: Final = 5
@@ -68,6 +68,7 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
             cloud.session.tell = lambda text: outlet(Notice(text=text))
             cloud.session.ask = asking(cloud.session.stop, outlet)
             source, doing = journal.fact("source"), f"undo {options.source}"
+            sweep_killed(journal, environ)
             try:
                 with leased(options.state, cloud=cloud, source=source, doing=doing):
                     undone = delete_all(journal, undoing, cloud=cloud, remove_image=remove_images(environ), emit=outlet)

@@ -330,8 +330,7 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
             shared = () if run.options.registry is not None else TO_USE_SHARED_REGISTRY
             demand_rights(run.cloud, (*TO_RUN_APPS, *shared))
         confirm(plan)
-        if not plan.authorized:
-            _authorize(run)
+        _authorize(run, already=plan.authorized)
     run.emit(RunStarted(source=run.listing.source, models=tuple(record.id for record in run.listing.models)))
     delete_proof_tokens(run.cloud, run.journal.effects)  # of runs that were killed
     with run.journal.at_once():
@@ -363,13 +362,18 @@ def _tell_unmatched(run: Run) -> None:
         run.notice(text, warning=True)
 
 
-def _authorize(run: Run) -> None:
-    """Lets AI Deploy into the project; journalled, though OVHcloud has no call that takes it back."""
+def _authorize(run: Run, *, already: bool) -> None:
+    """Lets AI Deploy into the project; journalled, though OVHcloud has no call that takes it back.
+
+    Where it is in ``already``, the journal only learns whether a run that was killed had asked for that.
+    """
     effects = run.journal.effects
-    known = effects.find("authorization", run.cloud.project)
-    effect = known or effects.intend("authorization", run.cloud.project, {}, unit=run.cloud.project)
-    authorize(run.cloud)
-    effects.done(effect, run.cloud.project)
+    effect = effects.find("authorization", run.cloud.project)
+    if not already:
+        effect = effect or effects.intend("authorization", run.cloud.project, {}, unit=run.cloud.project)
+        authorize(run.cloud)
+    if effect is not None and effect.external_id is None:
+        effects.done(effect, run.cloud.project)
 
 
 def _clean(run: Run) -> None:

@@ -11,11 +11,18 @@ from migrate.core.text import printable, type_again
 
 RETRIED: Final = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
+_UNSURE: Final = frozenset({"maybe-done", "unexpected-answer"})
+
 _KEYS_STEP: Final = "Check OVH_ENDPOINT and the keys (they belong to one platform), or make new ones."
 _CONTAINER_STEP: Final = (
     "The model files are still in your object storage: type `migrate list` to see the containers of the project, "
     "then `migrate run CONTAINER@REGION` with the one that holds them."
 )
+
+
+def may_be_done(error: MigrateError) -> bool:
+    """Whether a call that failed so may have been carried out: its answer was lost, or cannot be read."""
+    return error.code in _UNSURE
 
 
 class Refusal(Struct, frozen=True, kw_only=True):

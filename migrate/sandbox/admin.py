@@ -80,6 +80,7 @@ class Admin:
             "old_token": self._world.legacy.token if self._world.legacy else "",
             "apps_count": len(self._world.apps.all()),
             "faults": self._world.faults.names(),
+            "fired": self._world.faults.fired(),
         }
 
     def _stop(self, _body: bytes, _request: Request) -> object:
@@ -97,7 +98,7 @@ class Admin:
         return {"lifted": count}
 
     def _reset(self, _body: bytes, _request: Request) -> object:
-        self._world.faults.lift()
+        self._world.faults.forget()
         self._world.settle_registry()
         self._world.apps.clear()
         self._world.people.clear()

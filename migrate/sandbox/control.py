@@ -34,7 +34,8 @@ class Running(Struct, frozen=True, kw_only=True):
     """A running sandbox.
 
     ``apps``, ``registry`` and ``legacy`` are ``running`` or say in a sentence why that part is not. ``faults`` are
-    the ids of the faults that are on, with how often each was met and struck.
+    the ids of the faults that are on, with how often each was met and struck; ``fired`` counts the strikes of every
+    kind of fault since the start or the last reset.
     """
 
     pid: int
@@ -50,6 +51,7 @@ class Running(Struct, frozen=True, kw_only=True):
     legacy_url: str
     apps_count: int
     faults: dict[str, dict[str, int]]
+    fired: dict[str, int]
     log: str
     old_token: str
 
@@ -154,6 +156,7 @@ _SILENT: Final[dict[str, object]] = {
     "legacy_url": "",
     "apps_count": 0,
     "faults": {},
+    "fired": {},
     "old_token": "",
 }
 

@@ -112,6 +112,21 @@ def test_damaged_data_is_told_by_its_md5(sandbox: Path, tmp_path: Path, cloud: C
     assert not (tmp_path / "store" / "artifacts").exists()
 
 
+def test_a_byte_that_changes_on_the_way_is_noticed(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
+    identity = put(sandbox, tmp_path, {"m": BIG})
+    control.fail(sandbox, "changed-download", at=1_500_000, times=1)
+    assert content(take(cloud, at(identity, "m"), tmp_path / "store")) == {"m": BIG}
+
+
+def test_a_right_that_the_store_takes_back_is_renewed(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
+    few = put(sandbox, tmp_path, {"m": BIG})
+    control.fail(sandbox, "expired-credential", service="storage", nth=1, times=1)
+    assert content(take(cloud, at(few, "m"), tmp_path / "store")) == {"m": BIG}
+    many = put(sandbox, tmp_path, {f"n/{number:03}": b"x" for number in range(60)}, container="many")
+    control.fail(sandbox, "expired-credential", service="storage", nth=20, times=1)
+    assert len(content(take(cloud, at(many, "n", "many"), tmp_path / "store"))) == 60
+
+
 def test_a_large_object_has_no_md5_to_check(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
     identity = put(sandbox, tmp_path, {"m": BIG}, slo=True)
     control.fail(sandbox, "truncated-download", after_bytes=1_000_000, times=1)

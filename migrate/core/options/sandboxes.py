@@ -120,8 +120,8 @@ class FailOptions(OfSandbox, frozen=True, kw_only=True):
         str | None,
         Argument(
             metavar="FAULT",
-            help="429, 5xx, slow, truncated-download, expired-credential, not-granted, clock-skew, quota, app-failed, "
-            "app-stuck, serving-gone, drift, registry-down, drop or hold.",
+            help="429, 5xx, slow, truncated-download, changed-download, cut-upload, expired-credential, not-granted, "
+            "clock-skew, quota, app-failed, app-stuck, serving-gone, drift, registry-down, drop or hold.",
         ),
     ] = None
     arguments: Annotated[tuple[str, ...], Argument(metavar="[NAME=VALUE]...", help="Its arguments.")] = ()

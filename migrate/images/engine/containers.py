@@ -135,11 +135,17 @@ _swept: Final[WeakSet[Engine]] = WeakSet()  # engines that this process has look
 
 
 def remove(engine: Engine, identity: str) -> None:
-    """Kill and remove a container with its volumes; one that is gone already is fine."""
+    """Kill and remove a container with its volumes; one that is gone, or that somebody else removes now, is fine."""
     import docker.errors  # noqa: PLC0415
 
-    with translated(), contextlib.suppress(docker.errors.NotFound):
-        engine.client.api.remove_container(identity, v=True, force=True)
+    with translated():
+        try:
+            engine.client.api.remove_container(identity, v=True, force=True)
+        except docker.errors.NotFound:
+            return
+        except docker.errors.APIError as error:
+            if "already in progress" not in str(error.explanation):  # what Docker says; Podman waits instead
+                raise
 
 
 def run(engine: Engine, image: str, command: Sequence[str], *, purpose: str, timeout: int) -> tuple[int, str]:

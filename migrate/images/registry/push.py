@@ -37,8 +37,11 @@ def push(
     tag: str,
     credentials: RegistryCredentials | None,
     progress: Progress,
+    named_before: bool = False,
 ) -> PushedImage:
     """Push an image and check it at the registry; one that is there already is not sent again.
+
+    The engine pushes by a name of the registry's, which it loses again afterwards.
 
     Args:
         engine: Where the image is.
@@ -48,6 +51,7 @@ def push(
         tag: The tag; see ``immutable_tag``.
         credentials: The login, or None.
         progress: Bytes sent, of how many.
+        named_before: Whether the engine had that name before this tool did anything, so that it keeps it.
 
     Raises:
         UsageError: The parts make no image reference.
@@ -58,7 +62,11 @@ def push(
     client = RegistryClient(registry, repository, credentials)
     there = _there_before(client, tag)
     if there is None or not _same(there, image):
-        _send(engine, image, registry, repository, tag, credentials, progress)
+        try:
+            _send(engine, image, registry, repository, tag, credentials, progress)
+        finally:
+            if not named_before:
+                forget_name(engine, reference)
         there = _there_after(client, registry, tag)
     if there is None or not _same(there, image):
         raise LocalError(
@@ -74,6 +82,13 @@ def pushed_exists(pushed: PushedImage, credentials: RegistryCredentials | None) 
     name, _, tag = pushed.reference.rpartition(":")
     client = RegistryClient(pushed.registry, name.removeprefix(f"{pushed.registry}/"), credentials)
     return client.digest(tag) == pushed.digest
+
+
+def forget_name(engine: Engine, reference: str) -> None:
+    """Take a registry's name from an image of the engine, which keeps its others; one that is not there is fine."""
+    with contextlib.suppress(LocalError), translated():
+        if engine.image(reference) is not None:
+            engine.client.api.remove_image(reference, noprune=True)
 
 
 def _same(there: RemoteImage, image: Image) -> bool:
@@ -118,7 +133,6 @@ def _send(
     elif credentials is not None:
         login = {"username": credentials.username, "password": credentials.password.reveal()}
     name = f"{registry}/{repository}"
-    tagged_before = engine.image(f"{name}:{tag}") is not None
     moved: dict[str, tuple[int, int]] = {}
 
     def heard(message: dict[str, Any]) -> None:
@@ -137,9 +151,5 @@ def _send(
         if error.code == "engine-failed":
             raise push_error(registry, repository, error.what, credentials) from error
         raise
-    finally:
-        if not tagged_before:
-            with contextlib.suppress(LocalError), translated():
-                engine.client.api.remove_image(f"{name}:{tag}", noprune=True)
     if failure is not None:
         raise push_error(registry, repository, failure, credentials)

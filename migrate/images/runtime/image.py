@@ -26,7 +26,13 @@ _RECIPE: Final = "3"  # the version of how the pieces are put together here
 
 
 def ensure_runtime(
-    engine: Engine, runtime: str, *, base: str | None, store: Path, progress_text: Callable[[str], None]
+    engine: Engine,
+    runtime: str,
+    *,
+    base: str | None,
+    store: Path,
+    progress_text: Callable[[str], None],
+    on_missing: Callable[[str], None] = lambda _: None,
 ) -> RuntimeImage:
     """The runtime's image, built where it is missing; one builder at a time.
 
@@ -36,6 +42,7 @@ def ensure_runtime(
         base: A configured base image, or None.
         store: The content store (wheels, locks).
         progress_text: Told what is done when it takes long.
+        on_missing: Takes the image's reference before it is built here, to be written down.
 
     Raises:
         UsageError: There is no such runtime, or ``base`` is not an image reference.
@@ -48,6 +55,7 @@ def ensure_runtime(
     if engine.image(reference) is None:
         with exclusive(store / "locks" / f"runtime-{key[:16]}"):
             if engine.image(reference) is None:
+                on_missing(reference)
                 found = look_into(engine, located)
                 build_runtime(engine, template, found, store=store, tag=reference, progress_text=progress_text)
     image = read_image(engine, reference)

@@ -32,6 +32,9 @@ KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
 _TELLING: Final = frozenset({"app", "token", "proof-token", "registration"})  # the intents that others need
 SCHEMA: Final = FIRST  # of intents
 
+NAMED_HERE: Final = "named_here"
+"""In the intent of a pushed image: whether the engine got its name from this tool, and may still have it."""
+
 _UNDO: Final = "`migrate undo` still deletes what it made, by the recorded ids."
 
 

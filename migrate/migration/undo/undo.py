@@ -1,5 +1,6 @@
 """Undo: deletes what the journal says this tool made, by the recorded ids, and nothing else."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -15,9 +16,10 @@ from migrate.core.options.sources import Typed
 from migrate.core.text import printable, type_again
 from migrate.core.values import App, Outcome
 from migrate.images.engine.connection import connect
+from migrate.images.engine.containers import sweep
 from migrate.migration.journal.bill import billed_app, models_of
 from migrate.migration.journal.journal import Journal, ModelState
-from migrate.migration.journal.ledger import Effect, Kind
+from migrate.migration.journal.ledger import NAMED_HERE, Effect, Kind
 from migrate.migration.journal.schemas import UnreadableError
 from migrate.migration.journal.subjects import is_packed, unit_subject
 from migrate.migration.journey.steps.registry import delete_registry_user
@@ -176,6 +178,9 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
         else:
             deleted.append(name_of(effect))
             emit(StepFinished(step="undo", seconds=time.monotonic() - began, detail=f"{name_of(effect)} deleted"))
+    for effect in undoing.stay:
+        if effect.intent.get(NAMED_HERE) and not remove_image(effect.name):  # left here by a push that was killed
+            journal.effects.learn(effect, **{NAMED_HERE: False})
     if not to_do:
         for effect in undoing.release:
             for unit in set(effect.units) & set(undoing.units):
@@ -216,6 +221,19 @@ def remove_images(environ: Mapping[str, str]) -> RemoveImage:
         return ""
 
     return remove
+
+
+def sweep_killed(journal: Journal, environ: Mapping[str, str]) -> None:
+    """Removes the containers that runs of this journal left when they were killed, where an engine answers.
+
+    The journal's last run is the one that asks. Runs do the same before their first container.
+    """
+    if all(run.ended is not None for run in journal.runs()[:-1]):
+        return
+    with contextlib.suppress(LocalError):
+        engine = connect(environ)
+        with contextlib.closing(engine):
+            sweep(engine)
 
 
 def _delete(journal: Journal, effect: Effect, cloud: Cloud, remove_image: RemoveImage, emit: Emit) -> str:

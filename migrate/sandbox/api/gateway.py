@@ -14,8 +14,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from migrate.sandbox.api.calls import HANDLERS
 from migrate.sandbox.base.errors import INVALID_URL, ApiError, bad_request, error, not_found, not_granted
-from migrate.sandbox.base.faults import ClockSkew, Drop, ExpiredCredential, NotGranted, ServerError, Slow, TooMany, on
-from migrate.sandbox.base.points import CallerGoneError, Logged, broken_answer, hold
+from migrate.sandbox.base.faults import (
+    ClockSkew,
+    Drop,
+    ExpiredCredential,
+    NotGranted,
+    ServerError,
+    ServingGone,
+    Slow,
+    TooMany,
+    on,
+)
+from migrate.sandbox.base.points import BrokenAnswer, CallerGoneError, Logged, hold
 from migrate.sandbox.base.requestlog import Line, timestamp
 from migrate.sandbox.base.routing import Match
 from migrate.sandbox.base.validation import Invalid, check_body, check_path, check_value, read_query
@@ -73,9 +83,8 @@ class Gateway:
         dropped = faults.strike(Drop, selects)
         if dropped and dropped[0].point == "before":
             line.fault = "drop"
-            return broken_answer
+            return BrokenAnswer()
         broken = faults.strike(ServerError, selects)
-        answer: ASGIApp
         if broken and not broken[0].done:
             answer = _server_error(broken[0])
         else:
@@ -87,7 +96,7 @@ class Gateway:
             line.fault = "hold"
         if dropped:
             line.fault = "drop"
-            return broken_answer
+            return BrokenAnswer(answer, dropped[0].after_bytes)
         return answer
 
     async def _carry_out(self, request: Request, path: str, body: bytes, line: Line) -> Response:
@@ -103,6 +112,8 @@ class Gateway:
         world = self._world
         match = world.routes.find(request.method, path.removeprefix(PREFIX), serving=world.serving)
         if match is None:
+            if not world.serving and world.routes.find(request.method, path.removeprefix(PREFIX), serving=True):
+                world.faults.met(ServingGone)
             raise not_found(INVALID_URL)
         line.operation = match.template
         skew = world.faults.strike(ClockSkew, on("api", request.method, path))

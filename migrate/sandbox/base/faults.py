@@ -1,11 +1,13 @@
 """What the sandbox has been told to do wrong, and when each fault strikes.
 
 Most faults strike requests that their ``method``, ``path_regex`` (searched in the path as sent) and ``service`` select:
-from the ``nth`` on, ``times`` times (0: until it is lifted). DEVIATIONS.md lists the faults with their arguments.
+from the ``nth`` on, ``times`` times (0: until it is lifted). Without a ``service`` they strike the API and the storage;
+the registry has to be named. DEVIATIONS.md lists the faults with their arguments.
 """
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -15,7 +17,7 @@ from msgspec import Struct
 
 from migrate.sandbox.base.errors import SandboxError
 
-Service = Literal["api", "storage"]
+Service = Literal["api", "storage", "registry"]
 
 
 class Standing(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -60,9 +62,13 @@ class Slow(Selection, tag="slow", tag_field="fault"):
 
 
 class Drop(Selection, tag="drop", tag_field="fault"):
-    """Break the connection in the answer; the call was carried out when ``point`` is after."""
+    """Break the connection in the answer; the call was carried out when ``point`` is after.
+
+    ``after_bytes`` of the true answer's body go out first, where it has been carried out.
+    """
 
     point: Literal["before", "after"] = "after"
+    after_bytes: int = 0
 
 
 class TruncatedDownload(Selection, tag="truncated-download", tag_field="fault"):
@@ -73,8 +79,22 @@ class TruncatedDownload(Selection, tag="truncated-download", tag_field="fault"):
     silent: bool = False
 
 
+class ChangedDownload(Selection, tag="changed-download", tag_field="fault"):
+    """Change the byte ``at`` of what is sent of an object, under the headers of the true one, as bad memory does."""
+
+    service: Service | None = "storage"
+    at: int = 0
+
+
+class CutUpload(Selection, tag="cut-upload", tag_field="fault"):
+    """Break the connection when ``after_bytes`` of what a client sends to the registry have arrived."""
+
+    service: Service | None = "registry"
+    after_bytes: int = 1
+
+
 class ExpiredCredential(Selection, tag="expired-credential", tag_field="fault"):
-    """The consumer key is no longer valid."""
+    """The consumer key is no longer valid; of the storage and the registry: the token or the signed URL."""
 
     service: Service | None = "api"
 
@@ -159,6 +179,8 @@ Fault = (
     | Slow
     | Drop
     | TruncatedDownload
+    | ChangedDownload
+    | CutUpload
     | ExpiredCredential
     | NotGranted
     | ClockSkew
@@ -206,6 +228,7 @@ class FaultBook:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._active: dict[str, _Active] = {}
+        self._fired: Counter[str] = Counter()
         self._count = 0
 
     def add(self, fault: Fault) -> str:
@@ -229,6 +252,26 @@ class FaultBook:
         with self._lock:
             return {key: {"seen": item.seen, "struck": item.struck} for key, item in self._active.items()}
 
+    def fired(self) -> dict[str, int]:
+        """How often each fault has struck since the start or the last reset, whether it is on or has been lifted."""
+        with self._lock:
+            return dict(self._fired)
+
+    def forget(self) -> None:
+        """Turn all faults off, and begin to count anew."""
+        self.lift()
+        with self._lock:
+            self._fired.clear()
+
+    def met(self, kind: type[Standing]) -> None:
+        """Count that a state of the world has made a difference to somebody."""
+        with self._lock:
+            for item in self._active.values():
+                if isinstance(item.fault, kind):
+                    item.seen += 1
+                    item.struck += 1
+                    self._fired[str(kind.__struct_config__.tag)] += 1
+
     def strike(self, kind: type[_C], selects: Callable[[_C], bool]) -> tuple[_C, threading.Event] | None:
         """The first fault of a kind that is selected and due, counted, with the event of its release."""
         with self._lock:
@@ -239,6 +282,7 @@ class FaultBook:
                 item.seen += 1
                 if item.seen >= fault.nth and (fault.times == 0 or item.struck < fault.times):
                     item.struck += 1
+                    self._fired[str(fault.__struct_config__.tag)] += 1
                     return fault, item.released
         return None
 
@@ -260,7 +304,7 @@ def on(service: Service, method: str, path: str) -> Callable[[Selection], bool]:
 
     def selects(fault: Selection) -> bool:
         return (
-            fault.service in {None, service}
+            (fault.service == service or (fault.service is None and service != "registry"))
             and fault.method.upper() in {"", method}
             and re.search(fault.path_regex, path) is not None
         )

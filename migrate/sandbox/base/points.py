@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from migrate.sandbox.base.faults import FaultBook, Hold, Service, on, touch
@@ -19,10 +20,25 @@ class CallerGoneError(Exception):
     """The caller closed the connection while it was held, so nothing was done."""
 
 
-async def broken_answer(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """An answer that announces a body and sends none; the server then closes the connection."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+class BrokenAnswer:
+    """An answer that breaks off: its head announces more than is sent, so that the server closes the connection.
+
+    Args:
+        answer: The true one; without it the head is of a made-up success, and nothing follows.
+        sent: How many bytes of the true one's body go out.
+    """
+
+    def __init__(self, answer: Response | None = None, sent: int = 0) -> None:
+        self._status = 200 if answer is None or not sent else answer.status_code
+        self._body = b"" if answer is None else bytes(answer.body)[:sent]
+        self._length = 1000 if answer is None or not sent else max(len(answer.body), len(self._body) + 1)
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send the head, and the bytes."""
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(self._length).encode())]
+        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        if self._body:
+            await send({"type": "http.response.body", "body": self._body, "more_body": True})
 
 
 async def hold(

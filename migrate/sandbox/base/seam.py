@@ -97,6 +97,9 @@ class AppRunner(Protocol):
     def delete(self, app_id: str) -> None:
         """End and remove the container, close the port."""
 
+    def deleted(self, app_id: str) -> bool:
+        """Whether nothing of a deleted app is left."""
+
     def logs(self, app_id: str) -> Sequence[LogEntry]:
         """All lines so far, oldest first; may wait for the engine."""
 
@@ -113,6 +116,7 @@ class Traffic(Struct, frozen=True, kw_only=True):
     status: int
     bytes: int
     app_id: str | None = None
+    fault: str = ""
 
 
 class Gate(Protocol):

@@ -101,6 +101,27 @@ def pull(client: docker.DockerClient, image: str, auths: "Iterable[RegistryAuth]
     return str(attrs["Id"])
 
 
+def named(client: docker.DockerClient, image: str) -> bool:
+    """Whether the engine has an image of this name."""
+    try:
+        client.images.get(image)
+    except NotFound:
+        return False
+    return True
+
+
+def forget_image(client: docker.DockerClient, image: str) -> None:
+    """Remove a name that came with a pull, or an image by its id, where nothing else uses it.
+
+    The cloud has a disk of its own; here it is the customer's engine, and should look as if it were not.
+    """
+    by_name = not image.startswith("sha256:")
+    with contextlib.suppress(DockerException):
+        if by_name or not client.images.get(image).tags:
+            # A name goes with force although the app's container runs; the image stays with the container.
+            client.api.remove_image(image, force=by_name, noprune=False)
+
+
 def _pulling(client: docker.DockerClient, image: str, login: dict[str, str]) -> "Iterable[dict[str, Any]]":
     """The events of a pull. Podman speaks http to the sandbox's registry, as Docker does, only where it is told to."""
     repository, tag = split_reference(image)

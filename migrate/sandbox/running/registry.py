@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from migrate.sandbox.base.faults import FaultBook
 from migrate.sandbox.base.ports import KeptPort
 from migrate.sandbox.running.registry_engines import PUBLIC_IMAGE, Engine, ImageEngine, ProgramEngine, program_installed
+from migrate.sandbox.running.registry_front import Front, Record
 from migrate.sandbox.running.registry_tokens import ISSUER, SERVICE, Check, Signer, token_routes
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ class Registry:
         check: Whether a username and password are a good login; a good login may do everything.
         htpasswd: The content of an htpasswd file (bcrypt): ask for Basic authentication instead of tokens.
         image: Run this image of the registry; None for Debian's program where it is installed, else the public image.
+        faults: What goes wrong before a request reaches it.
+        record: Takes a line for each request.
     """
 
     def __init__(
@@ -55,6 +59,8 @@ class Registry:
         check: Check,
         htpasswd: str | None = None,
         image: str | None = None,
+        faults: FaultBook | None = None,
+        record: Record = lambda _: None,
     ) -> None:
         self._folder = folder.resolve()
         self._realm = realm
@@ -62,12 +68,14 @@ class Registry:
         self._signer = Signer(self._folder)
         self._routes = token_routes(self._signer, check)
         self._port = KeptPort(self._folder / "port")
+        self._inner = KeptPort(self._folder / "inner-port")
         config = self._folder / "config.yml"
         self._engine: Engine
         if image is None and program_installed():
-            self._engine = ProgramEngine(self._folder, config, self._port.number)
+            self._engine = ProgramEngine(self._folder, config, self._inner.number)
         else:
-            self._engine = ImageEngine(self._folder, config, self._port.number, image=image or PUBLIC_IMAGE)
+            self._engine = ImageEngine(self._folder, config, self._inner.number, image=image or PUBLIC_IMAGE)
+        self._front = Front(self._port.number, self._inner.number, faults or FaultBook(), record)
         self._lock = threading.Lock()
 
     @property
@@ -99,6 +107,7 @@ class Registry:
         """
         with self._lock:
             if self._engine.running():
+                self._front.open()
                 return
             try:
                 self._engine.start()
@@ -113,10 +122,12 @@ class Registry:
                     message = f"the sandbox's registry cannot be started: {reason}"
                     raise RuntimeError(message)
                 time.sleep(0.02)
+            self._front.open()
 
     def down(self) -> None:
         """Stop answering and keep the content."""
         with self._lock:
+            self._front.shut()
             self._engine.stop()
 
     def stop(self) -> None:
@@ -130,7 +141,7 @@ class Registry:
         return read_access_log(self._engine.output()[0])
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port.number, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", self._inner.number, timeout=2)
         try:
             connection.request("GET", "/v2/")
             return connection.getresponse().status == 401

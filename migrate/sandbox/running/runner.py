@@ -19,7 +19,9 @@ from migrate.sandbox.running.app_proxy import Proxies
 from migrate.sandbox.running.containers import (
     LaunchError,
     connect,
+    forget_image,
     labels,
+    named,
     published,
     pull,
     remove,
@@ -57,7 +59,7 @@ class DockerRunner:
         self._start_deadline = start_deadline
         self._apps: dict[str, _App] = {}
         self._lock = threading.Lock()
-        self._ending: list[threading.Thread] = []
+        self._ending: dict[str, threading.Thread] = {}
         remove_containers(self._client, labels(folder))
         self._proxies = Proxies(gate, self)
 
@@ -93,8 +95,13 @@ class DockerRunner:
             app = self._apps.pop(app_id, None)
         self._proxies.shut(app_id)
         if app:
-            self._ending = [thread for thread in self._ending if thread.is_alive()]
-            self._ending.append(app.discard())
+            self._ending = {name: thread for name, thread in self._ending.items() if thread.is_alive()}
+            self._ending[app_id] = app.discard()
+
+    def deleted(self, app_id: str) -> bool:
+        """Whether nothing of a deleted app is left."""
+        ending = self._ending.get(app_id)
+        return app_id not in self._apps and (ending is None or not ending.is_alive())
 
     def logs(self, app_id: str) -> Sequence[LogEntry]:
         """All lines so far of the app's present or last container, oldest first."""
@@ -105,7 +112,7 @@ class DockerRunner:
         """Delete everything this runner started, and wait until it is done."""
         for app_id in list(self._apps):
             self.delete(app_id)
-        for thread in self._ending:
+        for thread in self._ending.values():
             thread.join()
         self._proxies.close()
         self._client.close()
@@ -121,6 +128,7 @@ class _App:
         self._marks = marks
         self._start_deadline = start_deadline
         self._container: Container | None = None
+        self._images: set[str] = set()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -170,6 +178,8 @@ class _App:
             before.join()
         if self._container is not None:
             remove(self._container)
+        for image in self._images:
+            forget_image(self._client, image)
 
     def _run(self, launch: Launch, ended: threading.Event, before: threading.Thread | None) -> None:
         if before is not None:
@@ -195,10 +205,16 @@ class _App:
 
     def _live(self, launch: Launch, ended: threading.Event) -> RunnerState:
         """The life of one container, from the pull to its end; the state that it ends in."""
+        known = named(self._client, launch.image)
         image_id = pull(self._client, launch.image, launch.registry_auths)
-        if ended.is_set():
-            return RunnerState(phase="stopped")
-        self._container = container = run(self._client, launch, image_id, self._marks)
+        try:
+            if ended.is_set():
+                return RunnerState(phase="stopped")
+            self._container = container = run(self._client, launch, image_id, self._marks)
+            self._images.add(image_id)
+        finally:
+            if not known:
+                forget_image(self._client, launch.image)
         self._become(ended, RunnerState(phase="starting"))
         probing = _Probing(launch.probe)
         deadline = time.monotonic() + self._start_deadline

@@ -54,6 +54,7 @@ class WorldGate:
             status=traffic.status,
             bytes=traffic.bytes,
             app_id=traffic.app_id or "",
+            fault=traffic.fault,
         )
         self._world.log.write(line)
 
@@ -72,7 +73,13 @@ class Runtime:
         self._stopped = threading.Event()
         if world.options.runtime:
             realm = f"{world.base}/registry"
-            self._registry = Registry(folder / "registry", realm=realm, check=world.people.may_use_registry)
+            self._registry = Registry(
+                folder / "registry",
+                realm=realm,
+                check=world.people.may_use_registry,
+                faults=world.faults,
+                record=self._gate.record,
+            )
 
     @property
     def registry_routes(self) -> "Sequence[BaseRoute]":

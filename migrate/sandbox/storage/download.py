@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from migrate.sandbox.base.faults import FaultBook, Hold, Slow, TruncatedDownload, on
+from migrate.sandbox.base.faults import ChangedDownload, FaultBook, Hold, Slow, TruncatedDownload, on
 from migrate.sandbox.base.points import hold
 from migrate.sandbox.base.requestlog import Line
 from migrate.sandbox.storage.content import Stretch
@@ -39,6 +39,7 @@ class Download:
         self._length = length
         self._status = status
         self._line = line
+        self._changed_at = -1
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send the head, and for GET the bytes."""
@@ -49,6 +50,9 @@ class Download:
             self._line.fault = "truncated-download"
             end = min(end, cut[0].after_bytes)
             whole = end if cut[0].silent else whole
+        if self._request.method == "GET" and (changed := self._faults.strike(ChangedDownload, selects)):
+            self._line.fault = "changed-download"
+            self._changed_at = changed[0].at
         self.headers["Content-Length"] = str(whole)
         slow = self._faults.strike(Slow, selects)
         if slow:
@@ -75,6 +79,9 @@ class Download:
             if await self._request.is_disconnected():
                 self._line.fault = self._line.fault or "gone"
                 return
+            if sent <= self._changed_at < sent + len(chunk):
+                at = self._changed_at - sent
+                chunk = chunk[:at] + bytes((chunk[at] ^ 1,)) + chunk[at + 1 :]  # noqa: PLW2901
             sent += len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": sent < whole})
             if speed:

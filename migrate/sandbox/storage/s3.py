@@ -36,6 +36,9 @@ class S3(StorageService):
     def _limited(self) -> Response:
         return _error(503, "SlowDown")
 
+    def _expired(self, path: str) -> Response:  # noqa: ARG002
+        return _error(403, "AccessDenied")
+
     def _failing(self, status: int) -> Response:
         return _error(status, "ServiceUnavailable")
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from migrate.sandbox.base.faults import ServerError, TooMany, on
+from migrate.sandbox.base.faults import ExpiredCredential, ServerError, TooMany, on
 from migrate.sandbox.base.points import CallerGoneError, Logged, hold
 from migrate.sandbox.base.requestlog import Line, timestamp
 from migrate.sandbox.storage.download import Download
@@ -67,6 +67,9 @@ class StorageService(ABC):
         if met := faults.strike(ServerError, selects):
             line.fault = "5xx"
             return self._failing(met[0].status)
+        if faults.strike(ExpiredCredential, selects):
+            line.fault = "expired-credential"
+            return self._expired(path)
         answer = self._answer(request, path, line)
         if await hold(
             faults, "after", service="storage", method=method, path=path, disconnected=request.is_disconnected
@@ -81,6 +84,10 @@ class StorageService(ABC):
     @abstractmethod
     def _limited(self) -> Response:
         """The refusal of one request too many."""
+
+    @abstractmethod
+    def _expired(self, path: str) -> Response:
+        """The refusal of a token, or of a signed URL, whose time is over."""
 
     @abstractmethod
     def _failing(self, status: int) -> Response:

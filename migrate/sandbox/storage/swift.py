@@ -40,6 +40,10 @@ class Swift(StorageService):
     def _limited(self) -> Response:
         return _page(498, words="Rate Limited")
 
+    def _expired(self, path: str) -> Response:
+        account = path.removeprefix(PREFIX).split("/")[2:3]
+        return _page(401, {"WWW-Authenticate": f'Swift realm="{"".join(account)}"'})
+
     def _failing(self, status: int) -> Response:
         return _page(status, words="Service Unavailable")
 

@@ -218,7 +218,7 @@ class Apps:
             case "STOPPING":
                 return ("STOPPED", "") if self._has_stopped(app) else None
             case "DELETING":
-                return ("DELETED", "")
+                return ("DELETED", "") if self.runner is None or self.runner.deleted(app.id) else None
             case "DELETED":
                 return (GONE, "")
         return None
@@ -283,6 +283,8 @@ class Apps:
         )
         if used + wanted <= limit:
             return ""
+        if kind == "CPU" and used + wanted <= self._options.quota_cpu:
+            self._faults.met(QuotaFault)
         return f"The project's quota of {limit} {kind} is reached: {used} in use, {wanted} asked for"
 
     def _launch(self, app: AppRecord) -> Launch:

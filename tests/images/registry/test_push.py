@@ -93,6 +93,19 @@ def test_what_arrived_is_what_was_built(engine: Engine, registry: Registry, imag
     engine.client.api.remove_image(pushed.reference)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_name_that_was_there_before_stays_where_it_is_somebodys(
+    engine: Engine, registry: Registry, image: Image, known: bool
+) -> None:
+    name = f"{registry.address}/team/model"
+    engine.client.api.tag(image.image_id, name, tag=immutable_tag(image))
+    send(engine, registry, image, named_before=known)
+    reference = f"{name}:{immutable_tag(image)}"
+    assert (engine.image(reference) is not None) == known
+    if known:
+        engine.client.api.remove_image(reference)
+
+
 def test_an_image_that_is_there_is_not_sent_again(engine: Engine, registry: Registry, image: Image) -> None:
     first = send(engine, registry, image)
     before = len(registry.accesses())

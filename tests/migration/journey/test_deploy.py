@@ -61,8 +61,11 @@ def test_an_intent_whose_request_never_arrived_makes_one_app(cloud: Cloud, tmp_p
         assert len(platform.listing(cloud)) == 1
 
 
-def test_an_app_that_may_have_been_made_is_looked_for(sandbox: Path, cloud: Cloud, tmp_path: Path) -> None:
-    control.fail(sandbox, "5xx", method="POST", path_regex="/ai/app$", done=True, times=1)
+@pytest.mark.parametrize("answer", [{"status": 503}, {"status": 200, "html": True}], ids=["lost", "unreadable"])
+def test_an_app_that_may_have_been_made_is_looked_for(
+    sandbox: Path, cloud: Cloud, tmp_path: Path, answer: dict[str, object]
+) -> None:
+    control.fail(sandbox, "5xx", method="POST", path_regex="/ai/app$", done=True, times=1, **answer)
     with run_of(cloud, tmp_path) as (run, _):
         deployed(run)
         (app,) = platform.listing(cloud)

@@ -75,8 +75,11 @@ def test_a_token_that_was_not_handed_over_is_made_anew(cloud: Cloud, tmp_path: P
         assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_token_that_may_have_been_made_is_deleted_and_made_again(sandbox: Path, cloud: Cloud, tmp_path: Path) -> None:
-    control.fail(sandbox, "5xx", method="POST", path_regex="/ai/token$", done=True, times=1)
+@pytest.mark.parametrize("answer", [{"status": 503}, {"status": 200, "html": True}], ids=["lost", "unreadable"])
+def test_a_token_that_may_have_been_made_is_deleted_and_made_again(
+    sandbox: Path, cloud: Cloud, tmp_path: Path, answer: dict[str, object]
+) -> None:
+    control.fail(sandbox, "5xx", method="POST", path_regex="/ai/token$", done=True, times=1, **answer)
     with run_of(cloud, tmp_path) as (run, _):
         hand_over(run, unit(), app(run))
         assert len(api.list_tokens(cloud)) == 1

@@ -11,6 +11,7 @@ from migrate.core.errors import ExitCode, UsageError
 from migrate.core.options.sources import Typed
 from migrate.core.secret import Secret
 from migrate.core.values import ModelRecord, Outcome
+from migrate.migration.journal.ledger import NAMED_HERE
 from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run.run_context import Run
 from migrate.migration.undo.undo import Undone, name_of, plan_undo, undo
@@ -173,3 +174,22 @@ def test_it_stops_between_two_deletions(cloud: Cloud, tmp_path: Path) -> None:
         assert stopped.exit_code == ExitCode.INTERRUPTED
         cloud.session.stop.clear()
         assert len(undone(run).deleted) == 2
+
+
+def test_the_name_that_a_killed_push_left_on_the_engine_goes(cloud: Cloud, tmp_path: Path) -> None:
+    removed: list[str] = []
+
+    def remove(reference: str) -> bool:
+        removed.append(reference)
+        return True
+
+    with run_of(cloud, tmp_path) as (run, _):
+        effects = run.journal.effects
+        effects.intend("pushed-image", "registry.test/left:1", {NAMED_HERE: True}, unit="unit:iris")
+        clean = effects.intend("pushed-image", "registry.test/clean:1", {NAMED_HERE: True}, unit="unit:iris")
+        effects.done(clean, "sha256:1", **{NAMED_HERE: False})
+        for _ in range(2):
+            plan = plan_undo(run.journal, TYPED, ())
+            told = undo(run.journal, plan, cloud=cloud, remove_image=remove, emit=run.emit)
+            assert len(told.stay) == 2, "in the registry both stay"
+    assert removed == ["registry.test/left:1"]

@@ -191,3 +191,47 @@ def test_counting() -> None:
     assert book.strike(Slow, on("api", "GET", "/a")) is None
     assert book.strike(ServerError, on("api", "GET", "/a")) is None
     assert book.names() == {"slow-1": {"seen": 3, "struck": 1}}
+
+
+def test_an_answer_that_is_cut_in_the_middle(box: Any) -> None:
+    control.fail(box.folder, "drop", path_regex="/me$", after_bytes=5, times=1)
+    with pytest.raises(exceptions.HTTPError):
+        box.client().get("/me")
+    assert box.client().get("/me")
+
+
+def test_a_byte_that_changes_on_the_way(box: Any, http: requests.Session, tmp_path: Path) -> None:
+    content = bytes(600_000)
+    url = fetch_url(box, tmp_path, content)
+    control.fail(box.folder, "changed-download", at=300_000, times=1)
+    got = http.get(url, timeout=60)
+    assert len(got.content) == len(content)
+    assert [at for at, byte in enumerate(got.content) if byte] == [300_000]
+    assert http.get(url, timeout=60).content == content
+
+
+def test_a_storage_url_that_is_over(box: Any, http: requests.Session, tmp_path: Path) -> None:
+    url = fetch_url(box, tmp_path, b"text")
+    control.fail(box.folder, "expired-credential", service="storage", times=1)
+    assert http.get(url, timeout=60).status_code == 401
+    assert http.get(url, timeout=60).content == b"text"
+
+
+def test_strikes_are_counted_until_the_reset(box: Any) -> None:
+    control.fail(box.folder, "429", times=1)
+    control.fail(box.folder, "serving-gone")
+    client = box.client()
+    with pytest.raises(exceptions.APIError):
+        client.get("/me")
+    with pytest.raises(exceptions.APIError):
+        client.get(box.path("/ai/serving"))
+    control.release(box.folder)
+    assert _fired(box) == {"429": 1, "serving-gone": 1}
+    control.reset(box.folder)
+    assert _fired(box) == {}
+
+
+def _fired(box: Any) -> dict[str, int]:
+    running = control.status(box.folder)
+    assert running is not None
+    return running.fired

@@ -12,8 +12,10 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from migrate.sandbox.base.faults import FaultBook
 from migrate.sandbox.base.ports import listen, port_of
 from migrate.sandbox.running.registry import Registry
+from migrate.sandbox.running.registry_front import Record
 
 USER, PASSWORD = "ai-user", "correct horse"
 
@@ -34,7 +36,14 @@ def serving(app: Starlette) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running_registry(folder: Path, *, htpasswd: str | None = None, image: str | None = None) -> Iterator[Registry]:
+def running_registry(
+    folder: Path,
+    *,
+    htpasswd: str | None = None,
+    image: str | None = None,
+    faults: FaultBook | None = None,
+    record: Record = lambda _: None,
+) -> Iterator[Registry]:
     """A started registry that takes ``USER`` and ``PASSWORD``."""
     app = Starlette()
     with serving(app) as url:
@@ -44,6 +53,8 @@ def running_registry(folder: Path, *, htpasswd: str | None = None, image: str | 
             check=lambda username, password: (username, password) == (USER, PASSWORD),
             htpasswd=htpasswd,
             image=image,
+            faults=faults,
+            record=record,
         )
         app.routes.append(Mount("/registry", routes=list(registry.routes)))
         registry.start(lambda _text: None)

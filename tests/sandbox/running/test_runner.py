@@ -103,6 +103,24 @@ def launch(image: str, registry: Registry) -> Change:
     return make
 
 
+def test_the_engine_keeps_no_image_of_an_app(
+    runner: DockerRunner, client: docker.DockerClient, launch: Change, image: str, tmp_path: Path
+) -> None:
+    reference = f"{image.rpartition(':')[0]}:{secrets.token_hex(4)}"
+    files = client.images.get(image)
+    files.tag(reference)
+    push(client, reference)
+    client.images.remove(reference, noprune=True)
+    runner.open("one")
+    runner.start(launch(image=reference))
+    wait_for(lambda: runner.state("one"), "ready")
+    assert reference not in {tag for found in client.images.list() for tag in found.tags}
+    runner.delete("one")
+    wait_until(lambda: runner.deleted("one"), "it is not gone")
+    assert ours(client, tmp_path) == []
+    assert client.images.get(image)
+
+
 def test_the_life_of_an_app(runner: DockerRunner, client: docker.DockerClient, launch: Change, tmp_path: Path) -> None:
     url = runner.open("one")
     assert requests.get(url, headers=HEADERS, timeout=60).status_code == 503

@@ -23,6 +23,7 @@ from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
 from migrate.migration.run.units import Unit
 from migrate.ovhcloud.apps import set_label, set_scaling
+from migrate.ovhcloud.failures import may_be_done
 
 VERSION: Final = 1
 
@@ -274,7 +275,7 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
     try:
         app = platform.create(run.cloud, plan, pushed)
     except RemoteError as error:
-        found = _look(run, key) if error.code == "maybe-done" else None
+        found = _look(run, key) if may_be_done(error) else None
         if found is None:
             raise
         app = found

@@ -4,9 +4,10 @@ from typing import Final
 
 from migrate.core.errors import MigrateError
 from migrate.core.values import Image, PushedImage
-from migrate.images.registry.push import immutable_tag, pushed_exists
+from migrate.images.registry.push import forget_name, immutable_tag, pushed_exists
 from migrate.images.registry.push import push as push_image
 from migrate.migration.journal.journal import Stored
+from migrate.migration.journal.ledger import NAMED_HERE
 from migrate.migration.journey.steps.registry import target
 from migrate.migration.run.run_context import Run, Target
 from migrate.migration.run.step_engine import Progress, Steps, Task
@@ -25,16 +26,22 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
         name = where.repository(unit.repository)
         effects = run.journal.effects
         reference = f"{where.host}/{name}:{tag}"
-        effect = effects.find("pushed-image", reference) or effects.intend(
-            "pushed-image", reference, {}, unit=unit.subject
-        )
+        effect = effects.find("pushed-image", reference)
+        ours = effect is not None and effect.intent.get(NAMED_HERE) is True  # by a run that was killed in its push
+        ours = ours or run.engine().image(reference) is None
+        if effect is None:
+            effect = effects.intend("pushed-image", reference, {NAMED_HERE: ours}, unit=unit.subject)
+        else:
+            effect = effects.learn(effect, **{NAMED_HERE: ours})
         try:
-            pushed = _sent(run, where, image.value, name, tag, progress)
+            pushed = _sent(run, where, image.value, name, tag, progress, named_before=not ours)
+            if ours:  # also where nothing had to be sent any more
+                forget_name(run.engine(), reference)
         except MigrateError:
             if effect.external_id is None:
                 effects.gone(effect)  # a tag comes last: without it there is no image
             raise
-        effects.done(effect, pushed.digest)
+        effects.done(effect, pushed.digest, **{NAMED_HERE: False})
         return pushed
 
     def stands(pushed: PushedImage) -> bool:
@@ -56,7 +63,9 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
     )
 
 
-def _sent(run: Run, where: Target, image: Image, repository: str, tag: str, progress: Progress) -> PushedImage:
+def _sent(
+    run: Run, where: Target, image: Image, repository: str, tag: str, progress: Progress, *, named_before: bool
+) -> PushedImage:
     """The pushed image; a login that the registry does not take any more is renewed, where that can be.
 
     Raises:
@@ -76,6 +85,7 @@ def _sent(run: Run, where: Target, image: Image, repository: str, tag: str, prog
                     tag=tag,
                     credentials=where.credentials,
                     progress=progress,
+                    named_before=named_before,
                 )
         except MigrateError as error:
             if error.code != "registry-login":

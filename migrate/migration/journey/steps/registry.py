@@ -12,6 +12,7 @@ from migrate.images.registry.credentials import RegistryCredentials, credentials
 from migrate.migration.journal.ledger import Effect, Effects
 from migrate.migration.run.run_context import Run, Target
 from migrate.migration.run.units import Unit
+from migrate.ovhcloud.failures import may_be_done
 from migrate.ovhcloud.renewal import Keys, Renew
 from migrate.ovhcloud.session import Cloud
 
@@ -127,7 +128,7 @@ def _register(run: Run, unit: Unit, found: Target, name: str) -> None:
         made = registries.register(run.cloud, run.region, found.host, credentials.username, credentials.password)
     except RemoteError as error:
         made_after_all = None
-        if error.code == "maybe-done":
+        if may_be_done(error):
             made_after_all = registries.find_registration(run.cloud, run.region, found.host)
         if made_after_all is None:
             raise

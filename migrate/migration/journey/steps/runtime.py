@@ -48,14 +48,22 @@ def _runtime(run: RunContext, steps: Steps, name: str) -> Stored[RuntimeImage]:
 
 
 def _make(run: RunContext, name: str) -> RuntimeImage:
-    before = run.engine().names()
+    effects, subject = run.journal.effects, runtime_subject(name)
+
+    def write_down(reference: str) -> None:
+        if effects.find("runtime-image", reference) is None:
+            effects.intend("runtime-image", reference, {}, unit=subject)
+
     image = ensure_runtime(
-        run.engine(), name, base=run.options.base_image, store=run.workspace.store, progress_text=run.say
+        run.engine(),
+        name,
+        base=run.options.base_image,
+        store=run.workspace.store,
+        progress_text=run.say,
+        on_missing=write_down,
     )
-    if image.reference not in before:
-        effects = run.journal.effects
-        # Made already: its name is not known before. A kill here leaves an image that the next run uses.
-        effect = effects.intend("runtime-image", image.reference, {}, unit=runtime_subject(name))
+    effect = effects.find("runtime-image", image.reference)
+    if effect is not None and effect.external_id is None:  # made now, or by a run that was killed before it said so
         effects.done(effect, image.image_id)
-        effects.release(effect, runtime_subject(name))
+        effects.release(effect, subject)
     return image

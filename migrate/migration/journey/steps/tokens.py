@@ -18,6 +18,7 @@ from migrate.machine.private import write_private
 from migrate.migration.journal.ledger import Effect, Effects, Kind, token_name
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
+from migrate.ovhcloud.failures import may_be_done
 from migrate.ovhcloud.session import Cloud
 
 READ: Final = "ai_training_read"  # may call the app and nothing else (contract: AI Deploy access)
@@ -87,7 +88,7 @@ def _make(run: Run, kind: Kind, name: str, selector: str, *, unit: str) -> tuple
         try:
             token = api.create_token(run.cloud, name=name, region=run.region, role=READ, label_selector=selector)
         except RemoteError as error:
-            if error.code != "maybe-done":
+            if not may_be_done(error):
                 effects.gone(effect)
                 raise
             delete_token(run.cloud, effects, effect)  # its value, if it was made, is lost
