@@ -147,8 +147,10 @@ def main() -> int:
             raise SystemExit(f"chaos: the image of the runtime cannot be built\n{built.out}{built.err}")
         seeds, turn = seeds_left(options, score, begun + 60 * options.minutes), threading.Lock()
 
+        over = threading.Event()
+
         def walk(lane: Sandbox) -> None:
-            while True:
+            while not over.is_set():
                 with turn:
                     seed = next(seeds, None)
                 if seed is None:
@@ -156,13 +158,16 @@ def main() -> int:
                 play(seed, lane, folder / "cases", score, keep=options.keep)
 
         with ThreadPoolExecutor(len(lanes)) as pool:
-            for done in [pool.submit(walk, lane) for lane in lanes]:
-                done.result()
+            try:
+                for done in [pool.submit(walk, lane) for lane in lanes]:
+                    done.result()
+            finally:
+                over.set()  # after Ctrl-C each lane ends its case
     finally:
         for lane in lanes:
             control.stop(lane.folder)
         subprocess.run(["docker", "rmi", _TAG], check=False, capture_output=True)
-    _tell(report(score, time.monotonic() - begun))
+        _tell(report(score, time.monotonic() - begun))
     enough = bool(options.seed) or (
         sum(score.kills.values()) >= options.kills
         and sum(score.fired.values()) >= options.faults

@@ -11,6 +11,7 @@ from migrate.sandbox import control
 from tests.chaos import audit
 from tests.chaos.stage import Stage
 from tests.e2e.harness import ending, kill_group
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     import subprocess
@@ -112,7 +113,13 @@ def _held(stage: Stage, process: "subprocess.Popen[str]", step: str, point: str,
     control.fail(stage.sandbox.folder, "hold", point=point, touch=str(reached), kill=process.pid, **where)
     process.communicate(timeout=_PATIENCE)
     control.release(stage.sandbox.folder)
-    return step if reached.exists() else "nowhere"
+    if not reached.exists():
+        return "nowhere"
+    if point != "answered":  # the request is written down when the sandbox has seen that nobody waits for its answer
+        wait_until(
+            lambda: any(line.fault in {"hold", "gone"} for line in stage.sandbox.log()), "the request is not over"
+        )
+    return step
 
 
 def _aim(step: str, chance: random.Random) -> tuple[Callable[[dict[str, Any]], bool], float]:
