@@ -150,7 +150,7 @@ def multipart(server: Server, name: str, parts: list[bytes]) -> str:
     return str(done["ETag"])
 
 
-def test_a_multipart_upload_has_no_true_md5_and_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
+def test_a_short_multipart_upload_has_no_true_md5_and_begins_anew(server: Server, tmp_path: Path) -> None:
     parts = [os.urandom(5 << 20), os.urandom(1 << 20)]
     server.put("models", {})
     assert multipart(server, "m/weights.bin", parts).endswith('-2"')
@@ -176,7 +176,8 @@ def test_a_multipart_upload_has_no_true_md5_and_goes_on_where_it_stopped(server:
     assert content(server.take(record, tmp_path, progress=lambda done, _: seen.append(done))) == {
         "weights.bin": b"".join(parts)
     }
-    assert min(number for number in seen if number) >= kept
+    # Nothing tells damage in bytes that another process did not sync; large objects have their parts synced.
+    assert min(number for number in seen if number) < kept
 
 
 def test_an_object_that_was_replaced_is_taken_anew(server: Server, tmp_path: Path) -> None:

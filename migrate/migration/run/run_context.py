@@ -356,6 +356,8 @@ class Run(RunContext):
 
     def size_of_its_own(self, unit: Unit) -> dict[str, object]:
         """The same, less what a plan has for it where a run without a plan would ask for just that."""
+        if self.planned_app(unit) is None:
+            return dict(self.options.sizing.typed())
         planned, usual = self.plan(unit), self._usual(unit)
         if (planned.flavor, planned.cpu, planned.scaling) == (usual.flavor, usual.cpu, usual.scaling):
             return dict(self.options.sizing.typed())
