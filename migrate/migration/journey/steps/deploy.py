@@ -5,7 +5,7 @@ from typing import Final
 from migrate.apps import deploy as platform
 from migrate.apps.app import ANSWERING, RESTARTED, RESTING
 from migrate.apps.failures import FAILURES
-from migrate.core.errors import MigrateError, NeedsYouError, RemoteError, with_more
+from migrate.core.errors import MigrateError, NeedsYouError, with_more
 from migrate.core.events import StepStarted
 from migrate.core.names import KEY_LABEL, RUN_LABEL, TICKET_LABEL, digest_of
 from migrate.core.text import type_again
@@ -274,14 +274,14 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
     effect = effects.intend("app", unit.subject, _intent(unit, key) | size, unit=unit.subject)
     try:
         app = platform.create(run.cloud, plan, pushed)
-    except RemoteError as error:
-        found = _look(run, key) if may_be_done(error) else None
+    except MigrateError as error:
+        if not may_be_done(error):
+            effects.gone(effect)  # refused, or never sent: nothing was made
+            raise
+        found = _look(run, key)
         if found is None:
             raise
         app = found
-    except MigrateError:
-        effects.gone(effect)  # refused: nothing was made
-        raise
     served = {
         "artifacts": {model.record.id: model.artifact.value.digest for model in models},
         "forms": {model.record.id: forms_of(model.inspection.value) for model in models},
