@@ -17,7 +17,7 @@ from migrate.migration.journal.ledger import Effect
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.forms import forms_of
 from migrate.migration.journey.models import Prepared
-from migrate.migration.journey.steps.one_app import clear_own, delete_own, is_settled, yield_to_oldest
+from migrate.migration.journey.steps.one_app import clear_own, delete_own, is_settled, own_left, yield_to_oldest
 from migrate.migration.journey.steps.registry import register, target
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
@@ -37,6 +37,8 @@ def deploy(
         now, effect = run.apps().get(app.id), run.journal.effects.find("app", unit.subject)
         # Another run's app has the image of that run, which need not be the same to the last bit.
         shared = effect is not None and effect.shared
+        if effect is not None and shared and own_left(run, unit, effect):
+            return False
         planned = None if shared else run.planned_app(unit)
         return (
             now is not None
