@@ -179,9 +179,9 @@ def test_it_stops_between_two_deletions(cloud: Cloud, tmp_path: Path) -> None:
 def test_the_name_that_a_killed_push_left_on_the_engine_goes(cloud: Cloud, tmp_path: Path) -> None:
     removed: list[str] = []
 
-    def remove(reference: str) -> bool:
+    def remove(reference: str) -> str:
         removed.append(reference)
-        return True
+        return ""
 
     with run_of(cloud, tmp_path) as (run, _):
         effects = run.journal.effects
