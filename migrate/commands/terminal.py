@@ -4,6 +4,7 @@ Without a terminal a question is an error that names the option. The first signa
 the process.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -13,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from migrate.core.errors import ExitCode, Interrupted, RefusedError, UsageError
 from migrate.core.mending import Ask, Request
@@ -21,6 +22,7 @@ from migrate.core.text import type_again
 from migrate.machine.patience import STOP_LOOK
 
 _TRIES: Final = 3  # before an answer that is neither counts as no
+_before: Final[list[list[Any]]] = []  # of the terminal, while what is typed is hidden
 
 
 def agree(question: str, *, option: str, refused: str) -> None:
@@ -71,6 +73,8 @@ def asking(stop: threading.Event, screen: Screen) -> Ask:
     def ask(request: Request) -> str | None:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return None
+        if stop.is_set():  # by the person, of whom another thread asked the same
+            raise Interrupted
         typing = f", or paste the new {request.typed} here (it is not shown)" if request.typed else ""
         with screen.aside():
             with _hidden():  # before it is asked for: a paste may be quick
@@ -93,11 +97,19 @@ def _hidden() -> Iterator[None]:
     """What is typed does not appear: it may be a secret."""
     shown = termios.tcgetattr(sys.stdin)
     hidden = [*shown[:3], shown[3] & ~termios.ECHO, *shown[4:]]
+    _before.append(shown)
     try:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, hidden)
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, shown)
+        _show_again()
+
+
+def _show_again() -> None:
+    """Gives the terminal the settings back that it had before what is typed was hidden."""
+    while _before:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, _before.pop())
 
 
 @contextmanager
@@ -110,6 +122,7 @@ def stopping(stop: threading.Event) -> Iterator[None]:
                 f"\nEnded at once; the journal is whole. {type_again(note='it goes on where it stopped')}\n"
             )
             sys.stderr.flush()
+            _show_again()  # nothing else runs any more
             os._exit(int(ExitCode.INTERRUPTED))
         stop.set()
         sys.stderr.write("\nStopping cleanly; once more ends at once.\n")

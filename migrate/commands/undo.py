@@ -6,12 +6,13 @@ from contextlib import closing
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from migrate.commands.terminal import agree, asking, stopping
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet
 from migrate.console.words import safe
-from migrate.core.errors import ExitCode, MigrateError
+from migrate.core.errors import ExitCode, Interrupted, MigrateError
 from migrate.core.events import Notice, Result
 from migrate.core.options.declaration import AS_JSON
 from migrate.core.options.shared import YES
@@ -70,10 +71,15 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
             source, doing = journal.fact("source"), f"undo {options.source}"
             sweep_killed(journal, environ)
             try:
-                with leased(options.state, cloud=cloud, source=source, doing=doing):
+                with leased(options.state, cloud=cloud, source=source, doing=doing) as lease:
                     undone = delete_all(journal, undoing, cloud=cloud, remove_image=remove_images(environ), emit=outlet)
+                    if lease is not None and lease.lost is not None:  # which stops it as Ctrl-C does
+                        undone = replace(undone, exit_code=int(lease.lost.exit_code))
             except MigrateError as error:
                 journal.end(error.exit_code)
+                raise
+            except Interrupted:
+                journal.end(ExitCode.INTERRUPTED)
                 raise
         journal.end(undone.exit_code)
     return undone

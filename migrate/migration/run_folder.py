@@ -89,14 +89,8 @@ class FolderRun(RunContext):
         """What the command writes of a model's files: an image, a folder, or nothing more for ``serve``."""
         match self.options:
             case ExportOptions(out=out):
-                return (
-                    Need(
-                        folder=out,
-                        size=size,
-                        what="the build context",
-                        remedy=f"Name another folder with {OUT.names[0]}",
-                    ),
-                )
+                remedy = f"Name another folder with {OUT.name}"
+                return (Need(folder=out, size=size, what="the build context", remedy=remedy),)
             case BuildOptions():
                 return super().needs(size, largest)
             case _:

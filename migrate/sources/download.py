@@ -285,7 +285,7 @@ class Download:
             sync(file.fileno())  # the state is about to say that it is there
         whole.replace(self._target)
         self._partial.discard()
-        self._partial.keep(replace(saved, size=size, digest=digest, spans=()))
+        self._partial.keep(replace(saved, size=size, digest=digest, spans=()), at_the_end=True)
         return ArtifactFile(path=self._path, size=size, digest=digest)
 
     def _unpack(self, packed: Path, plain: Path) -> "tuple[hashlib._Hash, int]":

@@ -40,6 +40,7 @@ _HASHED_AT_ONCE: Final = PART  # then parts that arrived meanwhile are written d
 _REPORTED: Final = 4 * 1024 * 1024  # of a part, so that a kill loses little of it
 _LOOK: Final = 0.1
 _WRITTEN_DOWN: Final = 0.5  # seconds between two syncs
+_OF_CONDITIONS: Final = frozenset({400, 412, 501})  # 501 is S3's word for a header that a store does not implement
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 Advance = Callable[[int], None]
@@ -245,12 +246,12 @@ class Parts:
                     return
 
     def _refused(self, refusal: ObjectRefused, *, conditional: bool) -> Exception:
-        if refusal.status != 412:
-            return failures.refused(self._name, refusal)
-        if conditional:
-            # Some stores compare the condition with another spelling of the ETag: the answer's own tells.
+        if conditional and refusal.status in _OF_CONDITIONS:
+            # Some stores compare it with another spelling of the ETag, or know none: the answer's own ETag tells.
             self._conditional = False
             return Broken(self._changed("the store has another version"))
+        if refusal.status != 412:
+            return failures.refused(self._name, refusal)
         return self._changed("the store has another version")
 
     def _check_answer(self, response: requests.Response, start: int, end: int) -> None:

@@ -5,11 +5,14 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
+import time
 
 import pytest
 
 from migrate.commands.terminal import agree
 from migrate.core.errors import UsageError
+from tests.waiting import wait_until
 
 SCRIPT = (
     "from migrate.commands.terminal import agree\n"
@@ -112,3 +115,33 @@ def test_without_a_terminal_nobody_is_asked_to_mend_a_key() -> None:
         [sys.executable, "-c", ASKING], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
     )
     assert ended.stdout.strip() == "None"
+
+
+def test_a_second_ctrl_c_leaves_a_terminal_that_shows_what_is_typed() -> None:
+    outer, inner = pty.openpty()
+    patient = f"import migrate.commands.terminal as terminal\nterminal.STOP_LOOK = 3600\n{ASKING}"
+    with subprocess.Popen(
+        [sys.executable, "-c", patient], stdin=inner, stdout=subprocess.DEVNULL, stderr=inner, text=True
+    ) as process:
+        wait_until(lambda: not termios.tcgetattr(outer)[3] & termios.ECHO, "what is typed is shown")
+        while process.poll() is None:  # one that comes just before it waits is heard with the next one
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+    assert process.returncode == 130
+    assert termios.tcgetattr(outer)[3] & termios.ECHO
+    os.close(outer)
+    os.close(inner)
+
+
+def test_who_has_stopped_the_run_is_not_asked_any_more() -> None:
+    stopped = ASKING.replace("with stopping(stop):", "stop.set()\nwith stopping(stop):")
+    outer, inner = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-c", stopped], stdin=inner, stdout=subprocess.PIPE, stderr=inner, text=True, check=True
+    )
+    os.set_blocking(outer, False)
+    with pytest.raises(BlockingIOError):
+        os.read(outer, 1)
+    os.close(outer)
+    os.close(inner)
+    assert done.stdout.strip() == "stopped"

@@ -271,3 +271,15 @@ def test_progress_reaches_the_total(sandbox: Path, tmp_path: Path, cloud: Cloud)
     assert seen[0] == (0, len(BIG) + 1000)
     assert seen[-1] == (len(BIG) + 1000, len(BIG) + 1000)
     assert max(done for done, _ in seen) == len(BIG) + 1000
+
+
+def test_only_objects_on_their_way_have_room_set_aside(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
+    identity = put(sandbox, tmp_path, {f"m/{number}": bytes([number]) * 1000 for number in range(12)})
+    store, seen = tmp_path / "store", list[int]()
+
+    def progress(done: int, total: int | None) -> None:
+        if done == total:
+            seen.append(len(list(store.glob("partial/*/*.spare"))))
+
+    fetch(at(identity, "m"), store, cloud, progress, stop=threading.Event())
+    assert max(seen) <= 4  # as many as are downloaded at a time

@@ -133,10 +133,10 @@ LARGE = DATA * 40
 """Enough for parts."""
 
 
-def large_part(handler: Handler, etag: str = '"v1"', *, pedantic: bool = False) -> None:
+def large_part(handler: Handler, etag: str = '"v1"', *, refuses: int = 0) -> None:
     first, last = (int(word) for word in handler.headers["Range"].removeprefix("bytes=").split("-"))
-    if pedantic and handler.headers["If-Match"]:
-        handler.head(412, Content_Length=0)
+    if refuses and handler.headers["If-Match"]:
+        handler.head(refuses, Content_Length=0)
         return
     data = LARGE[first : last + 1]
     handler.head(206, Content_Length=len(data), Content_Range=f"bytes {first}-{last}/{len(LARGE)}", ETag=etag)
@@ -144,7 +144,11 @@ def large_part(handler: Handler, etag: str = '"v1"', *, pedantic: bool = False) 
 
 
 def large_part_without_conditions(handler: Handler) -> None:
-    large_part(handler, pedantic=True)
+    large_part(handler, refuses=412)
+
+
+def large_part_without_that_header(handler: Handler) -> None:
+    large_part(handler, refuses=501)
 
 
 def large_part_of_a_weak_version(handler: Handler) -> None:
@@ -174,6 +178,7 @@ def large_whole(handler: Handler) -> None:
     [
         ((large_part,), 4),
         ((large_part_without_conditions,), 4),
+        ((large_part_without_that_header,), 4),
         ((large_whole,), 1),
         ((large_part, large_whole), 4),
         ((large_part_of_a_weak_version,), 1),

@@ -96,8 +96,10 @@ def _planned(run: Run, unit: Unit, before: Mapping[str, Former]) -> PlannedApp:
         if app.labels.get(RUN_LABEL) == run.journal.id or (effect and effect.external_id == app.id)
     ]
     answers = bool(ours) and ours[0].state in ANSWERING
-    fresh = _changed(run, unit, before) if answers else []
-    resized = _resized(run, unit, ours or (listed if run.options.adopt else []), plan)
+    # What another machine made is neither stopped nor changed, unless it is taken over.
+    theirs = effect is not None and effect.shared and not run.options.adopt
+    fresh = _changed(run, unit, before) if answers and not theirs else []
+    resized = () if theirs else _resized(run, unit, ours or (listed if run.options.adopt else []), plan)
     if fresh:
         action: Action = "replace"
     elif answers and resized:

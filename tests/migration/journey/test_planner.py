@@ -59,3 +59,23 @@ def test_an_app_that_answers_and_has_other_cpus_than_were_typed_is_asked_about(c
         assert actions == ["continue", "continue", "resize"]
         assert f"its app {made.id} gets 2 CPUs, for which it is stopped and started again" in planned.notes
         assert any("no answers for about a minute" in note for note in planned.notes)
+
+
+def test_an_app_that_another_machine_made_is_not_asked_about_but_where_it_is_taken_over(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    authorize(cloud)
+    group = Group((record("iris"),), packed=False)
+    unit = group.unit("onnx")
+    with run_of(cloud, tmp_path, journal_name="other.sqlite") as (run, _):
+        theirs = platform.create(cloud, run.plan(unit, "sha256:0"), IMAGE)
+    with run_of(cloud, tmp_path, cpus=2) as (run, _):
+        effect = run.journal.effects.intend("app", unit.subject, {"shared": True}, unit=unit.subject)
+        run.journal.effects.done(effect, theirs.id)
+        run.apps()[theirs.id] = replace(theirs, state="RUNNING")
+        actions = []
+        for adopt in (False, True):
+            run.options = replace(run.options, adopt=adopt)
+            (planned,) = make_plan(run, (group,), (), {}).apps
+            actions.append(planned.action)
+        assert actions == ["continue", "resize"]

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from migrate.core.errors import LocalError
+from migrate.apps.registries import register as register_theirs
+from migrate.core.errors import LocalError, RemoteError
 from migrate.core.mending import Request
 from migrate.core.secret import Secret
 from migrate.images.registry.credentials import RegistryCredentials
-from migrate.migration.journey.steps.registry import target
+from migrate.migration.journey.steps.push import logged_in as with_login
+from migrate.migration.journey.steps.registry import register, target
 from migrate.migration.run.run_context import Run
 from migrate.ovhcloud import users
 from migrate.ovhcloud.session import Cloud
@@ -53,6 +55,9 @@ def test_the_shared_registry_gets_another_user_once(cloud: Cloud, tmp_path: Path
         effect = run.journal.effects.find("user", user.description)
         assert effect is not None
         assert effect.external_id == str(user.id)
+        with pytest.raises(LocalError):  # where the new one is refused as well, there is no third
+            where.keys.replace(REFUSED, 1)
+        assert len(users.users(cloud)) == 1
 
 
 def test_a_new_docker_login_is_found_and_nobody_is_asked(
@@ -89,3 +94,41 @@ def test_without_a_terminal_the_refusal_stands(cloud: Cloud, tmp_path: Path) -> 
         with pytest.raises(LocalError) as caught:
             where.keys.replace(REFUSED, 0)
         assert caught.value is REFUSED
+
+
+def test_a_look_at_what_was_pushed_mends_the_login_too(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged_in(tmp_path, monkeypatch, "first password")
+    with private(cloud, tmp_path, user=None) as run:
+        where = target(run, unit())
+        logged_in(tmp_path, monkeypatch, "second password")
+
+        def look() -> str:
+            known = where.credentials
+            if known is None or known.password.reveal() != "second password":
+                raise REFUSED
+            return "it is there"
+
+        assert with_login(where, look) == "it is there"
+
+
+def test_a_registration_that_was_never_asked_for_leaves_nothing_to_take_another_for_it(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    lost = RemoteError("This machine no longer has the lease.", code="lease-lost", next_step="Wait.")
+
+    def refuse() -> None:
+        raise lost
+
+    with private(cloud, tmp_path, user="me", MIGRATE_REGISTRY_PASSWORD="secret") as run:
+        where = target(run, unit())
+        cloud.session.before_effect = refuse
+        with pytest.raises(RemoteError):
+            register(run, unit(), where)
+        assert run.journal.effects.existing() == ()
+    cloud.session.before_effect = lambda: None
+    register_theirs(cloud, "GRA", "registry.test", "other", Secret("theirs"))
+    with private(cloud, tmp_path, user="me", MIGRATE_REGISTRY_PASSWORD="secret") as run:
+        register(run, unit(), target(run, unit()))
+        assert run.journal.effects.existing() == ()

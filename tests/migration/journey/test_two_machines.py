@@ -3,25 +3,30 @@
 import random
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from migrate.apps import deploy as platform
 from migrate.core.errors import MigrateError
 from migrate.core.events import Notice
 from migrate.core.values import App
-from migrate.migration.journal.journal import Journal
+from migrate.migration.journal.journal import Journal, Stored
 from migrate.migration.journey.steps import deploy
 from migrate.migration.journey.steps.one_app import yield_to_oldest
 from migrate.migration.run.run_context import Run
-from migrate.migration.run.step_engine import Performer
+from migrate.migration.run.step_engine import Performer, Progress, Task, Unsettled
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import calls, open_cloud
 from tests.migration.runs import IMAGE, deployed, prepared, run_of, unit
+
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -216,3 +221,45 @@ def test_a_kill_before_the_other_app_was_written_down_leaves_one(cloud: Cloud, t
         assert [app.id for app in platform.listing(cloud)] == [theirs.id]
         (effect,) = run.journal.effects.existing("app")
         assert (effect.external_id, effect.shared) == (theirs.id, True)
+
+
+class Asking:
+    """Asks of a step whether its value stands, and does nothing."""
+
+    def __init__(self, value: App) -> None:
+        self._value = value
+        self.stands = False
+
+    def do(
+        self,
+        task: Task,  # noqa: ARG002 - whatever the step is
+        kind: type[T],
+        make: Callable[[Progress], T],  # noqa: ARG002
+        *,
+        stands: Callable[[T], bool],
+        outside: bool = False,  # noqa: ARG002
+        say: Callable[[T], str] = lambda _: "",  # noqa: ARG002
+    ) -> Stored[T]:
+        assert isinstance(self._value, kind)
+        self.stands = stands(self._value)
+        raise Unsettled
+
+
+def test_an_own_app_that_did_not_go_at_once_is_looked_at_again(cloud: Cloud, tmp_path: Path) -> None:
+    with run_of(cloud, tmp_path) as (run, _):
+        theirs = replace(shared_run(run, tmp_path), state="RUNNING")
+    with run_of(cloud, tmp_path) as (run, _):
+        found, pushed = prepared(run)
+        run.apps()[theirs.id] = theirs
+        shared = run.journal.effects.find("app", unit().subject)
+        assert shared is not None
+        own = run.journal.effects.intend("app", unit().subject, {}, unit=unit().subject)
+        run.journal.effects.done(own, "still-being-deleted")
+        again = run.journal.effects.intend("app", unit().subject, dict(shared.intent), unit=unit().subject)
+        run.journal.effects.done(again, theirs.id)
+        for left in (True, False):
+            asking = Asking(theirs)
+            with pytest.raises(Unsettled):
+                deploy.deploy(run, asking, unit(), found, pushed)
+            assert asking.stands is not left
+            run.journal.effects.gone(own)

@@ -16,7 +16,7 @@ from migrate.migration.state.store import open_store
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from tests.clouds import calls, open_cloud
-from tests.migration.runs import IMAGE, run_of, unit
+from tests.migration.runs import IMAGE, deployed, run_of, unit
 
 QUICK = Times(lifetime=0.6, renewal=0.1, watched=0.3)
 SLEEPS = Times(lifetime=0.2, renewal=3600.0, watched=0.2)  # a holder whose thread does not get to renew
@@ -164,3 +164,12 @@ def test_a_command_that_it_stopped_says_so_and_not_ctrl_c(cloud: Cloud, tmp_path
         stop_in_the_middle(tmp_path, cloud)
     assert caught.value.code == "lease-lost"
     cloud.session.stop.clear()
+
+
+def test_an_app_that_was_never_asked_for_is_not_on_the_bill(cloud: Cloud, tmp_path: Path) -> None:
+    authorize(cloud)
+    with run_of(cloud, tmp_path) as (run, _), slept(tmp_path / "state") as first:
+        with lease(tmp_path / "state", SLEEPS):
+            run.cloud.session.before_effect = first.check
+            assert deployed(run).code == "lease-lost"
+        assert run.journal.effects.existing() == ()

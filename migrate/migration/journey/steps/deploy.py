@@ -5,7 +5,7 @@ from typing import Final
 from migrate.apps import deploy as platform
 from migrate.apps.app import ANSWERING, RESTARTED, RESTING
 from migrate.apps.failures import FAILURES
-from migrate.core.errors import MigrateError, NeedsYouError, RemoteError, with_more
+from migrate.core.errors import MigrateError, NeedsYouError, with_more
 from migrate.core.events import StepStarted
 from migrate.core.names import KEY_LABEL, RUN_LABEL, TICKET_LABEL, digest_of
 from migrate.core.text import type_again
@@ -17,7 +17,7 @@ from migrate.migration.journal.ledger import Effect
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.forms import forms_of
 from migrate.migration.journey.models import Prepared
-from migrate.migration.journey.steps.one_app import clear_own, delete_own, is_settled, yield_to_oldest
+from migrate.migration.journey.steps.one_app import clear_own, delete_own, is_settled, own_left, yield_to_oldest
 from migrate.migration.journey.steps.registry import register, target
 from migrate.migration.run.run_context import Run
 from migrate.migration.run.step_engine import Steps, Task
@@ -37,6 +37,8 @@ def deploy(
         now, effect = run.apps().get(app.id), run.journal.effects.find("app", unit.subject)
         # Another run's app has the image of that run, which need not be the same to the last bit.
         shared = effect is not None and effect.shared
+        if effect is not None and shared and own_left(run, unit, effect):
+            return False
         planned = None if shared else run.planned_app(unit)
         return (
             now is not None
@@ -274,14 +276,14 @@ def _create(run: Run, unit: Unit, models: tuple[Prepared, ...], pushed: PushedIm
     effect = effects.intend("app", unit.subject, _intent(unit, key) | size, unit=unit.subject)
     try:
         app = platform.create(run.cloud, plan, pushed)
-    except RemoteError as error:
-        found = _look(run, key) if may_be_done(error) else None
+    except MigrateError as error:
+        if not may_be_done(error):
+            effects.gone(effect)  # refused, or never sent: nothing was made
+            raise
+        found = _look(run, key)
         if found is None:
             raise
         app = found
-    except MigrateError:
-        effects.gone(effect)  # refused: nothing was made
-        raise
     served = {
         "artifacts": {model.record.id: model.artifact.value.digest for model in models},
         "forms": {model.record.id: forms_of(model.inspection.value) for model in models},

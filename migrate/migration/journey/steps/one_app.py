@@ -90,7 +90,12 @@ def delete_own(run: Run, unit: Unit, effect: Effect) -> None:
 
 
 def clear_own(run: Run, unit: Unit, shared: Effect) -> None:
-    """Deletes what a run that was killed while it yielded left of its own app."""
-    for effect in run.journal.effects.existing("app"):
-        if effect.name == unit.subject and effect.id != shared.id and not effect.shared:
-            delete_own(run, unit, effect)
+    """Deletes what a run left of its own app that was killed while it yielded, or did not see it go."""
+    for effect in own_left(run, unit, shared):
+        delete_own(run, unit, effect)
+
+
+def own_left(run: Run, unit: Unit, shared: Effect) -> tuple[Effect, ...]:
+    """The apps of this journal that are still there beside the one that its unit goes on with."""
+    existing = run.journal.effects.existing("app")
+    return tuple(one for one in existing if one.name == unit.subject and one.id != shared.id and not one.shared)

@@ -1,6 +1,7 @@
 """Push: the image in the registry, under a tag that never moves."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from migrate.core.errors import MigrateError
 from migrate.core.values import Image, PushedImage
@@ -15,6 +16,8 @@ from migrate.migration.run.units import Unit
 
 VERSION: Final = 1
 SHARED: Final = "shared"
+
+T = TypeVar("T")
 
 
 def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[PushedImage]:
@@ -34,9 +37,11 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
         else:
             effect = effects.learn(effect, **{NAMED_HERE: ours})
         try:
-            pushed = _sent(run, where, image.value, name, tag, progress, named_before=not ours)
-            if ours:  # also where nothing had to be sent any more
-                forget_name(run.engine(), reference)
+            try:
+                pushed = _sent(run, where, image.value, name, tag, progress, named_before=not ours)
+            finally:
+                if ours:  # also where nothing had to be sent any more, or could be
+                    forget_name(run.engine(), reference)
         except MigrateError:
             if effect.external_id is None:
                 effects.gone(effect)  # a tag comes last: without it there is no image
@@ -45,7 +50,8 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
         return pushed
 
     def stands(pushed: PushedImage) -> bool:
-        return pushed_exists(pushed, target(run, unit).credentials)
+        where = target(run, unit)
+        return logged_in(where, lambda: pushed_exists(pushed, where.credentials))
 
     return steps.do(
         Task(
@@ -66,31 +72,38 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
 def _sent(
     run: Run, where: Target, image: Image, repository: str, tag: str, progress: Progress, *, named_before: bool
 ) -> PushedImage:
-    """The pushed image; a login that the registry does not take any more is renewed, where that can be.
+    def send() -> PushedImage:
+        # The layers of the runtime travel once: the engine mounts them for whoever pushes after the first.
+        with run.first_push.enter():
+            run.cloud.session.before_effect()
+            return push_image(
+                run.engine(),
+                image,
+                registry=where.host,
+                repository=repository,
+                tag=tag,
+                credentials=where.credentials,
+                progress=progress,
+                named_before=named_before,
+            )
+
+    return logged_in(where, send)
+
+
+def logged_in(where: Target, ask: Callable[[], T]) -> T:
+    """What the registry is asked for; a login that it does not take any more is renewed, where that can be.
 
     Raises:
-        MigrateError: What the push raised.
+        MigrateError: What ``ask`` raised.
     """
     while True:
         generation = where.keys.generation
         try:
-            # The layers of the runtime travel once: the engine mounts them for whoever pushes after the first.
-            with run.first_push.enter():
-                run.cloud.session.before_effect()
-                pushed = push_image(
-                    run.engine(),
-                    image,
-                    registry=where.host,
-                    repository=repository,
-                    tag=tag,
-                    credentials=where.credentials,
-                    progress=progress,
-                    named_before=named_before,
-                )
+            answer = ask()
         except MigrateError as error:
             if error.code != "registry-login":
                 raise
             where.keys.replace(error, generation)
         else:
             where.keys.took()
-            return pushed
+            return answer

@@ -4,7 +4,7 @@ from typing import Final
 
 from migrate.apps import registries
 from migrate.core.addresses import registry_address
-from migrate.core.errors import ConfigurationError, MigrateError, RemoteError
+from migrate.core.errors import ConfigurationError, MigrateError
 from migrate.core.mending import Request
 from migrate.core.secret import Secret
 from migrate.core.text import printable, type_again
@@ -39,7 +39,12 @@ def _find(run: Run, unit: Unit) -> Target:
         return Target(own.host, own.path, shared=False, keys=keys)
     run.notice(SHARED_NOTE, warning=True)
     address = registries.shared_registry(run.cloud, run.region)
-    keys = Keys[RegistryCredentials | None](_login(run, unit), lambda _old, _error: _login(run, unit))
+
+    def renew(_: RegistryCredentials | None, _error: MigrateError) -> RegistryCredentials:
+        keys.worked = False  # where the new user is refused as well, a third one would be, too
+        return _login(run, unit)
+
+    keys = Keys[RegistryCredentials | None](_login(run, unit), renew)
     return Target(address.host, address.path, shared=True, keys=keys)
 
 
@@ -126,10 +131,11 @@ def _register(run: Run, unit: Unit, found: Target, name: str) -> None:
     effect = effects.intend("registration", name, {"region": run.region, "url": found.host}, unit=unit.subject)
     try:
         made = registries.register(run.cloud, run.region, found.host, credentials.username, credentials.password)
-    except RemoteError as error:
-        made_after_all = None
-        if may_be_done(error):
-            made_after_all = registries.find_registration(run.cloud, run.region, found.host)
+    except MigrateError as error:
+        if not may_be_done(error):
+            effects.gone(effect)  # else one that somebody else makes later would pass for ours
+            raise
+        made_after_all = registries.find_registration(run.cloud, run.region, found.host)
         if made_after_all is None:
             raise
         made = made_after_all
