@@ -149,3 +149,26 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
         assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
     finally:
         browser.quit()
+
+
+def test_the_same_note_of_several_apps_is_told_once() -> None:
+    apps = tuple(app(name, notes=("A small one.", *more)) for name, more in (("a", ()), ("b", ("Its own.",))))
+    with io.StringIO() as out:
+        show_plan_file(Console(file=out, width=200), sample(models=(model("a"), model("b")), apps=apps, tasks=()))
+        lines = [line.strip() for line in out.getvalue().splitlines()]
+    assert [line for line in lines if line.endswith(("A small one.", "Its own."))] == [
+        "a, b: A small one.",
+        "b: Its own.",
+    ]
+
+
+def test_how_long_a_model_takes_is_told_only_where_something_is_left_to_do() -> None:
+    made = sample()
+    done = replace(made, forecast=replace(made.forecast, models=tuple(
+        replace(one, left=False) for one in made.forecast.models
+    )))  # fmt: skip
+    for plan, there in ((made, True), (done, False)):
+        with io.StringIO() as out:
+            show_plan_file(Console(file=out, width=200), plan)
+            assert ("about 1 min 47 s to move" in out.getvalue()) is there
+        assert ("1 min 47 s" in plan_page(plan)) is there
