@@ -266,12 +266,16 @@ def test_a_bucket_that_is_reached_with_keys(tmp_path: Path) -> None:
         host, port = server.get_host_and_port()
         endpoint = f"http://{host}:{port}"
         client = boto3.client(
-            "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="other"
+            "s3",
+            endpoint_url=endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="key",
+            aws_secret_access_key="the secret of the other store",
         )
         client.create_bucket(Bucket="bucket")
         client.put_object(Bucket="bucket", Key="m/m.onnx", Body=large_onnx())
         place = BucketLocation(bucket="bucket", region="us-east-1", endpoint=endpoint, path="m")
-        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "other"}
+        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "the secret of the other store"}
         record = ModelRecord(id="m", source="s", location=place)
         files = open_model(record, None, stopped=lambda: False, environ=keys)
         assert inspect_files(files, framework=None).verdict == "ready"
