@@ -97,8 +97,8 @@ def memory_of(file: PlanFile, app: PlannedApp) -> tuple[str, ...]:
 
 
 def available_twice(plan: PlanContent) -> str:
-    """What high availability costs; empty where every app has two replicas already."""
-    if not plan.apps or all(app.replicas[0] >= 2 for app in plan.apps):
+    """What high availability costs; empty where that is unknown, or every app has two replicas already."""
+    if plan.summary.twice.least is None or not plan.apps or all(app.replicas[0] >= 2 for app in plan.apps):
         return ""
     month = in_words(plan.summary.twice)
     return f"High availability is a choice: with --replicas 2 the apps cost {month} a month."

@@ -18,7 +18,7 @@ from migrate.console.plan_file import (
     seconds_of,
     verdicts,
 )
-from migrate.console.words import duration, safe, size
+from migrate.console.words import count, duration, safe, size
 from migrate.core.planfile.content import Month, PlanFile
 from migrate.core.planfile.money import in_words
 
@@ -41,6 +41,7 @@ def plan_page(file: PlanFile) -> str:
     )
     environment.filters |= {
         "safe_text": lambda text, limit=4000: safe(str(text), limit),
+        "count": count,
         "size": size,
         "duration": duration,
         "named": named,

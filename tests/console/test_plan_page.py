@@ -107,6 +107,7 @@ def test_a_sum_with_an_unknown_in_it_is_told_as_at_least_and_never_0() -> None:
     show_plan_file(Console(file=stream, width=200), file)
     text = stream.getvalue()
     assert "2 apps with 2 CPUs all the time: unknown; before: unknown." in text
+    assert "High availability" not in text, "what it costs is unknown"
     assert "unknown: ai1-1-cpu" in text
     assert not re.search(r"\b0(\.00)? EUR", text)
     partly = sample(prices=replace(PRICES, before=Before(models=(("iris", "40"),))))
@@ -172,3 +173,11 @@ def test_how_long_a_model_takes_is_told_only_where_something_is_left_to_do() -> 
             show_plan_file(Console(file=out, width=200), plan)
             assert ("about 1 min 47 s to move" in out.getvalue()) is there
         assert ("1 min 47 s" in plan_page(plan)) is there
+        assert ("<b>Nothing</b>was left to do" in plan_page(plan)) is not there
+
+
+def test_one_is_not_many() -> None:
+    page = read(plan_page(sample(models=(model("iris"),), apps=(app("iris"),), tasks=()))).text
+    assert "1 model" in page
+    assert "1 app1 CPU all the time" in page
+    assert "1 models" not in page
