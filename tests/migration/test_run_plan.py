@@ -159,6 +159,15 @@ def test_the_apps_of_a_plan_are_those_that_are_asked_for(world: World) -> None:
     assert (asked.replicas_min, asked.replicas_max) == app.replicas
 
 
+def test_apps_for_which_the_quota_is_too_small_are_told_before_the_plan_is_applied(world: World) -> None:
+    world.plan(models=("iris",))
+    assert not [event for event in world.events if isinstance(event, Notice)], "there is room"
+    world.plan(models=("iris", "titanic"), cpus=12, replicas=4)
+    (told,) = (event for event in world.events if isinstance(event, Notice))
+    assert told.level == "warning"
+    assert told.text.startswith("The new apps need 96 CPUs, and the project's quota has 64 of 64 left.")
+
+
 def stale(world: World, file: PlanFile, **more: Any) -> str:
     world.events.clear()
     with pytest.raises(StaleError) as caught:

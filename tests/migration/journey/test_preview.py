@@ -36,9 +36,11 @@ def test_what_an_app_of_an_earlier_release_serves_is_kept_before_other_files_are
 def test_a_person_is_warned_where_all_models_together_have_no_room(cloud: Cloud, tmp_path: Path) -> None:
     records = (record("iris"), record("wine"))
     with run_of(cloud, tmp_path) as (run, events):
-        warn_of_room(run, records, {"iris": 1000})
+        run.sizes = {"iris": 1000}
+        warn_of_room(run, records)
         assert not events
-        warn_of_room(run, records, {"iris": 1 << 59, "wine": 1 << 59})
+        run.sizes = {"iris": 1 << 59, "wine": 1 << 59}
+        warn_of_room(run, records)
         (notice,) = events
         assert isinstance(notice, Notice)
         assert notice.level == "warning"
@@ -46,5 +48,5 @@ def test_a_person_is_warned_where_all_models_together_have_no_room(cloud: Cloud,
         events.clear()
         for name in ("iris", "wine"):
             artifact(run.journal, name)
-        warn_of_room(run, records, {"iris": 1 << 59, "wine": 1 << 59})
+        warn_of_room(run, records)
         assert not events  # they are there
