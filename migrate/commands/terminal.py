@@ -73,11 +73,11 @@ def asking(stop: threading.Event, screen: Screen) -> Ask:
             return None
         typing = f", or paste the new {request.typed} here (it is not shown)" if request.typed else ""
         with screen.aside():
-            sys.stderr.write(
-                f"\n{request.what}\nThe run is paused. {request.to_do}, then press Enter{typing}. Ctrl-C stops: "
-            )
-            sys.stderr.flush()
-            with _hidden():
+            with _hidden():  # before it is asked for: what is pasted may come at once
+                sys.stderr.write(
+                    f"\n{request.what}\nThe run is paused. {request.to_do}, then press Enter{typing}. Ctrl-C stops: "
+                )
+                sys.stderr.flush()
                 while not select.select([sys.stdin], [], [], STOP_LOOK)[0]:
                     if stop.is_set():
                         raise Interrupted

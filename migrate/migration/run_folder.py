@@ -17,6 +17,7 @@ from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, UsageError
 from migrate.core.events import Emit
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
+from migrate.core.options.shared import OUT
 from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable, type_again
 from migrate.core.values import Image, ModelRecord, Parity, Recording, Rehearsal
@@ -88,7 +89,11 @@ class FolderRun(RunContext):
         """What the command writes of a model's files: an image, a folder, or nothing more for ``serve``."""
         match self.options:
             case ExportOptions(out=out):
-                return (Need(folder=out, size=size, what="the build context", remedy="Name another folder with --out"),)
+                return (
+                    Need(
+                        folder=out, size=size, what="the build context", remedy=f"Name another folder with {OUT.name}"
+                    ),
+                )
             case BuildOptions():
                 return super().needs(size, largest)
             case _:
