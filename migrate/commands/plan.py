@@ -1,5 +1,6 @@
 """What plan and show do: the first asks OVHcloud and the storage, the second reads a file; both make nothing."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +14,14 @@ from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import open_outlet, screen
 from migrate.console.plan_file import show_plan_file
 from migrate.console.plan_page import plan_page
-from migrate.core.errors import ExitCode
+from migrate.core.errors import ExitCode, UsageError
 from migrate.core.events import Notice, Result
 from migrate.core.options.declaration import absolute
 from migrate.core.options.plans import ApplyOptions, PlanOptions, ShowOptions
+from migrate.core.options.shared import OUT
 from migrate.core.planfile.content import PlanFile
 from migrate.core.planfile.text import encode
+from migrate.core.text import printable, type_again
 from migrate.machine.files import write_whole
 from migrate.migration.run.opening import open_cloud
 from migrate.migration.run.workspace import open_workspace
@@ -31,8 +34,11 @@ def plan(options: PlanOptions, environ: Mapping[str, str]) -> ExitCode:
     """Tells what the models of a source would become, and writes that down where a file was named.
 
     Raises:
+        UsageError: ``usage``: the file cannot be written.
         MigrateError: The source cannot be listed, the prices cannot be read, or what OVHcloud answered.
     """
+    if options.out is not None:
+        _demand_writable(options.out, OUT.name)
     workspace = open_workspace(options.workspace)
     with (
         pointing_to_list(options.source),
@@ -53,11 +59,12 @@ def show(options: ShowOptions) -> ExitCode:
     """Shows a plan, or writes it as a page.
 
     Raises:
-        UsageError: ``bad-plan``.
-        LocalError: The page cannot be written.
+        UsageError: ``bad-plan``, or ``usage``: the page cannot be written.
+        LocalError: The disk.
     """
     found = read_plan(options.plan)
     if options.html is not None:
+        _demand_writable(options.html, "--html")
         write_whole(options.html, plan_page(found).encode())
         facts: dict[str, object] = {"digest": found.digest, "html": str(options.html)}
         if options.json:
@@ -67,6 +74,23 @@ def show(options: ShowOptions) -> ExitCode:
         return ExitCode.DONE
     _answer("show", found, as_json=options.json, code=ExitCode.DONE, apply="")
     return ExitCode.DONE
+
+
+def _demand_writable(path: Path, option: str) -> None:
+    """Refuses a file that cannot be written before it takes long to make what would stand in it."""
+    if path.is_dir():
+        why = "it is a folder"
+    elif not path.parent.is_dir():
+        why = "its folder is not there"
+    elif not os.access(path.parent, os.W_OK):
+        why = "you may not write into its folder"
+    else:
+        return
+    raise UsageError(
+        f"{printable(str(path), 300)} cannot be written: {why}.",
+        code="usage",
+        next_step=type_again(adding=f"another file for {option}"),
+    )
 
 
 def _answer(command: str, found: PlanFile, *, as_json: bool, code: ExitCode, apply: str) -> None:

@@ -77,7 +77,7 @@ def asking(stop: threading.Event, screen: Screen) -> Ask:
             raise Interrupted
         typing = f", or paste the new {request.typed} here (it is not shown)" if request.typed else ""
         with screen.aside():
-            with _hidden():  # before it is asked for: a paste may be quick
+            with _hidden():  # before it is asked for: what is pasted may come at once
                 sys.stderr.write(
                     f"\n{request.what}\nThe run is paused. {request.to_do}, then press Enter{typing}. Ctrl-C stops: "
                 )

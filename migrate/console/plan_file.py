@@ -46,9 +46,12 @@ def show_plan_file(console: "Console", file: PlanFile, *, apply: str = "") -> No
     if plan.apps:
         console.print()
         show_rows(console, ("App", "Models", "CPUs", "Replicas", "Token", "EUR a month"), list(map(_row, plan.apps)))
+        notes: dict[str, list[str]] = {}  # the same note of several apps is told once
         for app in plan.apps:
             for note in (*app.notes, *memory_of(file, app)):
-                console.print(Text(f"  {safe(app.name, 60)}: {safe(note, 600)}", style="yellow"))
+                notes.setdefault(note, []).append(app.name)
+        for note, names in notes.items():
+            console.print(Text(f"  {named(tuple(names))}: {safe(note, 600)}", style="yellow"))
         console.print(Text(f"Layout: {plan.layout.chosen}. {safe(plan.layout.why, 800)}."))
     _show_tasks(console, plan)
     _show_sums(console, file, apply)
@@ -94,8 +97,8 @@ def memory_of(file: PlanFile, app: PlannedApp) -> tuple[str, ...]:
 
 
 def available_twice(plan: PlanContent) -> str:
-    """What high availability costs; empty where every app has two replicas already."""
-    if not plan.apps or all(app.replicas[0] >= 2 for app in plan.apps):
+    """What high availability costs; empty where that is unknown, or every app has two replicas already."""
+    if plan.summary.twice.least is None or not plan.apps or all(app.replicas[0] >= 2 for app in plan.apps):
         return ""
     month = in_words(plan.summary.twice)
     return f"High availability is a choice: with --replicas 2 the apps cost {month} a month."
@@ -114,6 +117,11 @@ def read_of(file: PlanFile, model: PlannedModel) -> str:
     return f"{size(read)} of {size(held)} read"
 
 
+def seconds_of(file: PlanFile) -> dict[str, float]:
+    """How long each model takes, by id; only those for which something is left to do."""
+    return {one.id: one.seconds for one in file.forecast.models if one.left}
+
+
 def _show_model(console: "Console", file: PlanFile, model: PlannedModel) -> None:
     plan = file.plan
     style = STYLES.get(model.verdict, "yellow")
@@ -127,8 +135,8 @@ def _show_model(console: "Console", file: PlanFile, model: PlannedModel) -> None
     weighs = f"{size(image)} over the base image" if image is not None else "of unknown size"
     parts = [f"{count(len(model.objects), 'file')}, {read_of(file, model)}"]
     parts += [f"runtime {model.runtime} ({weighs})"] * bool(model.runtime)
-    seconds = next((one.seconds for one in file.forecast.models if one.id == model.id), 0.0)
-    parts += [f"about {duration(seconds)} to move"] * bool(seconds)
+    if seconds := seconds_of(file).get(model.id, 0.0):
+        parts.append(f"about {duration(seconds)} to move")
     parts += [f"was {model.was}"] * bool(model.was)
     console.print(Text(f"    {safe('; '.join(parts), 400)}", style="dim"))
     if model.signature:

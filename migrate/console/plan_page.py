@@ -15,9 +15,10 @@ from migrate.console.plan_file import (
     prices_in_words,
     read_of,
     replicas,
+    seconds_of,
     verdicts,
 )
-from migrate.console.words import duration, safe, size
+from migrate.console.words import count, duration, safe, size
 from migrate.core.planfile.content import Month, PlanFile
 from migrate.core.planfile.money import in_words
 
@@ -40,6 +41,7 @@ def plan_page(file: PlanFile) -> str:
     )
     environment.filters |= {
         "safe_text": lambda text, limit=4000: safe(str(text), limit),
+        "count": count,
         "size": size,
         "duration": duration,
         "named": named,
@@ -56,7 +58,7 @@ def plan_page(file: PlanFile) -> str:
         verdicts=verdicts(plan),
         read={model.id: read_of(file, model) for model in plan.models},
         images={runtime.name: runtime.image for runtime in plan.runtimes},
-        seconds={one.id: one.seconds for one in file.forecast.models},
+        seconds=seconds_of(file),
         prices=prices_in_words(plan.prices),
         memory={app.name: memory_of(file, app) for app in plan.apps},
         twice=available_twice(plan),

@@ -23,3 +23,10 @@ def type_again(first: str = "", *, adding: str = "", note: str = "") -> str:
     """
     sentence = f"{first}, then type the same command again" if first else "Type the same command again"
     return sentence + (f" with {adding}" if adding else "") + (f"; {note}" if note else "") + "."
+
+
+def plan_again(text: str) -> str:
+    """A next step as a plan has it, whose readers typed another command than the one to type again."""
+    return text.replace("Type the same command again", "Plan again").replace(
+        "type the same command again", "plan again"
+    )

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from migrate.core.values import Artifact
 from migrate.formats.archive.packed_model import content_of
 from migrate.formats.archive.structure import Archive, Entry
 from migrate.formats.manifest.structure import MAXIMUM_SIZE
 from migrate.formats.reading.errors import FormatError
-from migrate.formats.reading.files import ArtifactFiles, Files
+from migrate.formats.reading.files import Files
 from migrate.formats.reading.wire import Read
 from migrate.formats.recognise import recognise
 
@@ -37,11 +36,11 @@ def packed_in(files: Files) -> str | None:
 
 
 @contextmanager
-def opened(artifact: Artifact, path: str, unread: Callable[[str], bool]) -> Iterator[tuple[Archive, dict[str, Entry]]]:
-    """The archive of an artifact, checked, and what is in it by the paths that it is unpacked to.
+def opened(files: Files, path: str, unread: Callable[[str], bool]) -> Iterator[tuple[Archive, dict[str, Entry]]]:
+    """The archive that files are, checked, and what is in it by the paths that it is unpacked to.
 
     Args:
-        artifact: The artifact.
+        files: The files.
         path: What ``packed_in`` says of it.
         unread: Whether no runtime reads a file of this path.
 
@@ -49,7 +48,6 @@ def opened(artifact: Artifact, path: str, unread: Callable[[str], bool]) -> Iter
         FormatError: The archive is cut, broken, or not plain.
         LocalError: It cannot be read.
     """
-    files = ArtifactFiles(artifact)
     with files.open(path) as (read, size):
         archive = Archive(path, read, size, files.leave_out)
         yield archive, content_of(archive, unread)

@@ -13,6 +13,8 @@ from migrate.core.planfile.content import Decisions, PlanContent, PlanFile
 from migrate.core.planfile.text import LARGEST, decode, plan_file, refused
 from migrate.core.text import printable, type_again
 from migrate.machine.files import read_bounded
+from migrate.migration.journal.bill import billed_app
+from migrate.migration.journey.planner import cpu_quota
 from migrate.migration.look.look import look_at_all
 from migrate.migration.parallel import Runner
 from migrate.migration.plan.forecast import forecast
@@ -54,13 +56,15 @@ def plan_models(
         run.found |= {name: one.inspection for name, one in looked.items() if one.inspection and one.verdict}
         content, taken = make_plan_content(run, options, parse_source(options.source), looked, prices)
         run.planned = content.apps
+        left = _left(run, content)
+        _warn_of_quota(run, content, left)
         said = forecast(
             workspace,
             content.models,
             content.apps,
             memory=taken,
             read={name: one.bytes_read for name, one in looked.items()},
-            left=_left(run, content),
+            left=left,
             jobs=options.jobs,
         )
     return plan_file(content, said)
@@ -71,6 +75,28 @@ def _left(run: Run, plan: PlanContent) -> frozenset[str]:
     _, groups = sort(run, Runner(run))
     open_ = {record.id for group in groups for record in group.records}
     return frozenset(name for app in plan.apps for name in app.models if name in open_)
+
+
+def _warn_of_quota(run: Run, plan: PlanContent, left: frozenset[str]) -> None:
+    """Tells where the project may not have the CPUs of the apps that are still to be made."""
+    there = {
+        name
+        for effect in run.journal.effects.existing("app")
+        if effect.lost is None
+        for name in billed_app(effect, None).models
+    }
+    new = [app for app in plan.apps if left.intersection(app.models) and there.isdisjoint(app.models)]
+    wanted = sum(app.cpu * app.replicas[0] for app in new)
+    if not wanted:
+        return
+    quota, used = cpu_quota(run)
+    if quota is not None and wanted > quota - used:
+        run.notice(
+            f"The new apps need {wanted} CPUs, and the project's quota has {quota - used} of {quota} left. Ask "
+            "OVHcloud for a larger quota before you apply the plan, or plan fewer or smaller apps (--layout cheapest, "
+            "--cpus).",
+            warning=True,
+        )
 
 
 def applied_options(plan: PlanContent, typed: ApplyOptions, *, project: str | None) -> AppliedOptions:

@@ -18,6 +18,7 @@ from migrate.sources.fetch import files_at
 Read = Callable[[int, int], bytes]
 
 _PIECE: Final = 1024 * 1024
+_PAGE: Final = 64 * 1024
 
 
 class LocalFiles:
@@ -27,16 +28,15 @@ class LocalFiles:
         objects: They, by path.
         sizes: Their sizes in bytes by path.
         unchecked: Nothing.
-        bytes_read: Bytes that were read, each time that they were.
         requests: None are made.
     """
 
     def __init__(self, location: FolderLocation, stopped: Callable[[], bool]) -> None:
         self._stopped = stopped
         self.unchecked: list[str] = []
-        self.bytes_read = 0
         self.requests = 0
         self._paths: dict[str, Path] = {}
+        self._pages: dict[str, set[int]] = {}
         self._times: dict[str, int] = {}
         self._digests: dict[str, str] = {}
         self.sizes: dict[str, int] = {}
@@ -51,6 +51,11 @@ class LocalFiles:
             for name, size in self.sizes.items()
         )
 
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the files that were read, in pages of 64 KiB; what was read twice counts once."""
+        return sum(min(_PAGE, self.sizes[path] - page * _PAGE) for path, pages in self._pages.items() for page in pages)
+
     @contextmanager
     def open(self, path: str) -> Iterator[tuple[Read, int]]:
         """A file, as a reader of ranges and its size in bytes.
@@ -60,7 +65,7 @@ class LocalFiles:
             NotKnown: It changed meanwhile.
             Interrupted: It was asked for.
         """
-        real, size = self._paths[path], self.sizes[path]
+        real, size, pages = self._paths[path], self.sizes[path], self._pages.setdefault(path, set())
         try:
             file = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
@@ -73,7 +78,8 @@ class LocalFiles:
                 data = os.pread(file, length, offset)
             except OSError as error:
                 raise unreadable(real, error) from error
-            self.bytes_read += len(data)
+            if data:
+                pages.update(range(offset // _PAGE, (offset + len(data) - 1) // _PAGE + 1))
             return data
 
         try:

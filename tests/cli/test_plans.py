@@ -12,6 +12,7 @@ from migrate.cli.main import run
 from migrate.sandbox import control
 from migrate.sandbox.world.samples import read_index
 
+TITANIC = Path(__file__).parents[2] / "examples" / "models" / "titanic" / "pipeline_titanic.onnx"
 NAMESPACE = read_index().namespace.id
 Type = Callable[..., dict[str, Any]]
 
@@ -77,10 +78,10 @@ def test_what_a_plan_opens_is_not_agreed_to_unseen(typed: Type, tmp_path: Path) 
 def test_a_stale_plan_ends_with_6(typed: Type, tmp_path: Path, sandbox: Path) -> None:
     file = tmp_path / "plan.json"
     typed("plan", "models@GRA", "--model", "iris", "--out", str(file))
-    control.put_object(sandbox, "models", "iris/iris.onnx", file)
+    control.put_object(sandbox, "models", "iris/iris.onnx", TITANIC)
     stale = typed("apply", str(file), "--yes", "--authorize")
     assert (stale["exit_code"], stale["error"]["code"]) == (6, "stale-plan")
-    assert "size of object iris/iris.onnx of iris from 670 to" in stale["error"]["what"]
+    assert "size of object iris/iris.onnx of iris from 670 to 1568" in stale["error"]["what"]
     assert f"migrate plan models@GRA --model iris --out {file}" in stale["error"]["next_step"]
 
 
@@ -93,6 +94,17 @@ def test_a_file_that_is_no_plan_ends_with_2(typed: Type, tmp_path: Path) -> None
             assert (refused["exit_code"], refused["error"]["code"]) == (2, "bad-plan")
     for path in (tmp_path, tmp_path / "none.json"):
         assert typed("apply", str(path))["error"]["code"] == "bad-plan"
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(typed: Type, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    typed("plan", NAMESPACE, "--model", "iris", "--out", str(file))
+    for words in (("plan", "no-such-source", "--out"), ("show", str(file), "--html")):
+        for path, why in ((tmp_path, "it is a folder"), (tmp_path / "none" / "x", "its folder is not there")):
+            refused = typed(*words, str(path))
+            assert (refused["exit_code"], refused["error"]["code"]) == (2, "usage")
+            assert refused["error"]["what"] == f"{path} cannot be written: {why}."
+            assert f"another file for {words[-1]}" in refused["error"]["next_step"]
 
 
 @pytest.mark.slow

@@ -107,6 +107,7 @@ def test_a_sum_with_an_unknown_in_it_is_told_as_at_least_and_never_0() -> None:
     show_plan_file(Console(file=stream, width=200), file)
     text = stream.getvalue()
     assert "2 apps with 2 CPUs all the time: unknown; before: unknown." in text
+    assert "High availability" not in text, "what it costs is unknown"
     assert "unknown: ai1-1-cpu" in text
     assert not re.search(r"\b0(\.00)? EUR", text)
     partly = sample(prices=replace(PRICES, before=Before(models=(("iris", "40"),))))
@@ -149,3 +150,34 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
         assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
     finally:
         browser.quit()
+
+
+def test_the_same_note_of_several_apps_is_told_once() -> None:
+    apps = tuple(app(name, notes=("A small one.", *more)) for name, more in (("a", ()), ("b", ("Its own.",))))
+    with io.StringIO() as out:
+        show_plan_file(Console(file=out, width=200), sample(models=(model("a"), model("b")), apps=apps, tasks=()))
+        lines = [line.strip() for line in out.getvalue().splitlines()]
+    assert [line for line in lines if line.endswith(("A small one.", "Its own."))] == [
+        "a, b: A small one.",
+        "b: Its own.",
+    ]
+
+
+def test_how_long_a_model_takes_is_told_only_where_something_is_left_to_do() -> None:
+    made = sample()
+    done = replace(made, forecast=replace(made.forecast, models=tuple(
+        replace(one, left=False) for one in made.forecast.models
+    )))  # fmt: skip
+    for plan, there in ((made, True), (done, False)):
+        with io.StringIO() as out:
+            show_plan_file(Console(file=out, width=200), plan)
+            assert ("about 1 min 47 s to move" in out.getvalue()) is there
+        assert ("1 min 47 s" in plan_page(plan)) is there
+        assert ("<b>Nothing</b>was left to do" in plan_page(plan)) is not there
+
+
+def test_one_is_not_many() -> None:
+    page = read(plan_page(sample(models=(model("iris"),), apps=(app("iris"),), tasks=()))).text
+    assert "1 model" in page
+    assert "1 app1 CPU all the time" in page
+    assert "1 models" not in page

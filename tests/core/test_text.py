@@ -9,7 +9,7 @@ from pathlib import Path
 import migrate
 from migrate.core.options.declaration import Option, parameters
 from migrate.core.options.tree import COMMANDS
-from migrate.core.text import type_again
+from migrate.core.text import plan_again, type_again
 
 ROOT = Path(migrate.__file__).parent
 ELSEWHERE = ("server", "sandbox")  # they stand alone, and people type nothing at them
@@ -102,3 +102,11 @@ def test_every_option_that_a_text_names_exists() -> None:
     ]
     assert len(named) > 20
     assert [(name, option) for name, option in named if option not in known] == []
+
+
+def test_a_plan_says_to_plan_again_for_whoever_reads_it_typed_another_command() -> None:
+    assert plan_again(type_again(adding="--accept-agpl")) == "Plan again with --accept-agpl."
+    told = plan_again(
+        type_again("Make sure that you trust it", adding="--allow-unsafe sha256:3f", note="then it loads")
+    )
+    assert told == "Make sure that you trust it, then plan again with --allow-unsafe sha256:3f; then it loads."

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from migrate.core.values import Artifact, Inspection
 from migrate.formats.archive.packed_model import unpack
 from migrate.formats.reading.errors import FormatError
+from migrate.formats.reading.files import ArtifactFiles
 from migrate.formats.unpack import opened
 from tests.formats.hostile import archives
 from tests.formats.hostile.base import HostileCase
@@ -25,7 +26,7 @@ def take_out(artifact: Artifact) -> Inspection:
     """Unpack the only file of an artifact to the folder ``out`` beside it."""
     out = Path(artifact.folder, "out")
     try:
-        with opened(artifact, artifact.files[0].path, lambda _: False) as (archive, wanted):
+        with opened(ArtifactFiles(artifact), artifact.files[0].path, lambda _: False) as (archive, wanted):
             for name, entry in wanted.items():
                 unpack(archive, entry, name, out / name, lambda _: None)
     except FormatError as problem:

@@ -159,6 +159,15 @@ def test_the_apps_of_a_plan_are_those_that_are_asked_for(world: World) -> None:
     assert (asked.replicas_min, asked.replicas_max) == app.replicas
 
 
+def test_apps_for_which_the_quota_is_too_small_are_told_before_the_plan_is_applied(world: World) -> None:
+    world.plan(models=("iris",))
+    assert not [event for event in world.events if isinstance(event, Notice)], "there is room"
+    world.plan(models=("iris", "titanic"), cpus=12, replicas=4)
+    (told,) = (event for event in world.events if isinstance(event, Notice))
+    assert told.level == "warning"
+    assert told.text.startswith("The new apps need 96 CPUs, and the project's quota has 64 of 64 left.")
+
+
 def stale(world: World, file: PlanFile, **more: Any) -> str:
     world.events.clear()
     with pytest.raises(StaleError) as caught:
@@ -178,7 +187,7 @@ def test_a_stale_plan_is_refused_with_what_changed_from_what_to_what(sandbox: Pa
     assert "time of change of object iris/iris.onnx of iris from" in told
     assert "titanic" not in told, "nothing else changed"
     control.put_object(sandbox, "models", "titanic/more.json", MODELS / "index.json")
-    assert "model titanic from 1 objects to 2 objects" in stale(world, file)
+    assert "model titanic from 1 object to 2 objects" in stale(world, file)
     assert not made(sandbox)
 
 
@@ -192,7 +201,7 @@ def test_everything_that_a_plan_rests_on_makes_it_stale_and_nothing_else(world: 
     assert f"runtime onnx from sha256:{'0' * 64} to {lock.lock}" in told
     assert "flavor ai1-1-cpu from 1 CPU, 4294967296 bytes, at most 99 to 1 CPU, 4294967296 bytes, at most 12" in told
     gone = changed(file, decisions=replace(plan.decisions, models=()))
-    assert "model titanic from nothing to 1 objects" in stale(world, gone), "a model that is new in the source"
+    assert "model titanic from nothing to 1 object" in stale(world, gone), "a model that is new in the source"
     later = plan_file(plan, replace(file.forecast, seconds=1.0))
     assert reasons(world.apply(later)) == {"iris": "engine-not-running"}, "a forecast makes nothing stale"
 
@@ -217,7 +226,8 @@ def test_other_prices_make_a_plan_stale_where_they_are_given_again(world: World,
 def test_a_model_that_is_gone_makes_a_plan_stale(world: World, shelf: Path) -> None:
     file = world.plan(str(shelf), models=("iris", "titanic"))
     shutil.rmtree(shelf / "iris")
-    assert "model iris from 1 objects to nothing" in stale(world, file, source=shelf)
+    told = stale(world, file, source=shelf)
+    assert told.endswith("these have changed: model iris from 1 object to nothing."), "its files need no line each"
 
 
 @pytest.fixture
@@ -239,7 +249,9 @@ def test_a_plan_of_a_folder_holds_no_path_and_fits_the_same_folder_elsewhere(
     shutil.copytree(shelf, elsewhere)
     assert set(reasons(world.apply(file, source=elsewhere)).values()) == {"engine-not-running"}
     (elsewhere / "iris" / "note.txt").write_text("x")
-    assert "model iris from" in stale(world, file, source=elsewhere)
+    told = stale(world, file, source=elsewhere)
+    assert "model iris from 1 object to 2 objects; size of object note.txt of iris from nothing to 1; " in told
+    assert "time" not in told, "times of files mean nothing elsewhere, and are not compared"
 
 
 def test_the_samples_of_a_plan_are_given_again(world: World, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ class Typed(Struct, frozen=True):
     source: str
     project: str | None = None
     workspace: Path | None = None
+    state: str | None = None
 
     def list(self) -> str:
         """The command that shows what lies there."""
@@ -65,11 +66,15 @@ class Typed(Struct, frozen=True):
 
     def run(self) -> str:
         """The command that moves its models."""
-        return RunOptions(source=self.source, project=self.project, workspace=self.workspace).command()
+        return RunOptions(
+            source=self.source, project=self.project, workspace=self.workspace, state=self.state
+        ).command()
 
     def undo(self, *models: str) -> str:
         """The command that deletes what was made for it, or for some of its models."""
-        return UndoOptions(source=self.source, models=models, project=self.project, workspace=self.workspace).command()
+        return UndoOptions(
+            source=self.source, models=models, project=self.project, workspace=self.workspace, state=self.state
+        ).command()
 
 
 class ListOptions(Options, frozen=True, kw_only=True):
@@ -287,6 +292,11 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
     state: State = None
     yes: Yes = False
 
+    @property
+    def typed(self) -> Typed:
+        """The source, for the next commands, which hold the same lease."""
+        return Typed(self.source, self.project, self.workspace, self.state)
+
     def again(self, *models: str) -> str:
         """The command that goes on with this run, or with some of its models, under the same options."""
         return replace(self, models=models or self.models).command()
@@ -310,3 +320,8 @@ class UndoOptions(OfSource, frozen=True, kw_only=True):
     models: Models = ()
     state: State = None
     yes: Yes = False
+
+    @property
+    def typed(self) -> Typed:
+        """The source, for the next commands, which hold the same lease."""
+        return Typed(self.source, self.project, self.workspace, self.state)

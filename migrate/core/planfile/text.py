@@ -80,7 +80,7 @@ def _read(data: bytes) -> PlanFile:
     if _BLANK.sub(rb"\1", data) != _compact(file):
         raise _Refused("a field of it is written twice, out of its order or in another form than this tool writes")
     if file.digest != digest_of_plan(file.plan):
-        raise _Refused("its digest is not that of its content: somebody has changed it")
+        raise _Refused("its digest is not that of its content, so somebody has changed it")
     if reason := contradiction(file):
         raise _Refused(reason)
     return file

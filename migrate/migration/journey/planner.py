@@ -43,11 +43,7 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...],
     """
     apps = tuple(_planned(run, unit, before) for group in groups for unit in _units(run, group))
     creating = any(app.action == "create" for app in apps)
-    quota = capabilities.quotas(run.cloud).resources if creating else {}
-    used = None
-    if creating:
-        running = [app for app in cloud_apps.apps(run.cloud) if app.state in COUNTED]
-        used = sum(app.spec.resources.cpu * max(1, app.status.available_replicas or 1) for app in running)
+    quota, used = cpu_quota(run) if creating else (None, None)
     return Plan(
         source=run.listing.source,
         project=run.cloud.project,
@@ -56,10 +52,22 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...],
         apps=apps,
         settled=settled,
         ignored=len(run.listing.ignored),
-        cpu_quota=next((number for name, number in quota.items() if name.lower() == "cpu"), None),
+        cpu_quota=quota,
         cpu_used=used,
         authorized=authorized(run.cloud) if creating else True,
     )
+
+
+def cpu_quota(run: Run) -> tuple[int | None, int]:
+    """The CPUs that the project may have, where OVHcloud tells it, and those that its apps have.
+
+    Raises:
+        MigrateError: What OVHcloud answered.
+    """
+    quota = capabilities.quotas(run.cloud).resources
+    running = [app for app in cloud_apps.apps(run.cloud) if app.state in COUNTED]
+    used = sum(app.spec.resources.cpu * max(1, app.status.available_replicas or 1) for app in running)
+    return next((number for name, number in quota.items() if name.lower() == "cpu"), None), used
 
 
 def _units(run: Run, group: Group) -> tuple[Unit, ...]:

@@ -13,12 +13,15 @@ from migrate.core.looked import Looked, NotKnown, Problem
 from migrate.core.text import printable
 from migrate.core.values import Inspection, ModelRecord
 from migrate.formats.inspect import inspect_files
-from migrate.formats.unpack import packed_in
+from migrate.formats.reading.errors import FormatError
+from migrate.formats.unpack import opened, packed_in
 from migrate.migration.run.licences import under_licences
 from migrate.migration.run.run_context import RunContext
 from migrate.sources.local import LocalFiles
 from migrate.sources.look import open_model
+from migrate.sources.paths import check_paths
 from migrate.sources.ranged import RangedFiles
+from migrate.sources.unread import unread
 
 _STEP: Final = "look"
 
@@ -82,9 +85,24 @@ def _look(run: RunContext, record: ModelRecord) -> Looked:
 
 
 def _inspected(run: RunContext, record: ModelRecord, files: RangedFiles | LocalFiles) -> Inspection:
-    if (archive := packed_in(files)) is not None:
-        raise NotKnown(f"its files are in the archive {printable(archive, 80)}, which is unpacked once it is here")
+    archive = packed_in(files)
+    if archive is not None and _is_whole(files, archive):
+        raise NotKnown(f'Its files are in the archive "{printable(archive, 80)}", which is unpacked once it is here.')
     return inspect_files(files, framework=record.framework, allow_unsafe=run.options.allow_unsafe)
+
+
+def _is_whole(files: RangedFiles | LocalFiles, archive: str) -> bool:
+    """Whether an archive can be unpacked, as its directory tells; else the inspection says why not.
+
+    Raises:
+        RefusedError: ``hostile-path``: a name in it is none that files of a model may have.
+    """
+    try:
+        with opened(files, archive, unread) as (_, wanted):
+            check_paths(wanted)
+    except FormatError:
+        return False
+    return True
 
 
 def _problem(error: MigrateError) -> Problem:

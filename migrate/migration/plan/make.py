@@ -26,7 +26,7 @@ from migrate.core.planfile.content import (
     RuntimeLock,
     Tensor,
 )
-from migrate.core.text import printable
+from migrate.core.text import plan_again, printable
 from migrate.core.values import FolderLocation, ModelRecord, Rehearsal
 from migrate.images.runtime.templates import runtimes, template_of
 from migrate.machine.disk import unreadable
@@ -200,7 +200,7 @@ def _model(run: Run, record: ModelRecord, looked: Looked, objects: tuple[Planned
         verdict=verdict,
         reason=reason,
         text=_line(text),
-        task=_line(task),
+        task=_line(plan_again(task)),
         format=_line(found.format if found is not None else record.recognised or record.framework or ""),
         runtime=runtime,
         signature=tuple(

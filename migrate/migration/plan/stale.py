@@ -1,6 +1,6 @@
 """Whether a plan still fits: what it rests on, beside what there is now."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from typing import Final
 
 import migrate
@@ -41,8 +41,11 @@ def demand_fresh(
         StaleError: ``stale-plan``, naming each field that has changed, from what to what.
         MigrateError: Something cannot be asked.
     """
-    was = dict(_rests_on(plan))
-    now = dict(_there_is(run, plan, ref, applied, prices))
+    planned_objects = {model.id: model.objects for model in plan.models}
+    without = {name for name, objects in planned_objects.items() if not objects}
+    objects = objects_of_all(run, {}, optional=without)
+    was = dict((*_rests_on(plan), *_of_models(planned_objects, objects)))
+    now = dict((*_there_is(run, plan, ref, applied, prices), *_of_models(objects, planned_objects)))
     changed = [
         f"{printable(name, 300)} from {printable(was.get(name, _NONE), 200)} to {printable(now.get(name, _NONE), 200)}"
         for name in {**was, **now}
@@ -64,8 +67,6 @@ def _rests_on(plan: PlanContent) -> Iterator[tuple[str, str]]:
     yield "project", plan.project
     yield "source", _source(plan.source)
     yield "samples", plan.decisions.samples or _NONE
-    for model in plan.models:
-        yield from _of_objects(model.id, model.objects)
     for runtime in plan.runtimes:
         yield f"runtime {runtime.name}", runtime.lock
     for flavor in plan.flavors:
@@ -83,13 +84,15 @@ def _of_prices(plan: PlanContent) -> Iterator[tuple[str, str]]:
         yield f"price of {price.flavor}", price.hour or "unknown"
 
 
-def _of_objects(model: str, objects: tuple[PlannedObject, ...]) -> Iterator[tuple[str, str]]:
-    yield f"model {model}", f"{len(objects)} objects"
-    for item in objects:
-        name = f"object {item.name} of {model}"
-        yield f"size of {name}", str(item.size)
-        yield f"ETag of {name}", item.etag
-        yield f"time of change of {name}", item.changed
+def _of_models(models: Mapping[str, tuple[PlannedObject, ...]], beside: Container[str]) -> Iterator[tuple[str, str]]:
+    """The models, and the objects of those that are on both sides: that a model is new or gone says all of it."""
+    for model, objects in models.items():
+        yield f"model {model}", f"{len(objects)} object{'' if len(objects) == 1 else 's'}"
+        for item in objects if model in beside else ():
+            name = f"object {item.name} of {model}"
+            yield f"size of {name}", str(item.size)
+            yield f"ETag of {name}", item.etag or _NONE
+            yield f"time of change of {name}", item.changed or _NONE
 
 
 def _there_is(
@@ -100,9 +103,6 @@ def _there_is(
     yield "project", run.cloud.project
     yield "source", _source(planned_source(ref))
     yield "samples", samples_digest(applied.samples) or _NONE
-    without = {model.id for model in plan.models if not model.objects}
-    for name, objects in objects_of_all(run, {}, optional=without).items():
-        yield from _of_objects(name, objects)
     for runtime in planned_locks({runtime.name for runtime in plan.runtimes}):
         yield f"runtime {runtime.name}", runtime.lock
     if plan.flavors:

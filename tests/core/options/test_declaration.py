@@ -57,6 +57,13 @@ def test_commands_about_one_source_name_the_same_place() -> None:
     assert typed.run() == "migrate run 'my models@GRA' --project p --workspace '/a b'"
 
 
+def test_what_is_typed_next_shares_the_source_with_other_machines_as_before() -> None:
+    assert RunOptions(source="ns", state="/shared").typed.undo() == "migrate undo ns --state /shared"
+    assert UndoOptions(source="ns", state="/shared").typed.undo("a") == "migrate undo ns --model a --state /shared"
+    assert UndoOptions(source="ns", state="/shared").typed.run() == "migrate run ns --state /shared"
+    assert RunOptions(source="ns", state="/shared").typed.why("a") == "migrate why ns a"
+
+
 def test_going_on_means_the_same_options() -> None:
     assert RunOptions(source="ns").again() == "migrate run ns"
     assert RunOptions(source="ns", models=("a", "b")).again("iris") == "migrate run ns --model iris"

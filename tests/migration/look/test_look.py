@@ -266,12 +266,16 @@ def test_a_bucket_that_is_reached_with_keys(tmp_path: Path) -> None:
         host, port = server.get_host_and_port()
         endpoint = f"http://{host}:{port}"
         client = boto3.client(
-            "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="other"
+            "s3",
+            endpoint_url=endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="key",
+            aws_secret_access_key="the secret of the other store",
         )
         client.create_bucket(Bucket="bucket")
         client.put_object(Bucket="bucket", Key="m/m.onnx", Body=large_onnx())
         place = BucketLocation(bucket="bucket", region="us-east-1", endpoint=endpoint, path="m")
-        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "other"}
+        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "the secret of the other store"}
         record = ModelRecord(id="m", source="s", location=place)
         files = open_model(record, None, stopped=lambda: False, environ=keys)
         assert inspect_files(files, framework=None).verdict == "ready"
@@ -289,3 +293,28 @@ def test_a_stopped_run_looks_no_further(shelf: Shelf) -> None:
     shelf.run.stop.set()
     with pytest.raises(Interrupted):
         look_at_all(shelf.run, [record], jobs=1)
+
+
+@pytest.mark.parametrize("where", ["folder", "container"])
+def test_a_model_in_an_archive_is_told_in_a_sentence_and_no_byte_is_counted_twice(shelf: Shelf, where: str) -> None:
+    data = zipped({"model.onnx": models.identity().SerializeToString()})
+    if where == "folder":
+        (shelf.folder / "here").mkdir()
+        (shelf.folder / "here" / "model.zip").write_bytes(data)
+        record = ModelRecord(id="m", source="s", location=FolderLocation(path=str(shelf.folder / "here")))
+    else:
+        record = shelf.record({"model.zip": data})
+    found = look(shelf.run, record)
+    assert found.verdict is None
+    assert found.not_known == 'Its files are in the archive "model.zip", which is unpacked once it is here.'
+    assert 0 < found.bytes_read <= found.size == len(data)
+
+
+@pytest.mark.parametrize("reason", ["truncated", "archive-slip"])
+def test_an_archive_that_cannot_be_unpacked_is_known_before_a_download(shelf: Shelf, reason: str) -> None:
+    data = zipped({"model.onnx": models.identity().SerializeToString()})
+    record = shelf.record({"model.zip": data[:-60] if reason == "truncated" else data.replace(b"model", b"../mo")})
+    found = look(shelf.run, record)
+    assert found.inspection is not None
+    assert (found.inspection.reason, found.not_known) == (reason, "")
+    assert found.verdict in {"unreadable", "quarantined"}

@@ -53,7 +53,11 @@ def _in_store(run: RunContext, artifact: Artifact, path: str) -> Artifact:
         if run.stop.is_set():
             raise Interrupted
 
-    with disk_errors(store), scratch_folder(store, "unpack-") as scratch, opened(artifact, path, unread) as found:
+    with (
+        disk_errors(store),
+        scratch_folder(store, "unpack-") as scratch,
+        opened(ArtifactFiles(artifact), path, unread) as found,
+    ):
         archive, wanted = found
         check_paths(wanted)
         check_space(scratch, sum(entry.size for entry in wanted.values()))
