@@ -164,18 +164,21 @@ def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> M
         if parity.passed and at_least(parity.level, run.options.least_proof):
             proofs[name] = parity
         else:
-            errors[name] = _unproven(run, name, parity)
+            errors[name] = _unproven(run, unit, name, parity)
     return Moved(app.value, tried.rehearsal.value, proofs, errors, {model.record.id: model.slim for model in models})
 
 
-def _unproven(run: Run, model: str, parity: Parity) -> NeedsYouError:
+def _unproven(run: Run, unit: Unit, model: str, parity: Parity) -> NeedsYouError:
     look = run.options.typed.why(model)
     if not parity.passed:
+        effect = run.journal.effects.find("app", unit.subject)
+        rest = f"and delete the app, which is billed until then: {run.options.typed.undo(model)}"
+        if effect is not None and effect.shared:
+            rest = "the app is another machine's, perhaps of other files: run there, or take it over with --adopt"
         return NeedsYouError(
             f"The app answers differently: {first_mismatch(parity)}.",
             code="answers-differ",
-            next_step=f"Do not move clients to it. See every difference: {look} - and delete the app, which is billed "
-            f"until then: {run.options.typed.undo(model)}",
+            next_step=f"Do not move clients to it. See every difference: {look} - {rest}",
         )
     wanted: ProofLevel = run.options.least_proof
     return NeedsYouError(

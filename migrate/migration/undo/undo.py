@@ -292,12 +292,16 @@ def _is_of(effect: Effect, app: App) -> bool:
 
 def _forget(journal: Journal, units: tuple[str, ...]) -> None:
     """Writes of the models whose app is gone that they are undone; what failed or was not come to keeps its outcome."""
-    apps = [effect for effect in journal.effects.existing("app") if not effect.shared]
+    every = journal.effects.existing("app")
+    apps = [effect for effect in every if not effect.shared]
+    elsewhere = {unit for effect in every if effect.shared for unit in effect.units}
     still = {name for effect in apps for name in billed_app(effect, None).models}
     for name, state in journal.models().items():
         served = unit_subject(name) in units or any(map(is_packed, units))
         if served and name not in still and _had_app(state):
             text = "What was made for it was deleted."
+            if unit_subject(name) in elsewhere or any(map(is_packed, elsewhere)):
+                text = "What this machine made for it was deleted; the app is another's, and answers as before."
             journal.finish(Outcome(model=name, outcome="skipped", reason="undone", text=text, old_url=_old_url(state)))
     for unit in set(units) - {unit for effect in apps for unit in effect.units}:
         journal.forget(unit, "deploy")

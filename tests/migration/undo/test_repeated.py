@@ -17,6 +17,7 @@ from migrate.apps.registries import create_ai_user, find_registration, find_user
 from migrate.core.errors import ExitCode
 from migrate.core.options.sources import Typed
 from migrate.core.secret import Secret
+from migrate.core.values import Outcome
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run.run_context import Run
@@ -233,6 +234,7 @@ def test_an_app_of_another_machine_stays_and_that_is_said(cloud: Cloud, tmp_path
         intent: dict[str, object] = {"shared": True, "made_by": made_by, "models": ["iris"]}
         effects.done(effects.intend("app", unit().subject, intent, unit=unit().subject), theirs.id)
         hand_over(run, unit(), app(run))
+        run.journal.finish(Outcome(model="iris", outcome="done", reason="", text="", app_id=theirs.id))
         for _ in range(2):
             plan = plan_undo(run.journal, Typed("ns"), ())
             done = undo(run.journal, plan, cloud=cloud, remove_image=lambda _: "", emit=run.emit)
@@ -240,6 +242,9 @@ def test_an_app_of_another_machine_stays_and_that_is_said(cloud: Cloud, tmp_path
             assert (done.stay, done.failed) == ((why,), ())
         assert [found.id for found in platform.listing(cloud)] == [theirs.id]
         assert api.list_tokens(cloud) == ()
+        outcome = run.journal.models()["iris"].outcome
+        assert outcome is not None
+        assert "the app is another's, and answers as before" in outcome.text
 
 
 def test_an_image_that_cannot_be_removed_stays_and_that_is_said(cloud: Cloud, tmp_path: Path) -> None:
