@@ -48,6 +48,9 @@ MODELS: Final = frozenset(
 
 
 _END: Final = re.compile(rb"</(?:[\w.-]+:)?PMML\s*>")
+# How a document ends that is cut: in a tag, or behind one.
+_IN_TAG: Final = re.compile(rb">[^<>]*<[!?/]?(?:[A-Za-z_][\w.:-]*(?:\s[^<>]*)?)?\Z")
+_BEHIND_TAG: Final = re.compile(rb">[^<>]*<(/?)([A-Za-z_][\w.:-]*)(?:\s[^<>]*)?/?>[^<>]*\Z")
 _TAIL: Final = 2048  # bytes in which a document ends, with comments behind it
 
 
@@ -140,11 +143,23 @@ def check_end(read: Read, size: int) -> None:
     """What the first and the last bytes tell of a document that is too large to be read whole.
 
     Raises:
-        PmmlError: It is not in UTF-8, or its end is not there.
+        PmmlError: It is not in UTF-8, or it is cut.
     """
     _check_encoding(read)
-    if not _END.search(read(max(0, size - _TAIL), _TAIL)):
+    tail = read(max(0, size - _TAIL), _TAIL)
+    if not _END.search(tail) and _is_cut(tail):
         raise PmmlError("truncated", "its last element is not closed")
+
+
+def _is_cut(tail: bytes) -> bool:
+    """Whether a document that is whole up to here would end so; a changed byte in its last tag makes another end."""
+    if _IN_TAG.search(tail):
+        return True
+    last = _BEHIND_TAG.search(tail)
+    if last is None:
+        return False
+    is_end, name = last.groups()
+    return not is_end or re.search(rb"<" + re.escape(name) + rb"[\s/>]", tail) is not None
 
 
 def _check_encoding(read: Read) -> None:

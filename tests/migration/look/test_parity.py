@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import example as such_as
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,6 +122,9 @@ LARGE = {
 
 
 @settings(max_examples=40, deadline=None)
+@such_as(name="document", change="flip", place=-2, least=5_000)
+@such_as(name="document", change="flip", place=-5, least=5_000)
+@such_as(name="document", change="cut", place=-9, least=5_000)
 @given(
     name=st.sampled_from(sorted(LARGE)),
     change=st.sampled_from(["none", "cut", "flip", "insert", "drop"]),
