@@ -47,6 +47,7 @@ def test_killed_when_the_project_was_opened(sandbox: Sandbox, tmp_path_factory: 
     _kill(sandbox, tmp_path_factory, seed)
 
 
+@pytest.mark.slow
 def test_disturbed_by_three_faults_at_once(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
     names = ("cut answer of an effect", "registry cuts the push", "truncated download")
     fired = _faults(sandbox, tmp_path_factory, 1, names)

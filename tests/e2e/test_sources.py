@@ -143,6 +143,7 @@ def test_a_bucket_moves(gone: Tool, keys: bool) -> None:
         server.stop()
 
 
+@pytest.mark.slow
 def test_a_folder_moves(gone: Tool, tmp_path: Path) -> None:
     folder = tmp_path / "customer models"
     shutil.copytree(MODELS, folder, ignore=shutil.ignore_patterns("index.json", "README.md"))

@@ -179,6 +179,7 @@ def test_a_new_image_takes_effect_at_the_next_start(
     assert http.get(url).json()["color"] == "blue"
 
 
+@pytest.mark.slow
 def test_a_rolling_image_and_nothing_left_after_the_stop(
     tmp_path: Path, engine: docker.DockerClient, base: str, http: requests.Session
 ) -> None:
