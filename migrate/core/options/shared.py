@@ -78,7 +78,7 @@ WORKSPACE: Final = Option(
 )
 LAYOUT: Final = Option(
     names=("--layout",),
-    help="One app a model, one for all models of a runtime, or, of a plan, whichever way bills the fewest CPUs.",
+    help="One app a model, or one for all models of a runtime; a plan can also take whichever bills the fewest CPUs.",
     counts=Counts.CLOUD,
 )
 OUT: Final = Option(
