@@ -24,7 +24,7 @@ FORMATS = json.loads((ROOT / "examples" / "formats" / "index.json").read_text(en
 _OURS = ("OVH_", "MIGRATE_")
 
 
-@dataclass
+@dataclass(repr=False)
 class Ended:
     """How a command ended: exit code, the events of ``--json`` (empty without it), and both streams."""
 
@@ -32,6 +32,12 @@ class Ended:
     out: str
     err: str
     events: list[dict[str, Any]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """Short, with what a failed test is asked first: the events alone are thousands of letters."""
+        ends = [event for event in self.events if event["event"] in {"result", "notice", "warning"}]
+        said = json.dumps(ends[-4:], indent=1) if ends else self.out[-2000:]
+        return f"<exit code {self.code}; {said}\nstandard error: {self.err[-2000:]}>"
 
     @property
     def result(self) -> dict[str, Any]:

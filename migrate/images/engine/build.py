@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,9 +21,10 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int | None], None]
 
 # The classic builder looks for a cached step among all images, and fails when one of them is removed meanwhile, by a
-# program that has nothing to do with this build (seen with Docker 20.10.24).
-_LOST: Final = "failed to get digest"
-_ATTEMPTS: Final = 3
+# program that has nothing to do with this build. These are its words (five programs that build and remove at a time,
+# Docker 20.10.24: 20 of 280 builds).
+_LOST: Final = ("failed to get digest", "unknown parent image ID", "No such image: sha256:")
+_ATTEMPTS: Final = 5
 
 
 def build(engine: Engine, context: BuildContext, runtime_image: RuntimeImage, *, tag: str, progress: Progress) -> Image:
@@ -66,7 +66,7 @@ def build_image(
         if failure is None:
             return read_image(engine, tag, expected=identity)
         left -= 1
-        if _LOST not in failure or not left:
+        if not left or not any(words in failure for words in _LOST):
             raise _build_error(failure)
 
 
@@ -128,13 +128,23 @@ def read_image(engine: Engine, reference: str, *, expected: str = "") -> Image:
     found = engine.image(expected or reference)
     if found is None:
         raise _missing(reference)
-    with translated():
-        history: list[dict[str, Any]] = engine.client.api.history(str(found["Id"]))
     digests = [str(digest) for digest in found["RootFS"]["Layers"]]
-    sizes = [int(step["Size"]) for step in reversed(history) if step["Size"]]
+    sizes = [int(step["Size"]) for step in reversed(_history(engine, str(found["Id"]))) if step["Size"]]
     known = sizes if len(sizes) == len(digests) else [None] * len(digests)
     layers = tuple(Layer(digest=digest, size=size) for digest, size in zip(digests, known, strict=True))
     return Image(reference=reference, image_id=str(found["Id"]), size=int(found["Size"]), layers=layers)
+
+
+def _history(engine: Engine, identity: str) -> list[dict[str, Any]]:
+    """The steps of an image, or nothing where the engine cannot tell: another program has removed a parent of it."""
+    import docker.errors  # noqa: PLC0415
+
+    with translated():
+        try:
+            found: list[dict[str, Any]] = engine.client.api.history(identity)
+        except docker.errors.ImageNotFound:
+            return []
+        return found
 
 
 def image_exists(engine: Engine, image: Image) -> bool:
@@ -142,12 +152,36 @@ def image_exists(engine: Engine, image: Image) -> bool:
     return engine.image(image.image_id) is not None
 
 
-def remove_image(engine: Engine, reference: str) -> None:
-    """Take a local name away, and the image with its last one; layers that others share stay."""
+def remove_image(engine: Engine, reference: str, *, noprune: bool = False) -> None:
+    """Take a local name away, and the image with its last one; layers that others share stay.
+
+    Args:
+        engine: Where it is.
+        reference: The name; one that is not there is fine.
+        noprune: Keep the image's parents, which nothing else names.
+
+    Raises:
+        LocalError: The engine keeps it (``engine-failed``), or does not answer (``engine-not-running``).
+    """
     import docker.errors  # noqa: PLC0415
 
-    with translated(), contextlib.suppress(docker.errors.ImageNotFound):
-        engine.client.api.remove_image(reference)
+    left = _ATTEMPTS
+    while True:
+        with translated():
+            try:
+                engine.client.api.remove_image(reference, noprune=noprune)
+            except docker.errors.ImageNotFound:
+                return
+            except docker.errors.APIError:
+                # Another program that removes a parent of it at the same time makes the engine fail, with the name
+                # gone or still there (Docker 20.10.24).
+                left -= 1
+                if engine.image(reference) is None:
+                    return
+                if not left:
+                    raise
+            else:
+                return
 
 
 def _missing(reference: str) -> LocalError:

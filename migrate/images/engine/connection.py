@@ -32,6 +32,7 @@ _CONTAINERD: Final = Path("/var/lib/containerd")
 """Where Docker's images are when containerd keeps them (docs.docker.com, "containerd image store")."""
 
 _PUT_BEFORE: Final = re.compile(r"^(localhost|docker\.io/library|docker\.io)/")
+REFUSED: Final = "The container engine refused: "
 _NEXT_STEP: Final = type_again("Start Docker (or Podman), or point DOCKER_HOST at an engine")
 
 
@@ -220,7 +221,7 @@ def engine_error(text: str) -> LocalError:
             code="disk-full",
             next_step=type_again("Free space where the engine keeps images (docker image prune shows what may go)"),
         )
-    return LocalError(f"The container engine refused: {printable(text.strip(), 600)}", code="engine-failed")
+    return LocalError(f"{REFUSED}{printable(text.strip(), 600)}", code="engine-failed")
 
 
 def _pull_error(reference: str, text: str) -> LocalError:

@@ -9,6 +9,7 @@ from migrate.core.errors import LocalError
 from migrate.core.text import type_again
 from migrate.core.values import Image, PushedImage
 from migrate.images.engine import transfer
+from migrate.images.engine.build import remove_image
 from migrate.images.engine.connection import last_error, translated
 from migrate.images.engine.references import check_reference
 from migrate.images.registry.client import RegistryClient, RemoteImage
@@ -86,9 +87,8 @@ def pushed_exists(pushed: PushedImage, credentials: RegistryCredentials | None) 
 
 def forget_name(engine: Engine, reference: str) -> None:
     """Take a registry's name from an image of the engine, which keeps its others; one that is not there is fine."""
-    with contextlib.suppress(LocalError), translated():
-        if engine.image(reference) is not None:
-            engine.client.api.remove_image(reference, noprune=True)
+    with contextlib.suppress(LocalError):
+        remove_image(engine, reference, noprune=True)
 
 
 def _same(there: RemoteImage, image: Image) -> bool:

@@ -306,8 +306,8 @@ class Run(RunContext):
         return self._revisions.get(model_id, "")
 
     def image_tag(self, unit: Unit, digest: str) -> str:
-        """A name of this tool's own, with the beginning of the context's digest."""
-        return f"migrate/{unit.repository}:{digest.removeprefix('sha256:')[:12]}"
+        """A name of this journal's own, which no other's undo removes, with the beginning of the context's digest."""
+        return f"migrate/{unit.repository}:{digest.removeprefix('sha256:')[:12]}-{self.journal.id}"
 
     def look(self, model_id: str) -> str:
         """``migrate why`` for a model."""

@@ -15,7 +15,8 @@ from migrate.core.names import KEY_LABEL, MODEL_LABEL, RUN_LABEL
 from migrate.core.options.sources import Typed
 from migrate.core.text import printable, type_again
 from migrate.core.values import App, Outcome
-from migrate.images.engine.connection import connect
+from migrate.images.engine.build import remove_image
+from migrate.images.engine.connection import REFUSED, Engine, connect
 from migrate.images.engine.containers import sweep
 from migrate.migration.journal.bill import billed_app, models_of
 from migrate.migration.journal.journal import Journal, ModelState
@@ -203,21 +204,15 @@ def remove_images(environ: Mapping[str, str]) -> RemoveImage:
     It stays when another image or a container uses it, or when no engine runs: what is left then costs nothing but
     disk, and must not keep anybody from deleting what is billed.
     """
-    engine = Once[object]()
+    engine = Once[Engine]()
 
     def remove(reference: str) -> str:
-        import docker.errors  # noqa: PLC0415 - costs 150 ms
-        import requests  # noqa: PLC0415
-
         try:
-            api = engine.get(lambda: connect(environ).client.api)
-            api.remove_image(reference)  # type: ignore[attr-defined]
-        except docker.errors.ImageNotFound:
-            return ""
-        except docker.errors.APIError as error:
-            return f"the engine keeps it: {printable(str(error.explanation or error).rstrip('.'), 200)}"
-        except (LocalError, requests.RequestException):
-            return "no container engine answers"
+            remove_image(engine.get(lambda: connect(environ)), reference)
+        except LocalError as error:
+            if error.code == "engine-not-running":
+                return "no container engine answers"
+            return f"the engine keeps it: {error.what.rstrip('.').removeprefix(REFUSED)}"
         return ""
 
     return remove
