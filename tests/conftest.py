@@ -2,6 +2,7 @@
 
 import gc
 import signal
+from collections import Counter
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,19 @@ _DEEP = 2000  # characters of a text that is nested to the limit
 # How long an example takes says nothing of the code on a machine that does other things too.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
+
+
+@pytest.hookimpl(trylast=True)  # when those that are left out are
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait for containers come first, the longest of them in front: the others fill the waits.
+
+    Each file is the work of one process; one that began last would be all that runs at the end.
+    """
+    waits = {mark: weight for weight, mark in ((30, "e2e"), (3, "engine"), (1, "programs"))}
+    weights = Counter[str]()
+    for item in items:
+        weights[item.location[0]] += max((waits.get(mark.name, 0) for mark in item.iter_markers()), default=0)
+    items.sort(key=lambda item: -weights[item.location[0]])
 
 
 @pytest.fixture
