@@ -7,6 +7,8 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 
+from migrate.core import secret
+
 # A job in the background of a shell has Ctrl-C ignored, and so has every command that it starts; the tests send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -29,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         weights[item.location[0]] += max((waits.get(mark.name, 0) for mark in item.iter_markers()), default=0)
     items.sort(key=lambda item: -weights[item.location[0]])
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_one_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words that a test uses as secrets are masked in no other test of its process."""
+    monkeypatch.setattr(secret, "_known", set(secret._known))
 
 
 @pytest.fixture
