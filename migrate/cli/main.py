@@ -11,6 +11,7 @@ from migrate.cli.encoding import use_plain_text
 from migrate.cli.errors import interrupted, tell, tell_bug
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.options.declaration import PROGRAM
+from migrate.core.options.tree import COMMANDS
 
 
 def main() -> None:
@@ -53,7 +54,7 @@ def run(arguments: list[str]) -> int:
             (sys.stdout if asked else sys.stderr).write(error.format_message() + "\n")
             return int(ExitCode.DONE if asked else ExitCode.USAGE)
         context = getattr(error, "ctx", None)  # of the command that was being parsed
-        helping = f"Type: {context.command_path if context else PROGRAM} --help"
+        helping = f"Type: {context.command_path if context else _command_of(arguments)} --help"
         # Choices are checked by pydantic, whose word this is.
         said = error.format_message().replace("Value error, ", "")
         return tell(UsageError(said, code="usage", next_step=helping), arguments)
@@ -67,3 +68,10 @@ def run(arguments: list[str]) -> int:
     if type(code) is int and code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C; commands return an ExitCode
         return interrupted(KeyboardInterrupt(), arguments)
     return int(code) if isinstance(code, int) else int(ExitCode.DONE)
+
+
+def _command_of(arguments: list[str]) -> str:
+    """The command that a line begins with, for errors that do not say which one was being parsed."""
+    names = [kind.about.name.split() for kind in COMMANDS]
+    found = max((name for name in names if arguments[: len(name)] == name), key=len, default=[])
+    return " ".join([PROGRAM, *found])

@@ -13,6 +13,11 @@ def printable(text: str, limit: int = 120) -> str:
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 file``, ``1,234 files``; for nouns that take an s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def type_again(first: str = "", *, adding: str = "", note: str = "") -> str:
     """The sentence, such as ``Free some space, then type the same command again; it goes on where it stopped.``.
 

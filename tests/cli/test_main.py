@@ -76,6 +76,12 @@ def test_a_wrong_command_line_is_one_sentence_and_2(
     assert shown.err == ""
 
 
+@pytest.mark.parametrize("words", [["apply", "plan.json", "--expect"], ["sandbox", "start", "--folder"]])
+def test_an_option_without_its_value_names_its_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 2
+    assert f"migrate {' '.join(words[:-1]).removesuffix(' plan.json')} --help" in capsys.readouterr().err
+
+
 def test_without_credentials_it_says_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["run", "my-namespace", "-o", "json"]) == 3
     found = last(capsys.readouterr().out)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from migrate.core.errors import ExitCode
 from migrate.core.events import Result
-from migrate.core.text import printable
+from migrate.core.text import counted, printable
 from migrate.core.values import App, Outcome, Recording
 from migrate.migration.journal.bill import BilledApp, billed_app, models_of
 from migrate.migration.journal.ledger import Effect
@@ -70,7 +70,7 @@ def _billed(apps: list[BilledApp], found: tuple[Outcome, ...]) -> str:
     if sure:
         cpus = sum(app.cpus for app in sure)
         parts.append(
-            f"{len(sure)} app{'s' if len(sure) > 1 else ''} with {cpus} CPU{'s' if cpus != 1 else ''} in all, "
+            f"{counted(len(sure), 'app')} with {counted(cpus, 'CPU')} in all, "
             "by the minute, also without calls, until undone"
         )
     served = {model for app in sure for model in app.models}

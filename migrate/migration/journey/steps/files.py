@@ -3,6 +3,7 @@
 from typing import Final
 
 from migrate.core.names import digest_of
+from migrate.core.text import counted
 from migrate.core.values import Artifact, Inspection, ModelRecord, to_json
 from migrate.formats.inspect import inspect as inspect_files
 from migrate.formats.inspect import said
@@ -55,7 +56,7 @@ def fetch(run: RunContext, steps: Steps, record: ModelRecord) -> Stored[Artifact
         Artifact,
         make,
         stands=lambda artifact: artifact_exists(artifact) and is_settled(artifact),
-        say=lambda artifact: f"{len(artifact.files)} files, {artifact.size:,} bytes",
+        say=lambda artifact: f"{counted(len(artifact.files), 'file')}, {artifact.size:,} bytes",
     )
 
 
