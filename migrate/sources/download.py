@@ -213,8 +213,8 @@ class Download:
         saved, have = self._saved(), self._have()
         if have and not self._streamed and saved and not saved.has_md5:
             # Another process wrote it, perhaps before a power cut, and nothing would tell what the disk lost.
-            self._partial.discard()
-            saved, have = None, 0
+            have = self._partial.cut_to_synced(saved)
+            saved = saved if have else None
         headers = {}
         if saved and saved.etag and have:
             headers = {"Range": f"bytes={have}-", "If-Range": f'"{saved.etag}"'}
@@ -250,16 +250,22 @@ class Download:
         self._count(received)
         self._streamed = True
         with self._partial.stream.open("ab") as file:
-            for chunk in stored_bytes(response, _CHUNK):
-                if self._stop(0):
-                    raise Interrupted
-                file.write(chunk)
-                sha.update(chunk)
-                md5.update(chunk)
-                received += len(chunk)
-                self._count(received)
-                if received > expected:
-                    raise self._restart("the object became longer")
+            try:
+                for chunk in stored_bytes(response, _CHUNK):
+                    if self._stop(0):
+                        raise Interrupted
+                    file.write(chunk)
+                    sha.update(chunk)
+                    md5.update(chunk)
+                    received += len(chunk)
+                    self._count(received)
+                    if received > expected:
+                        raise self._restart("the object became longer")
+            finally:
+                if offset < received < expected and not now.has_md5:  # so that another process may go on from here
+                    file.flush()
+                    sync(file.fileno())
+                    self._partial.keep(replace(now, spans=((0, received),)), at_the_end=True)
         if received < expected:
             raise Broken(self._short(received, expected))
         return self._finish(self._partial.stream, sha, md5, now)

@@ -20,8 +20,9 @@ class Saved(Struct, frozen=True, kw_only=True):
 
     ``size`` is that of the bytes as stored, and when the file is whole (``digest`` is set) that of the file; ``listed``
     is what the listing said, -1 where an earlier release did not keep it.
-    ``has_md5`` is whether the ETag tells damaged data: bytes of a stream, which nobody synced, are of use then only.
-    ``spans`` are the bytes of an object in parts that are on the disk: each was synced before it was written here.
+    ``has_md5`` is whether the ETag tells damaged data: bytes of a stream that nobody synced are of use then only.
+    ``spans`` are bytes that are on the disk: each was synced before it was written here. Of an object in parts they are
+    all that there is; a stream has one, from its beginning, where its reading ended in good order.
     """
 
     etag: str = ""
@@ -79,6 +80,15 @@ class Partial:
     def received(self) -> int:
         """The bytes of the stream that are there."""
         return self.stream.stat().st_size if self.stream.exists() else 0
+
+    def cut_to_synced(self, saved: Saved) -> int:
+        """Leave of the stream only what was synced; its bytes, and none where everything had to be discarded."""
+        synced = min(self.received(), saved.spans[0][1]) if saved.spans and saved.spans[0][0] == 0 else 0
+        if synced:
+            os.truncate(self.stream, synced)
+        else:
+            self.discard()
+        return synced
 
     def adopt(self, saved: Saved) -> Saved:
         """The state of the parts: what an earlier release, or a shorter listing, received as a stream is one of them.

@@ -1,5 +1,6 @@
 """The life of an app on the sandbox with a real engine and a real registry."""
 
+import contextlib
 import io
 import os
 import secrets
@@ -60,7 +61,8 @@ def pushed(engine: docker.DockerClient, project: Cloud) -> Iterator[tuple[Pushed
     one, two = push(engine, project, ("one", "two"))
     yield one, two
     for image in (one, two):  # the sandbox pulled them into the same engine
-        engine.images.remove(image.reference, force=True)
+        with contextlib.suppress(docker.errors.ImageNotFound):
+            engine.images.remove(image.reference, force=True)
 
 
 def push(engine: docker.DockerClient, cloud: Cloud, versions: tuple[str, ...]) -> Iterator[PushedImage]:

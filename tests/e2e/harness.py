@@ -59,6 +59,11 @@ class Ended:
         return error
 
 
+def image_id(pushed: str) -> str:
+    """The beginning of the id that a pushed image has on this machine, whose engine forgets the registry's name."""
+    return pushed.rpartition(":")[2]
+
+
 class Tool:
     """The command with its own workspace, talking to one sandbox."""
 

@@ -17,7 +17,7 @@ import requests
 
 from migrate.sandbox import control
 from migrate.sandbox.base.settings import Options
-from tests.e2e.harness import BROKEN, FORMATS, GOOD, NAMESPACE, ROOT, Ended, Sandbox, Tool
+from tests.e2e.harness import BROKEN, FORMATS, GOOD, NAMESPACE, ROOT, Ended, Sandbox, Tool, image_id
 
 # The first run ever makes the images of nine runtimes.
 pytestmark = [pytest.mark.timeout(1500), pytest.mark.slow]
@@ -145,7 +145,7 @@ def test_an_engine_is_stored_and_pushed_once_for_all_its_runtimes(
 ) -> None:
     assert moved.result
     apps = {app["spec"]["name"]: app["spec"]["image"] for app in tool.sandbox.left()["apps"]}
-    images = [next(image for image in apps.values() if model in image) for model in models]
+    images = [image_id(next(image for image in apps.values() if model in image)) for model in models]
     described = subprocess.run(["docker", "image", "inspect", *images], capture_output=True, check=True)
     layers = [one["RootFS"]["Layers"] for one in json.loads(described.stdout)]
     base = len(layers[0]) - 5  # engine, packages, server; settings and model

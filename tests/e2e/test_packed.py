@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.e2e.harness import FORMATS, GOOD, NAMESPACE, ROOT, Tool
+from tests.e2e.harness import FORMATS, GOOD, NAMESPACE, ROOT, Tool, image_id
 
 
 @pytest.mark.slow
@@ -65,7 +65,7 @@ def test_packed_is_one_app_a_runtime(tool: Tool) -> None:
 def test_two_models_share_all_layers_but_settings_and_model_and_none_holds_a_secret(tool: Tool) -> None:
     ended = tool.run(NAMESPACE, "--model", "iris", "--model", "titanic")
     assert ended.code == 0, ended.err
-    images = [app["spec"]["image"] for app in tool.sandbox.left()["apps"]]
+    images = [image_id(app["spec"]["image"]) for app in tool.sandbox.left()["apps"]]
     assert len(images) == 2
     layers = [_layers(image) for image in images]
     shared = [one for one, other in zip(*layers, strict=True) if one == other]

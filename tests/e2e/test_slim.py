@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.harness import ROOT, Tool
+from tests.e2e.harness import ROOT, Tool, image_id
 
 FORMATS = str(ROOT / "examples" / "formats")
 MODEL = "species-torchscript"
@@ -18,7 +18,7 @@ def test_a_slim_model_is_proven_against_its_original_and_made_once(tool: Tool) -
     outcome = ended.outcomes[MODEL]
     assert (outcome["outcome"], outcome["proof"], outcome["slim"]) == ("done", "cross-checked", "kept")
     (app,) = tool.sandbox.left()["apps"]
-    assert _runtime(app["spec"]["image"]) == "onnx"
+    assert _runtime(image_id(app["spec"]["image"])) == "onnx"
     recorded = next(e for e in ended.events if e["event"] == "step-finished" and e["step"] == "record")
     converted = next(e for e in ended.events if e["event"] == "step-finished" and e["step"] == "convert")
     assert ended.events.index(recorded) < ended.events.index(converted)

@@ -27,7 +27,9 @@ from transformers.data.processors import squad
 squad.Pool = ThreadPool
 
 Items = Sequence[Any]
-_turn: Final = Lock()  # seeds, and what a pool starts with, are of the process
+# Seeds, and what a pool starts with, are of the process. So is what the library changes while it loads a network: of
+# two that load at a time one is left without weights (transformers 4.57; findings/transformers-loads-one-at-a-time.sh).
+_turn: Final = Lock()
 _SEED: Final = 0  # of pipelines whose configuration samples: the same request gets the same answer
 
 
@@ -85,10 +87,11 @@ def _load(model: Model, own: TransformersSettings) -> Any:
     try:
         tokenizer_class = _named(own.tokenizer_class or "AutoTokenizer", "from_pretrained")
         model_class = _named(own.model_class or "AutoModel", "from_pretrained")
-        tokenizer = tokenizer_class.from_pretrained(str(folder), local_files_only=True)
-        network = model_class.from_pretrained(str(folder), local_files_only=True).eval()
         kind = getattr(transformers, own.pipeline_class)
-        pipeline: Any = kind(model=network, tokenizer=tokenizer, framework="pt", device=-1)
+        with _turn:
+            tokenizer = tokenizer_class.from_pretrained(str(folder), local_files_only=True)
+            network = model_class.from_pretrained(str(folder), local_files_only=True).eval()
+            pipeline: Any = kind(model=network, tokenizer=tokenizer, framework="pt", device=-1)
     except ContradictionError:
         raise
     except Exception as error:
