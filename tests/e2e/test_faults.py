@@ -35,6 +35,12 @@ def test_a_wrong_key(tool: Tool) -> None:
 
 
 @pytest.mark.slow
+def test_after_a_wrong_key_the_right_one_is_enough(tool: Tool) -> None:
+    assert tool.run(OVH_APPLICATION_KEY="0123456789abcdef").code == 3
+    assert tool.run(NAMESPACE, "--model", "iris").code == 0
+
+
+@pytest.mark.slow
 def test_a_missing_right_is_named(tool: Tool) -> None:
     control.fail(tool.sandbox.folder, "not-granted", method="POST", path_regex="/ai/app$")
     ended = tool.run(NAMESPACE, "--model", "iris")
