@@ -46,22 +46,22 @@ class Bodies:
         body: bytes = message.get("body", b"")
         if message["type"] == "http.request" and not message.get("more_body") and len(body) <= self._each:
             return body
-        # One piece of memory, which the C library maps by itself as it grows: many small ones would lie between others
-        # that stay, and be kept.
-        whole = bytearray(body)
+        pieces = [body]
         try:
-            await self._fill(whole, request, message)
+            await self._fill(pieces, request, message)
         except BaseException:
-            self._give_back(whole)
+            self._give_back(pieces)
             raise
-        return bytes(whole)
+        return b"".join(pieces)
 
-    async def _fill(self, whole: bytearray, request: Request, message: MutableMapping[str, Any]) -> None:
-        self._hold(request, len(whole))
+    async def _fill(self, pieces: list[bytes], request: Request, message: MutableMapping[str, Any]) -> None:
+        size = len(pieces[0])
+        self._hold(request, size)
         while message.get("more_body"):
             message = await request.receive()
-            whole += message.get("body", b"")
-            self._hold(request, len(whole))
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            self._hold(request, size)
         if message["type"] == "http.disconnect":
             raise ClientGoneError
 
@@ -69,12 +69,12 @@ class Bodies:
         """The body of this request is no longer needed."""
         self._metrics.upload_bytes -= self._held.pop(request, 0)
 
-    def _give_back(self, whole: bytearray) -> None:
+    def _give_back(self, pieces: list[bytes]) -> None:
         """Free what was read of a body, and soon, for all that were cut off meanwhile, what lies between."""
-        if len(whole) >= _LARGE_BYTES and not self._trims:
+        if sum(map(len, pieces)) >= _LARGE_BYTES and not self._trims:
             self._trims = True
             asyncio.get_running_loop().call_later(_SOON_SECONDS, self._trim)
-        whole.clear()
+        pieces.clear()
 
     def _trim(self) -> None:
         self._trims = False
