@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -66,17 +67,26 @@ def words(kind: type[Options], chosen: dict[str, list[str]]) -> list[str]:
     return [*kind.about.name.split(), *named, "--", *bare]
 
 
-def parse(typed: list[str]) -> Options:
-    """What the real parser makes of a command line."""
-    found: list[Options] = []
+class Parser:
+    """The real parser, made once for all command lines."""
 
-    def keep(options: Options) -> ExitCode:
-        found.append(options)
+    def __init__(self) -> None:
+        self._found: list[Options] = []
+        self._commands = typer.main.get_command(command_line(completion=False, perform=self._keep))
+
+    def _keep(self, options: Options) -> ExitCode:
+        self._found.append(options)
         return ExitCode.DONE
 
-    command_line(completion=False, perform=keep)(args=typed, prog_name=PROGRAM, standalone_mode=False)
-    (options,) = found
-    return options
+    def __call__(self, typed: list[str]) -> Options:
+        """What it makes of a command line."""
+        self._found.clear()
+        self._commands(args=typed, prog_name=PROGRAM, standalone_mode=False)
+        (options,) = self._found
+        return options
+
+
+parse = Parser()
 
 
 def kept(options: Options) -> dict[str, object]:
