@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.programs
+
 MIGRATE = str(Path(sys.executable).with_name("migrate"))
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MODULE = EXAMPLES / "formats/species-module"

@@ -1,5 +1,6 @@
 """One sandbox for all end-to-end tests, reset between them; each test has a workspace of its own."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,9 @@ TAG = "migrate-test-first:iris"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folder = str(Path(__file__).parent) + os.sep
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if str(item.path).startswith(folder):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.engine)
 

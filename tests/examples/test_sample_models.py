@@ -40,6 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.programs
 def test_the_script_makes_the_committed_files(made: Path) -> None:
     files = [path.relative_to(made) for path in made.rglob("*") if path.is_file()]
     assert sorted(path.name for path in files if path.suffix == ".onnx") == [
@@ -55,6 +56,7 @@ def test_the_script_makes_the_committed_files(made: Path) -> None:
     assert (made / table).read_bytes() == (ROOT / "examples" / table).read_bytes()
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("model_id", LOADABLE)
 def test_the_script_makes_the_committed_models(made: Path, model_id: str) -> None:
     (path,) = (made / "models" / model_id).glob("*.onnx")
@@ -62,6 +64,7 @@ def test_the_script_makes_the_committed_models(made: Path, model_id: str) -> Non
     assert_alike(onnx.load(path), committed)
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("model_id", LOADABLE)
 def test_the_script_makes_the_committed_requests_and_answers(made: Path, model_id: str) -> None:
     for path in sorted((made / "samples" / model_id).glob("*.json")):

@@ -18,6 +18,8 @@ from tests.golden_folders import OURS, paths
 from tests.parity.oracle import reference
 from tests.server.process import running
 
+pytestmark = pytest.mark.programs
+
 _SOURCES = [
     *(EXAMPLES / name for name in ("iris", "titanic", "digits", "housing")),
     *(OURS / "_models" / name for name in ("iris-manifest", "window", "types", "many", "total")),

@@ -18,6 +18,8 @@ from PIL import Image
 
 from tests.golden_folders import CHECKOUT, OURS
 
+pytestmark = pytest.mark.programs
+
 SCRIPTS = CHECKOUT / "scripts"
 
 

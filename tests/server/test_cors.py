@@ -9,6 +9,8 @@ from migrate.server.limits import SettingError, read_settings
 from tests.server import models
 from tests.server.process import Answer, Server, running
 
+pytestmark = pytest.mark.programs
+
 PAGE = "https://page.example"
 GOOD = {"x": [1, 2, 2]}
 ASKS = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type, authorization"}

@@ -11,6 +11,8 @@ from tests.server.process import Server, running
 from tests.server.test_contract import pieces, request
 from tests.server.test_merging import ROWS, RUNS, at_once, go, stopped, write
 
+pytestmark = pytest.mark.programs
+
 QUICK = 50  # calls after which a model counts as quick
 BODIES = [
     *(json.dumps({"x": row}).encode() for row in ROWS[:8]),

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from migrate.sandbox.base.seam import SampleNamespace
 from migrate.sandbox.world.objects import ObjectStore
-from migrate.sandbox.world.samples import NAMESPACES, lay_object, read_index
+from migrate.sandbox.world.samples import NAMESPACES, content_md5, lay_object, read_index
 
 
 class Namespace(Struct, frozen=True, kw_only=True):
@@ -29,7 +29,8 @@ def _lay(store: ObjectStore, name: str) -> Namespace:
     for item in index.objects:
         file = store.new_file()
         lay_object(item, file, name)
-        store.put(container, item.name, file, content_type=item.content_type, slo=item.slo)
+        etag = content_md5(item, name)
+        store.put(container, item.name, file, content_type=item.content_type, slo=item.slo, etag=etag)
     return Namespace(
         sample=index.namespace,
         container_id=container.id,

@@ -161,14 +161,15 @@ class ObjectStore:
         etag: str = "",
         kind: Kind = _PLAIN,
     ) -> StoredObject:
-        """Take a file of this store as an object; ``etag`` overrides the true one (damaged in the store).
+        """Take a file of this store as an object.
 
-        With ``slo`` the file is the one segment of a static large object, as clients upload it: in a container of its
-        own. The content of the other kinds lies elsewhere, and their file is empty.
+        ``etag`` is its MD5 where that is known, or another one (the object is damaged in the store). With ``slo`` the
+        file is the one segment of a static large object, as clients upload it: in a container of its own. The content
+        of the other kinds lies elsewhere, and their file is empty.
         """
         if slo:
             pieces = self.container(f"{container.name}_segments", container.region)
-            self.put(pieces, f"{name}/00000000", file)
+            self.put(pieces, f"{name}/00000000", file, etag=etag)
             kind = Kind(segments=(f"{pieces.name}/{name}/00000000",))
         segments = tuple(self._segment(container.region, path) for path in kind.segments)
         made = StoredObject(

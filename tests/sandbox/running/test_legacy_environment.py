@@ -8,6 +8,8 @@ import pytest
 
 from migrate.sandbox.running.legacy_environment import environment
 
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
