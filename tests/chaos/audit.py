@@ -115,8 +115,7 @@ def _containers(stage: Stage) -> list[str]:
 
 def _images(stage: Stage) -> list[str]:
     """Names of local images that only this case can have made."""
-    new = local_images() - stage.images_before
-    return sorted(name for name in new if any(f"/{ours}" in name for ours in stage.repositories))
+    return sorted(name for name in local_images() if any(f"/{ours}" in name for ours in stage.repositories))
 
 
 def _pushed(stage: Stage) -> set[str]:
