@@ -34,7 +34,8 @@ def ended_in_words(ended: Ended) -> None:
     error = ended.result.get("error")
     failed = [one for one in ended.result["models"] if one["outcome"] != "done"] if "models" in ended.result else []
     hold(error or failed or ended.result.get("data"), f"exit code {ended.code} and not a word: {ended.result}")
-    for sentence in [error["what"]] if error else [one["text"] for one in failed]:
+    for text in [error["what"]] if error else [one["text"] for one in failed]:
+        sentence = text.partition("; its log ends:\n")[0]  # the lines of an app's log follow its sentence
         hold(sentence and "\n" not in sentence and "Traceback" not in sentence, f"no sentence: {sentence!r}")
 
 
