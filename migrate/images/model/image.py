@@ -5,6 +5,7 @@ The instructions are read from that Dockerfile's text, so both ways give the sam
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 _BASE: Final = "base"  # what the Dockerfile starts from here has no name
 _ROOT: Final = IMAGE_PATH[1:]
+# A compressed copy of a model saves making it again for the registry; beyond this it costs too much of the disk.
+_KEPT: Final = 2 << 30
 
 
 def write_image(
@@ -96,18 +99,22 @@ def model_layers(models: Sequence[ModelToRender], blobs: BlobStore) -> dict[str,
     shared: dict[str, list[ModelToRender]] = {}
     for index, model in enumerate(models):
         shared.setdefault(model_layer(index), []).append(model)
-    makers = {name: _maker(blobs, _content(group), file_entries, group) for name, group in shared.items()}
+    makers = {
+        name: _maker(blobs, _content(group), partial(file_entries, group), keep=_size(group) < _KEPT)
+        for name, group in shared.items()
+    }
     named = digest_of(SETTINGS_LAYER, *contents(models))
-    return {SETTINGS_LAYER: _maker(blobs, named, settings_entries, models), **makers}
+    return {SETTINGS_LAYER: _maker(blobs, named, partial(settings_entries, models), keep=True), **makers}
 
 
 def _maker(
-    blobs: BlobStore,
-    content: str,
-    entries: Callable[[Sequence[ModelToRender]], Iterable[tarstream.Entry]],
-    models: Sequence[ModelToRender],
+    blobs: BlobStore, content: str, entries: Callable[[], Iterable[tarstream.Entry]], *, keep: bool
 ) -> Callable[[], LayerBlob]:
-    return lambda: blobs.layer(content, lambda: entries(models), QUICK)
+    return lambda: blobs.layer(content, entries, QUICK, keep=keep)
+
+
+def _size(models: Sequence[ModelToRender]) -> int:
+    return sum(file.size for model in models for file in model.artifact.files)
 
 
 def _content(models: Sequence[ModelToRender]) -> str:

@@ -1,7 +1,7 @@
 """What an image is made of: blobs, which are named by their digests, and layers, which have a second one."""
 
 from collections.abc import Callable
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -11,15 +11,15 @@ CONFIGURATION: Final = "application/vnd.oci.image.config.v1+json"
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 LAYER_GZIP: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 
-Opener = Callable[[int], BinaryIO]
-"""Opens a blob's bytes from an offset on; it may be called several times."""
 
+class Stream(Protocol):
+    """Bytes that can be read once, from the beginning on."""
 
-class Blob(Struct, frozen=True):
-    """A blob and how it is read."""
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
 
-    descriptor: Descriptor
-    open: Opener
+    def close(self) -> None:
+        """Let go of what it reads from."""
 
 
 class LayerBlob(Struct, frozen=True, kw_only=True):
@@ -39,10 +39,10 @@ class BaseImage(Struct, frozen=True, kw_only=True):
 
     Attributes:
         layers: From the lowest to the highest.
-        open: Opens a layer of these.
+        open: Opens a layer of these at an offset.
         configuration: The JSON of its configuration as its registry or archive has it.
     """
 
     layers: tuple[LayerBlob, ...]
-    open: Callable[[Descriptor, int], BinaryIO]
+    open: Callable[[Descriptor, int], Stream]
     configuration: bytes

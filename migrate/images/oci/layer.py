@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from migrate.core.values import Descriptor
@@ -61,3 +62,26 @@ class LayerStream:
             message = "the layer is not complete"
             raise RuntimeError(message)
         return self._layer
+
+
+class Reader:
+    """Pieces as a stream to read from."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._rest = memoryview(piece)
+        data, self._rest = bytes(self._rest[:size]), self._rest[size:]
+        return data
+
+    def close(self) -> None:
+        """End what makes the pieces."""
+        if isinstance(self._pieces, Generator):
+            self._pieces.close()

@@ -5,14 +5,19 @@
 
 A blob is written aside, synced and renamed, so a name never stands for a part of its bytes. A record is written after
 its blob. Several processes may write the same blob: each renames the same bytes to the same name.
+
+The layer of a large model is not kept: the disk has the model itself already. Its bytes are made again where they are
+read, and they are the same each time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
-from typing import TYPE_CHECKING, BinaryIO, Final
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -20,8 +25,8 @@ from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
 from migrate.core.text import printable, type_again
 from migrate.core.values import Descriptor, to_json
-from migrate.images.oci.blobs import Blob, LayerBlob
-from migrate.images.oci.layer import LayerStream
+from migrate.images.oci.blobs import LayerBlob
+from migrate.images.oci.layer import LayerStream, Reader
 from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.locks import exclusive
 
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migrate.images.engine.tarstream import Entry
+    from migrate.images.oci.blobs import Stream
     from migrate.images.oci.compression import Compression
 
 _PIECE: Final = 1 << 20
@@ -44,6 +50,7 @@ class BlobStore:
         self._store = store
         self._blobs = store / "blobs" / "sha256"
         self._layers = store / "layers"
+        self._makers: dict[str, Callable[[], LayerStream]] = {}  # of layers that are not kept, by their digests
 
     def layer(
         self,
@@ -51,28 +58,34 @@ class BlobStore:
         entries: Callable[[], Iterable[Entry]],
         compression: Compression,
         read: Callable[[int], None] | None = None,
+        *,
+        keep: bool = True,
     ) -> LayerBlob:
         """The layer of some content: made once, by one process at a time, and then found.
 
         Args:
             content: Names all that the entries depend on; different entries have different names.
-            entries: Makes the entries; not called where the layer is there.
+            entries: Makes the entries; not called where the layer is known. Where it is not kept, they are made each
+                time that the layer is read.
             compression: How it is compressed, which is a part of the layer's key.
             read: Called with numbers of uncompressed bytes while it is made.
+            keep: Whether its bytes stay in the store, or are made by this object when they are asked for.
 
         Raises:
             LocalError: A file changed (code ``file-changed``), or the disk (``disk``, ``disk-full``).
         """
         key = digest_of(_RECIPE, content, compression.key)
-        found = self._recorded(key)
+        found = self._recorded(key, keep=keep)
         if found is None:
             with exclusive(self._store / "locks" / f"layer-{key[:40]}"):
-                found = self._recorded(key)
+                found = self._recorded(key, keep=keep)
                 if found is None:
-                    found = self._make(key, LayerStream(entries(), compression, read))
+                    found = self._make(key, LayerStream(entries(), compression, read), keep=keep)
+        if not keep:
+            self._makers[found.descriptor.digest] = lambda: LayerStream(entries(), compression, read)
         return found
 
-    def take(self, descriptor: Descriptor, open_blob: Callable[[Descriptor, int], BinaryIO]) -> None:
+    def take(self, descriptor: Descriptor, open_blob: Callable[[Descriptor, int], Stream]) -> None:
         """Copy a blob of somebody else's into the store, where it is missing.
 
         Raises:
@@ -103,15 +116,19 @@ class BlobStore:
         """Where a blob lies, or would."""
         return self._blobs / descriptor.digest.removeprefix("sha256:")
 
-    def blob(self, descriptor: Descriptor) -> Blob:
-        """A blob to be read from any offset, such as by what sends it to a registry."""
+    def open(self, descriptor: Descriptor, offset: int = 0) -> Stream:
+        """A blob's bytes from an offset on, such as for what sends it to a registry.
 
-        def opened(offset: int) -> BinaryIO:
-            file = self.path(descriptor).open("rb")
-            file.seek(offset)
-            return file
-
-        return Blob(descriptor, opened)
+        Raises:
+            io.UnsupportedOperation: The layer is not kept, so it begins at its beginning only.
+        """
+        if not self.has(descriptor) and descriptor.digest in self._makers:
+            if offset:
+                raise io.UnsupportedOperation
+            return Reader(self.pieces(descriptor))
+        file = self.path(descriptor).open("rb")
+        file.seek(offset)
+        return file
 
     def pieces(self, descriptor: Descriptor) -> Iterator[bytes]:
         """The bytes of a blob, checked: one that the disk spoiled is removed, to be made anew.
@@ -119,7 +136,10 @@ class BlobStore:
         Raises:
             LocalError: It is not what its digest says (code ``blob-damaged``), or the disk.
         """
-        path = self.path(descriptor)
+        path, maker = self.path(descriptor), self._makers.get(descriptor.digest)
+        if maker is not None and not self.has(descriptor):
+            yield from _checked(iter(maker()), descriptor)
+            return
         with disk_errors(path), path.open("rb") as file:
             try:
                 yield from _checked(iter(lambda: file.read(_PIECE), b""), descriptor)
@@ -127,16 +147,19 @@ class BlobStore:
                 path.unlink(missing_ok=True)
                 raise
 
-    def _recorded(self, key: str) -> LayerBlob | None:
+    def _recorded(self, key: str, *, keep: bool) -> LayerBlob | None:
         try:
             data = (self._layers / f"{key}.json").read_bytes()
             layer = msgspec.json.decode(data, type=LayerBlob)
         except (OSError, msgspec.MsgspecError):
             return None
-        return layer if self.has(layer.descriptor) else None
+        return layer if not keep or self.has(layer.descriptor) else None
 
-    def _make(self, key: str, stream: LayerStream) -> LayerBlob:
-        self._write(iter(stream), lambda: stream.layer.descriptor.digest)
+    def _make(self, key: str, stream: LayerStream, *, keep: bool) -> LayerBlob:
+        if keep:
+            self._write(iter(stream), lambda: stream.layer.descriptor.digest)
+        else:
+            deque(stream, maxlen=0)
         self._rename(to_json(stream.layer), self._layers / f"{key}.json")
         return stream.layer
 

@@ -41,7 +41,7 @@ def small_base(store: Path) -> BaseImage:
     known = {"architecture": "amd64", "os": "linux", "config": settings, "rootfs": rootfs}
     return BaseImage(
         layers=(layer,),
-        open=lambda descriptor, offset: blobs.blob(descriptor).open(offset),
+        open=blobs.open,
         configuration=json.dumps(known).encode(),
     )
 

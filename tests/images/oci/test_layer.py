@@ -76,3 +76,26 @@ def test_a_file_that_is_not_what_was_fetched_ends_the_layer(tmp_path: Path) -> N
     assert caught.value.code == "file-changed"
     with pytest.raises(RuntimeError):
         _ = stream.layer
+
+
+def test_memory_does_not_grow_with_what_is_in_it(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(300_000_000)
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from migrate.images.engine.tarstream import Entry\n"
+        "from migrate.images.oci.compression import QUICK\n"
+        "from migrate.images.oci.store import BlobStore\n"
+        "path = Path(sys.argv[1])\n"
+        "entry = Entry(name='x', mode=0o644, source=path, size=path.stat().st_size)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "BlobStore(path.parent).layer('x', lambda: [entry], QUICK)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(large)], check=True, capture_output=True, text=True, timeout=250
+    )
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(done.stdout) * unit < 100_000_000

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 from msgspec.structs import replace
@@ -68,16 +67,41 @@ def test_bytes_that_a_disk_spoiled_are_told_and_removed(tmp_path: Path) -> None:
 
 def test_a_blob_is_read_from_any_offset(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
-    blob = store.blob(store.put(b"0123456789", "text/plain"))
-    with blob.open(4) as opened:
-        assert opened.read() == b"456789"
+    opened = store.open(store.put(b"0123456789", "text/plain"), 4)
+    assert opened.read(100) == b"456789"
+    opened.close()
+
+
+def test_a_layer_that_is_not_kept_is_made_again_where_it_is_read(tmp_path: Path) -> None:
+    kept, store = BlobStore(tmp_path / "kept"), BlobStore(tmp_path / "store")
+    layer = store.layer("content", hello, QUICK, keep=False)
+    assert layer == kept.layer("content", hello, QUICK)
+    assert not store.has(layer.descriptor)
+    assert b"".join(store.pieces(layer.descriptor)) == kept.path(layer.descriptor).read_bytes()
+    opened = store.open(layer.descriptor)
+    assert b"".join(iter(lambda: opened.read(7), b"")) == kept.path(layer.descriptor).read_bytes()
+    with pytest.raises(io.UnsupportedOperation):
+        store.open(layer.descriptor, 1)
+    later = BlobStore(tmp_path / "store")
+    assert later.layer("content", hello, QUICK, keep=False) == layer  # known, and not made to be known
+    assert not later.has(layer.descriptor)
+    assert b"".join(later.pieces(layer.descriptor)) == kept.path(layer.descriptor).read_bytes()
+
+
+def test_a_layer_that_is_made_differently_the_second_time_is_told(tmp_path: Path) -> None:
+    words = iter((b"hello", b"other"))
+    store = BlobStore(tmp_path)
+    layer = store.layer("content", lambda: [tarstream.content("hello", next(words))], QUICK, keep=False)
+    with pytest.raises(LocalError) as caught:
+        list(store.pieces(layer.descriptor))
+    assert caught.value.code == "blob-damaged"
 
 
 def test_a_base_layer_with_other_bytes_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
     named = BlobStore(tmp_path / "other").put(b"right", "text/plain")
 
-    def wrong(_: Descriptor, offset: int) -> BinaryIO:
+    def wrong(_: Descriptor, offset: int) -> io.BytesIO:
         assert offset == 0
         return io.BytesIO(b"wrong")
 
