@@ -2,7 +2,7 @@
 
 The interpreter's ``zlib`` is the system's, and its output depends on it. libdeflate comes in a wheel, and its output
 depends on nothing but its version and its level: the code paths for SSE, AVX and NEON find the same matches
-(findings/compressors-differ-by-processor.py). It compresses what it is given as a whole; so a layer is a gzip file of
+(findings/isal-compresses-by-the-processor.sh). It compresses what it is given as a whole; so a layer is a gzip file of
 members of 1 MiB each (RFC 1952, 2.2), made side by side, and memory does not grow with the layer.
 """
 
