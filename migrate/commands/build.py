@@ -9,7 +9,8 @@ from migrate.commands.output import answer_facts
 from migrate.commands.terminal import stopping
 from migrate.console.outlet import open_outlet
 from migrate.console.words import PROOFS, difference, size
-from migrate.core.errors import ExitCode, LocalError, UsageError
+from migrate.core.errors import ExitCode, Interrupted, LocalError, UsageError
+from migrate.core.events import StepProgress
 from migrate.core.options.folders import BuildOptions
 from migrate.core.options.shared import BASE_IMAGE, OUT
 from migrate.core.text import type_again
@@ -84,13 +85,18 @@ def _on_engine(run: FolderRun, options: BuildOptions, built: Built) -> dict[str,
 
 def _in_file(run: FolderRun, options: BuildOptions, base: LayoutBase, models: tuple[Inspected, ...]) -> dict[str, str]:
     """Writes the image without an engine."""
-    store, out = run.workspace.store, options.out or Path()
+    blobs, out = BlobStore(run.workspace.store), options.out or Path()
     recordings = [record_given(run, run.steps, model) for model in models]
     given = any(recording is not None for recording in recordings)
     rendered = [model.to_render(recording) for model, recording in zip(models, recordings, strict=True)]
-    image = write_image(rendered, base.image, python=base.python, store=store, progress_text=run.say)
+
+    def progress(done: int, total: int | None) -> None:
+        if run.stop.is_set():
+            raise Interrupted
+        run.emit(StepProgress(step="build", done=done, total=total))
+
+    image = write_image(rendered, base.image, python=base.python, blobs=blobs, progress_text=run.say, progress=progress)
     run.say(f"writing {out}", step="build")
-    blobs = BlobStore(store)
     if out.is_dir():
         write_layout(blobs, image, options.tag, out)
     else:

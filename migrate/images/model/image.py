@@ -25,7 +25,6 @@ from migrate.images.model.context import (
 from migrate.images.oci.compression import QUICK
 from migrate.images.oci.image import OciImage, assemble
 from migrate.images.oci.instructions import read_instructions
-from migrate.images.oci.store import BlobStore
 from migrate.images.runtime.dockerfile import Values, dockerfile
 from migrate.images.runtime.layers import RuntimeLayers
 from migrate.images.runtime.templates import template_of
@@ -33,8 +32,8 @@ from migrate.images.runtime.templates import template_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from migrate.images.engine.connection import Engine
     from migrate.images.oci.blobs import BaseImage, LayerBlob
+    from migrate.images.oci.store import BlobStore
 
 _BASE: Final = "base"  # what the Dockerfile starts from here has no name
 _ROOT: Final = IMAGE_PATH[1:]
@@ -47,10 +46,10 @@ def write_image(
     base: BaseImage,
     *,
     python: str,
-    store: Path,
+    blobs: BlobStore,
     progress_text: Callable[[str], None],
-    engine: Engine | None = None,
-    base_reference: str | None = None,
+    progress: Callable[[int, int | None], None] = lambda *_: None,
+    keep_below: int = _KEPT,
 ) -> OciImage:
     """Put an image of models together, its blobs in the content store. Each file of a model is read at most once.
 
@@ -58,25 +57,22 @@ def write_image(
         models: All of one runtime, with different ids.
         base: What it starts from.
         python: The base image's Python, major.minor.
-        store: The content store.
+        blobs: The content store. It reads the layers of large models for as long as it lives: they are not kept.
         progress_text: Told what is done when it takes long.
-        engine: With ``base_reference``, an image that it has, compiles where this machine has no such Python.
-        base_reference: See ``engine``.
+        progress: Bytes of the models that are in layers, of how many; what it raises ends the work.
+        keep_below: Bytes of the files of a layer from which on its compressed bytes are not kept.
 
     Raises:
         LocalError: ``wheels-failed``, ``no-python``, ``file-changed``, ``blob-damaged``, ``disk-full``.
         RefusedError: A file has a name that must not reach an image (code ``unsafe-file-name``).
     """
     (runtime,) = {model.inspection.runtime or "" for model in models}
-    template, blobs = template_of(runtime), BlobStore(store)
+    template = template_of(runtime)
     below = RuntimeLayers(
         template,
         python=python,
-        store=store,
         blobs=blobs,
         progress_text=progress_text,
-        engine=engine,
-        base=base_reference,
     )
     values = Values(
         stage="both",
@@ -86,12 +82,17 @@ def write_image(
         model_layers=layer_count(models),
         package_layers=below.package_layers,
     )
-    own = model_layers(models, blobs)
+    own = model_layers(models, blobs, progress, keep_below)
     steps = read_instructions(dockerfile(template, values))
     return assemble(blobs, base, steps, lambda name: own[name]() if name in own else below.layer(name))
 
 
-def model_layers(models: Sequence[ModelToRender], blobs: BlobStore) -> dict[str, Callable[[], LayerBlob]]:
+def model_layers(
+    models: Sequence[ModelToRender],
+    blobs: BlobStore,
+    progress: Callable[[int, int | None], None] = lambda *_: None,
+    keep_below: int = _KEPT,
+) -> dict[str, Callable[[], LayerBlob]]:
     """What makes each layer of these models, by the folder of the build context that it stands for."""
     if len({slug(model.record.id) for model in models}) < len(models):
         message = "two models of one image have one id"
@@ -99,18 +100,22 @@ def model_layers(models: Sequence[ModelToRender], blobs: BlobStore) -> dict[str,
     shared: dict[str, list[ModelToRender]] = {}
     for index, model in enumerate(models):
         shared.setdefault(model_layer(index), []).append(model)
-    makers = {
-        name: _maker(blobs, _content(group), partial(file_entries, group), keep=_size(group) < _KEPT)
-        for name, group in shared.items()
-    }
+    total, done = _size(models), 0
+
+    def read(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(min(done, total), total)
+
+    def maker(name: str, content: str, entries: Callable[[], Iterable[tarstream.Entry]]) -> Callable[[], LayerBlob]:
+        keep = name == SETTINGS_LAYER or _size(shared[name]) < keep_below
+        return lambda: blobs.layer(content, entries, QUICK, read if name in shared else None, keep=keep)
+
     named = digest_of(SETTINGS_LAYER, *contents(models))
-    return {SETTINGS_LAYER: _maker(blobs, named, partial(settings_entries, models), keep=True), **makers}
-
-
-def _maker(
-    blobs: BlobStore, content: str, entries: Callable[[], Iterable[tarstream.Entry]], *, keep: bool
-) -> Callable[[], LayerBlob]:
-    return lambda: blobs.layer(content, entries, QUICK, keep=keep)
+    return {
+        SETTINGS_LAYER: maker(SETTINGS_LAYER, named, partial(settings_entries, models)),
+        **{name: maker(name, _content(group), partial(file_entries, group)) for name, group in shared.items()},
+    }
 
 
 def _size(models: Sequence[ModelToRender]) -> int:

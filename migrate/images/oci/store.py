@@ -43,11 +43,11 @@ _RECIPE: Final = "1"  # the version of how entries become a layer's bytes
 
 
 class BlobStore:
-    """The blobs of one content store."""
+    """The blobs of one content store, whose folder is ``store``."""
 
     def __init__(self, store: Path) -> None:
         """``store`` is the workspace's content store; the folders in it are made when the first blob is."""
-        self._store = store
+        self.store = store
         self._blobs = store / "blobs" / "sha256"
         self._layers = store / "layers"
         self._makers: dict[str, Callable[[], LayerStream]] = {}  # of layers that are not kept, by their digests
@@ -77,12 +77,12 @@ class BlobStore:
         key = digest_of(_RECIPE, content, compression.key)
         found = self._recorded(key, keep=keep)
         if found is None:
-            with exclusive(self._store / "locks" / f"layer-{key[:40]}"):
+            with exclusive(self.store / "locks" / f"layer-{key[:40]}"):
                 found = self._recorded(key, keep=keep)
                 if found is None:
                     found = self._make(key, LayerStream(entries(), compression, read), keep=keep)
         if not keep:
-            self._makers[found.descriptor.digest] = lambda: LayerStream(entries(), compression, read)
+            self._makers[found.descriptor.digest] = lambda: LayerStream(entries(), compression)
         return found
 
     def take(self, descriptor: Descriptor, open_blob: Callable[[Descriptor, int], Stream]) -> None:
@@ -164,7 +164,7 @@ class BlobStore:
         return stream.layer
 
     def _rename(self, data: bytes, target: Path) -> None:
-        with disk_errors(target), scratch_folder(self._store, "blob-") as folder:
+        with disk_errors(target), scratch_folder(self.store, "blob-") as folder:
             partial = folder / "record"
             partial.write_bytes(data)
             _sync(partial)
@@ -173,7 +173,7 @@ class BlobStore:
 
     def _write(self, pieces: Iterator[bytes], digest: Callable[[], str]) -> None:
         """Write a blob; ``digest`` is asked once the last piece is there."""
-        with disk_errors(self._store), scratch_folder(self._store, "blob-") as folder:
+        with disk_errors(self.store), scratch_folder(self.store, "blob-") as folder:
             partial = folder / "blob"
             with partial.open("wb") as file:
                 file.writelines(pieces)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
     from pathlib import Path
 
-    from migrate.images.engine.connection import Engine
     from migrate.images.oci.blobs import LayerBlob
     from migrate.images.oci.store import BlobStore
     from migrate.images.runtime.templates import Template
@@ -64,31 +63,22 @@ class RuntimeLayers:
         template: Template,
         *,
         python: str,
-        store: Path,
         blobs: BlobStore,
         progress_text: Callable[[str], None],
-        engine: Engine | None = None,
-        base: str | None = None,
     ) -> None:
         """Fetches and compiles the packages where the store does not have them.
 
         Args:
             template: The runtime's.
             python: The base image's Python, major.minor.
-            store: The content store (wheels).
-            blobs: The same store's blobs.
+            blobs: The content store (wheels, layers).
             progress_text: Told what is done when it takes long.
-            engine: With ``base``, an image that it has, compiles where this machine has no such Python.
-            base: See ``engine``.
 
         Raises:
             LocalError: ``wheels-failed``, ``no-python``, ``disk-full``.
         """
-        self._python, self._store, self._blobs, self._say = python, store, blobs, progress_text
-        self._engine, self._base = engine, base
-        self._packages = wheels.vendor(
-            template.locks, python=python, store=store, progress_text=progress_text, engine=engine, base=base
-        )
+        self._python, self._blobs, self._say = python, blobs, progress_text
+        self._packages = wheels.vendor(template.locks, python=python, store=blobs.store, progress_text=progress_text)
         self._tops = wheels.layers_of(self._packages)
 
     @property
@@ -117,11 +107,9 @@ class RuntimeLayers:
         content = digest_of("server", _RECIPE, server_code.server_digest(), self._python, compiler())
 
         def entries() -> Iterator[tarstream.Entry]:
-            with disk_errors(), scratch_folder(self._store, "server-") as scratch:
+            with disk_errors(), scratch_folder(self._blobs.store, "server-") as scratch:
                 server_code.copy_server(scratch)
-                compile_folder(
-                    scratch, server_code.IMAGE_PATH, python=self._python, engine=self._engine, base=self._base
-                )
+                compile_folder(scratch, server_code.IMAGE_PATH, python=self._python, engine=None, base=None)
                 yield from server_entries(scratch)
 
         return self._blobs.layer(content, entries, SMALL)

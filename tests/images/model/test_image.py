@@ -9,7 +9,7 @@ import stat
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,19 @@ from msgspec.structs import replace
 
 from migrate.core.errors import LocalError
 from migrate.core.names import slug
+from migrate.images.base.image import ensure_base
 from migrate.images.engine import tarstream
+from migrate.images.engine.build import read_image
+from migrate.images.engine.connection import Engine
 from migrate.images.model.context import ModelToRender
 from migrate.images.model.export import export
 from migrate.images.model.image import file_entries, model_layers, settings_entries, write_image
 from migrate.images.oci.archive import archive
-from migrate.images.oci.blobs import BaseImage
+from migrate.images.oci.blobs import LAYER_GZIP, BaseImage, LayerBlob
 from migrate.images.oci.compression import SMALL
 from migrate.images.oci.image import OciImage, assemble
 from migrate.images.oci.store import BlobStore
+from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import HOUSING, IRIS, model_of, silent
 
 State = tuple[str, int, int, int, float, bytes]  # kind, mode, owner, group, time, content or target
@@ -50,7 +54,7 @@ def state_of(member: tarfile.TarInfo, packed: tarfile.TarFile) -> State:
     file = packed.extractfile(member) if member.isreg() else None
     data = file.read() if file is not None else member.linkname.encode()
     kind = "folder" if member.isdir() else "link" if member.issym() else "file"
-    return kind, member.mode, member.uid, member.gid, member.mtime, data
+    return kind, stat.S_IMODE(member.mode), member.uid, member.gid, member.mtime, data
 
 
 def unpacked(archives: Iterable[bytes]) -> dict[str, State]:
@@ -65,7 +69,8 @@ def unpacked(archives: Iterable[bytes]) -> dict[str, State]:
 def layers_of(image: OciImage, store: Path) -> list[bytes]:
     found = []
     for layer in image.layers:
-        with gzip.open(BlobStore(store).path(layer.descriptor)) as file:
+        path = BlobStore(store).path(layer.descriptor)
+        with gzip.open(path) if layer.descriptor.media_type == LAYER_GZIP else path.open("rb") as file:
             found.append(file.read())
     return found
 
@@ -102,7 +107,7 @@ def two_models() -> list[ModelToRender]:
 @pytest.mark.programs
 def test_it_is_what_the_exported_dockerfile_says(store: Path, tmp_path: Path) -> None:
     models = two_models()
-    image = write_image(models, small_base(store), python="3.11", store=store, progress_text=silent)
+    image = write_image(models, small_base(store), python="3.11", blobs=BlobStore(store), progress_text=silent)
     context = Path(export(models, tmp_path / "out", store=store, progress_text=silent).folder)
     base, *own = layers_of(image, store)
     assert unpacked(own) == of_context(context)
@@ -120,7 +125,7 @@ def test_podman_makes_the_same_file_system_of_the_exported_dockerfile(store: Pat
     if shutil.which("podman") is None or os.geteuid() != 0:
         pytest.skip("needs Debian's podman, and root to start it")
     models, base, blobs = two_models(), small_base(store), BlobStore(store)
-    image = write_image(models, base, python="3.11", store=store, progress_text=silent)
+    image = write_image(models, base, python="3.11", blobs=BlobStore(store), progress_text=silent)
     context = export(models, tmp_path / "out", store=store, progress_text=silent).folder
     below = assemble(blobs, base, (), lambda _: base.layers[0])
     with tempfile.TemporaryDirectory(dir="/tmp") as place:  # podman takes no longer path
@@ -156,30 +161,99 @@ def test_podman_makes_the_same_file_system_of_the_exported_dockerfile(store: Pat
         run("rmi", "--all")
 
 
+def saved(engine: Engine, reference: str, store: Path) -> BaseImage:
+    """An image of the engine as a base for others."""
+    blobs = BlobStore(store)
+    kind = "application/vnd.oci.image.layer.v1.tar"
+    with tarfile.open(fileobj=io.BytesIO(b"".join(engine.client.api.get_image(reference)))) as packed:
+
+        def data(name: str) -> bytes:
+            file = packed.extractfile(name)
+            assert file is not None
+            return file.read()
+
+        (named,) = json.loads(data("manifest.json"))
+        configuration = data(named["Config"])
+        layers = [blobs.put(data(name), kind) for name in named["Layers"]]
+    found = tuple(LayerBlob(descriptor=layer, diff_id=layer.digest) for layer in layers)
+    return BaseImage(layers=found, open=blobs.open, configuration=configuration)
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+def test_an_engine_makes_the_same_of_the_exported_dockerfile_and_serves_what_was_written(
+    engine: Engine, store: Path, tmp_path: Path, new_tag: Callable[[], str]
+) -> None:
+    models, found = two_models()[1:], ensure_base(engine, None, silent)
+    base = saved(engine, found.reference, store)
+    image = write_image(models, base, python=found.python, blobs=BlobStore(store), progress_text=silent)
+    context = export(models, tmp_path / "out", store=store, progress_text=silent, engine=engine, base=found).folder
+    built_tag, loaded_tag = new_tag(), new_tag()
+    engine.client.images.build(path=context, tag=built_tag, network_mode="none", pull=False, rm=True, nocache=True)
+    built = saved(engine, built_tag, store)
+    depth = len(base.layers)
+    assert [layer.diff_id for layer in built.layers[:depth]] == [layer.diff_id for layer in base.layers]
+    blobs = BlobStore(store)
+    by_engine = unpacked(b"".join(blobs.pieces(layer.descriptor)) for layer in built.layers[depth:])
+    assert unpacked(layers_of(image, store)[depth:]) == by_engine
+    with tempfile.TemporaryFile() as file:
+        file.writelines(archive(blobs, image, loaded_tag))
+        file.seek(0)
+        engine.client.images.load(file)
+    loaded = read_image(engine, loaded_tag)
+    assert [layer.digest for layer in loaded.layers] == [layer.diff_id for layer in image.layers]
+    with rehearse(engine, loaded, memory=1 << 30, timeout=200) as running:
+        assert running.call("GET", "/housing/describe")[0] == 200
+
+
 @pytest.mark.programs
 def test_one_more_model_costs_its_own_layers(store: Path) -> None:
     said: list[str] = []
     base = small_base(store)
-    first = write_image([model_of(IRIS)], base, python="3.11", store=store, progress_text=silent)
-    other = write_image([model_of(HOUSING, "housing")], base, python="3.11", store=store, progress_text=said.append)
+    first = write_image([model_of(IRIS)], base, python="3.11", blobs=BlobStore(store), progress_text=silent)
+    other = write_image(
+        [model_of(HOUSING, "housing")], base, python="3.11", blobs=BlobStore(store), progress_text=said.append
+    )
     assert said == []
     shared = set(first.layers) & set(other.layers)
     assert len(shared) == len(other.layers) - 2
     own = [layer.descriptor.size for layer in other.layers if layer not in shared]
     size = other.manifest.size + other.configuration.size + sum(own)
     assert size < HOUSING.stat().st_size + 20_000
-    again = write_image([model_of(IRIS)], base, python="3.11", store=store, progress_text=said.append)
+    again = write_image([model_of(IRIS)], base, python="3.11", blobs=BlobStore(store), progress_text=said.append)
     assert again == first
+
+
+@pytest.mark.programs
+def test_the_layer_of_a_large_model_is_the_same_without_being_kept(store: Path) -> None:
+    kept, other = BlobStore(store), BlobStore(store)
+    model = [model_of(IRIS, "only here")]
+    more: list[int] = []
+    image = write_image(
+        model,
+        small_base(store),
+        python="3.11",
+        blobs=other,
+        progress_text=silent,
+        progress=lambda done, _: more.append(done),
+        keep_below=1,
+    )
+    assert more[-1] == IRIS.stat().st_size
+    assert not kept.has(image.layers[-1].descriptor)
+    whole = b"".join(archive(other, image, None))
+    assert image == write_image(model, small_base(store), python="3.11", blobs=kept, progress_text=silent)
+    assert kept.has(image.layers[-1].descriptor)
+    assert whole == b"".join(archive(kept, image, None))
 
 
 @pytest.mark.slow
 @pytest.mark.programs
 def test_another_store_under_another_umask_gives_the_same_digest(store: Path, tmp_path: Path) -> None:
     models = two_models()
-    one = write_image(models, small_base(store), python="3.11", store=store, progress_text=silent)
+    one = write_image(models, small_base(store), python="3.11", blobs=BlobStore(store), progress_text=silent)
     before = os.umask(0o077)
     try:
-        two = write_image(models, small_base(tmp_path), python="3.11", store=tmp_path, progress_text=silent)
+        two = write_image(models, small_base(tmp_path), python="3.11", blobs=BlobStore(tmp_path), progress_text=silent)
     finally:
         os.umask(before)
     assert one.manifest == two.manifest
