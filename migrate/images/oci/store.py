@@ -117,16 +117,18 @@ class BlobStore:
         return self._blobs / descriptor.digest.removeprefix("sha256:")
 
     def open(self, descriptor: Descriptor, offset: int = 0) -> Stream:
-        """A blob's bytes from an offset on, such as for what sends it to a registry.
+        """A blob's bytes from an offset on, such as for what sends it to a registry; a whole blob is checked.
 
         Raises:
             io.UnsupportedOperation: The layer is not kept, so it begins at its beginning only.
+            LocalError: See ``pieces``; raised where the bytes are read.
         """
-        if not self.has(descriptor) and descriptor.digest in self._makers:
-            if offset:
-                raise io.UnsupportedOperation
+        if not offset:
             return Reader(self.pieces(descriptor))
-        file = self.path(descriptor).open("rb")
+        if not self.has(descriptor) and descriptor.digest in self._makers:
+            raise io.UnsupportedOperation
+        with disk_errors(self.path(descriptor)):
+            file = self.path(descriptor).open("rb")
         file.seek(offset)
         return file
 
