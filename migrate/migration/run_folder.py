@@ -35,6 +35,8 @@ from migrate.migration.journey.models import Inspected, Prepared
 from migrate.migration.journey.steps.convert import convert
 from migrate.migration.journey.steps.record import record_given
 from migrate.migration.run import permissions
+from migrate.migration.run.builder import chosen_engine
+from migrate.migration.run.once import Once
 from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Performer
 from migrate.migration.run.units import BlamedError, Unit, packed_id, unit_of
@@ -85,6 +87,7 @@ class FolderRun(RunContext):
         super().__init__(journal=journal, workspace=workspace, contexts=contexts, emit=emit, stop=stop, environ=environ)
         self.options = options
         self.steps = Performer(journal, self.emit, stop)
+        self._uses_engine: Once[bool] = Once()
 
     def needs(self, size: int, largest: int | None = None) -> tuple[Need, ...]:
         """What the command writes of a model's files: an image, a folder, or nothing more for ``serve``."""
@@ -92,10 +95,25 @@ class FolderRun(RunContext):
             case ExportOptions(out=out):
                 remedy = f"Name another folder with {OUT.name}"
                 return (Need(folder=out, size=size, what="the build context", remedy=remedy),)
+            case BuildOptions(out=Path() as out) if not self.uses_engine():
+                remedy = f"Name another file with {OUT.name}"
+                kept = Need(folder=self.workspace.store, size=size, what="the image's layers")
+                return kept, Need(folder=out, size=size, what="the image's archive", remedy=remedy)
             case BuildOptions():
                 return super().needs(size, largest)
             case _:
                 return ()
+
+    def uses_engine(self) -> bool:
+        """Whether a container engine makes the image.
+
+        Raises:
+            UsageError: See ``chosen_engine``.
+        """
+        options = self.options
+        return not isinstance(options, BuildOptions) or self._uses_engine.get(
+            lambda: chosen_engine(options, self.engine)
+        )
 
     def memory_of(self, unit: Unit) -> int:  # noqa: ARG002 - no flavor was chosen
         """The memory of AI Deploy's smallest replica, in bytes."""
@@ -103,7 +121,7 @@ class FolderRun(RunContext):
 
     def image_tag(self, unit: Unit, digest: str) -> str:  # noqa: ARG002 - the person chose it
         """The name that was asked for."""
-        return self.options.tag if isinstance(self.options, BuildOptions) else ""
+        return (self.options.tag or "") if isinstance(self.options, BuildOptions) else ""
 
     def look(self, model_id: str) -> str:  # noqa: ARG002 - nothing is kept
         """No command: the journal ends with the process."""

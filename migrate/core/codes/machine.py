@@ -17,6 +17,7 @@ MachineCode = Literal[
     "pull-failed",
     "base-unusable",
     "build-failed",
+    "blob-damaged",
     "image-missing",
     "wheels-failed",
     "no-python",
@@ -87,6 +88,12 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
         "machine",
         "The container engine could not build the image, for the reason in the message.",
         type_again("See that the engine has space and works (docker info)"),
+    ),
+    "blob-damaged": Meaning(
+        "machine",
+        "The bytes of a layer are not those that its digest names: a disk spoiled them, or the file of a base image is "
+        "not whole.",
+        type_again(note="what this tool made is made anew"),
     ),
     "image-missing": Meaning(
         "machine", "An image that was made is no longer on the engine.", type_again(note="it is built anew")

@@ -14,6 +14,7 @@ from migrate.core.values.app import (
 )
 from migrate.core.values.image import (
     BuildContext,
+    Descriptor,
     Image,
     Layer,
     PushedImage,
@@ -61,6 +62,7 @@ __all__ = [
     "BuildContext",
     "ContainerLocation",
     "Conversion",
+    "Descriptor",
     "FixedScaling",
     "FolderLocation",
     "Hazard",

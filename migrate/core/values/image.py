@@ -40,6 +40,14 @@ class Image(Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...]
 
 
+class Descriptor(Struct, frozen=True, kw_only=True):
+    """A blob of an image by its content (OCI image specification 1.1, "Content Descriptors"): size in bytes."""
+
+    media_type: str
+    digest: str
+    size: int
+
+
 class Rehearsal(Struct, frozen=True, kw_only=True):
     """The image run here as AI Deploy will run it. ``cold_start`` is seconds from start to ready."""
 
