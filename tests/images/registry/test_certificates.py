@@ -22,7 +22,7 @@ from msgspec import Struct
 from migrate.core.errors import LocalError
 from migrate.images.registry import certificates, client
 from migrate.images.registry.client import RegistryClient
-from migrate.machine.patience import Retry
+from migrate.machine.patience import Patience
 
 HOST = "0.0.0.0"  # reaches this machine, and is no loopback address, to which http would be spoken
 MANIFEST = b'{"schemaVersion": 2}'
@@ -152,7 +152,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(public.file))
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(client, "REGISTRY_RETRY", Retry(attempts=1, first_wait=0.01, longest_wait=0.01))
+    monkeypatch.setattr(client, "REGISTRY_QUESTION", Patience(seconds=0, first=1))
     monkeypatch.setattr(certificates, "FOLDERS", (tmp_path / "certs.d",))
     with ExitStack() as stack:
         body = json.dumps({"token": "a token of this test"}).encode()

@@ -1,0 +1,118 @@
+"""Debian's docker-registry as a process, on a port that it chooses, and blobs to push to it."""
+
+import contextlib
+import hashlib
+import io
+import json
+import random
+import re
+import select
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from migrate.core.values import Descriptor
+from migrate.images.registry.client import RegistryClient
+from migrate.images.registry.source import Blob, Stream
+
+LISTENING = re.compile(r"listening on (127\.0\.0\.1:\d+)")
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+class Real(Struct):
+    """A running registry: ``host:port``, and where its files are."""
+
+    address: str
+    folder: Path
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def blob(self, digest: str) -> bytes:
+        """A blob as it lies in the storage."""
+        identity = digest.removeprefix("sha256:")
+        return (self.folder / "data/docker/registry/v2/blobs/sha256" / identity[:2] / identity / "data").read_bytes()
+
+
+@contextlib.contextmanager
+def docker_registry(
+    folder: Path, *, around: tuple[str, ...] = (), storage: dict[str, Any] | None = None, **more: object
+) -> Iterator[Real]:
+    """A registry with its files in ``folder``; ``around`` runs it, ``more`` are settings."""
+    if shutil.which("docker-registry") is None:
+        pytest.skip("docker-registry is not installed")
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "version": 0.1,
+        "log": {"level": "info"},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, **(storage or {})},
+        "http": {"addr": "127.0.0.1:0", "secret": "of-this-test"},
+        **more,
+    }
+    (folder / "config.yml").write_text(json.dumps(config))
+    command = [*around, "docker-registry", "serve", str(folder / "config.yml")]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder)
+        assert process.stderr is not None
+        try:
+            address = ""
+            while not address:
+                assert select.select([process.stderr], [], [], 60)[0], "the registry says nothing"
+                line = process.stderr.readline()
+                assert line, (folder / "log").read_text()
+                log.write(line)
+                log.flush()
+                found = LISTENING.search(line.decode())
+                address = found[1] if found else ""
+            copying = subprocess.Popen(["cat"], stdin=process.stderr, stdout=log)
+            try:
+                yield Real(address, folder)
+            finally:
+                process.terminate()
+                process.wait(60)
+                copying.wait(60)
+        finally:
+            process.kill()
+            process.wait(60)
+            process.stderr.close()
+
+
+def content(size: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(size)  # noqa: S311 - samples
+
+
+def blob_of(data: bytes, media_type: str = LAYER, mount_from: str | None = None) -> Blob:
+    def from_memory(offset: int) -> Stream:
+        return io.BytesIO(data[offset:])
+
+    descriptor = Descriptor(media_type=media_type, digest=f"sha256:{hashlib.sha256(data).hexdigest()}", size=len(data))
+    return Blob(descriptor=descriptor, open=from_memory, mount_from=mount_from)
+
+
+def image_of(*layers: Blob) -> tuple[bytes, list[Blob]]:
+    """A manifest of these layers, with a configuration, and all its blobs."""
+    config = blob_of(
+        json.dumps(
+            {"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + "1" * 64]}}
+        ).encode(),
+        OCI_CONFIG,
+    )
+    described = [
+        {"mediaType": blob.descriptor.media_type, "digest": blob.descriptor.digest, "size": blob.descriptor.size}
+        for blob in (config, *layers)
+    ]
+    manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": described[0], "layers": described[1:]}
+    return json.dumps(manifest).encode(), [config, *layers]
+
+
+def read_back(client: RegistryClient, digest: str) -> bytes:
+    answer = client.ask("GET", f"{client.repository}/blobs/{digest}")
+    assert answer.status == 200
+    return answer.content
