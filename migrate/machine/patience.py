@@ -190,6 +190,9 @@ REGISTRY_UPLOAD: Final = Retry(attempts=6, first_wait=0.5, longest_wait=15.0)
 REGISTRY_COMMIT: Final = 900.0
 """Until a registry has put a layer of many GB in its place, for which those on object storage copy it once more."""
 
+REGISTRY_SPARE: Final = 2.0
+"""Until a registry opens a second request for a chunk; whoever is slower is no registry, but a proxy that collects."""
+
 REGISTRY_FAREWELL: Final = 5.0
 """Until a registry has heard that an upload is given up."""
 

@@ -59,9 +59,9 @@ def push_blobs(
     count = _Count(progress, wanted)
     with (
         ThreadPoolExecutor(at_once, thread_name_prefix="registry-push") as pool,
-        ThreadPoolExecutor(at_once, thread_name_prefix="registry-read") as reader,
+        ThreadPoolExecutor(3 * at_once, thread_name_prefix="registry-aside") as aside,
     ):
-        running = {pool.submit(_push, client, blob, limit, reader, count) for blob in wanted}
+        running = {pool.submit(_push, client, blob, limit, aside, count) for blob in wanted}
         try:
             left = running
             while left:
@@ -76,7 +76,7 @@ def push_blobs(
             raise
 
 
-def _push(client: RegistryClient, blob: Blob, limit: Limit, reader: ThreadPoolExecutor, count: _Count) -> None:
+def _push(client: RegistryClient, blob: Blob, limit: Limit, aside: ThreadPoolExecutor, count: _Count) -> None:
     digest = blob.descriptor.digest
 
     def advance(sent: int) -> None:
@@ -85,7 +85,7 @@ def _push(client: RegistryClient, blob: Blob, limit: Limit, reader: ThreadPoolEx
     if not has_blob(client, blob):
         location = _mounted(client, blob)
         if location != "":
-            Upload(client, blob, limit, reader, advance).run(location)
+            Upload(client, blob, limit, aside, advance).run(location)
     advance(blob.descriptor.size)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from migrate.images.registry.client import is_busy
 from migrate.images.registry.refusals import unreachable_error
 from migrate.images.registry.source import Source
+from migrate.images.registry.spare import Spare, is_needed
 from migrate.images.registry.transport import NoAnswer
 from migrate.machine.patience import (
     REGISTRY_COMMIT,
@@ -44,10 +45,13 @@ _NEW_UPLOAD: Final = frozenset({400, 404, 409, 410, 416})
 
 
 class Limit:
-    """How large a chunk may be, in bytes; all uploads to a registry share it."""
+    """How large a chunk may be, in bytes, and whether the registry opens spares; all uploads to it share this."""
 
     def __init__(self, largest: int) -> None:
         self.bytes = largest
+        self.spares = 3
+        """How often one may stay shut before none is tried: somebody before the registry collects what is sent, so that
+        a cut does not reach it."""
 
     def fall(self, tried: int) -> bool:
         """Chunks of this size do not get through: whether a smaller one may."""
@@ -73,23 +77,24 @@ class Upload:
         client: The repository.
         blob: What is sent.
         limit: How large a chunk may be.
-        reader: Reads the source ahead.
+        aside: Reads the source ahead, and keeps spares; three tasks at a time.
         advance: Told how many bytes of the blob have been sent, never fewer than before.
     """
 
     def __init__(
-        self, client: RegistryClient, blob: Blob, limit: Limit, reader: Executor, advance: Callable[[int], None]
+        self, client: RegistryClient, blob: Blob, limit: Limit, aside: Executor, advance: Callable[[int], None]
     ) -> None:
         self._client = client
         self._blob = blob
         self._digest = blob.descriptor.digest
         self._size = blob.descriptor.size
         self._limit = limit
-        self._reader = reader
+        self._aside = aside
         self._advance = advance
         self._sent = 0  # told to advance
         self._best = 0  # how far any upload of this blob came
         self._failures = 0  # since it came further
+        self._cuts = 0  # the same
         self._location = ""
         self._least = 1  # bytes; the smallest chunk that the registry takes
 
@@ -140,8 +145,7 @@ class Upload:
                     "PUT", self._end(), headers=_BYTES, body=_Body(body, self._told_from(0)), seconds=REGISTRY_COMMIT
                 )
             except NoAnswer as none:
-                if self._failures:
-                    self._limit.fall(self._size)
+                self._cut(self._size)
                 raise _Lost(unreachable_error(self._client.registry, str(none))) from none
         if answer.status == 413 and self._limit.fall(self._size):
             self._in_chunks()
@@ -161,22 +165,26 @@ class Upload:
             raise _Lost(unreachable_error(self._client.registry, str(none)), taken=True) from none
         self._finish(answer)
 
-    def _chunk(self, body: memoryview, position: int) -> int:
+    def _chunk(self, data: memoryview, position: int) -> int:
         """Send one; how far the upload is then."""
-        headers = {**_BYTES, "Content-Range": f"{position}-{position + len(body) - 1}"}
+        body = _Body(data, self._told_from(position))
+        spare = self._spare() if position and is_needed(self._location) else None
         try:
-            answer = self._client.exchange(
-                "PATCH", self._location, headers=headers, body=_Body(body, self._told_from(position))
-            )
+            answer = self._patched(body, position, spare)
         except NoAnswer as none:
-            self._failed(unreachable_error(self._client.registry, str(none)))
-            if self._failures > 1:
-                self._limit.fall(len(body))
-            return self._state()
+            self._cut(len(data))
+            state = self._state()
+            if state <= position:
+                self._failed(unreachable_error(self._client.registry, str(none)))
+            return state
+        finally:
+            if spare is not None:
+                spare.end()
         if answer.status in (201, 202, 204):
-            self._location = self._client.place(answer, self._location) if answer.header("Location") else self._location
-            return min(_end_of(answer, position + len(body)), position + len(body))
-        if answer.status == 413 and self._limit.fall(len(body)):
+            if answer.header("Location"):
+                self._location = self._client.place(answer, self._location)
+            return min(_end_of(answer, position + len(data)), position + len(data))
+        if answer.status == 413 and self._limit.fall(len(data)):
             return self._state()
         if answer.status != 416 and not is_busy(answer):
             raise self._problem(answer)
@@ -186,6 +194,23 @@ class Upload:
         if answer.status == 416 and state == position:
             raise _Lost(error)
         return state
+
+    def _patched(self, body: _Body, position: int, spare: Spare | None) -> Answer:
+        headers = {**_BYTES, "Content-Range": f"{position}-{position + len(body) - 1}"}
+        try:
+            return self._client.exchange("PATCH", self._location, headers=headers, body=body)
+        except NoAnswer:
+            if spare is None:
+                raise
+            return spare.use(body)
+
+    def _spare(self) -> Spare | None:
+        if not self._limit.spares:
+            return None
+        spare = Spare(self._client, self._location, _BYTES, self._aside)
+        if not spare.is_open:
+            self._limit.spares -= 1
+        return spare if spare.is_open else None
 
     def _state(self) -> int:
         """How far the registry has come with the upload."""
@@ -218,6 +243,12 @@ class Upload:
             return _Lost(error, taken=self._best >= self._size and is_busy(answer))
         return error
 
+    def _cut(self, size: int) -> None:
+        """A request of this size broke: the second time since the upload came further, smaller ones are tried."""
+        self._cuts += 1
+        if self._cuts > 1 and self._limit.fall(size):
+            self._failures -= 1  # it is not tried in the same way again
+
     def _failed(self, error: LocalError, seconds: float | None = None) -> None:
         """Wait before the next try, or raise where enough were made without coming further."""
         self._failures += 1
@@ -229,12 +260,12 @@ class Upload:
 
     def _moved(self, position: int) -> None:
         if position > self._best:
-            self._best, self._failures = position, 0
+            self._best, self._failures, self._cuts = position, 0, 0
 
     # Parts.
 
     def _source(self, chunk: int) -> Source:
-        return Source(self._blob, chunk, self._reader, self._client.wait)
+        return Source(self._blob, chunk, self._aside, self._client.wait)
 
     def _end(self) -> str:
         return f"{self._location}{'&' if '?' in self._location else '?'}digest={quote(self._digest, safe='')}"

@@ -6,9 +6,9 @@ import io
 import json
 import random
 import re
-import select
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,29 +59,15 @@ def docker_registry(
     (folder / "config.yml").write_text(json.dumps(config))
     command = [*around, "docker-registry", "serve", str(folder / "config.yml")]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder)
-        assert process.stderr is not None
-        try:
-            address = ""
-            while not address:
-                assert select.select([process.stderr], [], [], 60)[0], "the registry says nothing"
-                line = process.stderr.readline()
-                assert line, (folder / "log").read_text()
-                log.write(line)
-                log.flush()
-                found = LISTENING.search(line.decode())
-                address = found[1] if found else ""
-            copying = subprocess.Popen(["cat"], stdin=process.stderr, stdout=log)
-            try:
-                yield Real(address, folder)
-            finally:
-                process.terminate()
-                process.wait(60)
-                copying.wait(60)
-        finally:
-            process.kill()
-            process.wait(60)
-            process.stderr.close()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, cwd=folder)
+    try:
+        while (found := LISTENING.search((folder / "log").read_text())) is None:
+            assert process.poll() is None, (folder / "log").read_text()
+            time.sleep(0.02)
+        yield Real(found[1], folder)
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def content(size: int, seed: int = 1) -> bytes:

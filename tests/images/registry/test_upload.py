@@ -1,0 +1,68 @@
+"""Blobs that are cut on their way to Debian's docker-registry arrive whole, and little of them is sent again."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from migrate.images.registry.blobs import push_blobs
+from migrate.images.registry.client import RegistryClient
+from tests.images.registry.real import Real, blob_of, content, docker_registry
+from tests.images.registry.wire import wire
+
+CHUNK = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+    with docker_registry(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+def push(address: str, data: bytes, **more: int) -> list[int]:
+    moved: list[int] = []
+    client = RegistryClient(address, "team/model", None, pushing=True)
+    push_blobs(client, [blob_of(data)], progress=lambda done, _: moved.append(done), chunk=CHUNK, **more)
+    return moved
+
+
+@pytest.mark.parametrize("inside", [1, 0.5, 0.999])
+def test_a_cut_in_a_chunk_sends_that_chunk_again(registry: Real, inside: float) -> None:
+    data = content(5 * CHUNK + 7, seed=hash(inside))
+    with wire(registry.address, cuts=[int((3 + inside) * CHUNK)]) as line:
+        moved = push(line.address, data)
+        assert line.made == 1
+        assert line.sent < len(data) + CHUNK + 40_000
+    assert moved == sorted(moved)
+    assert moved[-1] == len(data)
+    assert registry.blob(blob_of(data).descriptor.digest) == data
+
+
+def test_a_cut_in_every_chunk(registry: Real) -> None:
+    data = content(6 * CHUNK, seed=2)
+    # After a cut in the middle of a chunk that chunk is sent once more, and the next one is cut in its middle.
+    with wire(registry.address, cuts=[int(1.5 * CHUNK * number) for number in range(1, 6)]) as line:
+        push(line.address, data)
+        assert line.made == 5
+        assert line.sent < len(data) + 5 * CHUNK + 40_000
+    assert registry.blob(blob_of(data).descriptor.digest) == data
+
+
+@pytest.mark.slow
+def test_a_line_that_ends_every_large_request(registry: Real) -> None:
+    data = content(6 * CHUNK, seed=3)
+    with wire(registry.address, each=CHUNK + CHUNK // 2) as line:
+        push(line.address, data)
+        assert line.made
+    assert registry.blob(blob_of(data).descriptor.digest) == data
+
+
+@pytest.mark.slow
+def test_every_connection_cut_at_once(registry: Real) -> None:
+    """Then this registry has forgotten the upload, and it begins anew."""
+    data = content(5 * CHUNK, seed=4)
+    with wire(registry.address, cuts=[int(3.5 * CHUNK)], both=True) as line:
+        moved = push(line.address, data)
+        assert line.made == 1
+        assert line.sent > len(data) + 3 * CHUNK
+    assert moved == sorted(moved)
+    assert registry.blob(blob_of(data).descriptor.digest) == data
