@@ -101,6 +101,7 @@ class Login:
             held = self._held.get(scopes)
             if held is not None and held.authorization != refused:
                 return True  # another thread's request has met the same refusal and was quicker
+            challenge = challenge or ("" if held is None else held.challenge)  # some proxies only say 401
             scheme = challenge.partition(" ")[0].lower()
             if scheme == "basic" and self._credentials is not None:
                 basic = _basic(self._credentials)

@@ -2,8 +2,8 @@
 
 The registries of the distribution project (docker-registry, Harbor, GitLab) sign each upload's address for the number
 of bytes that they had then, and refuse it once they have another number: what a cut leaves of a chunk makes the whole
-upload useless, and nothing tells how far it came (decisions: Cut uploads). A request that was opened before still writes
-from where the chunk begins. It sends nothing until then, and is ended empty where the first one succeeds.
+upload useless, and nothing tells how far it came (decisions: Cut uploads). A request that was opened before still
+writes from where the chunk begins. It sends nothing until then, and is ended empty where the first one succeeds.
 """
 
 from __future__ import annotations

@@ -15,10 +15,14 @@ from typing import Any
 
 import pytest
 from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from migrate.core.values import Descriptor
 from migrate.images.registry.client import RegistryClient
 from migrate.images.registry.source import Blob, Stream
+from migrate.sandbox.running.registry_tokens import ISSUER, SERVICE, Signer, token_routes
+from tests.sandbox.running.registry_helpers import serving
 
 LISTENING = re.compile(r"listening on (127\.0\.0\.1:\d+)")
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -34,6 +38,15 @@ class Real(Struct):
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
+
+    def answered(self, method: str, path: str) -> list[int]:
+        """The statuses of the requests whose address holds ``path``."""
+        lines = [line for line in self.log().splitlines() if "http.response.status=" in line]
+        return [
+            int(line.partition("http.response.status=")[2].split()[0])
+            for line in lines
+            if f"http.request.method={method} " in line and path in line
+        ]
 
     def blob(self, digest: str) -> bytes:
         """A blob as it lies in the storage."""
@@ -68,6 +81,40 @@ def docker_registry(
     finally:
         process.terminate()
         process.wait(60)
+
+
+# The password is "correct horse", as bcrypt.
+_HASHED = "$2b$05$qSaRizC8hbUQZfsFrggEcuLlO8ouwWjuBfrGHhQQRLrh5HfyiIDqe"
+PASSWORD = "correct horse"
+ROBOT = "robot$team+ci"
+
+
+@contextlib.contextmanager
+def basic_registry(folder: Path, user: str = ROBOT, **more: Any) -> Iterator[Real]:
+    """A registry that asks for Basic authentication."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "htpasswd").write_text(f"{user}:{_HASHED}\n")
+    auth = {"htpasswd": {"realm": "this test", "path": str(folder / "htpasswd")}}
+    with docker_registry(folder, auth=auth, **more) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def bearer_registry(folder: Path, user: str = ROBOT, **more: Any) -> Iterator[Real]:
+    """A registry that asks for tokens, and its token server."""
+    app = Starlette()
+    with serving(app) as url:
+        signer = Signer(folder)
+        given = token_routes(signer, lambda name, password: (name, password) == (user, PASSWORD))
+        app.routes.append(Mount("/registry", routes=given))
+        token = {
+            "realm": f"{url}/registry/token",
+            "service": SERVICE,
+            "issuer": ISSUER,
+            "rootcertbundle": str(signer.certificate_file),
+        }
+        with docker_registry(folder, auth={"token": token}, **more) as running:
+            yield running
 
 
 def content(size: int, seed: int = 1) -> bytes:

@@ -1,14 +1,19 @@
-"""A registry that says no: it takes an image as registries do, and refuses at the one step that a test names."""
+"""A registry that says no: it takes an image as registries do, and refuses at the one step that a test names.
+
+It does not mount; where it is told so, it lists what names an image as its subject.
+"""
 
 import contextlib
 import hashlib
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import Struct
 
+INDEX = "application/vnd.oci.image.index.v1+json"
 Step = Literal["begin", "layer", "manifest", "read"]
 
 
@@ -29,6 +34,8 @@ class RefusingRegistry:
         self.no: No | None = None
         self.stored: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.lists = False
+        self.subjects: dict[str, list[dict[str, object]]] = {}
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -45,6 +52,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         if self.path == "/v2/":
             self._reply(200, b"{}")
+        elif "/referrers/" in self.path and self.registry.lists:
+            index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": self.registry.subjects.get(key, [])}
+            self._reply(200, json.dumps(index).encode(), INDEX)
         elif key in self.registry.stored:
             kind = "application/vnd.docker.distribution.manifest.v2+json"
             found = self.registry.stored[key]
@@ -73,6 +83,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if manifest:
             self.registry.stored |= {path.rpartition("/")[2]: content, digest: content}
+            said = json.loads(content)
+            if self.registry.lists and "subject" in said:
+                subject = said["subject"]["digest"]
+                entry = {"mediaType": said["mediaType"], "digest": digest, "size": len(content)}
+                self.registry.subjects.setdefault(subject, []).append(entry)
+                self._reply(201, b"", Location=path, Docker_Content_Digest=digest, OCI_Subject=subject)
+                return
         else:
             digest = query.partition("digest=")[2].replace("%3A", ":")
             self.registry.stored[digest] = content or self.registry.stored["upload"]
