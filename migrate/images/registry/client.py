@@ -35,6 +35,7 @@ from migrate.machine.patience import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from migrate.core.secret import Secret
     from migrate.images.registry.credentials import RegistryCredentials
     from migrate.images.registry.transport import Answer, NoAnswer
 
@@ -161,13 +162,8 @@ class RegistryClient:
         answer = self.ask("GET", path, headers={"Accept": ", ".join(accept)})
         if answer.status == 404:
             return None
-        if answer.status == 403 and self._login.used:
-            project = self.repository.rpartition("/")[0] or self.repository
-            raise denied_error(self.registry, f"read the project {project}", "it answers 403")
-        if answer.status in (401, 403):
-            raise login_error(self.registry, f"it answers {answer.status}")
         if answer.status != 200:
-            raise self.failed(f"it answers {answer.status}")
+            raise self.unread(answer)
         return answer.content
 
     # How it is asked.
@@ -180,7 +176,7 @@ class RegistryClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         also: tuple[str, ...] = (),
-        seconds: float = REGISTRY_TIMEOUT[1],
+        streamed: bool = False,
     ) -> Answer:
         """A request that may be repeated, with patience for a registry that is busy or away for a while.
 
@@ -190,7 +186,7 @@ class RegistryClient:
             headers: Besides the login.
             body: What is sent.
             also: Scopes that it needs besides this repository's.
-            seconds: How long an answer may keep silent.
+            streamed: Leave a good answer's body to be read from its ``stream``, which the caller closes.
 
         Returns:
             The last answer; one of the statuses of ``is_busy`` where it stays so.
@@ -205,7 +201,7 @@ class RegistryClient:
 
         def look() -> Answer | NoAnswer:
             try:
-                last[:] = [self.exchange(method, target, headers=headers, body=body, also=also, seconds=seconds)]
+                last[:] = [self.exchange(method, target, headers=headers, body=body, also=also, streamed=streamed)]
             except NoAnswer as none:
                 last[:] = [none]
             return last[0]
@@ -231,10 +227,12 @@ class RegistryClient:
         body: Iterable[bytes | memoryview] | bytes | None = None,
         also: tuple[str, ...] = (),
         seconds: float = REGISTRY_TIMEOUT[1],
+        streamed: bool = False,
     ) -> Answer:
         """One request, repeated only with a login where it is asked for one, and where it is sent to another place.
 
-        The arguments are those of ``ask``; a ``body`` can be gone through again.
+        The arguments are those of ``ask``, and ``seconds``, for which an answer may keep silent. A ``body`` can be gone
+        through again.
 
         Raises:
             NoAnswer: None came.
@@ -244,17 +242,25 @@ class RegistryClient:
         from migrate.images.registry.transport import NoAnswer  # noqa: PLC0415
 
         url, scopes = urljoin(self.transport.base, target), (self._scope, *also)
+
+        def once(sent: Secret | None) -> Answer:
+            login = {} if sent is None else {"Authorization": sent.reveal()}
+            answer = self.transport.exchange(
+                method, url, headers={**(headers or {}), **login}, body=body, seconds=seconds, streamed=streamed
+            )
+            self._reached = True
+            return answer
+
         for _ in range(_HOPS):
             self.check_stop()
-            sent = self._login.authorization(scopes) if self.transport.is_own(url) else None
-            more = {} if sent is None else {"Authorization": sent.reveal()}
+            own = self.transport.is_own(url)
+            sent = self._login.authorization(scopes) if own else None
             try:
-                answer = self._once(method, url, {**(headers or {}), **more}, body, seconds)
+                answer = once(sent)
                 # Tokens live for minutes and a push may take longer: a new one is fetched when the former is refused.
-                if answer.status == 401 and self.transport.is_own(url) and self._answered(answer, scopes, sent):
-                    sent = self._login.authorization(scopes)
-                    more = {} if sent is None else {"Authorization": sent.reveal()}
-                    answer = self._once(method, url, {**(headers or {}), **more}, body, seconds)
+                challenge = answer.header("WWW-Authenticate")
+                if answer.status == 401 and own and self._login.answer(challenge, scopes, sent):
+                    answer = once(self._login.authorization(scopes))
             except NoAnswer:
                 self.check_stop()  # it may be why
                 raise
@@ -262,21 +268,6 @@ class RegistryClient:
                 return answer
             url = self.place(answer, url)
         raise self.failed("it sends this client from one address to the next without end")
-
-    def _answered(self, answer: Answer, scopes: tuple[str, ...], sent: Any) -> bool:
-        return self._login.answer(answer.header("WWW-Authenticate"), scopes, sent)
-
-    def _once(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: Iterable[bytes | memoryview] | bytes | None,
-        seconds: float,
-    ) -> Answer:
-        answer = self.transport.exchange(method, url, headers=headers, body=body, seconds=seconds)
-        self._reached = True
-        return answer
 
     def place(self, answer: Answer, asked: str) -> str:
         """Where an answer's ``Location`` leads.
@@ -319,6 +310,15 @@ class RegistryClient:
         """Raise ``Interrupted`` where ``stop`` is set, or this client was ended."""
         if self.stop.is_set() or self._ended:
             raise Interrupted
+
+    def unread(self, answer: Answer) -> LocalError:
+        """The error for an answer by which nothing can be read."""
+        if answer.status == 403 and self._login.used:
+            project = self.repository.rpartition("/")[0] or self.repository
+            return denied_error(self.registry, f"read the project {project}", "it answers 403")
+        if answer.status in (401, 403):
+            return login_error(self.registry, f"it answers {answer.status}")
+        return self.failed(f"it answers {answer.status}")
 
     def refused(self, answer: Answer) -> LocalError:
         """The error for an answer by which a push cannot go on."""

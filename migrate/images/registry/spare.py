@@ -17,7 +17,7 @@ from migrate.machine.patience import REGISTRY_SPARE
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from concurrent.futures import Executor, Future
 
     from migrate.images.registry.client import RegistryClient
@@ -39,9 +39,20 @@ class Spare:
         location: The upload, at the beginning of the chunk.
         headers: Of the chunk; its bytes come in pieces, so that none may also be sent.
         aside: Runs it.
+        useless: Told where it was of no use and refused besides: a proxy collects what is sent, cuts do not reach the
+            registry, and it gets a request that is too late.
     """
 
-    def __init__(self, client: RegistryClient, location: str, headers: Mapping[str, str], aside: Executor) -> None:
+    def __init__(
+        self,
+        client: RegistryClient,
+        location: str,
+        headers: Mapping[str, str],
+        aside: Executor,
+        useless: Callable[[], None],
+    ) -> None:
+        self._useless = useless
+        self._used = False
         self._client = client
         self._orders: queue.SimpleQueue[Iterable[memoryview]] = queue.SimpleQueue()
         self._opened: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -55,6 +66,7 @@ class Spare:
         Raises:
             NoAnswer: It was cut too.
         """
+        self._used = True
         self._orders.put(body)
         return self._running.result()
 
@@ -65,7 +77,10 @@ class Spare:
     def _run(self, location: str, headers: Mapping[str, str]) -> Answer:
         try:
             with self._client.transport.watched() as seen:
-                return self._client.exchange("PATCH", location, headers=headers, body=_Body(self, seen))
+                answer = self._client.exchange("PATCH", location, headers=headers, body=_Body(self, seen))
+            if answer.status >= 400 and not self._used:
+                self._useless()
+            return answer
         finally:
             self._opened.put(False)  # where it was opened, nobody reads this
 

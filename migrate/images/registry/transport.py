@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import requests
 from msgspec import Struct
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from migrate.core.addresses import is_loopback, secure_url
@@ -34,12 +35,32 @@ _HUB: Final = ("docker.io", "index.docker.io")
 _NEVER: Final = Retry(total=0, redirect=False, raise_on_status=False)
 
 
+class Incoming:
+    """A body that is read as it comes; what breaks it is an ``OSError``."""
+
+    def __init__(self, answer: requests.Response) -> None:
+        self._answer = answer
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        try:
+            found: bytes = self._answer.raw.read(size, decode_content=False)
+        except HTTPError as error:
+            raise ConnectionError(_reason(error)) from error
+        return found
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._answer.close()
+
+
 class Answer(Struct, frozen=True, kw_only=True):
-    """What came back; ``headers`` are found in any case, ``content`` is the whole body."""
+    """What came back; ``headers`` are found in any case, ``content`` is the whole body, unless it is a ``stream``."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes = b""
+    stream: Incoming | None = None
 
     def header(self, name: str) -> str:
         """A header, or nothing."""
@@ -77,6 +98,7 @@ class Transport:
         self._session = requests.Session()
         # A proxy of the environment has no business between this machine and itself.
         self._session.trust_env = not is_loopback(registry)
+        self._session.headers["Accept-Encoding"] = "identity"  # layers and manifests are wanted as they are stored
         self._session.auth = _as_it_is  # a login for this host in ~/.netrc would take the place of a token
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         plain, trusting = HTTPAdapter(max_retries=_NEVER, pool_maxsize=connections), TrustingAdapter(registry, _NEVER)
@@ -96,6 +118,7 @@ class Transport:
         headers: Mapping[str, str],
         body: Iterable[bytes | memoryview] | bytes | None = None,
         seconds: float = REGISTRY_TIMEOUT[1],
+        streamed: bool = False,
         **more: Any,
     ) -> Answer:
         """One request and its answer. Redirects of what only reads are followed, without the login to another host.
@@ -106,6 +129,7 @@ class Transport:
             headers: As they are sent.
             body: Its bytes; those with a ``len`` are announced by it, others sent in pieces as they come.
             seconds: How long an answer may keep silent.
+            streamed: Leave the body of a good answer to be read from its ``stream``, which the caller closes.
             **more: ``params`` and ``data`` as ``requests`` has them.
 
         Raises:
@@ -113,7 +137,7 @@ class Transport:
             LocalError: The answer is far too long (``registry-failed``).
         """
         try:
-            with self._session.request(
+            answer = self._session.request(
                 method,
                 url,
                 headers=dict(headers),
@@ -121,7 +145,10 @@ class Transport:
                 stream=True,
                 allow_redirects=method in ("GET", "HEAD"),
                 **({"data": body} if body is not None else more),
-            ) as answer:
+            )
+            if streamed and answer.ok:
+                return Answer(status=answer.status_code, headers=answer.headers, stream=Incoming(answer))
+            with answer:
                 return Answer(status=answer.status_code, headers=answer.headers, content=self._body(answer))
         except requests.RequestException as error:
             raise NoAnswer(printable(_reason(error), 200), certain=_is_certain(error)) from error

@@ -49,9 +49,11 @@ class Limit:
 
     def __init__(self, largest: int) -> None:
         self.bytes = largest
-        self.spares = 3
-        """How often one may stay shut before none is tried: somebody before the registry collects what is sent, so that
-        a cut does not reach it."""
+        self.spares = 3  # how many may fail before none is tried any more
+
+    def without_spare(self) -> None:
+        """A spare was none: it stayed shut, or a proxy gathered it until it was too late."""
+        self.spares -= 1
 
     def fall(self, tried: int) -> bool:
         """Chunks of this size do not get through: whether a smaller one may."""
@@ -198,19 +200,24 @@ class Upload:
     def _patched(self, body: _Body, position: int, spare: Spare | None) -> Answer:
         headers = {**_BYTES, "Content-Range": f"{position}-{position + len(body) - 1}"}
         try:
-            return self._client.exchange("PATCH", self._location, headers=headers, body=body)
+            answer = self._client.exchange("PATCH", self._location, headers=headers, body=body)
         except NoAnswer:
             if spare is None:
                 raise
-            return spare.use(body)
+        else:
+            if spare is None or not is_busy(answer):
+                return answer
+            self._client.wait(retry_after(answer.header("Retry-After")) or REGISTRY_UPLOAD.first_wait)
+        return spare.use(body)
 
     def _spare(self) -> Spare | None:
-        if not self._limit.spares:
+        if self._limit.spares <= 0:
             return None
-        spare = Spare(self._client, self._location, _BYTES, self._aside)
-        if not spare.is_open:
-            self._limit.spares -= 1
-        return spare if spare.is_open else None
+        spare = Spare(self._client, self._location, _BYTES, self._aside, self._limit.without_spare)
+        if spare.is_open:
+            return spare
+        self._limit.without_spare()
+        return None
 
     def _state(self) -> int:
         """How far the registry has come with the upload."""
