@@ -54,8 +54,9 @@ def push_blobs(
     wanted = list({blob.descriptor.digest: blob for blob in blobs}.values())
     if not wanted:
         return
-    large = min(at_once, sum(blob.descriptor.size > chunk for blob in wanted))
-    limit = Limit(min(chunk, _ROOM // (2 * large)) if large else chunk)
+    several = _ROOM // (2 * at_once)  # a chunk, where each of those side by side has two of them
+    large = sum(blob.descriptor.size > several for blob in wanted)
+    limit = Limit(min(chunk, several) if large > 1 else chunk)
     count = _Count(progress, wanted)
     with (
         ThreadPoolExecutor(at_once, thread_name_prefix="registry-push") as pool,
@@ -104,7 +105,7 @@ def _mounted(client: RegistryClient, blob: Blob) -> str | None:
     if answer.status == 201 and has_blob(client, blob):
         return ""
     # A registry that does not mount, or has no such blob there, begins an upload.
-    return client.place(answer, path) if answer.status == 202 else None
+    return client.place(answer) if answer.status == 202 else None
 
 
 class _Count:

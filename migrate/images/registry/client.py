@@ -28,6 +28,7 @@ from migrate.machine.patience import (
     REGISTRY_FAREWELL,
     REGISTRY_QUESTION,
     REGISTRY_TIMEOUT,
+    STOP_LOOK,
     retry_after,
     wait_until,
 )
@@ -213,7 +214,10 @@ class RegistryClient:
             said = None if isinstance(last[0], NoAnswer) else retry_after(last[0].header("Retry-After"))
             self.wait(max(wanted, said or 0.0))
 
-        found = wait_until(look, enough, self._patience if self._reached else REGISTRY_QUESTION, pause=pause)
+        known = self._reached
+        found = wait_until(look, enough, self._patience if known else REGISTRY_QUESTION, pause=pause)
+        if self._reached and not known and not enough(found):
+            found = wait_until(look, enough, self._patience, pause=pause)
         if isinstance(found, NoAnswer):
             raise unreachable_error(self.registry, str(found)) from found
         return found
@@ -264,12 +268,12 @@ class RegistryClient:
             except NoAnswer:
                 self.check_stop()  # it may be why
                 raise
-            if answer.status not in _ELSEWHERE or not answer.header("Location"):
+            if method == "HEAD" or answer.status not in _ELSEWHERE:
                 return answer
-            url = self.place(answer, url)
+            url = self.place(answer)
         raise self.failed("it sends this client from one address to the next without end")
 
-    def place(self, answer: Answer, asked: str) -> str:
+    def place(self, answer: Answer) -> str:
         """Where an answer's ``Location`` leads.
 
         Raises:
@@ -278,7 +282,7 @@ class RegistryClient:
         said = answer.header("Location")
         if not said:
             raise self.failed("it does not say where an upload goes on")
-        url = self.transport.followed(said, urljoin(self.transport.base, asked))
+        url = self.transport.followed(said, answer.url)
         if url is None:
             raise self.failed(f"it wants layers sent to {printable(said.partition('?')[0], 200)}, which is not https")
         return url
@@ -296,10 +300,13 @@ class RegistryClient:
         """Wait that long.
 
         Raises:
-            Interrupted: ``stop`` was set meanwhile.
+            Interrupted: ``stop`` was set meanwhile, or this client was ended.
         """
-        self.stop.wait(seconds)
         self.check_stop()
+        while seconds > 0:
+            self.stop.wait(min(seconds, STOP_LOOK))
+            self.check_stop()
+            seconds -= STOP_LOOK
 
     def end(self) -> None:
         """End what other threads ask of this client; it takes no further requests."""

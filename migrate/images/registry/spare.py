@@ -53,6 +53,7 @@ class Spare:
     ) -> None:
         self._useless = useless
         self._used = False
+        self._body: Iterable[memoryview] | None = None
         self._client = client
         self._orders: queue.SimpleQueue[Iterable[memoryview]] = queue.SimpleQueue()
         self._opened: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -88,8 +89,10 @@ class Spare:
         """The body, once it is known whether one is needed."""
         if not seen or not _goes_on(seen[-1]):
             raise NoAnswer("the registry opens no second request")
-        self._opened.put(True)
-        yield from self._orders.get()
+        if self._body is None:
+            self._opened.put(True)
+            self._body = self._orders.get()
+        yield from self._body  # a second time where the registry sends this request to another place
 
 
 class _Body:

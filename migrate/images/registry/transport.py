@@ -55,8 +55,12 @@ class Incoming:
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What came back; ``headers`` are found in any case, ``content`` is the whole body, unless it is a ``stream``."""
+    """What came back, and from which address; ``headers`` are found in any case.
 
+    ``content`` is the whole body, unless it is a ``stream``.
+    """
+
+    url: str
     status: int
     headers: Mapping[str, str]
     content: bytes = b""
@@ -86,13 +90,12 @@ class Transport:
 
     Args:
         registry: ``host[:port]``.
-        connections: How many are kept open.
 
     Raises:
         LocalError: A certificate of the registry's folder cannot be read (``registry-failed``).
     """
 
-    def __init__(self, registry: str, connections: int = 10) -> None:
+    def __init__(self, registry: str) -> None:
         self._registry = registry
         self._sockets = Sockets()
         self._session = requests.Session()
@@ -101,7 +104,7 @@ class Transport:
         self._session.headers["Accept-Encoding"] = "identity"  # layers and manifests are wanted as they are stored
         self._session.auth = _as_it_is  # a login for this host in ~/.netrc would take the place of a token
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        plain, trusting = HTTPAdapter(max_retries=_NEVER, pool_maxsize=connections), TrustingAdapter(registry, _NEVER)
+        plain, trusting = HTTPAdapter(max_retries=_NEVER), TrustingAdapter(registry, _NEVER)
         for scheme, adapter in (("http://", plain), ("https://", trusting)):
             self._sockets.watch(adapter)
             self._session.mount(scheme, adapter)
@@ -121,7 +124,7 @@ class Transport:
         streamed: bool = False,
         **more: Any,
     ) -> Answer:
-        """One request and its answer. Redirects of what only reads are followed, without the login to another host.
+        """One request and its answer. Redirects of GET are followed, without the login to another host.
 
         Args:
             method: Such as ``PUT``.
@@ -143,13 +146,15 @@ class Transport:
                 headers=dict(headers),
                 timeout=(REGISTRY_TIMEOUT[0], seconds),
                 stream=True,
-                allow_redirects=method in ("GET", "HEAD"),
+                allow_redirects=method == "GET",
                 **({"data": body} if body is not None else more),
             )
             if streamed and answer.ok:
-                return Answer(status=answer.status_code, headers=answer.headers, stream=Incoming(answer))
+                stream = Incoming(answer)
+                return Answer(url=answer.url, status=answer.status_code, headers=answer.headers, stream=stream)
             with answer:
-                return Answer(status=answer.status_code, headers=answer.headers, content=self._body(answer))
+                content = self._body(answer)
+                return Answer(url=answer.url, status=answer.status_code, headers=answer.headers, content=content)
         except requests.RequestException as error:
             raise NoAnswer(printable(_reason(error), 200), certain=_is_certain(error)) from error
 

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from migrate.core.errors import LocalError
 from migrate.images.registry.client import is_busy
 from migrate.images.registry.refusals import unreachable_error
 from migrate.images.registry.source import Source
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
 
-    from migrate.core.errors import LocalError
     from migrate.images.registry.client import RegistryClient
     from migrate.images.registry.source import Blob
     from migrate.images.registry.transport import Answer
@@ -40,6 +40,7 @@ SMALLEST: Final = 256 << 10
 _SLICE: Final = 64 << 10  # bytes given to a socket at a time: between two, progress is told and a stop is heeded
 _BYTES: Final = {"Content-Type": "application/octet-stream"}
 _RANGE: Final = re.compile(r"(\d+)-(\d+)$")
+_ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308})
 _NEW_UPLOAD: Final = frozenset({400, 404, 409, 410, 416})
 """Said of an upload that the registry does not know any more, or knows otherwise than this client."""
 
@@ -66,10 +67,11 @@ class Limit:
 class _Lost(Exception):  # noqa: N818 - a signal of this module, never seen outside
     """The registry has no such upload any more; ``taken``: it has all bytes, and may be putting them in their place."""
 
-    def __init__(self, why: LocalError, *, taken: bool = False) -> None:
+    def __init__(self, why: LocalError, *, taken: bool = False, seconds: float | None = None) -> None:
         super().__init__(why.what)
         self.why = why
         self.taken = taken
+        self.seconds = seconds  # that the registry asks to wait
 
 
 class Upload:
@@ -118,10 +120,11 @@ class Upload:
             except _Lost as lost:
                 if self._is_there(after_all=lost.taken):
                     break  # another client has finished the same blob meanwhile
-                self._failed(lost.why)
+                self._failed(lost.why, lost.seconds)
                 location = None
-            except BaseException:
-                self._client.abandon(self._location)
+            except BaseException as error:
+                if self._location and not (isinstance(error, LocalError) and error.code == "registry-unreachable"):
+                    self._client.abandon(self._location)
                 raise
             else:
                 break
@@ -136,7 +139,7 @@ class Upload:
             raise self._client.refused(answer)
         least = answer.header("OCI-Chunk-Min-Length")
         self._least = int(least) if least.isdecimal() else 1
-        return self._client.place(answer, path)
+        return self._client.place(answer)
 
     def _whole(self) -> None:
         with self._source(self._size) as source:
@@ -161,11 +164,28 @@ class Upload:
                 position = self._chunk(source.at(position)[: max(self._limit.bytes, self._least)], position)
                 self._moved(position)
             source.check()
-        try:
-            answer = self._client.exchange("PUT", self._end(), headers=_BYTES, body=b"", seconds=REGISTRY_COMMIT)
-        except NoAnswer as none:
-            raise _Lost(unreachable_error(self._client.registry, str(none)), taken=True) from none
-        self._finish(answer)
+        self._commit()
+
+    def _commit(self) -> None:
+        """Have everything that was sent put in its place, again where that may have failed: it costs no bytes."""
+        repeated = False
+        while True:
+            seconds = None
+            try:
+                answer = self._client.exchange("PUT", self._end(), headers=_BYTES, body=b"", seconds=REGISTRY_COMMIT)
+            except NoAnswer as none:
+                error = unreachable_error(self._client.registry, str(none))
+            else:
+                if repeated and answer.status in _NEW_UPLOAD:
+                    raise _Lost(self._client.refused(answer), taken=True)  # the former request may not have ended
+                if not is_busy(answer):
+                    self._finish(answer)
+                    return
+                error, seconds = self._client.refused(answer), retry_after(answer.header("Retry-After"))
+            self._failed(error, seconds)
+            if has_blob(self._client, self._blob):
+                return
+            repeated = True
 
     def _chunk(self, data: memoryview, position: int) -> int:
         """Send one; how far the upload is then."""
@@ -184,8 +204,10 @@ class Upload:
                 spare.end()
         if answer.status in (201, 202, 204):
             if answer.header("Location"):
-                self._location = self._client.place(answer, self._location)
-            return min(_end_of(answer, position + len(data)), position + len(data))
+                self._location = self._client.place(answer)
+            whole = position + len(data)
+            end = _end_of(answer, whole)
+            return end if position < end < whole else whole
         if answer.status == 413 and self._limit.fall(len(data)):
             return self._state()
         if answer.status != 416 and not is_busy(answer):
@@ -225,7 +247,7 @@ class Upload:
         if answer.status not in (200, 202, 204):
             raise self._problem(answer)
         if answer.header("Location"):
-            self._location = self._client.place(answer, self._location)
+            self._location = self._client.place(answer)
         # "0-0" is said of nothing and of one byte; the next chunk is refused by 416 where it was one.
         end = _end_of(answer, 0)
         return end if 1 < end <= self._size else 0
@@ -247,7 +269,7 @@ class Upload:
         """What an answer means that does not let this upload go on."""
         error = self._client.refused(answer)
         if answer.status in _NEW_UPLOAD or is_busy(answer):
-            return _Lost(error, taken=self._best >= self._size and is_busy(answer))
+            return _Lost(error, seconds=retry_after(answer.header("Retry-After")))
         return error
 
     def _cut(self, size: int) -> None:
@@ -316,6 +338,8 @@ def has_blob(client: RegistryClient, blob: Blob) -> bool:
     answer = client.ask("HEAD", f"{client.repository}/blobs/{blob.descriptor.digest}")
     if answer.status == 404:
         return False
+    if answer.status in _ELSEWHERE:
+        return True  # it is there, where whoever wants to read it is sent on to
     if answer.status != 200:
         raise client.refused(answer)
     size = answer.header("Content-Length")

@@ -15,7 +15,7 @@ class Rules(Struct):
     ``largest`` is the largest body that passes, else 413, or with ``rudely`` the end of the connection. ``elsewhere``
     is where what is sent is sent on to by 307. ``location`` changes where uploads are said to go on. ``login`` is added
     to what has none, as by a signed address. ``mounts``: whether the query of a mount passes. ``silent`` methods get no
-    answer until ``released``.
+    answer until ``released``. The first request of the ``busy`` method is answered by 429, with a second to wait.
     """
 
     target: str
@@ -26,6 +26,7 @@ class Rules(Struct):
     login: str = ""
     mounts: bool = True
     silent: str = ""
+    busy: str = ""
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -41,6 +42,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if rules.silent and self.command in rules.silent.split():
             rules.released.wait(120)
             self.close_connection = True
+            return
+        if rules.busy == self.command:
+            rules.busy = ""
+            self._body(size)
+            self._answer(429, {"Retry-After": "1"}, b"")
             return
         if rules.largest is not None and size > rules.largest:
             if not rules.rudely:
@@ -103,7 +109,7 @@ def between(target: str, **rules: object) -> Iterator[tuple[str, Rules]]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     server.block_on_close = False  # clients keep their connections
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield f"127.0.0.1:{server.server_address[1]}", kept

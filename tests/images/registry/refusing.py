@@ -136,7 +136,7 @@ def registry_that_refuses() -> Iterator[RefusingRegistry]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.block_on_close = False  # an engine keeps its connections
     registry.address = f"127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield registry

@@ -99,8 +99,18 @@ def test_a_registry_that_does_not_mount(registry: Real) -> None:
         client = RegistryClient(address, "team/next", LOGIN, pushing=True)
         push_blobs(client, [blob_of(data, mount_from="team/model")], progress=silent)
         begun = [path for method, path, _ in near.asked if method == "POST"]
-    assert len(begun) == 1, "the upload goes on where mounting ended"
+    assert all("mount=" in path for path in begun), "the upload goes on where mounting ended"
     assert read_back(client_of(registry.address), blob_of(data).descriptor.digest) == data
+
+
+@pytest.mark.parametrize("method", ["PUT", pytest.param("PATCH", marks=pytest.mark.slow)])
+def test_a_registry_says_how_long_to_wait(registry: Real, method: str) -> None:
+    data = content(CHUNK + 5, seed=255 + len(method))
+    with between(registry.address, busy=method) as (address, _):
+        before = time.monotonic()
+        push(address, data)
+        assert time.monotonic() - before >= 1
+    assert registry.blob(blob_of(data).descriptor.digest) == data
 
 
 def test_a_stop_in_the_middle_leaves_nothing(registry: Real) -> None:

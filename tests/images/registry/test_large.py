@@ -87,5 +87,5 @@ def test_tokens_that_end_while_a_layer_is_sent(tmp_path: Path, monkeypatch: pyte
     with bearer_registry(tmp_path) as registry:
         client = RegistryClient(registry.address, "team/model", login, pushing=True)
         push_blobs(client, [blob_of(data)], progress=progress, chunk=1 << 20)
-        assert 401 in registry.answered("PATCH", "/v2/team/model/blobs/uploads/")
+        assert "invalid token" in registry.log()
         assert registry.blob(blob_of(data).descriptor.digest) == data

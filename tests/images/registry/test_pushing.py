@@ -46,7 +46,8 @@ def asking(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a registry that stays busy."""
-    monkeypatch.setattr(client_module, "REGISTRY_BUSY", Patience(seconds=0.3, first=0.1))
+    for name in ("REGISTRY_BUSY", "REGISTRY_QUESTION"):
+        monkeypatch.setattr(client_module, name, Patience(seconds=0.3, first=0.1))
 
 
 def send(
@@ -177,7 +178,7 @@ def test_a_registry_whose_disk_is_full(tmp_path: Path, hasty: None, size: int, m
     assert "no space left" in error.value.what
 
 
-def test_nobody_there_is_told_soon(tmp_path: Path) -> None:
+def test_nobody_there_is_told_soon(tmp_path: Path, hasty: None) -> None:
     with docker_registry(tmp_path) as registry:
         pass
     error = refusal(registry, content(1000))
