@@ -56,9 +56,16 @@ class Real(Struct):
 
 @contextlib.contextmanager
 def docker_registry(
-    folder: Path, *, around: tuple[str, ...] = (), storage: dict[str, Any] | None = None, **more: object
+    folder: Path,
+    *,
+    around: tuple[str, ...] = (),
+    storage: dict[str, Any] | None = None,
+    tls: tuple[Path, Path] | None = None,
+    **more: object,
 ) -> Iterator[Real]:
-    """A registry with its files in ``folder``; ``around`` runs it, ``more`` are settings."""
+    """A registry with its files in ``folder``; ``around`` runs it, ``tls`` are a certificate and
+    its key, ``more`` are settings.
+    """
     if shutil.which("docker-registry") is None:
         pytest.skip("docker-registry is not installed")
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +73,11 @@ def docker_registry(
         "version": 0.1,
         "log": {"level": "info"},
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, **(storage or {})},
-        "http": {"addr": "127.0.0.1:0", "secret": "of-this-test"},
+        "http": {
+            "addr": "127.0.0.1:0",
+            "secret": "of-this-test",
+            **({"tls": {"certificate": str(tls[0]), "key": str(tls[1])}} if tls else {}),
+        },
         **more,
     }
     (folder / "config.yml").write_text(json.dumps(config))

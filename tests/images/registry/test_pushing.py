@@ -12,12 +12,13 @@ import pytest
 from migrate.core.errors import LocalError
 from migrate.core.secret import Secret
 from migrate.images.registry import client as client_module
+from migrate.images.registry import upload as upload_module
 from migrate.images.registry.blobs import push_blobs
 from migrate.images.registry.client import RegistryClient, digest_of
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.images.registry.image import push_image
 from migrate.images.registry.source import Blob
-from migrate.machine.patience import Patience
+from migrate.machine.patience import Patience, Retry
 from tests.images.conftest import silent
 from tests.images.registry.real import (
     OCI_MANIFEST,
@@ -31,6 +32,7 @@ from tests.images.registry.real import (
     docker_registry,
     image_of,
 )
+from tests.images.registry.refusing import NOS, SLOW_NOS, RefusingRegistry, registry_that_refuses
 
 LOGIN = RegistryCredentials(username=ROBOT, password=Secret(PASSWORD))
 WRONG = RegistryCredentials(username=ROBOT, password=Secret("wrong-password"))
@@ -48,10 +50,11 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a registry that stays busy."""
     for name in ("REGISTRY_BUSY", "REGISTRY_QUESTION"):
         monkeypatch.setattr(client_module, name, Patience(seconds=0.3, first=0.1))
+    monkeypatch.setattr(upload_module, "REGISTRY_UPLOAD", Retry(attempts=3, first_wait=0.02, longest_wait=0.1))
 
 
 def send(
-    registry: Real,
+    registry: Real | RefusingRegistry,
     data: bytes,
     *,
     login: RegistryCredentials | None = None,
@@ -65,7 +68,7 @@ def send(
     return client
 
 
-def refusal(registry: Real, data: bytes, **more: Any) -> LocalError:
+def refusal(registry: Real | RefusingRegistry, data: bytes, **more: Any) -> LocalError:
     with pytest.raises(LocalError) as error:
         send(registry, data, **more)
     assert error.value.next_step
@@ -184,3 +187,17 @@ def test_nobody_there_is_told_soon(tmp_path: Path, hasty: None) -> None:
     error = refusal(registry, content(1000))
     assert error.code == "registry-unreachable"
     assert registry.address in error.what
+
+
+@pytest.mark.parametrize("name", [*NOS, *SLOW_NOS])
+def test_a_registrys_no_is_told_in_words(name: str, hasty: None) -> None:
+    no, code, words = (NOS | SLOW_NOS)[name]
+    with registry_that_refuses() as registry:
+        registry.no = no
+        error = refusal(registry, content(1000), login=LOGIN)
+        assert error.code == code
+        assert words in error.what
+        assert "<" not in error.what, "a page is no sentence"
+        assert "layers that arrived" not in error.next_step
+        registry.no = None
+        send(registry, content(1000), login=LOGIN)

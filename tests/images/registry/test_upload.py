@@ -1,11 +1,13 @@
 """Blobs that are cut on their way to Debian's docker-registry arrive whole, and little of them is sent again."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from migrate.images.registry.blobs import push_blobs
 from migrate.images.registry.client import RegistryClient
+from tests.images.registry.authority import HOST, PROXIES, Authority
 from tests.images.registry.real import Real, blob_of, content, docker_registry
 from tests.images.registry.wire import wire
 
@@ -66,3 +68,17 @@ def test_every_connection_cut_at_once(registry: Real) -> None:
         assert line.sent > len(data) + 3 * CHUNK
     assert moved == sorted(moved)
     assert registry.blob(blob_of(data).descriptor.digest) == data
+
+
+def test_a_cut_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority(tmp_path, "authority")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    data = content(4 * CHUNK, seed=5)
+    with docker_registry(tmp_path / "registry", tls=authority.files()) as registry:
+        with wire(registry.address, cuts=[int(2.5 * CHUNK)]) as line:
+            push(line.address.replace("127.0.0.1", HOST), data)
+            assert line.made == 1
+            assert line.sent < len(data) + CHUNK + 80_000
+        assert registry.blob(blob_of(data).descriptor.digest) == data
