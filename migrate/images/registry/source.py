@@ -77,8 +77,9 @@ class Source:
         self._hash = hashlib.sha256()
         self._hashed = 0
         self._start = 0
-        self._data = bytearray()
-        self._next: Future[bytearray] | None = None
+        self._data = memoryview(b"")
+        self._next: Future[memoryview] | None = None
+        self._buffers: list[bytearray] = []
 
     def at(self, position: int) -> memoryview:
         """The bytes from a position to the end of the chunk that is in memory, or of the next one: at least one.
@@ -92,7 +93,7 @@ class Source:
             self._start = position
             if position + len(self._data) < self._size:
                 self._next = self._reader.submit(self._filled)
-        return memoryview(self._data)[position - self._start :]
+        return self._data[position - self._start :]
 
     def check(self) -> None:
         """Compare what was read with the blob's digest, once everything was read.
@@ -117,21 +118,21 @@ class Source:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _following(self) -> bytearray:
+    def _following(self) -> memoryview:
         if self._next is None:
             return self._filled()
         ahead, self._next = self._next, None
         return ahead.result()
 
-    def _elsewhere(self, position: int) -> bytearray:
+    def _elsewhere(self, position: int) -> memoryview:
         self.close()
         self._read_to = position
         return self._filled()
 
-    def _filled(self) -> bytearray:
+    def _filled(self) -> memoryview:
         """The next chunk. A stream that breaks or ends too early is opened again where it was."""
         wanted = min(self._chunk, self._size - self._read_to)
-        data = bytearray(wanted)
+        data = self._buffer()[:wanted]
         have = failures = 0
         while have < wanted:
             why = "it ended"
@@ -154,6 +155,14 @@ class Source:
             if failures > 1:
                 self._wait(min(DOWNLOAD_RETRY.first_wait * 2**failures, DOWNLOAD_RETRY.longest_wait))
         return data
+
+    def _buffer(self) -> memoryview:
+        """One of two buffers in turn: memory of this size that is given back and asked for again stays with Python."""
+        if len(self._buffers) < 2:
+            self._buffers.append(bytearray(min(self._chunk, self._size)))
+        else:
+            self._buffers.reverse()
+        return memoryview(self._buffers[-1])
 
     def _opened(self, position: int) -> Stream:
         try:

@@ -158,7 +158,7 @@ class Upload:
             self._finish(answer)
 
     def _in_chunks(self) -> None:
-        with self._source(self._limit.bytes) as source:
+        with self._source(max(self._limit.bytes, self._least)) as source:
             position = 0
             while position < self._size:
                 position = self._chunk(source.at(position)[: max(self._limit.bytes, self._least)], position)

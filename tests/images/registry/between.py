@@ -16,6 +16,7 @@ class Rules(Struct):
     is where what is sent is sent on to by 307. ``location`` changes where uploads are said to go on. ``login`` is added
     to what has none, as by a signed address. ``mounts``: whether the query of a mount passes. ``silent`` methods get no
     answer until ``released``. The first request of the ``busy`` method is answered by 429, with a second to wait.
+    ``least`` is the smallest chunk that an upload is said to take.
     """
 
     target: str
@@ -27,6 +28,7 @@ class Rules(Struct):
     mounts: bool = True
     silent: str = ""
     busy: str = ""
+    least: int = 0
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -66,6 +68,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             connection.request(self.command, path, body=body, headers={**headers, "Content-Length": str(len(body))})
             answer = connection.getresponse()
             found = {name: text for name, text in answer.getheaders() if name.lower() not in _OWN}
+            if rules.least and self.command == "POST":
+                found["OCI-Chunk-Min-Length"] = str(rules.least)
             if rules.location is not None and "Location" in found:
                 found["Location"] = rules.location(found["Location"])
             self._answer(answer.status, found, answer.read(), answer.getheader("Content-Length"))

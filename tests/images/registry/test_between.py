@@ -92,6 +92,15 @@ def test_nothing_is_sent_to_another_machine_over_http(registry: Real) -> None:
     assert "sesame" not in error.value.what
 
 
+def test_a_registry_that_takes_no_small_chunks(registry: Real) -> None:
+    data = content(2 * CHUNK + 5, seed=245)
+    with between(registry.address, least=CHUNK) as (address, near):
+        push_blobs(client_of(address), [blob_of(data)], progress=silent, chunk=CHUNK // 4)
+        bodies = [int(headers["content-length"]) for _, _, headers in near.asked if "content-range" in headers]
+    assert bodies == [CHUNK, CHUNK, 5]
+    assert registry.blob(blob_of(data).descriptor.digest) == data
+
+
 def test_a_registry_that_does_not_mount(registry: Real) -> None:
     data = content(1000, seed=250)
     push(registry.address, data)

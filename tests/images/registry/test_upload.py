@@ -7,6 +7,8 @@ import pytest
 
 from migrate.images.registry.blobs import push_blobs
 from migrate.images.registry.client import RegistryClient
+from migrate.images.registry.remote import remote
+from migrate.images.registry.source import Blob
 from tests.images.registry.authority import HOST, PROXIES, Authority
 from tests.images.registry.real import Real, blob_of, content, docker_registry
 from tests.images.registry.wire import wire
@@ -68,6 +70,21 @@ def test_every_connection_cut_at_once(registry: Real) -> None:
         assert line.sent > len(data) + 3 * CHUNK
     assert moved == sorted(moved)
     assert registry.blob(blob_of(data).descriptor.digest) == data
+
+
+def test_cuts_on_both_sides_of_a_layer_that_is_sent_on(registry: Real) -> None:
+    data = content(6 * CHUNK + 7, seed=6)
+    push(registry.address, data)
+    descriptor = blob_of(data).descriptor
+    back, cuts = [int(1.3 * CHUNK), int(4.1 * CHUNK)], [int(1.6 * CHUNK), int(4.4 * CHUNK)]
+    with wire(registry.address, back=back) as coming, wire(registry.address, cuts=cuts) as going:
+        source = remote(RegistryClient(coming.address, "team/model", None), descriptor)
+        client = RegistryClient(going.address, "team/sent-on", None, pushing=True)
+        push_blobs(client, [Blob(descriptor=descriptor, open=source)], progress=lambda _done, _all: None, chunk=CHUNK)
+        assert (coming.made, going.made) == (2, 2)
+        assert coming.received < len(data) + 2 * CHUNK + 40_000
+        assert going.sent < len(data) + 2 * CHUNK + 40_000
+        assert client.ask("HEAD", f"team/sent-on/blobs/{descriptor.digest}").status == 200
 
 
 def test_a_cut_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

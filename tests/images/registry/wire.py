@@ -14,12 +14,15 @@ class Wire:
     """What goes from clients to a server.
 
     ``cuts`` are counts of bytes, over all connections together: the connection that carries such a byte is reset just
-    before it. ``each`` is how many bytes any one connection carries before it is reset.
+    before it. ``back`` are the same of what comes back. ``each`` is how many bytes any one connection carries to the
+    server before it is reset.
     """
 
-    def __init__(self, target: str, *, cuts: list[int], each: int | None, both: bool) -> None:
+    def __init__(self, target: str, *, cuts: list[int], back: list[int], each: int | None, both: bool) -> None:
         self.target = target
         self.cuts = sorted(cuts)
+        self.back = sorted(back)
+        self.received = 0
         self.each = each
         self.both = both
         self.sent = 0
@@ -85,7 +88,14 @@ class Wire:
     def _down(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(_AT_ONCE):
-                client.sendall(data)
+                with self._turn:
+                    cut = bool(self.back) and self.received + len(data) > self.back[0]
+                    here = self.back.pop(0) - self.received if cut else len(data)
+                    self.received += here
+                client.sendall(data[:here])
+                if cut:
+                    self.made += 1
+                    break
         self._reset([client, server])
 
     def _reset(self, ends: list[socket.socket]) -> None:
@@ -98,9 +108,16 @@ class Wire:
 
 
 @contextlib.contextmanager
-def wire(target: str, *, cuts: list[int] | None = None, each: int | None = None, both: bool = False) -> Iterator[Wire]:
+def wire(
+    target: str,
+    *,
+    cuts: list[int] | None = None,
+    back: list[int] | None = None,
+    each: int | None = None,
+    both: bool = False,
+) -> Iterator[Wire]:
     """The line; with ``both``, a cut resets every connection that is open."""
-    line = Wire(target, cuts=cuts or [], each=each, both=both)
+    line = Wire(target, cuts=cuts or [], back=back or [], each=each, both=both)
     try:
         yield line
     finally:
