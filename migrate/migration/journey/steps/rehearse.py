@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.text import printable
 from migrate.core.values import Image, Parity, Rehearsal
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.rehearsal import RunningRehearsal
 from migrate.images.trial.rehearsal import rehearse as start_rehearsal
 from migrate.migration.journal.journal import Stored
@@ -138,7 +139,7 @@ def _start(
     run: RunContext, image: Image, memory: int, only: str | None = None
 ) -> "AbstractContextManager[RunningRehearsal]":
     timeout = run.options.rehearsal_timeout
-    return start_rehearsal(run.engine(), image, memory=memory, timeout=timeout, only=only, stop=run.stop)
+    return start_rehearsal(InEngine(run.engine()), image, memory=memory, timeout=timeout, only=only, stop=run.stop)
 
 
 def _replay(run: RunContext, image: Image, running: RunningRehearsal, model: Prepared) -> Parity:
