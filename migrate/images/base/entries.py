@@ -15,7 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 from msgspec import Struct
 
 from migrate.core.text import printable
-from migrate.images.base.stored import BoundedInfo, unusable
+from migrate.images.base.fit import unusable
+from migrate.images.base.stored import BoundedInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

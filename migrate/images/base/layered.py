@@ -6,6 +6,7 @@ command would start is found as a shell would, along the image's PATH and throug
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +15,8 @@ from msgspec import Struct
 
 from migrate.core.text import printable
 from migrate.images.base.entries import Member, members
-from migrate.images.base.stored import unusable
+from migrate.images.base.fit import demand_fit, unusable
+from migrate.images.base.image import Base
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +36,7 @@ _X86_64: Final = 62  # e_machine in an ELF header (elf(5))
 
 
 class Contents(Struct, frozen=True, kw_only=True):
-    """What a base image carries: ``python`` is major.minor, ``libc`` such as ``glibc 2.36``."""
+    """What an image carries: ``python`` is major.minor, ``libc`` such as ``glibc 2.36``, or empty."""
 
     python: str
     libc: str
@@ -116,6 +118,24 @@ class _Tree:
                 done = []
             left += [piece for piece in reversed(target.split("/")) if piece not in ("", ".")]
         return tuple(done)
+
+
+def look_into(image: BaseImage, name: str) -> Base:
+    """Check that a base image can carry the runtimes: architecture, Python, C library.
+
+    Its ``image_id`` is the digest of its configuration, as an engine has it.
+
+    Args:
+        image: The image.
+        name: What a person calls it.
+
+    Raises:
+        LocalError: It cannot, and why (code ``base-unusable``).
+    """
+    found = look(image, name)
+    demand_fit(name, "cpython", found.python, found.libc)
+    identity = f"sha256:{hashlib.sha256(image.configuration).hexdigest()}"
+    return Base(reference=name, image_id=identity, python=found.python, libc=found.libc)
 
 
 def look(image: BaseImage, name: str) -> Contents:

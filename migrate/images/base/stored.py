@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
 
-from migrate.core.errors import LocalError
 from migrate.core.text import printable
 from migrate.core.values import Descriptor
+from migrate.images.base.fit import unusable
 from migrate.images.oci.blobs import BaseImage, LayerBlob
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "oci:"
 """What the name of a base image in a layout or archive begins with."""
-
-NEXT_STEP: Final = "Name another with --base-image: a Debian-like linux/amd64 image with Python 3.11 to 3.13."
 
 _INDEXES: Final = frozenset(
     {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
@@ -105,13 +103,6 @@ def document_of(blobs: Blobs, descriptor: Descriptor) -> bytes:
         return b"".join(pieces)
     finally:
         stream.close()
-
-
-def unusable(name: str, why: str) -> LocalError:
-    """The error for a base image that cannot be used."""
-    return LocalError(
-        f"The base image {printable(name, 300)} cannot be used: {why}.", code="base-unusable", next_step=NEXT_STEP
-    )
 
 
 def at_path(path: Path) -> Blobs:

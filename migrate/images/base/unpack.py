@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from migrate.core.text import printable
 from migrate.images.base.entries import Member, members
-from migrate.images.base.stored import unusable
+from migrate.images.base.fit import unusable
 from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.locks import exclusive
 

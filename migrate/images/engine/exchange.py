@@ -7,6 +7,7 @@ It needs no network, and costs one start for any number of calls. What carries t
 from __future__ import annotations
 
 import collections
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -31,6 +32,9 @@ _FIRST_INLINE: Final = f"import sys;{_GREETING}exec(compile(sys.argv[1],'client'
 
 OUTPUT: Final = 1
 """The number of the stream that a program answers on."""
+
+ERRORS: Final = 2
+"""The number of its error stream."""
 
 _ERROR_LINES: Final = 20
 _LONGEST: Final = 256 << 20  # bytes of one line: what a model makes a program write must not fill this machine's memory
@@ -181,7 +185,14 @@ class Exchange:
             except TimeoutError:
                 continue
             except OSError as error:
-                raise ExchangeEndedError(self._said()) from error
+                raise ExchangeEndedError(self._last_words(deadline)) from error
+
+    def _last_words(self, deadline: float) -> str:
+        """What the other side still says when it takes nothing any more."""
+        with contextlib.suppress(ExchangeEndedError, TimeoutError):
+            while len(self._lines) <= _LONGEST:
+                self._receive(min(deadline, time.monotonic() + patience.ENGINE_HINDSIGHT.seconds))
+        return self._said()
 
     def _receive(self, deadline: float) -> None:
         while True:

@@ -91,6 +91,7 @@ class InEngine:
 class _Container:
     """A trial in a container."""
 
+    held = ""
     overrun: Overrun = ""  # the kernel ends it, and the exit code tells
 
     def __init__(self, engine: Engine, identity: str, files: Files | None) -> None:

@@ -39,6 +39,7 @@ class RunningRehearsal:
 
     Attributes:
         cold_start: Seconds from the server's start to ready.
+        held: What held the limits, where no engine did; else empty.
         unserved: The errors of those of its models that the server does not serve, by id, where others are served.
     """
 
@@ -49,6 +50,7 @@ class RunningRehearsal:
         self._server = server
         self._exchange = exchange
         self.cold_start = cold_start
+        self.held = server.held
 
     def call(
         self,
@@ -206,6 +208,11 @@ class _Server:
         if isinstance(error, LocalError):
             return error
         return self._trial.refusal(error.errors if isinstance(error, ExchangeEndedError) else "it did not answer")
+
+    @property
+    def held(self) -> str:
+        """What holds its limits, where no engine does."""
+        return self._trial.held
 
     def peak(self) -> int | None:
         """The most memory that its process held, in bytes, where that is seen from outside."""

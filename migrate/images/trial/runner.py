@@ -50,6 +50,10 @@ class Trial(Protocol):
     """An image at work."""
 
     @property
+    def held(self) -> str:
+        """What holds its limits, in words, where that is no engine; empty where one does."""
+
+    @property
     def overrun(self) -> Overrun:
         """The limit for which everything in it was ended, where that is known beside an exit code."""
 

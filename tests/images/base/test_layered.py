@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from migrate.core.errors import LocalError
-from migrate.images.base.layered import Contents, look
+from migrate.images.base.layered import Contents, look, look_into
 from migrate.images.base.stored import at_path, read_image
-from tests.images.base.layouts import ELF, LIBC, Layout, Made, debian, folder, hard, link, packed
+from tests.images.base.layouts import ELF, LIBC, Layout, Made, debian, digest_of, folder, hard, link, packed
 
 
 def looked(path: Path, *layers: list[Made], environment: list[str] | None = None) -> Contents:
@@ -79,3 +79,30 @@ def test_another_c_library_is_told(tmp_path: Path) -> None:
     entries = [entry for entry in debian() if "libc" not in entry.info.name]
     assert looked(tmp_path / "a", entries).libc == ""
     assert looked(tmp_path / "b", [*entries, Made("lib/ld-musl-x86_64.so.1", ELF)]).libc == "musl"
+
+
+def test_a_base_is_as_an_engine_would_say(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "layout")
+    layout.add(layout.image(packed(*debian())))
+    blobs = at_path(layout.path)
+    image = read_image(blobs)
+    base = look_into(image, blobs.name)
+    assert (base.python, base.libc, base.reference) == ("3.11", "glibc 2.36", f"oci:{layout.path}")
+    assert base.image_id == digest_of(image.configuration)
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        (debian("python3.9"), "cpython 3.9"),
+        (debian(libc=LIBC.replace(b"2.36", b"2.17")), "glibc 2.17"),
+        ([*debian(libc=b""), Made("lib/ld-musl-x86_64.so.1", ELF)], "musl"),
+    ],
+)
+def test_a_base_that_cannot_carry_the_wheels_is_refused(tmp_path: Path, entries: list[Made], why: str) -> None:
+    layout = Layout(tmp_path / "layout")
+    layout.add(layout.image(packed(*entries)))
+    blobs = at_path(layout.path)
+    with pytest.raises(LocalError, match=why) as error:
+        look_into(read_image(blobs), blobs.name)
+    assert error.value.code == "base-unusable"

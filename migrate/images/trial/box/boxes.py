@@ -219,6 +219,11 @@ class _Box:
         return Exchange(lambda: self._start(command_of(arguments, inline=inline), talks=True, first=False), stop=stop)
 
     @property
+    def held(self) -> str:
+        """Part of ``Trial``."""
+        return self._limits.text()
+
+    @property
     def overrun(self) -> Overrun:
         """Part of ``Trial``."""
         if self._group is not None and self._group.out_of_memory():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from migrate.core.errors import LocalError
 from migrate.core.text import printable, type_again
-from migrate.images.engine.exchange import OUTPUT
+from migrate.images.engine.exchange import ERRORS, OUTPUT
 from migrate.machine import patience
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Boxed:
         self._tail = _Tail(self._popen.stderr if talks else self._popen.stdout)
         self._turn = threading.Lock()  # of what may be closed by one thread while another ends it
         self._closed = False
+        self._told = False  # the error stream, at the end
         self._handle: int | None = None
         self.process = self._first()
         if self.process:
@@ -135,10 +136,13 @@ class Boxed:
         if not select.select([descriptor], [], [], timeout)[0]:
             raise TimeoutError
         data = os.read(descriptor, 1 << 16)
-        if not data:
-            self.ended(patience.ENGINE_HINDSIGHT.seconds)
-            raise EOFError(self.log().encode())
-        return [(OUTPUT, data)]
+        if data:
+            return [(OUTPUT, data)]
+        if self._told:
+            raise EOFError
+        self._told = True
+        self.ended(patience.ENGINE_HINDSIGHT.seconds)
+        return [(ERRORS, self.log().encode())]
 
     def exit_code(self) -> int | None:
         """Part of ``Channel``."""

@@ -6,16 +6,20 @@ import os
 import shutil
 import stat
 import tarfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
+from migrate.images.base.unpack import unpacked
 from migrate.images.engine import tarstream
 from migrate.machine.disk import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from migrate.images.oci.blobs import BaseImage
 
 
 class Mount(Struct, frozen=True):
@@ -40,6 +44,27 @@ class Root(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     working_dir: str = "/"
     mounts: tuple[Mount, ...] = ()
+
+
+def root_of(image: BaseImage, name: str, store: Path) -> Root:
+    """The root of an image that an archive, a registry or this tool holds; unpacked where it is not yet.
+
+    Args:
+        image: The image, its own layers last.
+        name: What a person calls it.
+        store: The content store.
+
+    Raises:
+        LocalError: A layer is damaged (code ``base-unusable``), or the disk is full.
+    """
+    facts: Any = msgspec.json.decode(image.configuration)
+    settings = facts.get("config") or {}
+    variables = (text.partition("=") for text in settings.get("Env") or ())
+    return Root(
+        path=unpacked(image, name, store),
+        environment={variable: value for variable, _, value in variables},
+        working_dir=settings.get("WorkingDir") or "/",
+    )
 
 
 def place(entries: Iterable[tarstream.Entry], folder: Path) -> None:

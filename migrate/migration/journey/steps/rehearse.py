@@ -57,6 +57,7 @@ def rehearse(
         stands=lambda _: True,
         say=lambda rehearsal: (
             f"ready after {rehearsal.cold_start:.1f} s, {rehearsal.calls} calls"
+            + (f", in a box ({rehearsal.held})" if rehearsal.held else "")
             + (f", as {printable(alike[0])} with the same files" if alike else "")
         ),
     )
@@ -93,6 +94,7 @@ def _rehearse(
                     calls=sum(parity.calls for parity in parities),
                     worst_difference=max((parity.worst_difference or 0.0 for parity in parities), default=0.0),
                     memory=running.memory(),
+                    held=running.held,
                 )
                 return rehearsal, parities
     except NeedsYouError:
