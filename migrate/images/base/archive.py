@@ -113,8 +113,8 @@ def write_archive(system: IO[bytes], target: Path, scratch: Path) -> None:
                 compressed.write(piece)
         except tarfile.TarError as error:
             raise _impossible(f"what mmdebstrap wrote is damaged ({error})") from error
-    with layer.open("rb") as file:
-        packed = hashlib.file_digest(file, "sha256")
+    with layer.open("rb") as made:
+        packed = hashlib.file_digest(made, "sha256")
     size = layer.stat().st_size
     configuration = _json(
         {

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from migrate.core.text import printable
 from migrate.images.engine.containers import USER
+from migrate.images.trial.box import calls
 from migrate.machine.patience import CONTAINER_PROBE
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def box(
     group: Path | None,
     first: bool,
 ) -> list[str]:
-    """The command of a box in the network of a holder; ``{status}`` stands for a descriptor's number.
+    """The command of a box in the network of a holder; ``{status}`` and ``{filter}`` stand for descriptors' numbers.
 
     Args:
         process: The id of the process in the holder's name spaces.
@@ -116,6 +117,7 @@ def box(
         *("--remount-ro", "/", "--chdir", image.working_dir, "--new-session", "--die-with-parent", "--clearenv"),
         *(part for name, value in image.environment.items() for part in ("--setenv", name, value)),
         *(("--as-pid-1",) if first else ()),
+        *(("--seccomp", "{filter}") if calls.program() else ()),
         *("--json-status-fd", "{status}", "--", *command),
     ]
 

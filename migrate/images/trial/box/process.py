@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from migrate.core.errors import LocalError
 from migrate.core.text import printable, type_again
 from migrate.images.engine.exchange import ERRORS, OUTPUT
+from migrate.images.trial.box import calls
 from migrate.machine import patience
 
 if TYPE_CHECKING:
@@ -36,19 +37,23 @@ class Boxed:
         """Start it.
 
         Args:
-            command: Of ``bubblewrap``; ``{status}`` is replaced.
+            command: Of ``bubblewrap``; ``{status}`` and ``{filter}`` are replaced.
             talks: Whether its standard input and output are for somebody; else its output is kept as its log.
         """
         status, written = os.pipe()
+        filtered, program = os.pipe()
+        os.write(program, calls.program())
+        os.close(program)
+        numbers = {"{status}": str(written), "{filter}": str(filtered)}
         self._status = os.fdopen(status, "rb", buffering=0)
         self._said = b""  # of the status that was read
         try:
             self._popen: subprocess.Popen[bytes] = subprocess.Popen(
-                [str(written) if part == "{status}" else part for part in command],
+                [numbers.get(part, part) for part in command],
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if talks else subprocess.STDOUT,
-                pass_fds=(written,),
+                pass_fds=(written, filtered),
                 # Nothing else of this process's variables: the first process of a box shows its own in /proc.
                 env={"PATH": os.environ.get("PATH", os.defpath)},
                 process_group=0,  # Ctrl-C at the terminal is for this program to act on
@@ -58,6 +63,7 @@ class Boxed:
             raise refusal(str(error)) from error
         finally:
             os.close(written)
+            os.close(filtered)
         self._tail = _Tail(self._popen.stderr if talks else self._popen.stdout)
         self._turn = threading.Lock()  # of what may be closed by one thread while another ends it
         self._closed = False

@@ -2,7 +2,8 @@
 
 What counts is what /proc tells of each process: the resident memory with swap, which is an upper bound and cheap, and
 only where all of that is over the limit the proportional share (PSS), in which memory that processes share counts
-once. Files in the boxes' temporary folders count too. proc(5), Documentation/filesystems/proc.rst.
+once. Files in the boxes' temporary folders count too; other memory without a process is refused (``calls``), but for
+what the kernel keeps for sockets and pipes. proc(5), Documentation/filesystems/proc.rst.
 
 A process starts in a box or has its parent there: one that is orphaned gets the box's first process as its parent. So
 those that are new since the last look are told by their parents.
@@ -30,7 +31,7 @@ EVERY: Final = 0.1
 """Seconds between two looks."""
 
 _PROC: Final = Path("/proc")
-_COUNTED: Final = re.compile(rb"^(VmRSS|VmSwap|Threads):\s+(\d+)", re.MULTILINE)
+_COUNTED: Final = re.compile(rb"^(VmRSS|VmPTE|VmSwap|Threads):\s+(\d+)", re.MULTILINE)
 _SHARE: Final = re.compile(rb"^(?:Pss|SwapPss):\s+(\d+) kB", re.MULTILINE)
 
 
@@ -132,14 +133,17 @@ def most(process: int) -> int | None:
 
 
 def _counted(process: int) -> tuple[int, int]:
-    """Resident memory with swap, in bytes, and threads; zeros of one that has ended."""
-    found = dict(_COUNTED.findall(_read(process, "status")))
-    memory = int(found.get(b"VmRSS", 0)) + int(found.get(b"VmSwap", 0))
-    return memory * 1024, int(found.get(b"Threads", 0))
+    """Resident memory with swap and page tables, in bytes, and threads; zeros of one that has ended."""
+    found = {name: int(number) for name, number in _COUNTED.findall(_read(process, "status"))}
+    memory = sum(found.get(name, 0) for name in (b"VmRSS", b"VmPTE", b"VmSwap"))
+    return memory * 1024, found.get(b"Threads", 0)
 
 
 def _share(process: int) -> int:
-    """The proportional share of memory in bytes; all that is resident where the kernel does not tell it."""
+    """The proportional share of memory in bytes; all that is resident where the kernel does not tell it.
+
+    Page tables, which the upper bound has, are left out.
+    """
     found = _SHARE.findall(_read(process, "smaps_rollup"))
     return sum(map(int, found)) * 1024 if found else _counted(process)[0]
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -18,7 +19,7 @@ from migrate.core.errors import Interrupted, LocalError
 from migrate.images.engine import containers
 from migrate.images.engine.exchange import ExchangeEndedError, NotStartedError
 from migrate.images.engine.tarstream import Entry, content, folder
-from migrate.images.trial.box import cgroup
+from migrate.images.trial.box import calls, cgroup
 from migrate.images.trial.box.boxes import Boxes, Limits
 from migrate.images.trial.runner import Ending, Files, NothingTakenError, Trial
 from tests.images.trial.box.boxing import IMAGE, MEGABYTE, as_ordinary_user, boxes_of
@@ -390,3 +391,32 @@ def test_an_ordinary_user_has_boxes() -> None:
     if "no boxes here" in done.stdout + done.stderr:
         pytest.skip(f"an ordinary user has none: {done.stdout}{done.stderr}")
     assert done.stdout.split() == ["42420", "137", "memory"], done.stdout + done.stderr
+
+
+def test_memory_that_belongs_to_no_process_is_refused(boxes: Boxes) -> None:
+    if not calls.program():
+        pytest.skip(f"the numbers of system calls of {os.uname().machine} are not known")
+    script = """
+import ctypes, errno, json, sys, tempfile, threading
+asked = json.loads(sys.stdin.readline())
+call = ctypes.CDLL(None, use_errno=True).syscall
+found = {}
+for name, number in asked.items():
+    ctypes.set_errno(0)
+    call(number, 0, 0, 0, 0, 0, 0)
+    found[name] = errno.errorcode.get(ctypes.get_errno())
+print(json.dumps(found), flush=True)
+"""
+    numbers = calls.CALLS[os.uname().machine][1]
+    assert told(boxes, script, question=dict(numbers)) == dict.fromkeys(numbers, "ENOSYS")
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_a_filter_jumps_to_its_last_step_alone(machine: str) -> None:
+    steps = list(struct.iter_unpack("=HBBI", calls.program(machine)))
+    assert len(steps) < 64
+    for place, (code, true, false, _) in enumerate(steps):
+        if code in (0x15, 0x35):
+            assert false == 0
+            assert place + 1 + true == (3 if place == 1 else len(steps) - 1)
+    assert calls.program("another") == b""
