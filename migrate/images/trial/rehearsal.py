@@ -156,6 +156,8 @@ def rehearse(
                 raise server.problem() or server.unspoken(error) from error
             unserved = server.wait(exchange, timeout)
             yield RunningRehearsal(server, exchange, time.monotonic() - started, unserved)
+            if trial.overrun and (problem := server.problem()):  # after the last answer
+                raise problem
 
 
 class _Server:

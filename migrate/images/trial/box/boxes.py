@@ -188,6 +188,8 @@ class _Box:
             self._watcher = watcher.Watcher(
                 self.roots,
                 self._end,
+                # As with a container: without its command nothing in it goes on.
+                over=lambda: self._command is not None and not self._command.alive(),
                 memory=self._memory if self._limits.memory == "watcher" else None,
                 tasks=self._tasks if self._limits.processes == "watcher" else None,
             )
@@ -228,7 +230,7 @@ class _Box:
         """Part of ``Trial``."""
         if self._group is not None and self._group.out_of_memory():
             return "memory"
-        return self._watcher.overrun
+        return self._watcher.check()
 
     def ending(self) -> Ending | None:
         """Part of ``Trial``."""

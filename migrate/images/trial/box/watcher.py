@@ -51,13 +51,20 @@ class Watcher:
     """
 
     def __init__(
-        self, roots: Callable[[], Iterable[int]], end: Callable[[], None], *, memory: int | None, tasks: int | None
+        self,
+        roots: Callable[[], Iterable[int]],
+        end: Callable[[], None],
+        *,
+        over: Callable[[], bool],
+        memory: int | None,
+        tasks: int | None,
     ) -> None:
         """Begin.
 
         Args:
             roots: The first process of each box that is alive.
             end: Ends them all.
+            over: Whether what the boxes are there for has ended, so that they end too.
             memory: The limit in bytes; None where it is not this watcher's.
             tasks: The limit of processes and threads; None where it is not this watcher's.
         """
@@ -65,6 +72,7 @@ class Watcher:
         self.seen = Seen(0, 0)
         self._roots = roots
         self._end = end
+        self._over = over
         self._memory = memory
         self._tasks = tasks
         self._members: set[int] = set()
@@ -93,19 +101,21 @@ class Watcher:
             self.seen = Seen(bound, tasks)
             return self.seen
 
+    def check(self) -> Overrun:
+        """Look now, and end the boxes where a limit is overrun; the limit for which they were ended."""
+        seen = self.look()
+        if not self.overrun:
+            if self._memory is not None and seen.memory > self._memory:
+                self.overrun = "memory"
+            elif self._tasks is not None and seen.tasks > self._tasks:
+                self.overrun = "processes"
+        if self.overrun or self._over():
+            self._end()  # again and again: one may have been about to start
+        return self.overrun
+
     def _run(self) -> None:
         while not self._done.wait(EVERY):
-            seen = self.look()
-            if self.overrun:
-                self._end()  # what was being started at that moment
-            elif self._memory is not None and seen.memory > self._memory:
-                self._stop("memory")
-            elif self._tasks is not None and seen.tasks > self._tasks:
-                self._stop("processes")
-
-    def _stop(self, why: Overrun) -> None:
-        self.overrun = why
-        self._end()
+            self.check()
 
     def _gathered(self) -> set[int]:
         """The processes of the boxes."""

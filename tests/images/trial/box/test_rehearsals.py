@@ -111,7 +111,7 @@ def called(handler):
 """
 
 
-@pytest.mark.parametrize("holder", ["rlimit", "watcher"])
+@pytest.mark.parametrize("holder", [pytest.param("rlimit", marks=pytest.mark.slow), "watcher"])
 def test_a_server_that_starts_too_many_processes(
     serving: Callable[[str], Boxes], monkeypatch: pytest.MonkeyPatch, holder: Any
 ) -> None:
@@ -125,6 +125,7 @@ def test_a_server_that_starts_too_many_processes(
     assert (type(error), error.code) == (NeedsYouError, "too-many-processes")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_never_ready(serving: Callable[[str], Boxes]) -> None:
     error = failed(serving("import time\ntime.sleep(180)\n"), timeout=0.5)
     assert (type(error), error.code) == (NeedsYouError, "not-ready")
@@ -182,13 +183,16 @@ def test_a_reference_answers_beside_its_files(asked: Callable[..., Any]) -> None
     assert answer == {"size": IRIS.stat().st_size, "uid": 42420}
 
 
+_NONSENSE = "print('nonsense', flush=True)\nimport time\ntime.sleep(20)"
+
+
 @pytest.mark.parametrize(
     ("text", "memory", "timeout", "code"),
     [
         ("raise SystemExit('no such operator')", GIGABYTE, 200, "reference-failed"),
         ("import time\ne = [bytearray(10 << 20) for _ in range(30)]\ntime.sleep(300)", 1 << 27, 200, "out-of-memory"),
-        ("import time\ntime.sleep(180)", GIGABYTE, 2, "reference-timeout"),
-        ("print('nonsense', flush=True)\nimport time\ntime.sleep(20)", GIGABYTE, 200, "reference-failed"),
+        pytest.param("import time\ntime.sleep(180)", GIGABYTE, 2, "reference-timeout", marks=pytest.mark.slow),
+        pytest.param(_NONSENSE, GIGABYTE, 200, "reference-failed", marks=pytest.mark.slow),
     ],
     ids=["ends", "memory", "hangs", "nonsense"],
 )
