@@ -14,6 +14,8 @@ MachineCode = Literal[
     "engine-not-running",
     "engine-failed",
     "engine-unlimited",
+    "no-box",
+    "box-failed",
     "pull-failed",
     "base-unusable",
     "build-failed",
@@ -72,6 +74,17 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
         "The container engine leaves out the limits of memory or processes, as Podman of an ordinary user does with "
         "cgroups of version 1, so files that run code are not loaded.",
         type_again("Use Docker, Podman as root, or a machine with cgroups of version 2"),
+    ),
+    "no-box": Meaning(
+        "machine",
+        "No image can be run on this machine without a container engine: bubblewrap is missing, or the kernel gives "
+        "this user no name spaces.",
+        type_again("Install bubblewrap (Debian: apt-get install bubblewrap), or start a container engine"),
+    ),
+    "box-failed": Meaning(
+        "machine",
+        "bubblewrap could not start a program in a box, for the reason in the message.",
+        type_again("See that `bwrap` works for this user, or use a container engine"),
     ),
     "pull-failed": Meaning(
         "machine",

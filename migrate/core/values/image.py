@@ -1,5 +1,7 @@
 """What an image is: of a runtime, of a model with it, how it did on this machine, and where it was pushed to."""
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 
@@ -49,13 +51,19 @@ class Descriptor(Struct, frozen=True, kw_only=True):
 
 
 class Rehearsal(Struct, frozen=True, kw_only=True):
-    """The image run here as AI Deploy will run it. ``cold_start`` is seconds from start to ready."""
+    """The image run here as AI Deploy will run it. ``cold_start`` is seconds from start to ready.
+
+    ``held`` says what held the limits of memory and processes where no container engine did; empty where one did.
+    """
+
+    SCHEMA: ClassVar[int] = 2  # in 1 an engine always did
 
     image_id: str
     cold_start: float
     calls: int
     worst_difference: float
     memory: int | None = None
+    held: str = ""
 
 
 class PushedImage(Struct, frozen=True, kw_only=True):

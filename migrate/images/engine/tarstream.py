@@ -138,14 +138,15 @@ def _content(entry: Entry) -> Iterator[bytes]:
                     sha.update(piece)
                 yield piece
     except OSError as error:
-        raise _changed(entry.source, str(error.strerror)) from error
+        raise changed(entry.source, str(error.strerror)) from error
     if left:
-        raise _changed(entry.source, "it became shorter")
+        raise changed(entry.source, "it became shorter")
     if sha is not None and f"sha256:{sha.hexdigest()}" != entry.digest:
-        raise _changed(entry.source, "it is not the one that was fetched")
+        raise changed(entry.source, "it is not the one that was fetched")
 
 
-def _changed(path: Path, why: str) -> LocalError:
+def changed(path: Path, why: str) -> LocalError:
+    """The error for a file that changed between being fetched and being put into an image."""
     return LocalError(
         f"The file {printable(str(path), 300)} changed while it was read: {why}.",
         code="file-changed",

@@ -11,6 +11,7 @@ from migrate.images.engine.build import build, read_image
 from migrate.images.engine.connection import Engine
 from migrate.images.model.context import render
 from migrate.images.model.export import export
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import HOUSING, IRIS, model_of, silent
 
@@ -76,6 +77,6 @@ def test_any_builder_makes_the_same_layers_from_it_without_a_network(
     by_hand = read_image(engine, tag)
     own = build(engine, render(models, runtime, tmp_path / "ctx"), runtime, tag=new_tag(), progress=silent)
     assert by_hand.layers == own.layers
-    with rehearse(engine, by_hand, memory=1 << 30, timeout=200) as running:
+    with rehearse(InEngine(engine), by_hand, memory=1 << 30, timeout=200) as running:
         assert running.call("GET", "/iris/describe")[0] == 200
         assert running.call("GET", "/housing/describe")[0] == 200
