@@ -227,6 +227,10 @@ class RunContext(ABC):
         """The reference of a unit's image on this machine, made of a context with this digest."""
 
     @abstractmethod
+    def documents(self, unit: Unit) -> Path:
+        """The folder for what says what a unit's image is made of."""
+
+    @abstractmethod
     def look(self, model_id: str) -> str:
         """The command that shows all that is known of a model; empty where nothing is kept."""
 
@@ -308,6 +312,10 @@ class Run(RunContext):
     def image_tag(self, unit: Unit, digest: str) -> str:
         """A name of this journal's own, which no other's undo removes, with the beginning of the context's digest."""
         return f"migrate/{unit.repository}:{digest.removeprefix('sha256:')[:12]}-{self.journal.id}"
+
+    def documents(self, unit: Unit) -> Path:
+        """A folder of the unit's beside the journal."""
+        return self.folder.documents / unit.name
 
     def look(self, model_id: str) -> str:
         """``migrate why`` for a model."""
