@@ -74,6 +74,7 @@ VARIABLES: Final = (
     Variable("HTTPS_PROXY", "The proxy, with `HTTP_PROXY` and `NO_PROXY`, as curl reads them."),
     Variable("REQUESTS_CA_BUNDLE", "The certificates by which OVHcloud, storage and registries are trusted."),
     Variable("SSL_CERT_FILE", "The certificates for Python packages and for bootstrapping the base image."),
+    Variable("SOURCE_DATE_EPOCH", "The time, in seconds, that an SBOM and a provenance have; without it they have none."),
     Variable("XDG_*", "The folders of the platform: state (`XDG_STATE_HOME`), configuration, sockets."),
     Variable("HOME", "The folder in which `~/.ovh.conf` and the configuration of Docker and pip are."),
 )
