@@ -1,7 +1,7 @@
 # What a contributor types. `make demo` and `make test` set up everything they need.
 
 PYTHON := .venv/bin/python
-PYTEST := $(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+PYTEST := $(PYTHON) -m pytest -n 6 --dist loadfile --no-loadscope-reorder
 # Ours, and that of the old runtime where it is.
 GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 # Tests start hundreds of programs: without byte-code each of them compiles this package, and pytest its own test files.

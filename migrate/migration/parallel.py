@@ -13,7 +13,7 @@ from migrate.machine.patience import SIGNAL_LOOK
 from migrate.migration.journal.bill import billed_app
 from migrate.migration.journey import order, outcomes
 from migrate.migration.journey.models import Group, Prepared
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.slots import WAITING_MOST, Rank
 from migrate.migration.run.step_engine import Performer, Recaller, Unsettled
 from migrate.migration.run.units import BlamedError, Unit

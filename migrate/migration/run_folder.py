@@ -17,6 +17,7 @@ from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, UsageError
 from migrate.core.events import Emit
 from migrate.core.names import slug
+from migrate.core.options.declaration import absolute
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
 from migrate.core.options.shared import OUT
 from migrate.core.options.sources import ListOptions
@@ -197,7 +198,7 @@ def read_servable(
 
 def _inspected(run: FolderRun) -> tuple[Inspected, ...]:
     options = run.options
-    folder = options.folder.expanduser().resolve()
+    folder = absolute(options.folder).resolve()
     listing = list_models(FolderRef(folder), None, recognise)
     if not listing.models:
         raise UsageError(

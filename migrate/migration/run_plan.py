@@ -20,7 +20,7 @@ from migrate.migration.parallel import Runner
 from migrate.migration.plan.forecast import forecast
 from migrate.migration.plan.make import make_plan_content, planned_source
 from migrate.migration.plan.stale import demand_fresh
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.workspace import Workspace
 from migrate.migration.run_source import Applying, sort, trial_run
 from migrate.ovhcloud.session import Cloud

@@ -33,10 +33,10 @@ from migrate.migration.journey.revisions import revisions
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
 from migrate.migration.parallel import Runner
 from migrate.migration.run import permissions
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.leased import leased
 from migrate.migration.run.listed import recall_from
 from migrate.migration.run.opening import source_folder
-from migrate.migration.run.run_context import Run
 from migrate.migration.run.same_source import list_as_before
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.projects import authorize

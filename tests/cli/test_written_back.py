@@ -25,6 +25,7 @@ SPECIAL = {  # values that the declaration checks
     "--allow-unsafe": DIGESTS,
     "--expect": DIGESTS,
     "--ticket": ["CHG0012345", "a.b_c-d", "7"],
+    "--state": ["shared", "/abs/with blank", "~/of mine", "~nobody-has-this-name/x", "file:///srv/it's"],
     "--registry": ["r.test", "https://r.test/team", "127.0.0.1:5000/team/models"],
     "--region": ["BHS", "gra", "de"],
     "--rehearsal-timeout": ["1", "900", "0.5e3", "86413", "1234567.25"],
@@ -44,7 +45,7 @@ def values(parameter: Parameter) -> list[str]:
             assert about.most is not None
             return [str(about.least), str(about.most), "7"]
     if kind in (Path, Path | None):
-        return ["relative", "/abs/with blank", "~/of mine", "../it's", "-dashed", "./ü"]
+        return ["relative", "/abs/with blank", "~/of mine", "~nobody-has-this-name/x", "../it's", "-dashed", "./ü"]
     return TEXTS
 
 

@@ -109,9 +109,8 @@ def _plan(tool: Tool, folder: Path) -> dict[str, Any]:
     return plan
 
 
-@pytest.mark.parametrize(
-    "keys", [pytest.param(False, id="project"), pytest.param(True, id="keys", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("keys", [False, True], ids=["project", "keys"])
 def test_a_bucket_moves(gone: Tool, keys: bool) -> None:
     (file,) = (MODELS / "iris").glob("*.onnx")
     if keys:

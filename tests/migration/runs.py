@@ -23,7 +23,7 @@ from migrate.core.values import (
 from migrate.migration.journal.journal import Journal, Stored
 from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps import deploy
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.step_engine import Performer
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import SourceFolder, Workspace

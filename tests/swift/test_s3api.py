@@ -18,7 +18,7 @@ from tests.clouds import QUICK
 from tests.sources.storing import content
 from tests.swift.service import KEY, USER, Swift
 
-pytestmark = pytest.mark.programs
+pytestmark = pytest.mark.slow  # each process of the tests would start a Swift of its own; test_sources does
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from migrate.core.addresses import registry_address
 from migrate.core.errors import UsageError
+from migrate.core.options.declaration import absolute
 from migrate.core.text import printable
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -96,4 +97,4 @@ def check_state(text: str) -> str:
             code="bad-state",
             next_step="Give its path, or file:///PATH; mount it first where it is on another machine.",
         )
-    return str(Path(text).expanduser().absolute())
+    return str(absolute(Path(text)))

@@ -20,7 +20,8 @@ from migrate.migration.journey.steps.rehearse import rehearse
 from migrate.migration.journey.steps.runtime import runtime
 from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run import permissions
-from migrate.migration.run.run_context import Run, RunContext
+from migrate.migration.run.cloud_run import Run
+from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Performer, Recaller, Steps, Unsettled
 from migrate.migration.run.units import Unit
 from migrate.parity.recording import at_least

@@ -17,8 +17,8 @@ from migrate.migration.journal.subjects import unit_subject
 from migrate.migration.journey.forms import difference, forms_of
 from migrate.migration.journey.models import Group
 from migrate.migration.journey.preview import Former, changed
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.licences import planned
-from migrate.migration.run.run_context import Run
 from migrate.migration.run.units import Unit
 from migrate.ovhcloud import apps as cloud_apps
 from migrate.ovhcloud import capabilities

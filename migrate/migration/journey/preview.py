@@ -20,7 +20,7 @@ from migrate.migration.journey.steps import files
 from migrate.migration.look.look import look_at_all
 from migrate.migration.look.same import has_digest
 from migrate.migration.run import permissions
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.step_engine import Recaller, Unsettled
 
 

@@ -15,7 +15,7 @@ from migrate.migration.journal.bill import BilledApp, billed_app, models_of
 from migrate.migration.journal.ledger import Effect
 from migrate.migration.journal.subjects import is_packed, model_subject, unit_subject
 from migrate.migration.run import permissions
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 
 _INLINE: Final = 300  # characters of a sample request that fit into a line to copy
 _NAMED: Final = 5  # models in a sentence

@@ -37,7 +37,7 @@ from migrate.migration.plan.arrange import Arrangement, Arranger, Candidate, Sha
 from migrate.migration.plan.objects import file_digest, objects_of_all, plain_name
 from migrate.migration.plan.tasks import manual_tasks
 from migrate.migration.plan.weights import weight
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.ovhcloud.capabilities import Flavor
 from migrate.sources.folders import files_of
 from migrate.sources.reference import BucketRef, ContainerRef, FolderRef, InventoryRef, NamespaceRef, SourceRef

@@ -12,7 +12,7 @@ from migrate.core.planfile.content import PlannedObject
 from migrate.core.text import printable
 from migrate.core.values import FolderLocation, ModelRecord
 from migrate.machine.disk import unreadable
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.sources.containers import objects_at
 from migrate.sources.fetch import files_at, store_at
 from migrate.sources.look import open_model

@@ -11,7 +11,7 @@ from migrate.core.planfile.content import PlanContent, PlannedObject, PlannedSou
 from migrate.core.text import printable
 from migrate.migration.plan.make import planned_flavors, planned_locks, planned_source, samples_digest
 from migrate.migration.plan.objects import objects_of_all
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.sources.reference import SourceRef
 
 _SHOWN: Final = 10  # changed fields in a sentence; all of them are in the evidence

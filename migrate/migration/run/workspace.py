@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.names import slug
+from migrate.core.options.declaration import absolute
 from migrate.machine.private import make_private
 
 APPLICATION: Final = "mlserving-migrate"
@@ -81,6 +82,6 @@ def open_workspace(option: Path | None) -> Workspace:
         import platformdirs  # noqa: PLC0415 - only without --workspace
 
         option = platformdirs.user_state_path(APPLICATION)
-    root = option.expanduser().absolute()
+    root = absolute(option)
     make_private(root)
     return Workspace(root)

@@ -29,6 +29,10 @@ _CHUNK: Final = 256 << 10
 _HEAD_LIMIT: Final = 64 << 10
 _LINGER: Final = 5.0  # seconds in which a client may still send what it began, so that it reads the refusal
 _PATIENCE: Final = 10.0  # seconds for the thread to do as it is told
+# An engine tries TLS first, and waits ten seconds for an answer to its greeting (Docker 20.10). What a server in
+# Go says to a greeting (net/http, server.go) makes it go on without TLS at once.
+_TLS: Final = b"\x16"  # the type of a TLS record that begins a handshake (RFC 8446, 5.1)
+_NO_TLS: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nThis registry speaks http alone.\n"
 _PHRASES: Final = {401: "Unauthorized", 429: "Too Many Requests"}
 
 Record = Callable[[Traffic], None]
@@ -110,7 +114,13 @@ class Front:
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = _read_head(await reader.readuntil(b"\r\n\r\n"))
+        first = await reader.readexactly(1)
+        if first == _TLS:
+            await reader.read(_CHUNK)
+            writer.write(_NO_TLS)
+            await writer.drain()
+            return
+        head = _read_head(first + await reader.readuntil(b"\r\n\r\n"))
         faults, selects = self._faults, on("registry", head.method, head.path)
         slow = faults.strike(Slow, selects)
         if slow:

@@ -35,6 +35,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     registry: RefusingRegistry
     protocol_version = "HTTP/1.1"
 
+    def handle_one_request(self) -> None:
+        if self.rfile.peek(1)[:1] == b"\x16":  # a TLS greeting, which has no line to read: an engine would wait
+            self.close_connection = True
+            return
+        super().handle_one_request()
+
     def do_HEAD(self) -> None:
         self.do_GET()
 

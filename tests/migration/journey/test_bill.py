@@ -14,7 +14,7 @@ from migrate.core.values import Outcome
 from migrate.migration.journal.bill import billed_app, models_of
 from migrate.migration.journey.outcomes import ended
 from migrate.migration.journey.result import make_result
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.workspace import Workspace
 from migrate.migration.telling.status import status_of, status_of_all
 from migrate.ovhcloud.projects import authorize

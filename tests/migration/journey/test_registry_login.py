@@ -16,7 +16,7 @@ from migrate.core.secret import Secret
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.migration.journey.steps.push import logged_in as with_login
 from migrate.migration.journey.steps.registry import register, target
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.ovhcloud import users
 from migrate.ovhcloud.session import Cloud
 from tests.migration.runs import NO_ENGINE, run_of, unit

@@ -17,7 +17,7 @@ from migrate.core.values import App
 from migrate.migration.journal.journal import Journal, Stored
 from migrate.migration.journey.steps import deploy
 from migrate.migration.journey.steps.one_app import yield_to_oldest
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.step_engine import Performer, Progress, Task, Unsettled
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.projects import authorize

@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 from migrate.core.events import Event
 from migrate.core.values import Artifact, BucketLocation, ContainerLocation, Inspection, Location, ModelRecord
 from migrate.formats import inspect
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.ovhcloud import objects
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control

@@ -20,7 +20,7 @@ from migrate.core.secret import Secret
 from migrate.core.values import Outcome
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journey.steps.tokens import hand_over
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.workspace import Workspace
 from migrate.migration.undo.undo import plan_undo, undo
 from migrate.ovhcloud.projects import authorize

@@ -13,7 +13,7 @@ from migrate.core.secret import Secret
 from migrate.core.values import ModelRecord, Outcome
 from migrate.migration.journal.ledger import NAMED_HERE
 from migrate.migration.journey.steps.tokens import hand_over
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.undo.undo import Undone, name_of, plan_undo, undo
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud

@@ -1,5 +1,7 @@
 """What the sandbox's registry can be told to do wrong, over a real registry and as a client meets it."""
 
+import socket
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +55,12 @@ def client(tmp_path_factory: pytest.TempPathFactory, faults: FaultBook, lines: l
             timeout=30,
         ).json()["token"]
         yield Client(registry, token)
+
+
+def test_who_tries_tls_first_is_answered_at_once(client: Client) -> None:
+    host, _, port = client.base.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection, pytest.raises(ssl.SSLError):
+        ssl.create_default_context().wrap_socket(connection, server_hostname=host)
 
 
 STATUSES: dict[str, tuple[Fault, int]] = {

@@ -19,7 +19,7 @@ from migrate.migration.journey.forms import forms_of
 from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.one_app import clear_own, delete_own, is_settled, own_left, yield_to_oldest
 from migrate.migration.journey.steps.registry import register, target
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.step_engine import Steps, Task
 from migrate.migration.run.units import Unit
 from migrate.ovhcloud.apps import set_label, set_scaling

@@ -12,7 +12,7 @@ from migrate.apps.app import FALLEN, to_app
 from migrate.core.names import KEY_LABEL, RUN_LABEL
 from migrate.core.values import App
 from migrate.migration.journal.ledger import Effect
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.units import Unit
 
 

@@ -9,7 +9,7 @@ from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.tokens import proof_token
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.step_engine import Progress, Steps, Task
 from migrate.migration.run.units import Unit
 from migrate.parity.http import describe_at, http_caller

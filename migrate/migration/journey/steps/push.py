@@ -10,7 +10,7 @@ from migrate.images.registry.push import push as push_image
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.ledger import NAMED_HERE
 from migrate.migration.journey.steps.registry import target
-from migrate.migration.run.run_context import Run, Target
+from migrate.migration.run.cloud_run import Run, Target
 from migrate.migration.run.step_engine import Progress, Steps, Task
 from migrate.migration.run.units import Unit
 

@@ -10,7 +10,7 @@ from migrate.core.secret import Secret
 from migrate.core.text import printable, type_again
 from migrate.images.registry.credentials import RegistryCredentials, credentials_for
 from migrate.migration.journal.ledger import Effect, Effects
-from migrate.migration.run.run_context import Run, Target
+from migrate.migration.run.cloud_run import Run, Target
 from migrate.migration.run.units import Unit
 from migrate.ovhcloud.failures import may_be_done
 from migrate.ovhcloud.renewal import Keys, Renew

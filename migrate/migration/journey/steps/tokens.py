@@ -16,7 +16,7 @@ from migrate.core.text import type_again
 from migrate.core.values import App
 from migrate.machine.private import write_private
 from migrate.migration.journal.ledger import Effect, Effects, Kind, token_name
-from migrate.migration.run.run_context import Run
+from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.units import Unit
 from migrate.ovhcloud.failures import may_be_done
 from migrate.ovhcloud.session import Cloud
