@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from cyclonedx.contrib.license.factories import LicenseFactory
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from migrate.core.values import ArtifactFile
     from migrate.images.attestation.debian import DebianPackage, System
     from migrate.images.attestation.lock import Wheel
-    from migrate.images.attestation.made_of import MadeOf, ModelPart, Subject
+    from migrate.images.attestation.made_of import BasePart, MadeOf, ModelPart, Subject
 
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json"
 TOOL: Final = "mlserving-migrate"
@@ -44,19 +46,6 @@ def sbom(made_of: MadeOf) -> bytes:
     """
     root = _root(made_of.subject)
     models = [_model(model) for model in made_of.models]
-    parts = [
-        *models,
-        Component(
-            type=ComponentType.APPLICATION,
-            name=f"{TOOL}-server",
-            version=made_of.tool_version,
-            bom_ref="server",
-            licenses=[LicenseFactory().make_from_string("Apache-2.0")],
-            properties=_properties(code=made_of.server),
-        ),
-        *map(_wheel, made_of.wheels),
-        *_of_base(made_of),
-    ]
     metadata = BomMetaData(
         component=root,
         tools=ToolRepository(
@@ -80,14 +69,43 @@ def sbom(made_of: MadeOf) -> bytes:
     bom = Bom(
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"{TOOL}:{made_of.subject.digest}"),
         metadata=metadata,
-        components=parts,
+        components=models,
     )
-    bom.register_dependency(root, parts)
+    bom.register_dependency(root, models)
     document: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())
     if made_of.created is None:
         del document["metadata"]["timestamp"]  # the library always has one
     _add_cards(document, made_of.models)
+    _add_shared(document, json.loads(_shared(made_of.base, made_of.wheels, made_of.server, made_of.tool_version)))
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+
+
+@lru_cache(maxsize=16)
+def _shared(base: BasePart, wheels: tuple[Wheel, ...], server: str, tool_version: str) -> str:
+    """What all images of a runtime hold, as a document of its own: made once, for the library takes its time."""
+    parts = [
+        Component(
+            type=ComponentType.APPLICATION,
+            name=f"{TOOL}-server",
+            version=tool_version,
+            bom_ref="server",
+            licenses=[LicenseFactory().make_from_string("Apache-2.0")],
+            properties=_properties(code=server),
+        ),
+        *map(_wheel, wheels),
+        *_of_base(base),
+    ]
+    return JsonV1Dot6(Bom(components=parts)).output_as_string()
+
+
+def _add_shared(document: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Joins two documents: the components of both, and the image depends on all of them."""
+    refs = sorted(component["bom-ref"] for component in (*document["components"], *shared["components"]))
+    for name, key in (("components", "bom-ref"), ("dependencies", "ref")):
+        document[name] = sorted((*document[name], *shared[name]), key=itemgetter(key))
+    for dependency in document["dependencies"]:
+        if dependency["ref"] == document["metadata"]["component"]["bom-ref"]:
+            dependency["dependsOn"] = refs
 
 
 def _root(subject: Subject) -> Component:
@@ -121,9 +139,9 @@ def _wheel(wheel: Wheel) -> Component:
     )
 
 
-def _of_base(made_of: MadeOf) -> Iterable[Component]:
+def _of_base(base: BasePart) -> Iterable[Component]:
     """The base image, its system, its Python and its Debian packages; or that nobody knows them."""
-    base, contents = made_of.base, made_of.base.contents
+    contents = base.contents
     packages = debian_packages(contents.status) if contents is not None and contents.status is not None else ()
     said = _NOT_LOOKED if contents is None else _NO_STATUS if contents.status is None else str(len(packages))
     yield Component(

@@ -114,6 +114,20 @@ def test_equal_parts_give_equal_bytes_and_another_image_another_serial_number() 
     assert document(replace(parts, created=315532800))["metadata"]["timestamp"] == "1980-01-01T00:00:00+00:00"
 
 
+def test_the_image_depends_on_every_part_of_it_and_each_is_named_once() -> None:
+    parts = made_of()
+    found = document(parts)
+    refs = [part["bom-ref"] for part in found["components"]]
+    assert len(set(refs)) == len(refs)
+    depends = {one["ref"]: one.get("dependsOn") for one in found["dependencies"]}
+    assert depends.pop("image") == sorted(refs)
+    assert set(depends) >= set(refs)
+    # Two images of one runtime share parts, and neither has the other's model.
+    other = document(replace(parts, models=(replace(parts.models[0], id="other"),)))
+    assert [part["name"] for part in of_type(other, "machine-learning-model")] == ["other"]
+    assert len(other["components"]) == len(refs)
+
+
 def test_a_pushed_image_is_named_as_registries_do() -> None:
     parts = made_of()
     image = document(parts)["metadata"]["component"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from migrate.core.values import Documents, Image, PushedImage
+from migrate.core.values import Documents, Image, PushedImage, RuntimeImage
 from migrate.images.attestation.made_of import BasePart, Subject
 from migrate.images.base.contents import read_contents
 from migrate.images.base.image import PYTHONS
@@ -37,19 +37,15 @@ def attest(
     time = created(run.environ)
 
     def make(_: object) -> Documents:
-        engine, store = run.engine(), run.workspace.store
-        contents = read_contents(engine, runtime.image_id, store)
-        base = BasePart(
-            reference=runtime.base, digest=base_digest(engine, runtime.base, runtime.image_id), contents=contents
-        )
-        python = ".".join(contents.python.split(".")[:2]) if contents is not None else PYTHONS[0]
+        base = _base(run, runtime)
+        python = ".".join(base.contents.python.split(".")[:2]) if base.contents is not None else PYTHONS[0]
         made_of = gather(
             [model.to_render(None) for model in models],
             runtime=runtime.runtime,
             subject=_subject(image.value),
             base=base,
             python=python,
-            store=store,
+            store=run.workspace.store,
             created=time,
         )
         return write_documents(made_of, run.documents(unit))
@@ -67,6 +63,16 @@ def attest(
         make,
         stands=lambda made: Path(made.sbom).is_file() and Path(made.provenance).is_file(),
         say=lambda made: made.sbom,
+    )
+
+
+def _base(run: RunContext, runtime: RuntimeImage) -> BasePart:
+    """What a runtime's image starts from, as the engine tells it."""
+    engine = run.engine()
+    return BasePart(
+        reference=runtime.base,
+        digest=base_digest(engine, runtime.base, runtime.image_id),
+        contents=read_contents(engine, runtime.image_id, run.workspace.store),
     )
 
 
