@@ -5,6 +5,7 @@ import datetime as dt
 import socket
 import ssl
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
@@ -13,22 +14,22 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 class Proxy:
-    """Listens on a Unix socket; what is meant for ``host`` goes to a port of this machine, anything else is refused.
+    """Listens on a Unix socket; what is meant for a known host goes to a port of this machine, the rest is refused.
 
     Attributes:
         asked: The targets of all requests that had the right password.
         refused: Those that had none.
     """
 
-    def __init__(self, folder: Path, host: str, port: int, login: str) -> None:
+    def __init__(self, folder: Path, ports: dict[str, int], login: str) -> None:
         self.asked: list[str] = []
         self.refused: list[str] = []
         self.socket = folder / "proxy.sock"
         self.authority = folder / "authority.pem"
-        self._host, self._port = host, port
+        self._ports = {f"{host}:443": port for host, port in ports.items()}
         self._login = "Basic " + base64.b64encode(login.encode()).decode()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(_certificate(folder, self.authority, host))
+        self._context.load_cert_chain(_certificate(folder, self.authority, ports))
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.socket))
         self._listener.listen()
@@ -58,18 +59,19 @@ class Proxy:
                 client.sendall(b"HTTP/1.1 407 Log in\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
                 return
             self.asked.append(target)
-            if (method, target) != ("CONNECT", f"{self._host}:443"):
+            if method != "CONNECT" or target not in self._ports:
                 client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
                 return
             client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
             try:
                 with self._context.wrap_socket(client, server_side=True) as opened:
-                    self._relay(opened)
+                    self._relay(opened, self._ports[target])
             except OSError:  # ssl.SSLError too: the client goes
                 return
 
-    def _relay(self, client: ssl.SSLSocket) -> None:
-        with socket.create_connection(("127.0.0.1", self._port)) as server:
+    @staticmethod
+    def _relay(client: ssl.SSLSocket, port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as server:
 
             def back() -> None:
                 try:
@@ -86,8 +88,8 @@ class Proxy:
             thread.join(10)
 
 
-def _certificate(folder: Path, authority: Path, host: str) -> Path:
-    """Write the authority's certificate, and a file with that of the host and its key."""
+def _certificate(folder: Path, authority: Path, hosts: Iterable[str]) -> Path:
+    """Write the authority's certificate, and a file with that of the hosts and its key."""
     now = dt.datetime.now(dt.UTC)
     root, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "the proxy's own authority")])
@@ -100,7 +102,7 @@ def _certificate(folder: Path, authority: Path, host: str) -> Path:
     pem = serialization.Encoding.PEM
     authority.write_bytes(builder(issuer, root.public_key(), ca=True).sign(root, hashes.SHA256()).public_bytes(pem))
     leaf = builder(x509.Name([]), own.public_key(), ca=False).add_extension(
-        x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False
+        x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False
     )
     both = folder / "host.pem"
     key = own.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +19,9 @@ from migrate.sandbox.base.settings import Folder, Options
 from tests.e2e.proxy import Proxy
 
 HOST = "api.sandbox.example"
+OTHERS = "others.example"  # a bucket, and an index of packages
+EMPTY = b"""<?xml version="1.0"?><ListBucketResult><Name>shelf</Name><KeyCount>0</KeyCount><MaxKeys>1000</MaxKeys>
+<IsTruncated>false</IsTruncated></ListBucketResult>"""
 PASSWORD = "p@ss-of-the-proxy"
 INSIDE = Path(__file__).with_name("inside.py")
 IRIS = Path(__file__).parents[2] / "examples" / "models" / "iris"
@@ -45,10 +50,36 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def proxy(sandbox: Path, tmp_path: Path) -> Iterator[Proxy]:
+def others() -> Iterator[ThreadingHTTPServer]:
+    """A bucket without objects, and an index without packages; ``asked`` are the paths."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Others)
+    server.asked = []  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+class Others(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        bucket = not self.path.startswith("/simple/")
+        self.send_response(200 if bucket else 404)
+        self.send_header("Content-Length", str(len(EMPTY) if bucket else 0))
+        self.end_headers()
+        if bucket:
+            self.wfile.write(EMPTY)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def proxy(sandbox: Path, others: ThreadingHTTPServer, tmp_path: Path) -> Iterator[Proxy]:
     found = control.status(sandbox)
     assert found is not None
-    made = Proxy(tmp_path, HOST, urlsplit(found.url).port or 0, f"jane:{PASSWORD}")
+    ports = {HOST: urlsplit(found.url).port or 0, OTHERS: others.server_address[1]}
+    made = Proxy(tmp_path, ports, f"jane:{PASSWORD}")
     yield made
     made.close()
 
@@ -62,7 +93,7 @@ def closed(unshare: tuple[str, ...], sandbox: Path, proxy: Proxy, tmp_path: Path
     file.parent.mkdir(parents=True)
     file.write_text(
         f'[network]\nproxy = "http://jane:{PASSWORD.replace("@", "%40")}@127.0.0.1:3128"\n'
-        f'ca_bundle = "{proxy.authority}"\n'
+        f'ca_bundle = "{proxy.authority}"\npackage_index = "https://{OTHERS}/simple"\n'
     )
     environ = {
         "HOME": str(tmp_path / "home"),
@@ -104,6 +135,28 @@ def test_the_list_of_hosts_sends_no_packet_at_all(closed: Callable[..., dict[str
     contacts = json.loads(told["out"].splitlines()[-1])["data"]["contacts"]
     ways = {one["host"]: one["via"] for one in contacts}
     assert (ways[HOST], ways["127.0.0.1:3128"]) == ("proxy 127.0.0.1:3128", "direct")
+
+
+def test_a_bucket_is_listed_through_the_proxy(
+    closed: Callable[..., dict[str, Any]], proxy: Proxy, others: ThreadingHTTPServer
+) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret-of-bucket", "AWS_REGION": "gra"}
+    told = closed("list", "s3://shelf", "--json", AWS_ENDPOINT_URL=f"https://{OTHERS}", **keys)
+    assert told["code"] == 0, told
+    assert (told["outside"], set(told["loopback"])) == ([], {"3128"})
+    assert set(proxy.asked) == {f"{OTHERS}:443"}
+    assert others.asked[0].startswith("/shelf?")  # type: ignore[attr-defined]
+
+
+def test_packages_come_from_the_index_through_the_proxy(
+    closed: Callable[..., dict[str, Any]], proxy: Proxy, others: ThreadingHTTPServer, tmp_path: Path
+) -> None:
+    told = closed("export", str(IRIS), "--out", str(tmp_path / "out"), "--json", UV_CACHE_DIR=str(tmp_path / "cache"))
+    assert told["code"] == 7, told  # that index has none
+    assert json.loads(told["out"].splitlines()[-1])["error"]["code"] == "wheels-failed"
+    assert (told["outside"], set(told["loopback"])) == ([], {"3128"})
+    assert set(proxy.asked) == {f"{OTHERS}:443"}
+    assert any(path.startswith("/simple/onnxruntime/") for path in others.asked)  # type: ignore[attr-defined]
 
 
 def test_packets_that_go_elsewhere_would_be_counted(closed: Callable[..., dict[str, Any]], proxy: Proxy) -> None:
