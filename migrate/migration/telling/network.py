@@ -43,6 +43,7 @@ def contacts(options: NetworkOptions, environ: Mapping[str, str]) -> Contacts:
         *_of_registry(options, environ),
         *_of_packages(environ),
         *_of_base(options.base_image),
+        *_of_engine(environ),
     )
     proxies = tuple(
         Contact(host=host, why="the proxy: what goes through it", commands=_of(found, host), via="direct")
@@ -141,6 +142,14 @@ def _of_base(reference: str | None) -> Iterator[Contact]:
             host="(as this machine's apt is set up)", why="Debian's packages, where no registry has the base image",
             commands=_BUILDING, via="as apt is set up",
         )  # fmt: skip
+
+
+def _of_engine(environ: Mapping[str, str]) -> Iterator[Contact]:
+    """An engine elsewhere; the usual ones listen on a socket of this machine."""
+    url = environ.get("DOCKER_HOST", "")
+    if url.startswith(("tcp://", "http://", "https://", "ssh://")):
+        host = printable(urlsplit(url).netloc.rpartition("@")[2], 300)
+        yield Contact(host=host, why="the container engine", commands=(*_BUILDING, "undo"), via="as DOCKER_HOST says")
 
 
 def _told(why: str, commands: tuple[str, ...], environ: Mapping[str, str]) -> Contact:

@@ -83,6 +83,12 @@ def test_a_folder_needs_no_storage_and_the_sandbox_is_itself(tmp_path: Path) -> 
     assert any("none is configured" in one.why for one in everything)
 
 
+def test_an_engine_elsewhere_is_a_host_too() -> None:
+    found = hosts(environ={"DOCKER_HOST": "ssh://jane@builder.example"})
+    assert found["builder.example"].why == "the container engine"
+    assert "builder.example" not in hosts(environ={"DOCKER_HOST": "unix:///run/builder.example"})
+
+
 def test_what_cannot_be_meant_is_refused() -> None:
     with pytest.raises(UsageError):
         hosts(" ")
