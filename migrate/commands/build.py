@@ -78,6 +78,8 @@ def _on_engine(run: FolderRun, options: BuildOptions, built: Built) -> dict[str,
         "proof": f"{levels}, worst difference {difference(built.rehearsal.worst_difference or 0.0)}",
         "cold start": f"{built.rehearsal.cold_start:.1f} s",
         "run it": f"{program} run --rm --user 42420:42420 -p 8080:8080 {options.tag}",
+        "SBOM": built.documents.sbom,
+        "provenance": built.documents.provenance,
         "slim": ", ".join(f"{name} {text}" for name, text in slimmed(built.models).items()),
         "engine": served_by(built.models[0].inspection.value.runtime),
     }

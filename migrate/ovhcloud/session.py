@@ -19,7 +19,15 @@ from migrate.machine.patience import API_RETRY, WONDERED_AT, Retry, retry_after
 from migrate.ovhcloud.bucket import Bucket
 from migrate.ovhcloud.client import Caller, make_client
 from migrate.ovhcloud.config import Credentials
-from migrate.ovhcloud.failures import RETRIED, Refusal, error_for, no_connection, read_refusal, shortest
+from migrate.ovhcloud.failures import (
+    RETRIED,
+    Refusal,
+    error_for,
+    no_connection,
+    proxy_login,
+    read_refusal,
+    shortest,
+)
 from migrate.ovhcloud.paths import target
 from migrate.ovhcloud.renewal import MENDABLE, Keys, from_configuration, refuse
 
@@ -329,6 +337,8 @@ def _decoded(method: str, template: str, response: requests.Response, query_id: 
 
 
 def _network_error(method: str, template: str, error: requests.RequestException, *, again: bool) -> Exception:
+    if (refused := proxy_login(error)) is not None:
+        return refused
     never_sent = isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError) or no_connection(error)
     if not again and not never_sent:
         return _maybe_done(method, template, "The connection broke", None)

@@ -33,7 +33,11 @@ SLIM: Final = Option(
     counts=Counts.IMAGE,
 )
 BASE_IMAGE: Final = Option(
-    names=("--base-image",), metavar="REF", help="The image that runtimes start from.", counts=Counts.IMAGE
+    names=("--base-image",),
+    metavar="REF",
+    help="The image that runtimes start from.",
+    counts=Counts.IMAGE,
+    variable="MIGRATE_BASE_IMAGE",
 )
 BUILDER: Final = Option(
     names=("--builder",),

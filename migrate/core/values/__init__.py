@@ -15,6 +15,7 @@ from migrate.core.values.app import (
 from migrate.core.values.image import (
     BuildContext,
     Descriptor,
+    Documents,
     Image,
     Layer,
     PushedImage,
@@ -63,6 +64,7 @@ __all__ = [
     "ContainerLocation",
     "Conversion",
     "Descriptor",
+    "Documents",
     "FixedScaling",
     "FolderLocation",
     "Hazard",

@@ -73,3 +73,11 @@ class PushedImage(Struct, frozen=True, kw_only=True):
     digest: str
     registry: str
     size: int | None = None
+
+
+class Documents(Struct, frozen=True, kw_only=True):
+    """What says what an image is made of: the paths of its SBOM and of its provenance, and what they are about."""
+
+    sbom: str
+    provenance: str
+    subject: str

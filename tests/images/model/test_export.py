@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -35,8 +36,19 @@ def test_it_needs_no_engine_and_names_the_public_base(
         "layer-server",
         "layer-settings",
         "layer-wheels",
+        "provenance.intoto.json",
+        "sbom.cdx.json",
     ]
     assert out.joinpath("Dockerfile").read_text().startswith(f"ARG BASE={PUBLIC_BASE}\n")
+    # What lies beside the layers says what is in them, and is in none.
+    bill = json.loads(out.joinpath("sbom.cdx.json").read_bytes())
+    assert {bill["metadata"]["component"]["version"]} == {context.digest}
+    statement = json.loads(out.joinpath("provenance.intoto.json").read_bytes())
+    assert statement["subject"] == [
+        {"name": name, "digest": {"sha256": hashlib.sha256(out.joinpath(name).read_bytes()).hexdigest()}}
+        for name in ("Dockerfile", "sbom.cdx.json")
+    ]
+    assert ".json" not in out.joinpath("Dockerfile").read_text()
     for name in ("Dockerfile", "README.txt"):
         assert "x-run-nowhere" not in out.joinpath(name).read_text()
         assert '../x"' not in out.joinpath(name).read_text()
