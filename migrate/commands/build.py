@@ -11,13 +11,17 @@ from migrate.console.outlet import open_outlet
 from migrate.console.words import PROOFS, difference, size
 from migrate.core.errors import ExitCode, Interrupted, LocalError, UsageError
 from migrate.core.events import StepProgress
+from migrate.core.options.declaration import absolute
 from migrate.core.options.folders import BuildOptions
 from migrate.core.options.shared import BASE_IMAGE, OUT
-from migrate.core.text import type_again
-from migrate.images.base.layout import SCHEME, LayoutBase, read_layout
+from migrate.core.text import printable, type_again
+from migrate.images.base.archive import bootstrap, existing
+from migrate.images.base.layered import look_into
+from migrate.images.base.stored import PREFIX, at_path, read_image
 from migrate.images.engine.build import save_image
 from migrate.images.model.image import write_image
 from migrate.images.oci.archive import archive, write_layout
+from migrate.images.oci.blobs import BaseImage
 from migrate.images.oci.store import BlobStore
 from migrate.machine.files import write_whole
 from migrate.migration.journey.models import Inspected
@@ -57,9 +61,9 @@ def build(options: BuildOptions, environ: Mapping[str, str]) -> ExitCode:
             left_out |= built.left_out
         else:
             _check_out(options.out)
-            base = _base(options)
+            base, python = _base(run, options)
             made, left_out = read_servable(run, loading="where the image is run, and not here", done="built")
-            facts = _in_file(run, options, base, made)
+            facts = _in_file(run, options, base, python, made)
     return answer_facts("build", facts, allowed(made), as_json=options.json, left_out=left_out)
 
 
@@ -85,7 +89,9 @@ def _on_engine(run: FolderRun, options: BuildOptions, built: Built) -> dict[str,
     }
 
 
-def _in_file(run: FolderRun, options: BuildOptions, base: LayoutBase, models: tuple[Inspected, ...]) -> dict[str, str]:
+def _in_file(
+    run: FolderRun, options: BuildOptions, base: BaseImage, python: str, models: tuple[Inspected, ...]
+) -> dict[str, str]:
     """Writes the image without an engine."""
     blobs, out = BlobStore(run.workspace.store), options.out or Path()
     recordings = [record_given(run, run.steps, model) for model in models]
@@ -97,7 +103,7 @@ def _in_file(run: FolderRun, options: BuildOptions, base: LayoutBase, models: tu
             raise Interrupted
         run.emit(StepProgress(step="build", done=done, total=total))
 
-    image = write_image(rendered, base.image, python=base.python, blobs=blobs, progress_text=run.say, progress=progress)
+    image = write_image(rendered, base, python=python, blobs=blobs, progress_text=run.say, progress=progress)
     run.say(f"writing {out}", step="build")
     if out.is_dir():
         write_layout(blobs, image, options.tag, out)
@@ -123,15 +129,18 @@ def _check_out(out: Path | None) -> None:
         )
 
 
-def _base(options: BuildOptions) -> LayoutBase:
-    named = options.base_image or ""
-    if not named.startswith(SCHEME):
+def _base(run: FolderRun, options: BuildOptions) -> tuple[BaseImage, str]:
+    """The base image, and its Python as major.minor; made of Debian's packages where none is named."""
+    named = options.base_image
+    if named is not None and not named.startswith(PREFIX):
         raise LocalError(
-            "Without an engine, the base image is read from an OCI layout or archive, and none is named.",
+            f"Without an engine the base image comes from an OCI layout or archive, and {printable(named)} is neither.",
             code="base-unusable",
             next_step=type_again(
                 "Write one, for example with skopeo copy docker://python:3.11-slim-bookworm oci-archive:base.tar",
-                adding=f"{BASE_IMAGE.name} {SCHEME}base.tar",
+                adding=f"{BASE_IMAGE.name} {PREFIX}base.tar",
             ),
         )
-    return read_layout(Path(named.removeprefix(SCHEME)).expanduser().absolute())
+    path = absolute(Path(named.removeprefix(PREFIX))) if named is not None else existing() or bootstrap(run.say)
+    image = read_image(at_path(path))
+    return image, look_into(image, named or f"{PREFIX}{path}").python

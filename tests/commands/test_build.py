@@ -9,9 +9,7 @@ import pytest
 from migrate.commands.build import build
 from migrate.core.errors import ExitCode, LocalError, UsageError
 from migrate.core.options.folders import BuildOptions
-from migrate.images.oci.archive import archive
-from migrate.images.oci.store import BlobStore
-from tests.images.base.test_layout import PYTHON, image
+from tests.images.base.layouts import Layout, debian, packed
 
 IRIS = Path(__file__).parents[2] / "examples/models/iris"
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent.sock"}
@@ -22,9 +20,9 @@ def options(tmp_path: Path, **more: object) -> BuildOptions:
     return BuildOptions(**(known | more))  # type: ignore[arg-type]
 
 
-def test_the_base_image_has_to_be_named(tmp_path: Path) -> None:
+def test_a_base_image_of_a_registry_needs_an_engine(tmp_path: Path) -> None:
     with pytest.raises(LocalError) as caught:
-        build(options(tmp_path), NO_ENGINE)
+        build(options(tmp_path, base_image="python:3.11-slim-bookworm"), NO_ENGINE)
     assert caught.value.code == "base-unusable"
     assert "--base-image oci:" in caught.value.next_step
     assert not (tmp_path / "iris.tar").exists()
@@ -41,9 +39,9 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
 def test_a_model_becomes_a_file_and_a_folder_with_one_digest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blobs = BlobStore(tmp_path / "base")
-    base = tmp_path / "base.tar"
-    base.write_bytes(b"".join(archive(blobs, image(blobs, PYTHON), None)))
+    made = Layout(tmp_path / "base")
+    made.add(made.image(packed(*debian())))
+    base = made.archive(tmp_path / "base.tar")
     folder = tmp_path / "layout"
     folder.mkdir()
     told = []
@@ -53,8 +51,8 @@ def test_a_model_becomes_a_file_and_a_folder_with_one_digest(
         told.append(json.loads(capsys.readouterr().out.splitlines()[-1])["data"])
     assert told[0]["digest"] == told[1]["digest"]
     assert "not rehearsed" in told[0]["proof"]
-    with tarfile.open(tmp_path / "iris.tar") as packed:
-        names = {member.name for member in packed if member.isreg()}
+    with tarfile.open(tmp_path / "iris.tar") as read:
+        names = {member.name for member in read if member.isreg()}
     assert names == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     index = json.loads(folder.joinpath("index.json").read_bytes())
     assert [named["digest"] for named in index["manifests"]] == [told[0]["digest"]]

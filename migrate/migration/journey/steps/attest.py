@@ -6,7 +6,7 @@ from typing import Final
 from migrate.core.values import Documents, Image, PushedImage, RuntimeImage
 from migrate.images.attestation.made_of import BasePart, Subject
 from migrate.images.base.contents import read_contents
-from migrate.images.base.image import PYTHONS
+from migrate.images.base.fit import PYTHONS
 from migrate.images.model.documents import base_digest, created, gather, write_documents
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.models import Prepared
