@@ -20,7 +20,7 @@ from migrate.core.errors import LocalError
 from migrate.core.names import slug
 from migrate.images.base.image import ensure_base
 from migrate.images.engine import tarstream
-from migrate.images.engine.build import read_image
+from migrate.images.engine.build import read_image, save_image
 from migrate.images.engine.connection import Engine
 from migrate.images.model.context import ModelToRender
 from migrate.images.model.export import export
@@ -165,7 +165,7 @@ def saved(engine: Engine, reference: str, store: Path) -> BaseImage:
     """An image of the engine as a base for others."""
     blobs = BlobStore(store)
     kind = "application/vnd.oci.image.layer.v1.tar"
-    with tarfile.open(fileobj=io.BytesIO(b"".join(engine.client.api.get_image(reference)))) as packed:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(save_image(engine, reference)))) as packed:
 
         def data(name: str) -> bytes:
             file = packed.extractfile(name)
