@@ -66,7 +66,7 @@ def test_memory_does_not_grow_with_a_layer(tmp_path: Path) -> None:
                 ).stdout
             )
             >> 10
-            for size in ("64", "320")
+            for size in ("48", "144")
         ]
     assert peaks[1] < peaks[0] + 20
     assert peaks[1] < 150
