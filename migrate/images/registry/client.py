@@ -51,6 +51,8 @@ INDEXES: Final = (
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
 _ELSEWHERE: Final = frozenset({307, 308})
 _HOPS: Final = 5
+_LOGINS: Final = 2
+"""How often a refusal is answered; a token may end on its way."""
 
 
 class RemoteImage(Struct, frozen=True, kw_only=True):
@@ -262,9 +264,12 @@ class RegistryClient:
             try:
                 answer = once(sent)
                 # Tokens live for minutes and a push may take longer: a new one is fetched when the former is refused.
-                challenge = answer.header("WWW-Authenticate")
-                if answer.status == 401 and own and self._login.answer(challenge, scopes, sent):
-                    answer = once(self._login.authorization(scopes))
+                for _ in range(_LOGINS):
+                    challenge = answer.header("WWW-Authenticate")
+                    if answer.status != 401 or not own or not self._login.answer(challenge, scopes, sent):
+                        break
+                    sent = self._login.authorization(scopes)
+                    answer = once(sent)
             except NoAnswer:
                 self.check_stop()  # it may be why
                 raise

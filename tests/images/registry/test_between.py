@@ -112,7 +112,8 @@ def test_a_registry_that_does_not_mount(registry: Real) -> None:
     assert read_back(client_of(registry.address), blob_of(data).descriptor.digest) == data
 
 
-@pytest.mark.parametrize("method", ["PUT", pytest.param("PATCH", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_a_registry_says_how_long_to_wait(registry: Real, method: str) -> None:
     data = content(CHUNK + 5, seed=255 + len(method))
     with between(registry.address, busy=method) as (address, _):
