@@ -293,12 +293,18 @@ class _Box:
         return boxed
 
     def _placed(self) -> list[root.Mount]:
-        if self._files is None:
-            return []
+        # Where the server looks for its limits, whatever holds them.
+        told = self._scratch / "limits"
+        limits = {"memory.max": self._memory, "pids.max": self._tasks}
+        root.place([tarstream.content(name, f"{most}\n".encode()) for name, most in limits.items()], told)
+        mounts = [root.Mount(told, "/sys/fs/cgroup")]
+        return mounts if self._files is None else [*mounts, *self._own_files(self._files)]
+
+    def _own_files(self, files: Files) -> list[root.Mount]:
         place = self._scratch / "files"
-        root.place(self._files.entries(), place)
-        top = root.Mount(place, self._files.folder)
-        writable = [root.Mount(place / name, f"{self._files.folder}/{name}", True) for name in self._files.writable]
+        root.place(files.entries(), place)
+        top = root.Mount(place, files.folder)
+        writable = [root.Mount(place / name, f"{files.folder}/{name}", True) for name in files.writable]
         return [top, *writable]
 
     def _bound(self, folders: Sequence[Path], stack: contextlib.ExitStack) -> list[tuple[Path, Path]]:
