@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -130,8 +131,10 @@ class Boxes:
     def _tried(self, image: Root) -> Limits:
         group = cgroup.Group.make(_PROBE_MEMORY, _FEW)
         if group is not None:
+            joined = subprocess.run([*bubblewrap.joining(group.path), "true"], check=False, capture_output=True)
             group.close()
-            return Limits("cgroup", "cgroup")
+            if joined.returncode == 0:
+                return Limits("cgroup", "cgroup")
         limits = Limits("watcher", "rlimit")
         with self._scratch("limits") as scratch, _Box(image, limits, _PROBE_MEMORY, _FEW, None, scratch) as box:
             try:
