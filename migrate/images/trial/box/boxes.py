@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -130,8 +131,10 @@ class Boxes:
     def _tried(self, image: Root) -> Limits:
         group = cgroup.Group.make(_PROBE_MEMORY, _FEW)
         if group is not None:
+            joined = subprocess.run([*bubblewrap.joining(group.path), "true"], check=False, capture_output=True)
             group.close()
-            return Limits("cgroup", "cgroup")
+            if joined.returncode == 0:
+                return Limits("cgroup", "cgroup")
         limits = Limits("watcher", "rlimit")
         with self._scratch("limits") as scratch, _Box(image, limits, _PROBE_MEMORY, _FEW, None, scratch) as box:
             try:
@@ -293,12 +296,18 @@ class _Box:
         return boxed
 
     def _placed(self) -> list[root.Mount]:
-        if self._files is None:
-            return []
+        # Where the server looks for its limits, whatever holds them.
+        told = self._scratch / "limits"
+        limits = {"memory.max": self._memory, "pids.max": self._tasks}
+        root.place([tarstream.content(name, f"{most}\n".encode()) for name, most in limits.items()], told)
+        mounts = [root.Mount(told, "/sys/fs/cgroup")]
+        return mounts if self._files is None else [*mounts, *self._own_files(self._files)]
+
+    def _own_files(self, files: Files) -> list[root.Mount]:
         place = self._scratch / "files"
-        root.place(self._files.entries(), place)
-        top = root.Mount(place, self._files.folder)
-        writable = [root.Mount(place / name, f"{self._files.folder}/{name}", True) for name in self._files.writable]
+        root.place(files.entries(), place)
+        top = root.Mount(place, files.folder)
+        writable = [root.Mount(place / name, f"{files.folder}/{name}", True) for name in files.writable]
         return [top, *writable]
 
     def _bound(self, folders: Sequence[Path], stack: contextlib.ExitStack) -> list[tuple[Path, Path]]:

@@ -73,7 +73,7 @@ def holder(binds: Sequence[tuple[Path, Path]], group: Path | None) -> list[str]:
         binds: Folders and where they are bound, seen by the trial's boxes alone; for root of this machine.
         group: The cgroup that it is to join.
     """
-    command = [*_joining(group)]
+    command = [*joining(group)]
     if binds:
         pairs = [str(path) for pair in binds for path in pair]
         command += ["unshare", "--mount", "--propagation", "private", "sh", "-c", _BIND, "sh", *pairs, "--"]
@@ -106,7 +106,7 @@ def box(
     spaces = (("user", "user"), ("net", "net"), ("mount", "mnt"))
     enter = ["nsenter", "--preserve-credentials", *(f"--{name}=/proc/{process}/ns/{file}" for name, file in spaces)]
     return [
-        *_joining(group),
+        *joining(group),
         *_ordinary(),
         *(*enter, "--", "bwrap", *(f"--unshare-{name}" for name in ("user", "pid", "ipc", "uts", "cgroup-try"))),
         *("--disable-userns", "--uid", UID, "--gid", UID, "--hostname", "box"),
@@ -144,7 +144,8 @@ def _top(folder: Path, bound: Path) -> list[str]:
     return found
 
 
-def _joining(group: Path | None) -> list[str]:
+def joining(group: Path | None) -> list[str]:
+    """What a command begins with whose processes join a cgroup; nothing where there is none."""
     return ["sh", "-c", _JOIN, "sh", str(group)] if group is not None else []
 
 

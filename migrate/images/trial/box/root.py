@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from migrate.images.base.unpack import unpacked
 from migrate.images.engine import tarstream
@@ -67,13 +68,33 @@ def root_of(image: BaseImage, name: str, store: Path) -> Root:
     )
 
 
+def with_layers(image: Root, layers: Iterable[Path], folder: Path) -> Root:
+    """The root of an image that adds layers of a build context to another one; nothing of that is copied.
+
+    Args:
+        image: What it starts from.
+        layers: The layers' folders; what they have at their top, such as ``models``, the image has not.
+        folder: A new folder for what is in them, to be kept as long as the root is used.
+
+    Raises:
+        LocalError: As for ``place``.
+        ValueError: The image has a folder of that name itself.
+    """
+    place((entry for layer in layers for entry in tarstream.tree(layer)), folder)
+    tops = sorted(path.name for path in folder.iterdir())
+    if hidden := [name for name in tops if os.path.lexists(image.path / name)]:
+        message = f"the image has {', '.join(hidden)} itself"
+        raise ValueError(message)
+    return replace(image, mounts=(*image.mounts, *(Mount(folder / name, f"/{name}") for name in tops)))
+
+
 def place(entries: Iterable[tarstream.Entry], folder: Path) -> None:
     """Write entries into a new folder: files of this machine are linked where that can be, else copied.
 
     Everybody can read the result, as in a container, except a linked file that only its owner could.
 
     Args:
-        entries: Folders before what is in them, as for an archive.
+        entries: Folders before what is in them, as for an archive; one that comes twice is one.
         folder: It does not exist.
 
     Raises:
@@ -84,7 +105,7 @@ def place(entries: Iterable[tarstream.Entry], folder: Path) -> None:
         for entry in entries:
             target = folder / entry.name
             if entry.kind == tarfile.DIRTYPE:
-                target.mkdir()
+                target.mkdir(exist_ok=True)
                 target.chmod(entry.mode)
             elif entry.source is None:
                 target.write_bytes(entry.content)

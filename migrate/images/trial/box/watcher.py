@@ -114,8 +114,12 @@ class Watcher:
         return self.overrun
 
     def _run(self) -> None:
-        while not self._done.wait(EVERY):
-            self.check()
+        try:
+            while not self._done.wait(EVERY):
+                self.check()
+        finally:
+            if not self._done.is_set():  # an error of its own: nothing goes on unwatched
+                self._end()
 
     def _gathered(self) -> set[int]:
         """The processes of the boxes."""

@@ -29,8 +29,8 @@ def host_root(folder: Path, probe: Path | None = None) -> Root:
             mounts.append(Mount(path, str(path)))
     paths = ["/usr/bin", "/bin"]
     if shutil.which("python3", path=":".join(paths)) is None:
-        mounts.append(Mount(Path(sys.base_prefix), "/python"))
-        paths.insert(0, "/python/bin")
+        mounts.append(Mount(Path(sys.base_prefix), sys.base_prefix))
+        paths.insert(0, f"{sys.base_prefix}/bin")
     environment = {"PATH": ":".join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
     if probe is not None:
         mounts.append(Mount(probe, "/probe"))

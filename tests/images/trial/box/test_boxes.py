@@ -419,3 +419,8 @@ def test_a_filter_jumps_to_its_last_step_alone(machine: str) -> None:
             assert false == 0
             assert place + 1 + true == (3 if place == 1 else len(steps) - 1)
     assert calls.program("another") == b""
+
+
+def test_a_program_is_told_its_limits(boxes: Boxes) -> None:
+    read = "import sys\nfor line in sys.stdin: print(int(open('/sys/fs/cgroup/memory.max').read()), flush=True)"
+    assert told(boxes, read) == PLENTY

@@ -1,5 +1,8 @@
 """Rehearsals, references and conversions in boxes: the same verdicts as in containers."""
 
+import json
+import shutil
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,15 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+import migrate
 from migrate.core.errors import Interrupted, MigrateError, NeedsYouError
 from migrate.core.values import Image, RuntimeImage
 from migrate.images.engine import containers
+from migrate.images.model.context import render
 from migrate.images.trial.box.boxes import Boxes, Limits
+from migrate.images.trial.box.root import Mount, with_layers
 from migrate.images.trial.oracle_run import run_reference
 from migrate.images.trial.rehearsal import rehearse
-from tests.images.conftest import IRIS, artifact_of
-from tests.images.trial.box.boxing import IMAGE, MEGABYTE, boxes_of
+from tests.images.conftest import IRIS, artifact_of, model_of
+from tests.images.trial.box.boxing import IMAGE, MEGABYTE, boxes_of, host_root
 from tests.waiting import wait_until
 
 GIGABYTE = 1 << 30
@@ -202,3 +209,29 @@ def test_a_reference_that_does_not_answer(
     with pytest.raises(NeedsYouError) as error:
         asked(text, memory=memory, timeout=timeout)
     assert error.value.code == code
+
+
+@pytest.mark.slow
+def test_the_server_itself_with_a_model(tmp_path: Path) -> None:
+    """With this environment's packages, as the image of a runtime has them."""
+    boxes_of(tmp_path)
+    context = render([model_of(IRIS)], replace(RUNTIME, runtime="onnx"), tmp_path / "context")
+    code = tmp_path / "code/migrate"
+    shutil.copytree(Path(migrate.__file__).parent / "server", code / "server")
+    (code / "__init__.py").touch()
+    places = [Path(path) for path in sys.path if path.endswith("site-packages")]
+    mounts = [Mount(place, f"/packages/{number}") for number, place in enumerate(places)]
+    mounts += [Mount(Path(sys.base_prefix), sys.base_prefix), Mount(code.parent, "/code")]
+    root = host_root(tmp_path / "other")
+    paths = ["/code", *(mount.target for mount in mounts[: len(places)])]
+    environment = {"PATH": f"{sys.base_prefix}/bin:/usr/bin:/bin", "PYTHONPATH": ":".join(paths), "HOME": "/workspace"}
+    mounts = [*(one for one in root.mounts if one.target != sys.base_prefix), *mounts]
+    image = replace(root, environment=environment, mounts=tuple(mounts))
+    image = with_layers(image, sorted(Path(context.folder).glob("layer-*")), tmp_path / "layers")
+    boxes = Boxes({IMAGE: image}.__getitem__, tmp_path / "store")
+    request = json.dumps({"float_input": [[5.1, 3.5, 1.4, 0.2]] * 3}).encode()
+    with rehearse(boxes, MODEL, memory=GIGABYTE, timeout=250) as running:
+        assert running.unserved == {}
+        status, _, body = running.call("POST", "/eval", {"content-type": "application/json"}, request, timeout=100)
+    assert status == 200
+    assert json.loads(body)["output_label"] == [0, 0, 0]
