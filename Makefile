@@ -32,7 +32,7 @@ test-pythons: .venv  ## the same on each Python of 3.11 to 3.13 that is installe
 test-all:  ## every test, the slow ones too, and the server's once more without its express lane
 	@scripts/setup --tests
 	@$(MAKE) --no-print-directory check
-	@$(PYTEST) --durations 20 --cov --cov-report=term-missing:skip-covered
+	@$(PYTEST) --durations 20
 	@MIGRATE_EXPRESS=0 $(PYTEST) tests/server
 
 check: .venv  ## format, lint, types and import rules
@@ -90,4 +90,4 @@ bench-large: .venv  ## a model of 5 GB to its build context, killed and replaced
 	@scripts/setup --environment-only
 
 clean:  ## remove the environment and caches of this checkout
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist .coverage*
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

@@ -31,6 +31,12 @@ def test_a_wrong_key(tool: Tool) -> None:
     ended = tool.run(OVH_APPLICATION_KEY="0123456789abcdef")
     assert (ended.code, ended.error["code"]) == (3, "wrong-key")
     _one_sentence(ended.error["what"])
+    assert tool.sandbox.left()["apps"] == []
+
+
+@pytest.mark.slow
+def test_after_a_wrong_key_the_right_one_is_enough(tool: Tool) -> None:
+    assert tool.run(OVH_APPLICATION_KEY="0123456789abcdef").code == 3
     assert tool.run(NAMESPACE, "--model", "iris").code == 0
 
 
@@ -145,6 +151,7 @@ def test_an_app_that_was_created_and_not_answered_is_found(tool: Tool) -> None:
     assert len(tool.sandbox.left()["apps"]) == 1
 
 
+@pytest.mark.slow
 def test_an_app_that_fails_shows_why(tool: Tool) -> None:
     control.fail(tool.sandbox.folder, "app-failed", message="no capacity of flavor ai1-1-cpu")
     ended = tool.run(NAMESPACE, "--model", "iris")

@@ -60,10 +60,9 @@ def _finished(tool: Tool) -> None:
     assert tool.sandbox.left() == {"apps": [], "tokens": [], "registrations": [], "users": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize(
-    "effect", ["app", *(pytest.param(name, marks=pytest.mark.slow) for name in ("token", "user", "authorization"))]
-)
+@pytest.mark.parametrize("effect", ["app", "token", "user", "authorization"])
 def test_killed_at_an_effect_of_the_api(tool: Tool, tmp_path: Path, effect: str, point: str) -> None:
     method, path = EFFECTS[effect]
     _killed(tool, method, path, point, tmp_path)

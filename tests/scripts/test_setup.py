@@ -78,6 +78,7 @@ def test_the_environment_is_made_once_and_again_when_the_lock_changes(copy: Path
     assert subprocess.run([str(python), "-c", ""], check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_wheel_that_is_not_the_locked_one_stops_it(copy: Path) -> None:
     lock = copy / "requirements.lock"
     lock.write_text(lock.read_text().replace("--hash=sha256:", "--hash=sha256:0000").replace("0000", "0" * 4))

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 # The classic builder looks for a cached step among all images, and fails when one of them is removed meanwhile, by a
 # program that has nothing to do with this build. These are its words (five programs that build and remove at a time,
 # Docker 20.10.24: 20 of 280 builds).
-_LOST: Final = ("failed to get digest", "unknown parent image ID", "No such image: sha256:")
+_LOST: Final = (
+    "failed to get digest",
+    "unknown parent image ID",
+    "No such image: sha256:",
+    'unable to find image "sha256:',
+)
 _ATTEMPTS: Final = 5
 
 
