@@ -16,10 +16,11 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from license_expression import ExpressionError, get_spdx_licensing
+from license_expression import ExpressionError, Licensing, get_spdx_licensing
 from packaging.markers import Marker
 
 from migrate.images.attestation.lock import Pinned, licence_of, parse_lock
@@ -91,12 +92,18 @@ def not_allowed(licences: Mapping[Package, str]) -> list[str]:
 def _allowed(licence: str, words: frozenset[str]) -> bool:
     """Whether all of a licence, or of one side of an OR, is on the list."""
     try:
-        parsed = get_spdx_licensing().parse(licence, validate=True, strict=True)
+        parsed = _spdx().parse(licence, validate=True, strict=True)
     except ExpressionError:
         parsed = None
     if parsed is None:  # classifiers, and texts of packages that know no SPDX
         return set(licence.split(" AND ")) <= words
     return _holds(parsed, words)
+
+
+@cache
+def _spdx() -> Licensing:
+    """All names of licences, read once."""
+    return get_spdx_licensing()
 
 
 def _holds(node: Any, words: frozenset[str]) -> bool:

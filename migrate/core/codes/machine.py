@@ -83,7 +83,7 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
     ),
     "box-failed": Meaning(
         "machine",
-        "bubblewrap could not start a program in a box, for the reason in the message.",
+        "A program could not be started in a box of bubblewrap, for the reason in the message.",
         type_again("See that `bwrap` works for this user, or use a container engine"),
     ),
     "pull-failed": Meaning(

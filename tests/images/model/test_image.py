@@ -30,6 +30,7 @@ from migrate.images.oci.blobs import LAYER_GZIP, BaseImage, LayerBlob
 from migrate.images.oci.compression import SMALL
 from migrate.images.oci.image import OciImage, assemble
 from migrate.images.oci.store import BlobStore
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import HOUSING, IRIS, model_of, silent
 
@@ -202,7 +203,7 @@ def test_an_engine_makes_the_same_of_the_exported_dockerfile_and_serves_what_was
         engine.client.images.load(file)
     loaded = read_image(engine, loaded_tag)
     assert [layer.digest for layer in loaded.layers] == [layer.diff_id for layer in image.layers]
-    with rehearse(engine, loaded, memory=1 << 30, timeout=200) as running:
+    with rehearse(InEngine(engine), loaded, memory=1 << 30, timeout=200) as running:
         assert running.call("GET", "/housing/describe")[0] == 200
 
 
