@@ -55,6 +55,8 @@ class Wire:
                 client.close()
                 continue
             ends = [client, server]
+            for end in ends:  # what a reset finds in here is lost, and counted as passed on
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _AT_ONCE)
             with self._turn:
                 self._open.update(ends)
             for task in (threading.Thread(target=self._up, args=ends), threading.Thread(target=self._down, args=ends)):
