@@ -2,14 +2,13 @@
 
 ``mmdebstrap`` makes the file system in name spaces of the kernel and writes it as a tar archive, from this machine's
 own package mirror. That archive becomes the one layer of the image, less what an image does not need, with fixed times
-and in a fixed order: the same packages give the same bytes. mmdebstrap(1), "unshare".
+and in a fixed order: the same packages give the same bytes on every machine. mmdebstrap(1), "unshare".
 
 python -m migrate.images.base.archive     make sure that it is there, readable by all (for scripts/setup)
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import shutil
@@ -30,6 +29,7 @@ from migrate.images.base.stored import PREFIX
 from migrate.images.engine import tarstream
 from migrate.images.engine.connection import PLATFORM
 from migrate.images.oci.blobs import CONFIGURATION, LAYER_GZIP, MANIFEST
+from migrate.images.oci.compression import SMALL, compress
 from migrate.machine.disk import disk_errors
 from migrate.machine.locks import exclusive
 
@@ -40,7 +40,6 @@ SHARED: Final = Path("/var/cache/mlserving-migrate")
 """Where root of this machine leaves the archive for every user."""
 
 _CREATED: Final = "1980-01-01T00:00:00Z"
-_LEVEL: Final = 6
 # Byte-code that does not depend on the sources' times, which the image does not keep: imports stay quick.
 _COMPILE: Final = (
     'find "$1"/usr/lib/python3* -name __pycache__ -prune -exec rm -r {} + && cd "$1" && '
@@ -103,14 +102,15 @@ def write_archive(system: IO[bytes], target: Path, scratch: Path) -> None:
     """
     layer = scratch / "layer.tar.gz"
     plain = hashlib.sha256()
-    with (
-        layer.open("wb") as file,
-        gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=_LEVEL, mtime=0) as compressed,
-    ):
+
+    def uncompressed() -> Iterator[bytes]:
+        for piece in _layer(system):
+            plain.update(piece)
+            yield piece
+
+    with layer.open("wb") as file:
         try:
-            for piece in _layer(system):
-                plain.update(piece)
-                compressed.write(piece)
+            file.writelines(compress(uncompressed(), SMALL))
         except tarfile.TarError as error:
             raise _impossible(f"what mmdebstrap wrote is damaged ({error})") from error
     with layer.open("rb") as made:
