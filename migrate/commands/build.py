@@ -9,20 +9,20 @@ from migrate.commands.output import answer_facts
 from migrate.commands.terminal import stopping
 from migrate.console.outlet import open_outlet
 from migrate.console.words import PROOFS, difference, size
-from migrate.core.errors import ExitCode, Interrupted, LocalError, UsageError
+from migrate.core.errors import ExitCode, Interrupted, UsageError
 from migrate.core.events import StepProgress
 from migrate.core.options.declaration import absolute
 from migrate.core.options.folders import BuildOptions
-from migrate.core.options.shared import BASE_IMAGE, OUT
-from migrate.core.text import printable, type_again
-from migrate.images.base.archive import bootstrap, existing
+from migrate.core.options.shared import OUT
+from migrate.images.base.choice import choose_base
 from migrate.images.base.layered import look_into
-from migrate.images.base.stored import PREFIX, at_path, read_image
+from migrate.images.base.stored import PREFIX
 from migrate.images.engine.build import save_image
 from migrate.images.model.image import write_image
 from migrate.images.oci.archive import archive, write_layout
 from migrate.images.oci.blobs import BaseImage
 from migrate.images.oci.store import BlobStore
+from migrate.images.runtime.registry_base import InRegistry, kept
 from migrate.machine.files import write_whole
 from migrate.migration.journey.models import Inspected
 from migrate.migration.journey.steps.record import record_given
@@ -130,17 +130,12 @@ def _check_out(out: Path | None) -> None:
 
 
 def _base(run: FolderRun, options: BuildOptions) -> tuple[BaseImage, str]:
-    """The base image, and its Python as major.minor; made of Debian's packages where none is named."""
+    """The base image, and its Python as major.minor."""
     named = options.base_image
-    if named is not None and not named.startswith(PREFIX):
-        raise LocalError(
-            f"Without an engine the base image comes from an OCI layout or archive, and {printable(named)} is neither.",
-            code="base-unusable",
-            next_step=type_again(
-                "Write one, for example with skopeo copy docker://python:3.11-slim-bookworm oci-archive:base.tar",
-                adding=f"{BASE_IMAGE.name} {PREFIX}base.tar",
-            ),
-        )
-    path = absolute(Path(named.removeprefix(PREFIX))) if named is not None else existing() or bootstrap(run.say)
-    image = read_image(at_path(path))
-    return image, look_into(image, named or f"{PREFIX}{path}").python
+    if named is not None and named.startswith(PREFIX):
+        named = f"{PREFIX}{absolute(Path(named.removeprefix(PREFIX)))}"
+    name, image = choose_base(named, lambda reference: InRegistry(reference, run.environ, run.stop), run.say)
+    if not name.startswith(PREFIX):
+        run.say(f"fetching the base image {name}")
+        image = kept(image, BlobStore(run.workspace.store))
+    return image, look_into(image, name).python
