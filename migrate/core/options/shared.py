@@ -1,7 +1,7 @@
 """Options and arguments that several commands have."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from migrate.core.options.checks import check_digests, check_seconds, check_state, check_ticket
 from migrate.core.options.declaration import Argument, Counts, Option, absolute
@@ -33,7 +33,16 @@ SLIM: Final = Option(
     counts=Counts.IMAGE,
 )
 BASE_IMAGE: Final = Option(
-    names=("--base-image",), metavar="REF", help="The image that runtimes start from.", counts=Counts.IMAGE
+    names=("--base-image",),
+    metavar="REF",
+    help="The image that runtimes start from.",
+    counts=Counts.IMAGE,
+    variable="MIGRATE_BASE_IMAGE",
+)
+BUILDER: Final = Option(
+    names=("--builder",),
+    help="Who makes images: a container engine; this tool itself, without one; or whichever there is.",
+    counts=Counts.IMAGE,
 )
 REHEARSAL_TIMEOUT: Final = Option(
     names=("--rehearsal-timeout",),
@@ -84,7 +93,7 @@ LAYOUT: Final = Option(
 OUT: Final = Option(
     names=("--out",),
     metavar="PATH",
-    help="Where it is written: an empty or new folder, or the file of a plan.",
+    help="Where it is written: an empty or new folder, the file of a plan, or the archive of an image.",
     counts=Counts.RUN,
     read=absolute,
 )
@@ -127,6 +136,7 @@ AcceptAgpl = Annotated[bool, ACCEPT_AGPL]
 AllowUnsafe = Annotated[tuple[str, ...], ALLOW_UNSAFE]
 Slim = Annotated[bool, SLIM]
 BaseImage = Annotated[str | None, BASE_IMAGE]
+Builder = Annotated[Literal["auto", "engine", "none"], BUILDER]
 RehearsalTimeout = Annotated[float, REHEARSAL_TIMEOUT]
 Samples = Annotated[Path | None, SAMPLES]
 Project = Annotated[str | None, PROJECT]

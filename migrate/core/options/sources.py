@@ -43,6 +43,27 @@ AUTHORIZE: Final = Option(
     kept=False,
 )
 
+Region = Annotated[
+    str,
+    Option(
+        names=("--region",),
+        metavar="REGION",
+        help="The AI Deploy region.",
+        counts=Counts.CLOUD,
+        read=lambda text: text.upper() or DEFAULT_REGION,
+    ),
+]
+Registry = Annotated[
+    str | None,
+    Option(
+        names=("--registry",),
+        metavar="HOST[/PATH]",
+        help="A private registry; by default the platform's shared one, which is for tests.",
+        counts=Counts.CLOUD,
+        read=check_registry,
+    ),
+]
+
 
 class Typed(Struct, frozen=True):
     """A source as it was typed, with what every further command needs to mean the same one in the same place."""
@@ -114,6 +135,23 @@ class StatusOptions(Options, frozen=True, kw_only=True):
     workspace: Workspace = None
 
 
+class NetworkOptions(Options, frozen=True, kw_only=True):
+    """``migrate network``."""
+
+    about = Command(
+        name="network",
+        group="Look",
+        short="The hosts that commands contact, and why.",
+        help="Every host that a command about SOURCE would contact, by which way and why; contacts none of them.",
+        example="migrate network models@GRA --registry registry.example.com/models",
+    )
+
+    source: OptionalSource = None
+    region: Region = DEFAULT_REGION
+    registry: Registry = None
+    base_image: BaseImage = None
+
+
 class OfSource(Options, frozen=True, kw_only=True):
     """A command about one source."""
 
@@ -165,16 +203,7 @@ class MoveOptions(OfSource, frozen=True, kw_only=True):
             counts=Counts.PROOF,
         ),
     ] = "engine"
-    region: Annotated[
-        str,
-        Option(
-            names=("--region",),
-            metavar="REGION",
-            help="The AI Deploy region.",
-            counts=Counts.CLOUD,
-            read=lambda text: text.upper() or DEFAULT_REGION,
-        ),
-    ] = DEFAULT_REGION
+    region: Region = DEFAULT_REGION
     cpus: Annotated[
         int | None,
         Option(
@@ -219,16 +248,7 @@ class MoveOptions(OfSource, frozen=True, kw_only=True):
             most=MOST_REPLICAS,
         ),
     ] = None
-    registry: Annotated[
-        str | None,
-        Option(
-            names=("--registry",),
-            metavar="HOST[/PATH]",
-            help="A private registry; by default the platform's shared one, which is for tests.",
-            counts=Counts.CLOUD,
-            read=check_registry,
-        ),
-    ] = None
+    registry: Registry = None
     registry_user: Annotated[
         str | None,
         Option(

@@ -16,7 +16,7 @@ from migrate.images.engine.references import check_reference
 from migrate.machine.disk import FULL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     Progress = Callable[[int, int | None], None]
 
@@ -150,6 +150,16 @@ def _history(engine: Engine, identity: str) -> list[dict[str, Any]]:
         except docker.errors.ImageNotFound:
             return []
         return found
+
+
+def save_image(engine: Engine, reference: str) -> Iterator[bytes]:
+    """The archive of a local image, as the engine writes it (``docker save``).
+
+    Raises:
+        LocalError: The engine's own failures.
+    """
+    with translated():
+        yield from engine.client.api.get_image(reference)
 
 
 def image_exists(engine: Engine, image: Image) -> bool:

@@ -9,6 +9,7 @@ from migrate.formats.inspect import demand_ready
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.models import Inspected, Prepared
 from migrate.migration.journey.steps import deploy
+from migrate.migration.journey.steps.attest import attest
 from migrate.migration.journey.steps.convert import convert
 from migrate.migration.journey.steps.files import fetch, inspect
 from migrate.migration.journey.steps.image import build, render
@@ -156,6 +157,8 @@ def recall(run: Run, steps: Recaller, unit: Unit, models: tuple[Prepared, ...]) 
 def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Moved:
     tried = try_out(run, steps, unit, models)
     pushed = push(run, steps, unit, tried.image)
+    if isinstance(steps, Performer):  # nothing rests on it: where the rest stands, nobody is asked for it
+        attest(run, steps, unit, models, pushed)
     app = deploy.deploy(run, steps, unit, models, pushed)
     proofs: dict[str, Parity] = {}
     errors: dict[str, MigrateError] = {}

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -124,6 +125,10 @@ class Run(RunContext):
     def image_tag(self, unit: Unit, digest: str) -> str:
         """A name of this journal's own, which no other's undo removes, with the beginning of the context's digest."""
         return f"migrate/{unit.repository}:{digest.removeprefix('sha256:')[:12]}-{self.journal.id}"
+
+    def documents(self, unit: Unit) -> Path:
+        """A folder of the unit's beside the journal."""
+        return self.folder.documents / unit.name
 
     def look(self, model_id: str) -> str:
         """``migrate why`` for a model."""

@@ -197,5 +197,9 @@ class RunContext(ABC):
         """The reference of a unit's image on this machine, made of a context with this digest."""
 
     @abstractmethod
+    def documents(self, unit: Unit) -> Path:
+        """The folder for what says what a unit's image is made of."""
+
+    @abstractmethod
     def look(self, model_id: str) -> str:
         """The command that shows all that is known of a model; empty where nothing is kept."""

@@ -13,6 +13,7 @@ from migrate.core.options.sources import Typed
 from migrate.core.text import printable
 from migrate.core.values import (
     Artifact,
+    Documents,
     Inspection,
     ModelRecord,
     Parity,
@@ -28,7 +29,19 @@ from migrate.migration.run.journals import find_journal
 from migrate.migration.run.workspace import Workspace
 from migrate.parity.replay import mismatch_text
 
-_ORDER: Final = ("fetch", "inspect", "record", "convert", "render", "build", "rehearse", "push", "deploy", "prove")
+_ORDER: Final = (
+    "fetch",
+    "inspect",
+    "record",
+    "convert",
+    "render",
+    "build",
+    "rehearse",
+    "push",
+    "attest",
+    "deploy",
+    "prove",
+)
 _SHOWN: Final = 20
 
 
@@ -130,9 +143,10 @@ def _value(journal: Journal, subject: str, step: str) -> str:
             return f"{found.format}: {found.verdict}" + (f" ({found.reason})" if found.reason else "")
         case "record":
             recording = journal.get(subject, step, Recording)
-            if recording is None:
-                return ""
-            return f"{recording.value.level}, {len(recording.value.samples)} samples, from {recording.value.origin}"
+            return _recorded(recording.value) if recording else ""
+        case "attest":
+            documents = journal.get(subject, step, Documents)
+            return f"{documents.value.sbom} {documents.value.provenance}" if documents else ""
         case "prove":
             parity = journal.get(subject, step, Parity)
             if parity is None:
@@ -141,6 +155,10 @@ def _value(journal: Journal, subject: str, step: str) -> str:
             return f"{parity.value.level}: {parity.value.calls} calls, {verdict}"
         case _:
             return ""
+
+
+def _recorded(recording: Recording) -> str:
+    return f"{recording.level}, {len(recording.samples)} samples, from {recording.origin}"
 
 
 def _evidence(journal: Journal, model: str) -> tuple[str, ...]:

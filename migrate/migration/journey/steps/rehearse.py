@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.text import printable
 from migrate.core.values import Image, Parity, Rehearsal
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.rehearsal import RunningRehearsal
 from migrate.images.trial.rehearsal import rehearse as start_rehearsal
 from migrate.migration.journal.journal import Stored
@@ -56,6 +57,7 @@ def rehearse(
         stands=lambda _: True,
         say=lambda rehearsal: (
             f"ready after {rehearsal.cold_start:.1f} s, {rehearsal.calls} calls"
+            + (f", in a box ({rehearsal.held})" if rehearsal.held else "")
             + (f", as {printable(alike[0])} with the same files" if alike else "")
         ),
     )
@@ -92,6 +94,7 @@ def _rehearse(
                     calls=sum(parity.calls for parity in parities),
                     worst_difference=max((parity.worst_difference or 0.0 for parity in parities), default=0.0),
                     memory=running.memory(),
+                    held=running.held,
                 )
                 return rehearsal, parities
     except NeedsYouError:
@@ -138,7 +141,7 @@ def _start(
     run: RunContext, image: Image, memory: int, only: str | None = None
 ) -> "AbstractContextManager[RunningRehearsal]":
     timeout = run.options.rehearsal_timeout
-    return start_rehearsal(run.engine(), image, memory=memory, timeout=timeout, only=only, stop=run.stop)
+    return start_rehearsal(InEngine(run.engine()), image, memory=memory, timeout=timeout, only=only, stop=run.stop)
 
 
 def _replay(run: RunContext, image: Image, running: RunningRehearsal, model: Prepared) -> Parity:
