@@ -42,7 +42,7 @@ from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.rights import TO_RUN_APPS, TO_USE_SHARED_REGISTRY, demand_rights
 from migrate.ovhcloud.session import Cloud
-from migrate.sources.listing import list_models
+from migrate.sources.listing import known_models, list_models
 from migrate.sources.reference import SourceRef, parse_source
 
 Confirm = Callable[[Plan], None]
@@ -98,7 +98,9 @@ def run_source(
     doing = f"run {options.source}"
     with (
         WriterLock(folder.lock, doing=doing),
-        leased(options.state, cloud=cloud, source=ref.canonical, doing=doing) as lease,
+        leased(
+            options.state, cloud=cloud, source=ref.canonical, models=lambda: known_models(ref), doing=doing
+        ) as lease,
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
         journal.begin("run" if applying is None else "apply")
