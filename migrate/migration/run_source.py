@@ -96,7 +96,7 @@ def run_source(
     """
     ref = parse_source(options.source)
     folder = source_folder(workspace, endpoint=cloud.session.endpoint_name, project=cloud.project, ref=ref)
-    doing = f"run {options.source}"
+    doing = options.doing
     with (
         WriterLock(folder.lock, doing=doing),
         leased(
