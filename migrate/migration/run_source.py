@@ -30,6 +30,7 @@ from migrate.migration.journey.planner import make_plan
 from migrate.migration.journey.preview import Former, former, keep_served, look_into, warn_of_room
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
+from migrate.migration.journey.steps.registry import renew_registration
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
 from migrate.migration.parallel import Runner
 from migrate.migration.run import permissions
@@ -95,7 +96,7 @@ def run_source(
     """
     ref = parse_source(options.source)
     folder = source_folder(workspace, endpoint=cloud.session.endpoint_name, project=cloud.project, ref=ref)
-    doing = f"run {options.source}"
+    doing = options.doing
     with (
         WriterLock(folder.lock, doing=doing),
         leased(
@@ -342,6 +343,8 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
     found = {outcome.model: outcome for outcome in settled}
     try:
         found |= runner.execute(groups)
+        if not run.stop.is_set():
+            renew_registration(run)
     finally:
         interrupted = run.stop.is_set()
         run.stop.clear()

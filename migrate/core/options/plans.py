@@ -1,12 +1,14 @@
 """The commands about a plan file: plan, show, apply; and the options of a run that applies one."""
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from msgspec.structs import replace
 
 from migrate.core.options.checks import check_digest_of_plan
-from migrate.core.options.declaration import Argument, Command, Counts, Option, Options, absolute
+from migrate.core.options.declaration import Argument, Command, Counts, Option, Options, absolute, parameters
 from migrate.core.options.shared import (
     LAYOUT,
     OUT,
@@ -22,6 +24,7 @@ from migrate.core.options.shared import (
     Yes,
 )
 from migrate.core.options.sources import AUTHORIZE, MoveOptions, RunOptions
+from migrate.core.text import plan_again
 
 PlanLayout = Literal["cheapest", "separate", "packed"]
 
@@ -153,6 +156,31 @@ class AppliedOptions(RunOptions, frozen=True, kw_only=True):
     def planning(self) -> str:
         """The command that makes the same plan again."""
         return self.planned.command()
+
+    @property
+    def doing(self) -> str:
+        """What others are told who may not work on the source meanwhile."""
+        return f"{self.applied.about.name} {self.applied.plan.name}, of {self.source}"
+
+    def advice(self, next_step: str) -> str:
+        """A next step in which an option of a run that apply does not have, because the plan decides it, is planned."""
+        if next_step.startswith("Type: ") or _decided().isdisjoint(_OPTION.findall(next_step)):
+            return next_step
+        planned = plan_again(next_step)
+        return planned if planned != next_step else f"{next_step} The plan decides that: plan again."
+
+
+_OPTION: Final = re.compile(r"--[a-z][a-z-]*")
+
+
+@cache
+def _decided() -> frozenset[str]:
+    """The options that a plan decides; of the samples it holds the digests."""
+
+    def names(kind: type[Options]) -> set[str]:
+        return {name for one in parameters(kind) if isinstance(one.about, Option) for name in one.about.names}
+
+    return frozenset((names(RunOptions) | names(PlanOptions)) - names(ApplyOptions)) | {"--samples"}
 
 
 _OF_A_RUN: Final = {"as_json", "output", "authorize", "jobs", "workspace", "project", "source"}

@@ -325,6 +325,15 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
         """The command that decides the same anew."""
         return self.command()
 
+    @property
+    def doing(self) -> str:
+        """What others are told who may not work on the source meanwhile."""
+        return f"{self.about.name} {self.source}"
+
+    def advice(self, next_step: str) -> str:
+        """A next step as it is right for this command."""
+        return next_step
+
 
 class UndoOptions(OfSource, frozen=True, kw_only=True):
     """``migrate undo``."""

@@ -61,7 +61,7 @@ class Run(RunContext):
         slots: How many models are worked on at a time; a model that waits for its app holds none.
         first_push: Entered by every push.
         target: The registry that images are pushed to.
-        registration: That AI Deploy may pull from it, made once.
+        registrations: That AI Deploy may pull from it, once for each login by its generation.
         proof_tokens: The token of the proofs, by its label selector.
         known_tokens: The ids of the tokens that existed when the first one was handed over.
     """
@@ -98,7 +98,7 @@ class Run(RunContext):
         self.slots = Slots(options.jobs)
         self.first_push = FirstAlone()
         self.target = Once[Target]()
-        self.registration = Once[None]()
+        self.registrations = OnceEach[int, None]()
         self.proof_tokens = OnceEach[str, Secret]()
         self.known_tokens = Once[frozenset[str]]()
         self._revisions = revisions
