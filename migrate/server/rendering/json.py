@@ -51,7 +51,7 @@ def render_rows(tensors: Mapping[str, Array]) -> list[bytes] | None:
     """What :func:`render` gives for each row alone, without its dimensions of size 1; None where that is not known."""
     columns = []
     for name, data in tensors.items():
-        texts = _row_texts(data)
+        texts = row_texts(data)
         if texts is None:
             return None
         key = key_text(name)
@@ -59,8 +59,8 @@ def render_rows(tensors: Mapping[str, Array]) -> list[bytes] | None:
     return [b"{" + b",".join(row) + b"}" for row in zip(*columns, strict=True)]
 
 
-def _row_texts(data: Array) -> list[bytes] | None:
-    """The JSON of each row of one or two dimensions."""
+def row_texts(data: Array) -> list[bytes] | None:
+    """The JSON of each row of one or two dimensions, one value without its list; None where that is not known."""
     if isinstance(data, np.ma.MaskedArray) or not 1 <= data.ndim <= 2 or data.size == 0:
         return None
     single = data.size == len(data)
