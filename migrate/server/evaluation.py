@@ -1,25 +1,29 @@
 """The handler of ``/eval``: admission, where to compute, and the form of the answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from functools import partial
+from functools import lru_cache, partial
 from time import thread_time
-from typing import Final
+from typing import Any, Final
 
 from migrate.server.bodies import Bodies
 from migrate.server.compression import coding_of, opened
 from migrate.server.errors import HttpError
+from migrate.server.express import Headers, Reply, Usual
 from migrate.server.http import Request, Response
 from migrate.server.limits import Settings
 from migrate.server.metrics import Metrics
 from migrate.server.negotiation import JSON_BODY, PRODUCED, accepted, answer_type, content_type_of
 from migrate.server.pace import Pace
 from migrate.server.rendering.answer import render_answer
+from migrate.server.rendering.json import MEDIA_TYPE
 from migrate.server.rows import RowThreads
 from migrate.server.served import SMALL_BYTES, Call, Served
 
 _YES: Final = frozenset({b"1", b"true", b"yes"})
+# Headers that change what is answered; whoever sends one is not the usual caller.
+_UNUSUAL: Final = frozenset({b"step", b"keep-dimensions", b"content-encoding", b"upgrade", b"origin"})
 
 
 class Admission:
@@ -100,3 +104,52 @@ class Evaluation:
             answer.tensors, answer.fields, answer_type(call.accept), simplify=answer.simplify, form=answer.form
         )
         return Response(body, content_type, rows=answer.batch)
+
+
+class EvalCalls:
+    """The usual calls of ``/eval`` of one model: JSON for JSON (:class:`migrate.server.express.Calls`)."""
+
+    route = "eval"
+    lines = b"content-type: " + MEDIA_TYPE + b"\r\n"
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+
+    def usual(self, headers: Headers) -> Usual | None:
+        """The caller's own id; None for other media types and headers."""
+        content_type = accept = given = b""
+        for name, value in headers:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"accept":
+                accept = value
+            elif name == b"x-request-id":
+                given = value
+            elif name in _UNUSUAL:
+                return None
+        return (given, None) if _is_usual(content_type, accept) else None
+
+    def row(self, body: bytes, usual: Usual) -> Any | None:
+        """The only row of a body; None where there is not just one."""
+        del usual
+        return self.served.row(body)
+
+    def merged(self, rows: Sequence[Any]) -> list[bytes] | None:
+        """The answers to bodies of one row each."""
+        return self.served.merged_answers(rows)
+
+    def alone(self, body: bytes, usual: Usual) -> Reply | None:
+        """The answer to a body."""
+        del usual
+        found = self.served.quick_answer(body)
+        return None if found is None else (*found, self.lines)
+
+
+@lru_cache(maxsize=256)
+def _is_usual(content_type: bytes, accept: bytes) -> bool:
+    """Whether JSON is sent and asked for, in valid headers."""
+    try:
+        sent = content_type_of(content_type.decode("latin-1"))
+        return sent == JSON_BODY and answer_type(accept.decode("latin-1")).name == JSON_BODY.name
+    except HttpError:
+        return False

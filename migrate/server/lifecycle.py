@@ -19,8 +19,8 @@ from uvicorn.server import ServerState
 
 from migrate.server.app import App
 from migrate.server.engines import load
-from migrate.server.evaluation import Admission
-from migrate.server.express import Lane
+from migrate.server.evaluation import Admission, EvalCalls
+from migrate.server.express import Calls, Lane
 from migrate.server.http import Receive, Request, Response, Scope, Send
 from migrate.server.limits import Settings
 from migrate.server.loading import Loading
@@ -36,7 +36,8 @@ from migrate.server.site import add_list_route, add_model_routes, add_process_ro
 from migrate.server.status import Phase, Status
 from migrate.server.threads import cpu_count, give_memory_back, yield_to_others
 from migrate.server.triton import add_triton_server
-from migrate.server.v2 import VERSION, add_v2_routes, add_v2_server
+from migrate.server.v2 import add_v2_routes, add_v2_server
+from migrate.server.v2_inference import VERSION, InferCalls
 
 FAILED: Final = 1
 _ARRIVED_SECONDS: Final = 0.01
@@ -154,14 +155,24 @@ class Server(uvicorn.Server):
         self._described[name] = served.model
         self.status.served.append(name)
         if Lane.opens(self.settings):
-            self._new_lanes[f"/{quote(name, safe='')}/eval".encode()] = lane = Lane(
-                served, self.settings, self.metrics, self._app.ids
-            )
-            if self._is_only:
-                self._new_lanes[b"/eval"] = lane
+            self._new_lanes.update(self._lanes_of(served))
         if self.status.phase is Phase.READY:
             self._open_lanes()
             log(logging.INFO, "model is served now", model=name)
+
+    def _lanes_of(self, served: Served) -> dict[bytes, Lane]:
+        """The lanes of a model, by the paths as clients write them."""
+        name = quote(served.model.id, safe="").encode()
+        found = {b"/%b/eval" % name: self._lane(EvalCalls(served))}
+        if self._is_only:
+            found[b"/eval"] = found[b"/%b/eval" % name]
+        infer = b"/v2/models/%b/infer" % name
+        found[infer] = self._lane(InferCalls(served, self.settings))
+        found[b"/v2/models/%b/versions/%b/infer" % (name, VERSION.encode())] = found[infer]
+        return found
+
+    def _lane(self, calls: Calls) -> Lane:
+        return Lane(calls, self.settings, self.metrics, self._app.ids)
 
     def _open_lanes(self) -> None:
         self._lanes.update(self._new_lanes)

@@ -6,7 +6,7 @@ every number that can occur; one bit of difference, or no gain of time, and requ
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import cycle, islice
 from math import inf
@@ -18,6 +18,7 @@ import msgspec
 from migrate.server.errors import HttpError
 from migrate.server.logs import log
 from migrate.server.served import Served
+from migrate.server.tensors import Array
 
 MOST: Final = 32  # requests in one run
 _SLOW_SECONDS: Final = 0.0002  # so many of these one after the other would keep health checks waiting
@@ -53,10 +54,26 @@ def _refusal(served: Served, bodies: Sequence[bytes]) -> str | None:
     most = list(islice(cycle(rows), MOST))
     if _seconds(partial(served.merged_answers, most)) > each * MOST / _GAIN:
         return "one run for many takes as long as one each"
+    runs = [served.merged_outputs([row]) for row in most]
     for size in range(2, MOST + 1):
-        if served.merged_answers(most[:size]) != list(islice(cycle(alone), size)):
+        same = served.merged_answers(most[:size]) == list(islice(cycle(alone), size))
+        if not same or not _same_rows(served.merged_outputs(most[:size]), runs[:size]):
             return f"{size} requests in one run have other answers than alone"
     return None
+
+
+def _same_rows(outputs: Mapping[str, Array] | None, alone: Sequence[Mapping[str, Array] | None]) -> bool:
+    """Whether each row has every bit that it has alone, also where an answer does not show it."""
+    if outputs is None or None in alone:
+        return False
+    return all(
+        one[name].tolist() == data[place : place + 1].tolist()
+        if data.dtype.kind == "O"
+        else one[name].tobytes() == data[place : place + 1].tobytes()
+        for name, data in outputs.items()
+        for place, one in enumerate(alone)
+        if one is not None
+    )
 
 
 def _seconds(call: Callable[[], object]) -> float:

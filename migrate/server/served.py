@@ -148,8 +148,8 @@ class Served:
         """The only row of the usual JSON body, for :meth:`merged_answers`; None where there is not just one."""
         return None if self._fast is None else self._fast.row(body)
 
-    def merged_answers(self, rows: Sequence[list[Any]]) -> list[bytes] | None:
-        """What :meth:`quick_answer` gives for the body of each row, by one run; None where they differ too much.
+    def merged_outputs(self, rows: Sequence[list[Any]]) -> dict[str, Array] | None:
+        """What the engine gives for several rows by one run, one row for each; None where they differ too much.
 
         Raises:
             migrate.server.errors.HttpError: One of the requests does not fit.
@@ -158,7 +158,16 @@ class Served:
         if feeds is None:
             return None
         outputs = self.engine.run(feeds)
-        if any(len(data) != len(rows) for data in outputs.values()):
+        return None if any(len(data) != len(rows) for data in outputs.values()) else outputs
+
+    def merged_answers(self, rows: Sequence[list[Any]]) -> list[bytes] | None:
+        """What :meth:`quick_answer` gives for the body of each row, by one run; None where they differ too much.
+
+        Raises:
+            migrate.server.errors.HttpError: One of the requests does not fit.
+        """
+        outputs = self.merged_outputs(rows)
+        if outputs is None:
             return None
         tensors = self._plan.answer(outputs)
         texts = render_rows(tensors)

@@ -2,7 +2,9 @@
 
 import json
 import socket
+import struct
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from migrate.server.limits import SettingError, read_settings
 from tests.server.process import Server, running
 from tests.server.test_contract import pieces, request
 from tests.server.test_merging import ROWS, RUNS, at_once, go, stopped, write
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.programs
 
@@ -37,6 +40,44 @@ HEADERS = [
     ("Content-Encoding: gzip",),
 ]
 
+INPUT: dict[str, Any] = {"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [[1, 2, 2]]}
+SCORES = [{"name": "scores", "parameters": {"binary_data": True}}]
+BINARY = [{**INPUT, "data": None, "parameters": {"binary_data_size": 12}}]
+INFERRED = [
+    *(json.dumps({"inputs": [{**INPUT, "data": row}]}).encode() for row in ROWS[:4]),
+    *(
+        json.dumps(body).encode()
+        for body in (
+            {"inputs": [INPUT], "id": "ü"},
+            {"inputs": [{**INPUT, "data": [1e-9, 1e9, 0.1]}], "id": 7, "parameters": {"binary_data_output": False}},
+            {"inputs": [{**INPUT, "shape": [2, 3], "data": [[1, 2, 3], [4, 5, 6]]}]},
+            {"inputs": [INPUT], "outputs": [{"name": "label"}]},
+            {"inputs": [INPUT], "outputs": SCORES},
+            {"inputs": [{**INPUT, "data": [1, "NaN", "Infinity"]}]},
+            {"inputs": [{**INPUT, "data": [1, 2]}]},
+            {"inputs": [{**INPUT, "datatype": "FP64"}]},
+            {"inputs": [INPUT, INPUT]},
+            {"inputs": BINARY},
+            {},
+        )
+    ),
+    b"{",
+    b"",
+]
+INFER_HEADERS = [
+    (),
+    ("X-Request-ID: mine",),
+    ("Accept: text/csv",),
+    ("Content-Encoding: gzip",),
+    ("Inference-Header-Content-Length: 2",),
+    ("Inference-Header-Content-Length: two",),
+    (f"Inference-Header-Content-Length: {'9' * 5000}",),
+]
+
+
+def infer(*headers: str, body: bytes, path: str = "/v2/models/linear/infer") -> bytes:
+    return request(*headers, body=body).replace(b"/eval", path.encode(), 1)
+
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
@@ -49,6 +90,39 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ser
             for _ in range(QUICK):
                 server.eval({"x": [1, 2, 2]})
         yield on, off
+
+
+@pytest.mark.parametrize("headers", INFER_HEADERS, ids=lambda headers: " ".join(headers)[:40] or "usual")
+def test_every_inference_has_the_same_bytes(both: tuple[Server, Server], headers: tuple[str, ...]) -> None:
+    sent = [infer(*headers, body=body) for body in INFERRED]
+    on, off = ([pieces(server, one, answers=1) for one in sent] for server in both)
+    assert on == off
+    assert {lines[0][0][0].split()[1] for lines in on} <= {"200", "400"}
+
+
+def test_an_inference_in_binary_has_the_same_bytes(both: tuple[Server, Server]) -> None:
+    head = json.dumps({"inputs": BINARY, "outputs": SCORES}).encode()
+    header = f"Inference-Header-Content-Length: {len(head)}"
+    sent = infer(header, body=head + struct.pack("<3f", 1, 2, 2))
+    ((on_lines, on),), off = (pieces(server, sent, answers=1) for server in both)
+    assert [(on_lines, on)] == off
+    assert on.endswith(struct.pack("<2f", 2, 3))
+    assert "content-type: application/octet-stream" in on_lines
+
+
+def test_inferences_that_came_together_have_the_same_bytes(both: tuple[Server, Server]) -> None:
+    sent = [infer(body=body) for body in INFERRED]
+    sent[1] = infer(body=INFERRED[1], path="/v2/models/linear/versions/1/infer")
+    assert at_once(both[0], sent) == at_once(both[1], sent)
+    many = [infer(body=INFERRED[place % 5]) for place in range(20)]
+
+    def merged() -> bool:
+        before = both[0].metric(RUNS)
+        assert at_once(both[0], many) == [pieces(both[1], one, answers=1)[0][1] for one in many]
+        # Each connection had a call of /eval before.
+        return both[0].metric(RUNS) - before < 1.5 * len(many)
+
+    wait_until(merged, "each inference had a run of its own")
 
 
 def test_it_says_which_it_is(both: tuple[Server, Server]) -> None:

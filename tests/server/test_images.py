@@ -5,14 +5,16 @@ import struct
 import zlib
 from base64 import b64decode
 from io import BytesIO
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from migrate.server.layouts import layout_of_shape
-from migrate.server.parsing.images import lift_table, read_picture
+from migrate.server.layouts import BATCH, CHANNEL, HEIGHT, WIDTH, Layout, layout_of_shape
+from migrate.server.model import Field
+from migrate.server.parsing.images import lift_table, read_picture, tensor_of
 from migrate.server.parsing.resize import area_average
 from migrate.server.rendering.image import encode_jpeg, images_of
 from tests.server.process import Answer, Server
@@ -148,6 +150,30 @@ def test_colour_profiles(kind: str, profile: str, turned: bool) -> None:
     Image.new("RGB", (8, 8), (250, 30, 60)).save(buffer, kind, icc_profile=content, **more)
     found = read_picture(buffer.getvalue(), pixel_limit=100, plain_gray=False).colour[0, 0]
     assert np.abs(found - ([30, 250, 60] if turned else [250, 30, 60])).max() <= 2
+
+
+@pytest.mark.parametrize("channels", [("RED", "GREEN", "BLUE"), ("BLUE", "RED", "GREEN"), ("GRAY_SCALE",), ("RED",)])
+@pytest.mark.parametrize("batch", [0, 1, 3, None])
+@pytest.mark.parametrize("places", list(permutations((CHANNEL, HEIGHT, WIDTH))))
+def test_every_layout(channels: tuple[str, ...], batch: int | None, places: tuple[str, ...]) -> None:
+    axes = list(places)
+    if batch is not None:
+        axes.insert(batch, BATCH)
+    field = Field("x", "integer", (-1,) * len(axes))
+    pictures = [read_picture(png(COLOURS + add), pixel_limit=99, plain_gray=False) for add in (0, 7, 9)]
+    for sent in (pictures[:1], pictures):
+        found = tensor_of(sent, field, Layout(tuple(axes), channels)).data
+        assert found.dtype == np.int32
+        assert found.flags.c_contiguous
+        # From here with the axes batch, channel, height, width.
+        wanted = np.array([[picture.band(channel) for channel in channels] for picture in sent])
+        if batch is None:
+            found, axes_of_all = found[np.newaxis], [BATCH, *axes]
+            wanted = wanted[-1:]
+        else:
+            axes_of_all = axes
+        order = [axes_of_all.index(axis) for axis in (BATCH, CHANNEL, HEIGHT, WIDTH)]
+        assert np.array_equal(found.transpose(order), wanted)
 
 
 def test_resizing_lifts_gray_first(packed: Server) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from migrate.server.engines import load
+from migrate.server.evaluation import EvalCalls
 from migrate.server.express import Lane
 from migrate.server.http import RequestIds
 from migrate.server.limits import Settings
@@ -93,7 +94,7 @@ def test_one_run_for_all_who_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(made.engine, "run", lambda feeds: (sizes.append(len(feeds["x"])), run(feeds))[1])
     made.pace.quick = True
     metrics = Metrics()
-    lane = Lane(made, Settings(), metrics, RequestIds())
+    lane = Lane(EvalCalls(made), Settings(), metrics, RequestIds())
     headers = [(b"content-type", b"application/json"), (b"x-request-id", b"mine")]
     waiting = [Recorder() for _ in range(3)]
     for who, body in zip(waiting, (b'{"x":[1,2,2]}', b'{"x":[2,1,1]}', b'{"x":[2,1]}'), strict=True):
@@ -214,7 +215,7 @@ def test_who_shuts_the_own_side_is_answered(server: Server) -> None:
 def test_what_goes_wrong_in_one_run_is_told_to_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = served(write(tmp_path / "linear"))
     made.pace.quick = True
-    lane = Lane(made, Settings(), Metrics(), RequestIds())
+    lane = Lane(EvalCalls(made), Settings(), Metrics(), RequestIds())
     waiting = [Recorder(), Recorder()]
     for who in waiting:
         assert lane.wait(who, [(b"content-type", b"application/json")], b'{"x":[1,2,2]}')

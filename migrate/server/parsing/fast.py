@@ -28,7 +28,7 @@ _LEAVES: Final[dict[str, Any]] = {
 _EXACT: Final = (2.0**53) ** 2
 _EXTRA_RANK: Final = 1
 _ROW_TYPES: Final = (list, tuple)
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 # msgspec names no field like this: it compares keys as JSON writes them.
 _ESCAPED: Final = re.compile(r'["\\\x00-\x1f]')
 
@@ -47,7 +47,7 @@ class FastDecoder:
         self._decoder = msgspec.json.Decoder(
             msgspec.defstruct(
                 "Body",
-                [(keys[name], _value_type(leaves[name], rank) | UnsetType, UNSET) for name, rank in ranks.items()],
+                [(keys[name], value_type(leaves[name], rank) | UnsetType, UNSET) for name, rank in ranks.items()],
                 rename={key: name for name, key in keys.items()},
                 forbid_unknown_fields=True,
             )
@@ -75,12 +75,12 @@ class FastDecoder:
         """The tensors, reshaped and converted; None where the exact parser must look."""
         try:
             parsed = self._decoder.decode(body)
-        except _UNREADABLE:
+        except UNREADABLE:
             return None
         feeds = {}
         for key, columns, field in self._plans:
             value = _value(parsed, key, columns)
-            array = None if value is UNSET else _array(value, field.type)
+            array = None if value is UNSET else array_of(value, field.type)
             if array is None or field.shape is None:
                 return None
             if not fits(array.shape, field.shape):
@@ -92,7 +92,7 @@ class FastDecoder:
         """The one row of each input that a body holds, in the model's order; None for anything else."""
         try:
             parsed = self._decoder.decode(body)
-        except _UNREADABLE:
+        except UNREADABLE:
             return None
         rows = []
         for key, columns, _ in self._plans:
@@ -115,7 +115,7 @@ class FastDecoder:
         """
         feeds = {}
         for (_, _, field), table in zip(self._plans, zip(*rows, strict=True), strict=True):
-            array = _array(table, field.type)
+            array = array_of(table, field.type)
             if array is None or field.shape is None or not fits(array.shape, field.shape):
                 return None
             feeds[field.name] = array
@@ -147,14 +147,16 @@ def _rows(columns: list[Any]) -> Any:
     return UNSET if any(column is UNSET for column in columns) else [columns]
 
 
-def _value_type(leaf: Any, rank: int) -> Any:
+def value_type(leaf: Any, rank: int) -> Any:
+    """The type of values nested in so many lists, in fewer, or in one more."""
     value = leaf
     for _ in range(rank + _EXTRA_RANK):
         value = leaf | GenericAlias(list, (value,))
     return value
 
 
-def _array(value: Any, kind: str) -> Array | None:
+def array_of(value: Any, kind: str) -> Array | None:
+    """A decoded value in the dtype of a type of ``/describe``; None where the exact parser must look."""
     try:
         if kind in {"float", "double"}:
             wide = np.array(value, np.float64)

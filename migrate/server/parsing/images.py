@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from migrate.server.errors import HttpError, bad_request
-from migrate.server.layouts import BATCH, CHANNEL, HEIGHT, WIDTH, Layout
+from migrate.server.layouts import BATCH, CHANNEL, HEIGHT, RGB, WIDTH, Layout
 from migrate.server.parsing.colours import (
     deep_bands,
     deep_tiff_bands,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 UNREADABLE: Final = "Unable to load image from given bytes..."
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "TIFF")
 _COLOUR_BANDS: Final = {"RED": 0, "GREEN": 1, "BLUE": 2}
+_PLANES: Final = {CHANNEL: 0, HEIGHT: 1, WIDTH: 2}
 _PNG_DEPTH: Final = 24
 _PNG_COLOUR_TYPE: Final = 25
 
@@ -191,9 +192,12 @@ def tensor_of(pictures: Sequence[Picture], field: Field, layout: Layout) -> Tens
                 f"To merge several images as a tensor, all images should have the same {word}. "
                 f"Found several : {len(found)}"
             )
-    arrays = [_laid_out(picture, layout) for picture in fitted]
-    data = np.stack(arrays, axis=layout.axes.index(BATCH)) if BATCH in layout.axes else arrays[-1]
-    return Tensor("integer", data)
+    if BATCH not in layout.axes:
+        return Tensor("integer", np.ascontiguousarray(_laid_out(fitted[-1], layout), np.int32))
+    views = [np.expand_dims(_laid_out(picture, layout), layout.axes.index(BATCH)) for picture in fitted]
+    # Every pixel is copied once, from where the decoder's colours lie to where the model takes them.
+    joined = views[0] if len(views) == 1 else np.concatenate(views, axis=layout.axes.index(BATCH))
+    return Tensor("integer", np.ascontiguousarray(joined, np.int32))
 
 
 def _fit(picture: Picture, field: Field, layout: Layout) -> Picture:
@@ -212,7 +216,9 @@ def _fit(picture: Picture, field: Field, layout: Layout) -> Picture:
 
 
 def _laid_out(picture: Picture, layout: Layout) -> Array:
-    bands = np.stack([picture.band(channel) for channel in layout.channels])
-    order = {CHANNEL: 0, HEIGHT: 1, WIDTH: 2}
-    axes = [order[axis] for axis in layout.axes if axis != BATCH]
-    return np.ascontiguousarray(bands.transpose(axes)).astype(np.int32)
+    """The channels in the order of the layout's axes; a view where the picture has them as they are wanted."""
+    if layout.channels == RGB:
+        bands, order = picture.colour, {HEIGHT: 0, WIDTH: 1, CHANNEL: 2}
+    else:
+        bands, order = np.stack([picture.band(channel) for channel in layout.channels]), _PLANES
+    return bands.transpose([order[axis] for axis in layout.axes if axis != BATCH])

@@ -1,5 +1,6 @@
 """Answers as compact JSON: shortest digits in Java's notation, NaN and infinities as quoted words."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -16,6 +17,14 @@ MEDIA_TYPE: Final = b"application/json;charset=utf-8"
 _PLAIN_FROM: Final = 1e-3
 _PLAIN_BELOW: Final = 1e7
 _FEW: Final = 32
+_TEN: Final = 10
+# Numbers below 1e-3 as orjson writes them. A number of 10 or more may hold such text, and the quicker pattern finds it.
+_SMALL: Final = re.compile(rb"0\.000(0*)([1-9])(\d*)")
+_SMALL_AMONG_LARGE: Final = re.compile(rb"(?<![0-9])" + _SMALL.pattern)
+_EXPONENTS: Final = [b"E-%d" % (4 + zeros) for zeros in range(20)]  # orjson writes no more than some zeros
+_ONE_DIGIT: Final = re.compile(rb"((?<![0-9.])[0-9])e-")
+# For numbers of the fewest bits the shortest text has one digit, and Java's has two.
+_LAST_BITS: Final = (b"e-4", b"e-32")
 
 
 def render(tensors: Mapping[str, Array]) -> bytes:
@@ -51,7 +60,7 @@ def render_rows(tensors: Mapping[str, Array]) -> list[bytes] | None:
     """What :func:`render` gives for each row alone, without its dimensions of size 1; None where that is not known."""
     columns = []
     for name, data in tensors.items():
-        texts = _row_texts(data)
+        texts = row_texts(data)
         if texts is None:
             return None
         key = key_text(name)
@@ -59,16 +68,15 @@ def render_rows(tensors: Mapping[str, Array]) -> list[bytes] | None:
     return [b"{" + b",".join(row) + b"}" for row in zip(*columns, strict=True)]
 
 
-def _row_texts(data: Array) -> list[bytes] | None:
-    """The JSON of each row of one or two dimensions."""
+def row_texts(data: Array) -> list[bytes] | None:
+    """The JSON of each row of one or two dimensions, one value without its list; None where that is not known."""
     if isinstance(data, np.ma.MaskedArray) or not 1 <= data.ndim <= 2 or data.size == 0:
         return None
     single = data.size == len(data)
     if data.dtype.kind == "O":
         return [msgspec.json.encode(value) for value in data.reshape(-1).tolist()] if single else None
-    if data.dtype.kind == "f" and (data.dtype.itemsize < 4 or not _all_plain(data)):
-        return None
-    text = orjson.dumps(np.ascontiguousarray(data.reshape(-1) if single else data), option=orjson.OPT_SERIALIZE_NUMPY)
+    text = tensor_text(data.reshape(-1) if single else data)
+    # No number and no word holds a comma or a bracket.
     return text[1:-1].split(b",") if single else [b"[%b]" % row for row in text[2:-2].split(b"],[")]
 
 
@@ -119,18 +127,43 @@ def _texts_with_nulls(data: Array, *, quoted: bool) -> list[str]:
 def _floats(data: Array) -> bytes:
     if data.dtype.itemsize < 4:
         data = data.astype(np.float32)
-    if data.ndim and _all_plain(data):
-        return orjson.dumps(np.ascontiguousarray(data), option=orjson.OPT_SERIALIZE_NUMPY)
     if data.size == 0:
         return orjson.dumps(data.tolist())
-    texts = _float_texts(np.ascontiguousarray(data).reshape(-1), quoted=True)
-    return nested(texts, data.shape).encode()
+    data = np.ascontiguousarray(data) if data.ndim else data
+    found = _quick_floats(data) if data.ndim else None
+    if found is None:
+        found = nested(_float_texts(data.reshape(-1), quoted=True), data.shape).encode()
+    return found
 
 
-def _all_plain(data: Array) -> bool:
-    if data.size > _FEW:
-        return bool(_is_plain(data).all())
-    for value in data.reshape(-1).tolist():  # noqa: SIM110 - for few values quicker than numpy, and than a generator
+def _quick_floats(data: Array) -> bytes | None:
+    """The text of contiguous floats; None where some are too large, are none, or have the fewest bits."""
+    if data.size <= _FEW:
+        return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY) if _all_plain(data) else None
+    largest = max(data.max(), -data.min())
+    if not largest < _PLAIN_BELOW:
+        return None
+    text = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
+    if b"e" in text:
+        if any(ending in text for ending in _LAST_BITS):
+            return None
+        text = _ONE_DIGIT.sub(rb"\1.0E-", text).replace(b"e-", b"E-")
+    return _with_exponents(text, _SMALL if largest < _TEN else _SMALL_AMONG_LARGE) if b"0.000" in text else text
+
+
+def _with_exponents(text: bytes, small: re.Pattern[bytes]) -> bytes:
+    """``0.00012`` as ``1.2E-4``, everywhere in a text."""
+    pieces = small.split(text)  # what stands before a number, its zeros, its first digit, its others
+    for place in range(1, len(pieces), 4):
+        zeros, first, others = pieces[place : place + 3]
+        pieces[place] = first
+        pieces[place + 1] = b"." + (others or b"0")
+        pieces[place + 2] = _EXPONENTS[len(zeros)]
+    return b"".join(pieces)
+
+
+def _all_plain(few: Array) -> bool:
+    for value in few.reshape(-1).tolist():  # noqa: SIM110 - quicker than numpy, and than a generator
         if not (_PLAIN_FROM <= abs(value) < _PLAIN_BELOW or value == 0):
             return False
     return True
