@@ -104,12 +104,18 @@ class _Attached:
         return pieces
 
     def exit_code(self) -> int | None:
-        def look() -> int | None:
-            with translated():
-                found: dict[str, Any] = self._api.exec_inspect(self._exec)
-            return None if found.get("Running") or found.get("ExitCode") is None else int(found["ExitCode"])
+        import docker.errors  # noqa: PLC0415
 
-        return wait_until(look, lambda code: code is not None, patience.ENGINE_HINDSIGHT)
+        def look() -> tuple[bool, int | None]:
+            with translated():
+                try:
+                    found: dict[str, Any] = self._api.exec_inspect(self._exec)
+                except docker.errors.NotFound:
+                    return True, None  # an engine forgets what ran in a container when that ends
+            code = None if found.get("Running") else found.get("ExitCode")
+            return code is not None, code
+
+        return wait_until(look, lambda seen: seen[0], patience.ENGINE_HINDSIGHT)[1]
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

@@ -59,6 +59,18 @@ def test_a_program_that_ends_has_started(engine: Engine, running: Callable[..., 
         assert error.value.errors.strip() == "no more"
 
 
+def test_what_an_engine_has_forgotten_with_the_container_ended_somehow(
+    engine: Engine, running: Callable[..., str]
+) -> None:
+    identity = running()
+    with exchange_in(engine, identity, [ECHO], inline=True) as exchange:
+        assert exchange.ask(1, timeout=30) == 1
+        engine.client.api.remove_container(identity, force=True)
+        with pytest.raises(ExchangeEndedError):
+            exchange.ask(2, timeout=30)
+        assert exchange.exit_code() is None
+
+
 def test_what_the_engine_cannot_start_has_not_started(engine: Engine, running: Callable[..., str]) -> None:
     with exchange_in(engine, running(PATH="/nowhere"), [ECHO], inline=True) as exchange:
         with pytest.raises(NotStartedError) as error:
