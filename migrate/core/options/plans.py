@@ -10,6 +10,7 @@ from migrate.core.options.declaration import Argument, Command, Counts, Option, 
 from migrate.core.options.shared import (
     LAYOUT,
     OUT,
+    Builder,
     Jobs,
     KeepFailed,
     OldTokenFile,
@@ -121,6 +122,7 @@ class ApplyOptions(Options, frozen=True, kw_only=True):
     renew: Renew = ()
     ticket: Ticket = None
     keep_failed: KeepFailed = False
+    builder: Builder = "auto"
     jobs: Jobs = 4
     state: State = None
     yes: Yes = False

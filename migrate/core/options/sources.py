@@ -13,6 +13,7 @@ from migrate.core.options.shared import (
     AcceptAgpl,
     AllowUnsafe,
     BaseImage,
+    Builder,
     Jobs,
     KeepFailed,
     Models,
@@ -296,6 +297,7 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
     )
 
     old_token_file: OldTokenFile = None
+    builder: Builder = "auto"
     layout: Annotated[Layout, LAYOUT] = "separate"
     renew: Renew = ()
     ticket: Ticket = None

@@ -19,6 +19,7 @@ from migrate.images.model.context import (
     contents,
     layer_count,
     model_layer,
+    model_values,
     safe_path,
     settings,
 )
@@ -32,6 +33,7 @@ from migrate.images.runtime.templates import template_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from migrate.core.values import RuntimeImage
     from migrate.images.oci.blobs import BaseImage, LayerBlob
     from migrate.images.oci.store import BlobStore
 
@@ -85,6 +87,30 @@ def write_image(
     own = model_layers(models, blobs, progress, keep_below)
     steps = read_instructions(dockerfile(template, values))
     return assemble(blobs, base, steps, lambda name: own[name]() if name in own else below.layer(name))
+
+
+def add_models(
+    models: Sequence[ModelToRender],
+    runtime: RuntimeImage,
+    base: BaseImage,
+    *,
+    blobs: BlobStore,
+    progress: Callable[[int, int | None], None] = lambda *_: None,
+    keep_below: int = _KEPT,
+) -> OciImage:
+    """Put an image of models together on top of their runtime's image.
+
+    Args:
+        models: All of that runtime, with different ids.
+        runtime: Their runtime's image.
+        base: The same, as what others start from.
+        blobs: As for ``write_image``, and so are the errors.
+        progress: The same.
+        keep_below: The same.
+    """
+    text = dockerfile(template_of(runtime.runtime), model_values(models, runtime))
+    own = model_layers(models, blobs, progress, keep_below)
+    return assemble(blobs, base, read_instructions(text), lambda name: own[name]())
 
 
 def model_layers(

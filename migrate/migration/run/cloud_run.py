@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -107,6 +108,10 @@ class Run(RunContext):
         self._apps: Once[dict[str, App]] = Once()
         self._flavors: Once[tuple[capabilities.Flavor, ...]] = Once()
         self._watcher: Once[Watcher] = Once()
+
+    def wanted_builder(self) -> Literal["auto", "engine", "none"]:
+        """What the person chose."""
+        return self.options.builder
 
     @property
     def storage(self) -> Cloud:

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-from migrate.core.values import Documents, Image, PushedImage, RuntimeImage
-from migrate.images.attestation.made_of import BasePart, Subject
-from migrate.images.base.contents import read_contents
+from migrate.core.values import Documents, Image, PushedImage
+from migrate.images.attestation.made_of import Subject
 from migrate.images.base.fit import PYTHONS
-from migrate.images.model.documents import base_digest, created, gather, write_documents
+from migrate.images.model.documents import created, gather, write_documents
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.models import Prepared
 from migrate.migration.run.run_context import RunContext
@@ -37,7 +36,7 @@ def attest(
     time = created(run.environ)
 
     def make(_: object) -> Documents:
-        base = _base(run, runtime)
+        base = run.builder().base_of(runtime)
         python = ".".join(base.contents.python.split(".")[:2]) if base.contents is not None else PYTHONS[0]
         made_of = gather(
             [model.to_render(None) for model in models],
@@ -63,16 +62,6 @@ def attest(
         make,
         stands=lambda made: Path(made.sbom).is_file() and Path(made.provenance).is_file(),
         say=lambda made: made.sbom,
-    )
-
-
-def _base(run: RunContext, runtime: RuntimeImage) -> BasePart:
-    """What a runtime's image starts from, as the engine tells it."""
-    engine = run.engine()
-    return BasePart(
-        reference=runtime.base,
-        digest=base_digest(engine, runtime.base, runtime.image_id),
-        contents=read_contents(engine, runtime.image_id, run.workspace.store),
     )
 
 

@@ -12,7 +12,6 @@ from msgspec import Struct
 from migrate.core.errors import LocalError, RemoteError
 from migrate.core.names import digest_of
 from migrate.core.values import ModelRecord, ProofLevel, Recording, RuntimeImage, Sample, to_json
-from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.oracle_run import run_reference
 from migrate.machine.patience import OLD_ANSWER
 from migrate.migration.journal.journal import Stored
@@ -149,7 +148,7 @@ def _ask_reference(run: RunContext, model: Inspected, runtime: RuntimeImage, mem
     with (
         naming_the_other(runtime.runtime),
         run_reference(
-            InEngine(run.engine()),
+            run.builder().runner(),
             runtime,
             model.artifact.value,
             REFERENCE_PROGRAM,
