@@ -6,10 +6,13 @@ from typing import Annotated, Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.core.errors import UsageError
 from migrate.core.options.checks import check_registry
 from migrate.core.options.declaration import Argument, Command, Counts, Option, Options
 from migrate.core.options.shared import (
+    BUILDER,
     LAYOUT,
+    SLIM,
     AcceptAgpl,
     AllowUnsafe,
     BaseImage,
@@ -313,6 +316,20 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
     keep_failed: KeepFailed = False
     state: State = None
     yes: Yes = False
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            UsageError: ``usage``.
+        """
+        super().__post_init__()
+        if self.slim and self.builder == "none":
+            raise UsageError(
+                f"{SLIM.name} converts models, which needs a container engine.",
+                code="usage",
+                next_step=f"Leave {SLIM.name} out, or start Docker or Podman and leave {BUILDER.name} none out.",
+            )
 
     @property
     def typed(self) -> Typed:

@@ -17,7 +17,7 @@ from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE
 from migrate.core.options.sources import RunOptions
 from migrate.core.planfile.content import PlannedApp
 from migrate.core.secret import Secret
-from migrate.core.values import App, AppRequest, Listing
+from migrate.core.values import App, AppRequest, Listing, ProofLevel
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.machine.patience import READY_TIMEOUT
 from migrate.migration.journal.journal import Journal
@@ -110,8 +110,14 @@ class Run(RunContext):
         self._watcher: Once[Watcher] = Once()
 
     def wanted_builder(self) -> Literal["auto", "engine", "none"]:
+        """What the person chose; ``slim`` needs an engine."""
+        chosen = self.options.builder
+        return "engine" if self.options.slim and chosen == "auto" else chosen
+
+    @property
+    def least_proof(self) -> ProofLevel:
         """What the person chose."""
-        return self.options.builder
+        return self.options.least_proof
 
     @property
     def storage(self) -> Cloud:

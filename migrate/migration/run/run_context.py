@@ -11,7 +11,7 @@ from msgspec import Struct
 from migrate.core.errors import LocalError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, Step, StepFinished, StepProgress, StepStarted
 from migrate.core.secret import Secret
-from migrate.core.values import Inspection, Parity, Recording, Rehearsal, RuntimeImage
+from migrate.core.values import Inspection, Parity, ProofLevel, Recording, Rehearsal, RuntimeImage
 from migrate.images.engine.connection import Engine, connect
 from migrate.machine.room import Need, Room
 from migrate.migration.journal.journal import Journal, Stored
@@ -107,6 +107,7 @@ class RunContext(ABC):
         self._engine: Once[Engine] = Once()
         self._builder: Once[Builder] = Once()
         self._unlimited: Once[tuple[str, ...]] = Once()
+        self._unable: Once[str] = Once()
         self._turn = threading.Lock()
 
     def emit(self, event: Event) -> None:
@@ -160,6 +161,20 @@ class RunContext(ABC):
         base = self.options.base_image
         return Unaided(store, base=base, environ=self.environ, stop=self.stop, say=self.say)
 
+    def unable(self) -> str:
+        """Why nothing can be tried out on this machine, told to the person once; empty where it can be."""
+        return self._unable.get(self._find_unable)
+
+    def _find_unable(self) -> str:
+        why = self.builder().unable
+        if why:
+            self.notice(
+                f"Nothing is rehearsed here: {why}. Each image's own test of itself and the proof on AI Deploy stand "
+                "in its place.",
+                warning=True,
+            )
+        return why
+
     def unlimited(self, image_id: str) -> tuple[str, ...]:
         """Which limits what runs models here does not apply, told to the person once.
 
@@ -191,6 +206,11 @@ class RunContext(ABC):
             return self.builder().needs(size, largest or size)
         except LocalError:
             return ()  # which is told when the engine is needed
+
+    @property
+    def least_proof(self) -> ProofLevel:
+        """The least level of a proof that counts."""
+        return "engine"
 
     @property
     def storage(self) -> Cloud | None:

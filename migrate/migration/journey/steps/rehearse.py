@@ -38,6 +38,10 @@ def rehearse(
     alike: list[str] = []  # another model whose rehearsal counts for this one
 
     def make(progress: Progress) -> Rehearsal:
+        if why := run.unable():
+            return Rehearsal(
+                image_id=image.value.image_id, cold_start=None, calls=0, worst_difference=None, not_here=why
+            )
         if len(models) > 1:
             return _rehearse(run, unit, image.value, models, progress)[0]
         rehearsed = _once(run, unit, image.value, models[0], progress)
@@ -54,13 +58,18 @@ def rehearse(
         ),
         Rehearsal,
         make,
-        stands=lambda _: True,
+        stands=lambda rehearsal: not rehearsal.not_here or bool(run.unable()),
         say=lambda rehearsal: (
-            f"ready after {rehearsal.cold_start:.1f} s, {rehearsal.calls} calls"
-            + (f", in a box ({rehearsal.held})" if rehearsal.held else "")
-            + (f", as {printable(alike[0])} with the same files" if alike else "")
+            _described(rehearsal) + (f", as {printable(alike[0])} with the same files" if alike else "")
         ),
     )
+
+
+def _described(rehearsal: Rehearsal) -> str:
+    if rehearsal.not_here:
+        return f"not rehearsed here: {rehearsal.not_here}"
+    held = f", in a box ({rehearsal.held})" if rehearsal.held else ""
+    return f"ready after {rehearsal.cold_start or 0.0:.1f} s, {rehearsal.calls} calls{held}"
 
 
 def _once(run: RunContext, unit: Unit, image: Image, model: Prepared, progress: Progress) -> Rehearsed:
