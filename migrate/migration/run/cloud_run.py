@@ -110,9 +110,8 @@ class Run(RunContext):
         self._watcher: Once[Watcher] = Once()
 
     def wanted_builder(self) -> Literal["auto", "engine", "none"]:
-        """What the person chose; ``slim`` needs an engine."""
-        chosen = self.options.builder
-        return "engine" if self.options.slim and chosen == "auto" else chosen
+        """What the person chose."""
+        return self.options.chosen_builder
 
     @property
     def least_proof(self) -> ProofLevel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,24 +136,24 @@ class Unaided:
     def trying(self, image: Image, models: Sequence[ModelToRender], runtime: RuntimeImage) -> Iterator[Runner]:
         """Part of ``Builder``: the models' files are linked beside the runtime's root, and nothing is unpacked."""
         runner = self.runner()
-        with disk_errors(self._store), scratch_folder(self._store, "trial-") as folder:
+        with ExitStack() as stack:
+            with disk_errors(self._store):
+                folder = stack.enter_context(scratch_folder(self._store, "trial-"))
             entries = (entry for part in (settings_entries, file_entries) for entry in part(models))
             self._placed[image.image_id] = with_entries(self._root(runtime.image_id), entries, folder / "layers")
-            try:
-                yield runner
-            finally:
-                del self._placed[image.image_id]
+            stack.callback(self._placed.pop, image.image_id)
+            yield runner
 
     def unlimited(self, image_id: str) -> tuple[str, ...]:
         """Part of ``Builder``."""
         return () if self.unable else self._boxes.unlimited(image_id)
 
-    def has_name(self, reference: str) -> bool:  # noqa: ARG002
-        """Part of ``Builder``: nothing has a name here."""
+    def has_name(self, reference: str) -> bool:  # noqa: ARG002 - see ``names_images``
+        """Part of ``Builder``."""
         return False
 
     def forget_name(self, reference: str) -> None:
-        """Part of ``Builder``: nothing has one."""
+        """Part of ``Builder``."""
 
     def push(self, image: Image, to: Destination, *, named_before: bool, progress: Progress) -> PushedImage:  # noqa: ARG002
         """Part of ``Builder``."""

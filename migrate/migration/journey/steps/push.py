@@ -27,26 +27,26 @@ def push(run: Run, steps: Steps, unit: Unit, image: Stored[Image]) -> Stored[Pus
         where = target(run, unit)
         tag = immutable_tag(image.value)
         name = where.repository(unit.repository)
-        effects = run.journal.effects
+        builder, effects = run.builder(), run.journal.effects
         reference = f"{where.host}/{name}:{tag}"
         effect = effects.find("pushed-image", reference)
         ours = effect is not None and effect.intent.get(NAMED_HERE) is True  # by a run that was killed in its push
-        ours = ours or not run.builder().has_name(reference)
+        ours = builder.names_images and (ours or not builder.has_name(reference))
         if effect is None:
             effect = effects.intend("pushed-image", reference, {NAMED_HERE: ours}, unit=unit.subject)
-        else:
+        elif builder.names_images:
             effect = effects.learn(effect, **{NAMED_HERE: ours})
         try:
             try:
                 pushed = _sent(run, where, image.value, name, tag, progress, named_before=not ours)
             finally:
                 if ours:  # also where nothing had to be sent any more, or could be
-                    run.builder().forget_name(reference)
+                    builder.forget_name(reference)
         except MigrateError:
             if effect.external_id is None:
                 effects.gone(effect)  # a tag comes last: without it there is no image
             raise
-        effects.done(effect, pushed.digest, **{NAMED_HERE: False})
+        effects.done(effect, pushed.digest, **({NAMED_HERE: False} if builder.names_images else {}))
         return pushed
 
     def stands(pushed: PushedImage) -> bool:
