@@ -31,7 +31,7 @@ def boxes() -> None:
 def test_a_namespace_ends_as_with_an_engine(tool: Tool, unaided: tuple[str, ...]) -> None:
     first = tool.run(NAMESPACE, *unaided, DOCKER_HOST=NO_ENGINE)
     found = first.outcomes
-    assert {name: found[name]["proof"] for name in GOOD} == dict.fromkeys(GOOD, "engine"), first
+    assert {name: found[name]["proof"] for name in GOOD} == dict.fromkeys(GOOD, "live"), first
     assert [name for name, outcome in found.items() if outcome["outcome"] != "done"] == [BROKEN]
     assert any("in a box" in str(event.get("detail")) for event in first.events)
     documents = sorted(path.name for path in tool.workspace.glob("*/*/*/documents/iris/*"))

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 _BASE: Final = "base"  # what the Dockerfile starts from here has no name
 _ROOT: Final = IMAGE_PATH[1:]
 # A compressed copy of a model saves making it again for the registry; beyond this it costs too much of the disk.
-_KEPT: Final = 2 << 30
+KEPT_BELOW: Final = 2 << 30
+"""Bytes of a layer's files from which on its compressed bytes are not kept."""
 
 
 def write_image(
@@ -51,7 +52,7 @@ def write_image(
     blobs: BlobStore,
     progress_text: Callable[[str], None],
     progress: Callable[[int, int | None], None] = lambda *_: None,
-    keep_below: int = _KEPT,
+    keep_below: int = KEPT_BELOW,
 ) -> OciImage:
     """Put an image of models together, its blobs in the content store. Each file of a model is read at most once.
 
@@ -96,7 +97,7 @@ def add_models(
     *,
     blobs: BlobStore,
     progress: Callable[[int, int | None], None] = lambda *_: None,
-    keep_below: int = _KEPT,
+    keep_below: int = KEPT_BELOW,
 ) -> OciImage:
     """Put an image of models together on top of their runtime's image.
 
@@ -117,7 +118,7 @@ def model_layers(
     models: Sequence[ModelToRender],
     blobs: BlobStore,
     progress: Callable[[int, int | None], None] = lambda *_: None,
-    keep_below: int = _KEPT,
+    keep_below: int = KEPT_BELOW,
 ) -> dict[str, Callable[[], LayerBlob]]:
     """What makes each layer of these models, by the folder of the build context that it stands for."""
     if len({slug(model.record.id) for model in models}) < len(models):

@@ -17,7 +17,7 @@ from migrate.images.base.contents import kept_contents
 from migrate.images.base.layered import look_into
 from migrate.images.base.stored import PREFIX
 from migrate.images.model.context import outline
-from migrate.images.model.image import add_models, file_entries, settings_entries
+from migrate.images.model.image import KEPT_BELOW, add_models, file_entries, settings_entries
 from migrate.images.oci.image import as_base, read_back
 from migrate.images.oci.store import BlobStore
 from migrate.images.registry.client import RegistryClient
@@ -173,22 +173,29 @@ class Unaided:
 
     def base_of(self, runtime: RuntimeImage) -> BasePart:
         """Part of ``Builder``."""
-        found = read_back(self._blobs, runtime.image_id)
-        called, base = self._from()
-        starts = found is not None and found.layers[: len(base.layers)] == base.layers
-        return BasePart(
-            reference=runtime.base,
-            digest=f"sha256:{hashlib.sha256(base.configuration).hexdigest()}"
-            if starts and called == runtime.base
-            else "",
-            contents=None
-            if self.unable
-            else kept_contents(runtime.image_id, self._store, lambda: asked_of_runner(self._boxes, runtime.image_id)),
-        )
+        contents = None
+        if not self.unable:
+            contents = kept_contents(
+                runtime.image_id, self._store, lambda: asked_of_runner(self._boxes, runtime.image_id)
+            )
+        return BasePart(reference=runtime.base, digest=self._base_digest(runtime), contents=contents)
 
-    def needs(self, size: int, largest: int) -> tuple[Need, ...]:  # noqa: ARG002
+    def _base_digest(self, runtime: RuntimeImage) -> str:
+        """The id of the base image, if it is still the one that the runtime's starts with; empty where not known."""
+        found = read_back(self._blobs, runtime.image_id)
+        try:
+            called, base = self._from()
+        except LocalError:  # a registry that was there when the runtime's image was made
+            return ""
+        below = [layer.diff_id for layer in found.layers] if found is not None else []
+        if called != runtime.base or below[: len(base.layers)] != [layer.diff_id for layer in base.layers]:
+            return ""
+        return f"sha256:{hashlib.sha256(base.configuration).hexdigest()}"
+
+    def needs(self, size: int, largest: int) -> tuple[Need, ...]:
         """Part of ``Builder``."""
-        return (Need(folder=self._store, size=size, what="the image's layers"),)
+        kept_size = size if largest < KEPT_BELOW else size - largest
+        return (Need(folder=self._store, size=kept_size, what="the image's layers"),)
 
     def _from(self) -> tuple[str, BaseImage]:
         """The base image, and what a person calls it; of a registry's, layers are fetched when they are read."""

@@ -51,6 +51,7 @@ def test_where_nothing_can_be_run_a_reference_is_asked_for_before_anything_is_bu
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # without bubblewrap
+    (tmp_path / "run").mkdir()
     with run_of(cloud, tmp_path / "run") as (run, events):
         run.options, journal = replace(run.options, builder="none"), run.journal
         model = Inspected(
