@@ -9,7 +9,7 @@ from migrate.formats.inspect import demand_ready
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.models import Inspected, Prepared
 from migrate.migration.journey.steps import deploy
-from migrate.migration.journey.steps.attest import attest
+from migrate.migration.journey.steps.attest import attest, keep_beside
 from migrate.migration.journey.steps.convert import convert
 from migrate.migration.journey.steps.files import fetch, inspect
 from migrate.migration.journey.steps.image import build, render
@@ -159,7 +159,7 @@ def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> M
     tried = try_out(run, steps, unit, models)
     pushed = push(run, steps, unit, tried.image)
     if isinstance(steps, Performer):  # nothing rests on it: where the rest stands, nobody is asked for it
-        attest(run, steps, unit, models, pushed)
+        attest(run, steps, unit, models, pushed, lambda made: keep_beside(run, unit, pushed.value, made))
     app = deploy.deploy(run, steps, unit, models, pushed)
     proofs: dict[str, Parity] = {}
     errors: dict[str, MigrateError] = {}
