@@ -115,7 +115,7 @@ class FolderRun(RunContext):
         """
         options = self.options
         return not isinstance(options, BuildOptions) or self._uses_engine.get(
-            lambda: chosen_engine(options, self.engine)
+            lambda: chosen_engine(options, self.engine, self.environ)
         )
 
     def memory_of(self, unit: Unit) -> int:  # noqa: ARG002 - no flavor was chosen

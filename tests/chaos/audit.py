@@ -89,7 +89,10 @@ def tidy(stage: Stage) -> None:
     hold(not scratch, f"temporary files: {scratch}")
     partial = [str(path) for path in stage.tool.workspace.glob("store/partial/*") if path.suffix != ".lock"]
     hold(not partial, f"unfinished downloads: {partial}")
-    known = {effect.name for effect in stage.effects() if effect.kind == "pushed-image"}
+    images = [effect for effect in stage.effects() if effect.kind == "pushed-image"]
+    known = {effect.name for effect in images}
+    # What belongs to an image is listed under a tag made of the image's digest.
+    known |= {f"{one.name.rpartition(':')[0]}:{(one.external_id or '').replace(':', '-')}" for one in images}
     pushed = _pushed(stage)
     hold(pushed <= known, f"pushed images that the journal does not know: {pushed - known}")
 

@@ -7,11 +7,14 @@ from typing import Annotated, Final, Literal
 
 from msgspec.structs import replace
 
+from migrate.core.errors import UsageError
 from migrate.core.options.checks import check_digest_of_plan
 from migrate.core.options.declaration import Argument, Command, Counts, Option, Options, absolute, parameters
 from migrate.core.options.shared import (
+    BASE_IMAGE,
     LAYOUT,
     OUT,
+    Builder,
     Jobs,
     KeepFailed,
     OldTokenFile,
@@ -22,9 +25,10 @@ from migrate.core.options.shared import (
     Ticket,
     Workspace,
     Yes,
+    is_path,
 )
 from migrate.core.options.sources import AUTHORIZE, MoveOptions, RunOptions
-from migrate.core.text import plan_again
+from migrate.core.text import plan_again, printable
 
 PlanLayout = Literal["cheapest", "separate", "packed"]
 
@@ -68,6 +72,20 @@ class PlanOptions(MoveOptions, frozen=True, kw_only=True):
             counts=Counts.RUN,
         ),
     ] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no plan can hold.
+
+        Raises:
+            UsageError: ``usage``.
+        """
+        super().__post_init__()
+        if is_path(self.base_image):
+            raise UsageError(
+                f"The base image {printable(str(self.base_image), 300)} is a path, and a plan holds no path.",
+                code="usage",
+                next_step=f"Give {BASE_IMAGE.name} a name in a registry, or type migrate run instead.",
+            )
 
 
 class ShowOptions(Options, frozen=True, kw_only=True):
@@ -124,6 +142,7 @@ class ApplyOptions(Options, frozen=True, kw_only=True):
     renew: Renew = ()
     ticket: Ticket = None
     keep_failed: KeepFailed = False
+    builder: Builder = "auto"
     jobs: Jobs = 4
     state: State = None
     yes: Yes = False

@@ -35,10 +35,13 @@ SLIM: Final = Option(
 BASE_IMAGE: Final = Option(
     names=("--base-image",),
     metavar="REF",
-    help="The image that runtimes start from.",
+    help="The image that runtimes start from; without an engine also oci:PATH, of an archive or layout.",
     counts=Counts.IMAGE,
     variable="MIGRATE_BASE_IMAGE",
 )
+BASE_PATH: Final = "oci:"
+"""What the name of a base image in a file or folder begins with."""
+
 BUILDER: Final = Option(
     names=("--builder",),
     help="Who makes images: a container engine; this tool itself, without one; or whichever there is.",
@@ -148,3 +151,8 @@ Renew = Annotated[tuple[str, ...], NEW_TOKEN]
 KeepFailed = Annotated[bool, KEEP_FAILED]
 Ticket = Annotated[str | None, TICKET]
 Jobs = Annotated[int, JOBS]
+
+
+def is_path(base_image: str | None) -> bool:
+    """Whether a base image lies in a file or folder of this machine."""
+    return base_image is not None and base_image.startswith(BASE_PATH)

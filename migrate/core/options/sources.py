@@ -6,13 +6,18 @@ from typing import Annotated, Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.core.errors import UsageError
 from migrate.core.options.checks import check_registry
 from migrate.core.options.declaration import Argument, Command, Counts, Option, Options
 from migrate.core.options.shared import (
+    BASE_IMAGE,
+    BUILDER,
     LAYOUT,
+    SLIM,
     AcceptAgpl,
     AllowUnsafe,
     BaseImage,
+    Builder,
     Jobs,
     KeepFailed,
     Models,
@@ -28,8 +33,10 @@ from migrate.core.options.shared import (
     Ticket,
     Workspace,
     Yes,
+    is_path,
 )
 from migrate.core.sizing import MOST_REPLICAS, Sizing
+from migrate.core.text import printable
 
 DEFAULT_REGION: Final = "GRA"  # where ML Serving was
 
@@ -296,6 +303,7 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
     )
 
     old_token_file: OldTokenFile = None
+    builder: Builder = "auto"
     layout: Annotated[Layout, LAYOUT] = "separate"
     renew: Renew = ()
     ticket: Ticket = None
@@ -311,6 +319,34 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
     keep_failed: KeepFailed = False
     state: State = None
     yes: Yes = False
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            UsageError: ``usage``.
+        """
+        super().__post_init__()
+        if self.slim and self.chosen_builder == "none":
+            raise UsageError(
+                f"{SLIM.name} converts models, which needs a container engine.",
+                code="usage",
+                next_step=f"Leave {SLIM.name} out, or start Docker or Podman, leave {BUILDER.name} none out and name "
+                f"{BASE_IMAGE.name} in a registry.",
+            )
+        if self.builder == "engine" and is_path(self.base_image):
+            raise UsageError(
+                f"A container engine takes no base image from {printable(str(self.base_image), 300)}.",
+                code="usage",
+                next_step=f"Load it there and give {BASE_IMAGE.name} its name, or take {BUILDER.name} none.",
+            )
+
+    @property
+    def chosen_builder(self) -> Literal["auto", "engine", "none"]:
+        """Who is to make images: ``slim`` needs an engine, and a base image in a file is for images without one."""
+        if self.builder == "auto" and is_path(self.base_image):
+            return "none"
+        return "engine" if self.builder == "auto" and self.slim else self.builder
 
     @property
     def typed(self) -> Typed:

@@ -54,16 +54,18 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
     """The image run here as AI Deploy will run it. ``cold_start`` is seconds from start to ready.
 
     ``held`` says what held the limits of memory and processes where no container engine did; empty where one did.
+    ``not_here`` says why nothing can be run on this machine, so that nothing was; no other field says anything then.
     """
 
-    SCHEMA: ClassVar[int] = 2  # in 1 an engine always did
+    SCHEMA: ClassVar[int] = 3  # in 1 an engine always held them; in 2 an image was always run
 
     image_id: str
-    cold_start: float
+    cold_start: float | None
     calls: int
-    worst_difference: float
+    worst_difference: float | None
     memory: int | None = None
     held: str = ""
+    not_here: str = ""
 
 
 class PushedImage(Struct, frozen=True, kw_only=True):

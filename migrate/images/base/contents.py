@@ -13,6 +13,7 @@ from migrate.machine.disk import disk_errors
 from migrate.machine.patience import CONTAINER_PROBE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from migrate.images.engine.connection import Engine
@@ -34,15 +35,24 @@ print(json.dumps({"python": platform.python_version(), "os_release": os_release,
 
 
 def read_contents(engine: Engine, image_id: str, store: Path) -> BaseContents | None:
-    """What is in an image: asked of a container once, and kept in the store under the image's id.
+    """What is in an image of an engine; see ``kept_contents``.
+
+    Raises:
+        LocalError: The engine does not answer, or the disk.
+    """
+    return kept_contents(image_id, store, lambda: _asked(engine, image_id))
+
+
+def kept_contents(image_id: str, store: Path, ask: Callable[[], str]) -> BaseContents | None:
+    """What is in an image: asked once, and kept in the store under the image's id.
 
     Args:
-        engine: Where the image is.
         image_id: ``sha256:`` and hex digits.
         store: The content store.
+        ask: What ``PROBE`` writes where the image runs.
 
     Returns:
-        None where no container of it says so.
+        None where it says nothing.
 
     Raises:
         LocalError: The engine does not answer, or the disk.
@@ -52,7 +62,7 @@ def read_contents(engine: Engine, image_id: str, store: Path) -> BaseContents | 
         return msgspec.json.decode(kept.read_bytes(), type=BaseContents)
     except (OSError, msgspec.MsgspecError):
         pass  # not asked yet
-    found = parse_contents(_asked(engine, image_id))
+    found = parse_contents(ask())
     if found is not None:
         with disk_errors(kept):
             kept.parent.mkdir(parents=True, exist_ok=True)

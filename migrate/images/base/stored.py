@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
 
+from migrate.core.options.shared import BASE_PATH
 from migrate.core.text import printable
 from migrate.core.values import Descriptor
 from migrate.images.base.fit import unusable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from migrate.images.oci.blobs import Stream
 
-PREFIX: Final = "oci:"
+PREFIX: Final = BASE_PATH
 """What the name of a base image in a layout or archive begins with."""
 
 _INDEXES: Final = frozenset(

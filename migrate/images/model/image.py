@@ -19,6 +19,7 @@ from migrate.images.model.context import (
     contents,
     layer_count,
     model_layer,
+    model_values,
     safe_path,
     settings,
 )
@@ -32,13 +33,15 @@ from migrate.images.runtime.templates import template_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from migrate.core.values import RuntimeImage
     from migrate.images.oci.blobs import BaseImage, LayerBlob
     from migrate.images.oci.store import BlobStore
 
 _BASE: Final = "base"  # what the Dockerfile starts from here has no name
 _ROOT: Final = IMAGE_PATH[1:]
 # A compressed copy of a model saves making it again for the registry; beyond this it costs too much of the disk.
-_KEPT: Final = 2 << 30
+KEPT_BELOW: Final = 2 << 30
+"""Bytes of a layer's files from which on its compressed bytes are not kept."""
 
 
 def write_image(
@@ -49,7 +52,7 @@ def write_image(
     blobs: BlobStore,
     progress_text: Callable[[str], None],
     progress: Callable[[int, int | None], None] = lambda *_: None,
-    keep_below: int = _KEPT,
+    keep_below: int = KEPT_BELOW,
 ) -> OciImage:
     """Put an image of models together, its blobs in the content store. Each file of a model is read at most once.
 
@@ -87,11 +90,35 @@ def write_image(
     return assemble(blobs, base, steps, lambda name: own[name]() if name in own else below.layer(name))
 
 
+def add_models(
+    models: Sequence[ModelToRender],
+    runtime: RuntimeImage,
+    base: BaseImage,
+    *,
+    blobs: BlobStore,
+    progress: Callable[[int, int | None], None] = lambda *_: None,
+    keep_below: int = KEPT_BELOW,
+) -> OciImage:
+    """Put an image of models together on top of their runtime's image.
+
+    Args:
+        models: All of that runtime, with different ids.
+        runtime: Their runtime's image.
+        base: The same, as what others start from.
+        blobs: As for ``write_image``, and so are the errors.
+        progress: The same.
+        keep_below: The same.
+    """
+    text = dockerfile(template_of(runtime.runtime), model_values(models, runtime))
+    own = model_layers(models, blobs, progress, keep_below)
+    return assemble(blobs, base, read_instructions(text), lambda name: own[name]())
+
+
 def model_layers(
     models: Sequence[ModelToRender],
     blobs: BlobStore,
     progress: Callable[[int, int | None], None] = lambda *_: None,
-    keep_below: int = _KEPT,
+    keep_below: int = KEPT_BELOW,
 ) -> dict[str, Callable[[], LayerBlob]]:
     """What makes each layer of these models, by the folder of the build context that it stands for."""
     if len({slug(model.record.id) for model in models}) < len(models):

@@ -74,6 +74,39 @@ def assemble(
     return OciImage(manifest=manifest, configuration=made, layers=layers)
 
 
+def read_back(store: BlobStore, digest: str) -> OciImage | None:
+    """An image that was put together before, by its manifest's digest; None where something of it cannot be read.
+
+    Raises:
+        LocalError: The disk.
+    """
+    try:
+        text = store.document(digest)
+        manifest = msgspec.json.decode(text)
+        made = _descriptor(manifest["config"])
+        diff_ids = msgspec.json.decode(store.document(made.digest))["rootfs"]["diff_ids"]
+        layers = tuple(
+            LayerBlob(descriptor=_descriptor(layer), diff_id=diff_id)
+            for layer, diff_id in zip(manifest["layers"], diff_ids, strict=True)
+        )
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
+    if not all(store.gives(layer.descriptor) for layer in layers):
+        return None
+    return OciImage(
+        manifest=Descriptor(media_type=MANIFEST, digest=digest, size=len(text)), configuration=made, layers=layers
+    )
+
+
+def as_base(store: BlobStore, image: OciImage) -> BaseImage:
+    """An image of the store as what others start from."""
+    return BaseImage(layers=image.layers, open=store.open, configuration=store.document(image.configuration.digest))
+
+
+def _descriptor(value: dict[str, Any]) -> Descriptor:
+    return Descriptor(media_type=value["mediaType"], digest=value["digest"], size=value["size"])
+
+
 def _of_oci(descriptor: Descriptor) -> Descriptor:
     return replace(descriptor, media_type=_OCI_TYPES.get(descriptor.media_type, descriptor.media_type))
 

@@ -112,6 +112,21 @@ class BlobStore:
         except OSError:
             return False
 
+    def gives(self, descriptor: Descriptor) -> bool:
+        """Whether ``open`` gives the blob: it is there, or is a layer that this object makes."""
+        return self.has(descriptor) or descriptor.digest in self._makers
+
+    def document(self, digest: str) -> bytes:
+        """A small blob, such as a manifest, in memory.
+
+        Raises:
+            FileNotFoundError: It is not there, or not what its digest says.
+        """
+        data = (self._blobs / digest.removeprefix("sha256:")).read_bytes()
+        if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
+            raise FileNotFoundError(digest)
+        return data
+
     def path(self, descriptor: Descriptor) -> Path:
         """Where a blob lies, or would."""
         return self._blobs / descriptor.digest.removeprefix("sha256:")

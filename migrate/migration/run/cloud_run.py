@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +17,7 @@ from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE
 from migrate.core.options.sources import RunOptions
 from migrate.core.planfile.content import PlannedApp
 from migrate.core.secret import Secret
-from migrate.core.values import App, AppRequest, Listing
+from migrate.core.values import App, AppRequest, Listing, ProofLevel
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.machine.patience import READY_TIMEOUT
 from migrate.migration.journal.journal import Journal
@@ -107,6 +108,15 @@ class Run(RunContext):
         self._apps: Once[dict[str, App]] = Once()
         self._flavors: Once[tuple[capabilities.Flavor, ...]] = Once()
         self._watcher: Once[Watcher] = Once()
+
+    def wanted_builder(self) -> Literal["auto", "engine", "none"]:
+        """What the person chose."""
+        return self.options.chosen_builder
+
+    @property
+    def least_proof(self) -> ProofLevel:
+        """What the person chose."""
+        return self.options.least_proof
 
     @property
     def storage(self) -> Cloud:

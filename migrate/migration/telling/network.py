@@ -26,6 +26,7 @@ _ASKING: Final = ("list", "status", "plan", "apply", "run", "undo")
 _MOVING: Final = ("run", "apply")
 _READING: Final = ("list", "plan", *_MOVING)
 _BUILDING: Final = ("run", "apply", "build", "export")
+_UNAIDED: Final = ("run", "apply", "build")
 _ENGINE: Final = "the engine"
 
 
@@ -42,7 +43,7 @@ def contacts(options: NetworkOptions, environ: Mapping[str, str]) -> Contacts:
         *_of_source(source, environ),
         *_of_registry(options, environ),
         *_of_packages(environ),
-        *_of_base(options.base_image),
+        *_of_base(options.base_image, environ),
         *_of_engine(environ),
     )
     proxies = tuple(
@@ -100,7 +101,9 @@ def _of_registry(options: NetworkOptions, environ: Mapping[str, str]) -> Iterato
         host = _OF_API
     else:
         host = options.registry.partition("/")[0]
-        yield _at(f"https://{host}", "the registry: what was pushed is read back", _MOVING, environ)
+        yield _at(
+            f"https://{host}", "the registry: what was pushed is read back; images, without an engine", _MOVING, environ
+        )
         yield Contact(
             host="(as the registry answers)", why="the registry's tokens, where it has a service for them",
             commands=_MOVING, via=_way("https", "", environ),
@@ -129,13 +132,14 @@ def _of_packages(environ: Mapping[str, str]) -> Iterator[Contact]:
         yield _at(torch, "PyTorch's build for CPUs, for its models alone", commands, known)
 
 
-def _of_base(reference: str | None) -> Iterator[Contact]:
+def _of_base(reference: str | None, environ: Mapping[str, str]) -> Iterator[Contact]:
     why = "the base image, where this machine does not have it; a registry may name other hosts for the layers"
     if reference is not None and reference.startswith("oci:"):
         return
     first, slash, _ = check_reference(reference or PUBLIC_BASE).partition("/")
     named = slash and ("." in first or ":" in first or first == "localhost")
     for host in (first,) if named else _HUB:
+        yield _at(f"https://{host}", f"{why}; without an engine", _UNAIDED, environ)
         yield Contact(host=host, why=why, commands=_BUILDING, via=_ENGINE)
     if reference is None:
         yield Contact(

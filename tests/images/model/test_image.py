@@ -24,12 +24,13 @@ from migrate.images.engine.build import read_image, save_image
 from migrate.images.engine.connection import Engine
 from migrate.images.model.context import ModelToRender
 from migrate.images.model.export import export
-from migrate.images.model.image import file_entries, model_layers, settings_entries, write_image
+from migrate.images.model.image import add_models, file_entries, model_layers, settings_entries, write_image
 from migrate.images.oci.archive import archive
 from migrate.images.oci.blobs import LAYER_GZIP, BaseImage, LayerBlob
 from migrate.images.oci.compression import SMALL
-from migrate.images.oci.image import OciImage, assemble
+from migrate.images.oci.image import OciImage, as_base, assemble, read_back
 from migrate.images.oci.store import BlobStore
+from migrate.images.runtime.assembled import assemble_runtime
 from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import HOUSING, IRIS, model_of, silent
@@ -118,6 +119,16 @@ def test_it_is_what_the_exported_dockerfile_says(store: Path, tmp_path: Path) ->
     assert found["rootfs"]["diff_ids"] == [layer.diff_id for layer in image.layers]
     assert found["config"]["Env"][0] == "PATH=/usr/bin:/bin"
     assert "PYTHONPATH=/opt/migrate/server:/opt/migrate/wheels" in found["config"]["Env"]
+
+
+@pytest.mark.programs
+def test_on_the_image_of_its_runtime_it_is_the_same(store: Path) -> None:
+    models, base, blobs = two_models(), small_base(store), BlobStore(store)
+    whole = write_image(models, base, python="3.11", blobs=blobs, progress_text=silent)
+    runtime = assemble_runtime("onnx", base, name="base:1", python="3.11", blobs=blobs, progress_text=silent)
+    below = read_back(blobs, runtime.image_id)
+    assert below is not None
+    assert add_models(models, runtime, as_base(blobs, below), blobs=blobs) == whole
 
 
 @pytest.mark.slow

@@ -96,3 +96,12 @@ def test_what_cannot_be_meant_is_refused() -> None:
         hosts(base_image="No Reference")
     with pytest.raises(ConfigurationError, match="is not an endpoint"):
         hosts(environ={"OVH_ENDPOINT": "nowhere"})
+
+
+def test_without_an_engine_the_base_image_and_the_registry_are_reached_directly() -> None:
+    known = {"HOME": "/nonexistent", "OVH_ENDPOINT": "ovh-eu", "PIP_CONFIG_FILE": "/dev/null"}
+    options = NetworkOptions(registry="registry.example.com/models", base_image="mirror.example/python:3.11")
+    ways = {(one.host, one.via) for one in contacts(options, known).contacts}
+    assert {
+        (host, via) for host in ("registry.example.com", "mirror.example") for via in ("direct", "the engine")
+    } <= ways

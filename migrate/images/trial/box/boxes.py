@@ -333,10 +333,13 @@ class _Box:
             one.close()
 
 
-def no_box(why: str) -> LocalError:
-    """The error for a machine that can make no box."""
+def no_box(why: str, otherwise: str = "") -> LocalError:
+    """The error for a machine that can make no box; ``otherwise`` is what one may also do."""
+    more = f"; or {otherwise}" if otherwise else ""
     return LocalError(
         f"Nothing can be run in a box on this machine: {why}.",
         code="no-box",
-        next_step=type_again("Install bubblewrap (Debian: apt-get install bubblewrap), or start a container engine"),
+        next_step=type_again(
+            f"Install bubblewrap (Debian: apt-get install bubblewrap), or start a container engine{more}"
+        ),
     )

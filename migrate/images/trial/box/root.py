@@ -68,19 +68,19 @@ def root_of(image: BaseImage, name: str, store: Path) -> Root:
     )
 
 
-def with_layers(image: Root, layers: Iterable[Path], folder: Path) -> Root:
-    """The root of an image that adds layers of a build context to another one; nothing of that is copied.
+def with_entries(image: Root, entries: Iterable[tarstream.Entry], folder: Path) -> Root:
+    """The root of an image that adds layers to another one; files of this machine are linked where that can be.
 
     Args:
         image: What it starts from.
-        layers: The layers' folders; what they have at their top, such as ``models``, the image has not.
+        entries: What the layers hold; what they have at their top, such as ``models``, the image has not.
         folder: A new folder for what is in them, to be kept as long as the root is used.
 
     Raises:
         LocalError: As for ``place``.
         ValueError: The image has a folder of that name itself.
     """
-    place((entry for layer in layers for entry in tarstream.tree(layer)), folder)
+    place(entries, folder)
     tops = sorted(path.name for path in folder.iterdir())
     if hidden := [name for name in tops if os.path.lexists(image.path / name)]:
         message = f"the image has {', '.join(hidden)} itself"

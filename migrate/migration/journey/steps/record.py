@@ -12,7 +12,7 @@ from msgspec import Struct
 from migrate.core.errors import LocalError, RemoteError
 from migrate.core.names import digest_of
 from migrate.core.values import ModelRecord, ProofLevel, Recording, RuntimeImage, Sample, to_json
-from migrate.images.trial.in_engine import InEngine
+from migrate.images.trial.box.boxes import no_box
 from migrate.images.trial.oracle_run import run_reference
 from migrate.machine.patience import OLD_ANSWER
 from migrate.migration.journal.journal import Stored
@@ -38,6 +38,7 @@ from migrate.parity.samples import read_samples
 from migrate.parity.stated import NO_ROWS, Rows
 
 VERSION: Final = 1
+PROVING: Final = "give your own requests and answers with --samples FOLDER, or be content with --proof self"
 
 
 class Wish(Struct, frozen=True):
@@ -138,6 +139,10 @@ def _best(run: RunContext, model: Inspected, wanted: Wish, runtime: RuntimeImage
         return _of_customer(run, wanted)
     if not has_reference(settings):
         return record_self(generate(settings, seed=SEED), seed=SEED)
+    if why := run.unable():
+        if not at_least("self", run.least_proof):
+            raise no_box(f"{why}, so its engine cannot be asked for answers", PROVING)
+        return record_self(generate(settings, seed=SEED), seed=SEED)
     memory = run.memory_of(unit_of(record))
     alike = (*model.form, runtime.image_id, memory)
     return run.references.get(alike, lambda: _ask_reference(run, model, runtime, memory, rows))
@@ -149,7 +154,7 @@ def _ask_reference(run: RunContext, model: Inspected, runtime: RuntimeImage, mem
     with (
         naming_the_other(runtime.runtime),
         run_reference(
-            InEngine(run.engine()),
+            run.builder().runner(),
             runtime,
             model.artifact.value,
             REFERENCE_PROGRAM,

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 import migrate
 from migrate.core.errors import Interrupted, MigrateError, NeedsYouError
 from migrate.core.values import Image, RuntimeImage
-from migrate.images.engine import containers
+from migrate.images.engine import containers, tarstream
 from migrate.images.model.context import render
 from migrate.images.trial.box.boxes import Boxes, Limits
-from migrate.images.trial.box.root import Mount, with_layers
+from migrate.images.trial.box.root import Mount, with_entries
 from migrate.images.trial.oracle_run import run_reference
 from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import IRIS, artifact_of, model_of
@@ -227,7 +227,8 @@ def test_the_server_itself_with_a_model(tmp_path: Path) -> None:
     environment = {"PATH": f"{sys.base_prefix}/bin:/usr/bin:/bin", "PYTHONPATH": ":".join(paths), "HOME": "/workspace"}
     mounts = [*(one for one in root.mounts if one.target != sys.base_prefix), *mounts]
     image = replace(root, environment=environment, mounts=tuple(mounts))
-    image = with_layers(image, sorted(Path(context.folder).glob("layer-*")), tmp_path / "layers")
+    layers = sorted(Path(context.folder).glob("layer-*"))
+    image = with_entries(image, (entry for layer in layers for entry in tarstream.tree(layer)), tmp_path / "layers")
     boxes = Boxes({IMAGE: image}.__getitem__, tmp_path / "store")
     request = json.dumps({"float_input": [[5.1, 3.5, 1.4, 0.2]] * 3}).encode()
     with rehearse(boxes, MODEL, memory=GIGABYTE, timeout=250) as running:
