@@ -38,7 +38,7 @@ from migrate.parity.samples import read_samples
 from migrate.parity.stated import NO_ROWS, Rows
 
 VERSION: Final = 1
-PROVING: Final = "give your own requests and answers with --samples FOLDER, or be content with --proof self"
+PROVING: Final = "give your own requests and answers with --samples FOLDER"
 
 
 class Wish(Struct, frozen=True):
