@@ -43,6 +43,12 @@ DEFAULT_REGION: Final = "GRA"  # where ML Serving was
 Layout = Literal["separate", "packed"]
 ProofWanted = Literal["live", "recorded", "verified", "cross-checked", "engine", "self"]
 
+PROOF: Final = Option(
+    names=("--proof",),
+    metavar="LEVEL",
+    help="The least proof that counts: live, recorded, verified, engine or self.",
+    counts=Counts.PROOF,
+)
 AUTHORIZE: Final = Option(
     names=("--authorize",),
     help="Open the project's object storage to AI Deploy without asking.",
@@ -201,15 +207,7 @@ class MoveOptions(OfSource, frozen=True, kw_only=True):
     base_image: BaseImage = None
     rehearsal_timeout: RehearsalTimeout = 300.0
     samples: Samples = None
-    proof: Annotated[
-        ProofWanted,
-        Option(
-            names=("--proof",),
-            metavar="LEVEL",
-            help="The least proof that counts: live, recorded, verified, engine or self.",
-            counts=Counts.PROOF,
-        ),
-    ] = "engine"
+    proof: Annotated[ProofWanted, PROOF] = "engine"
     region: Region = DEFAULT_REGION
     cpus: Annotated[
         int | None,

@@ -3,11 +3,12 @@
 import difflib
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Final
+from typing import Final, get_args
 
 from msgspec.structs import replace
 
 from migrate.core.errors import MigrateError, UsageError
+from migrate.core.events import Step
 from migrate.core.looking import StepDone, Story
 from migrate.core.options.sources import Typed
 from migrate.core.text import printable
@@ -29,19 +30,7 @@ from migrate.migration.run.journals import find_journal
 from migrate.migration.run.workspace import Workspace
 from migrate.parity.replay import mismatch_text
 
-_ORDER: Final = (
-    "fetch",
-    "inspect",
-    "record",
-    "convert",
-    "render",
-    "build",
-    "rehearse",
-    "push",
-    "attest",
-    "deploy",
-    "prove",
-)
+_ORDER: Final = tuple(step for step in get_args(Step) if step not in {"list", "look", "runtime", "undo"})
 _SHOWN: Final = 20
 
 

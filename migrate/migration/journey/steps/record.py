@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from migrate.core.errors import LocalError, RemoteError
 from migrate.core.names import digest_of
+from migrate.core.options.shared import SAMPLES
+from migrate.core.options.sources import PROOF
 from migrate.core.values import ModelRecord, ProofLevel, Recording, RuntimeImage, Sample, to_json
 from migrate.images.trial.box.boxes import no_box
 from migrate.images.trial.oracle_run import run_reference
@@ -38,7 +40,7 @@ from migrate.parity.samples import read_samples
 from migrate.parity.stated import NO_ROWS, Rows
 
 VERSION: Final = 1
-PROVING: Final = "give your own requests and answers with --samples FOLDER"
+PROVING: Final = f"give your own requests and answers with {SAMPLES.name} FOLDER, or be content with {PROOF.name} self"
 
 
 class Wish(Struct, frozen=True):
