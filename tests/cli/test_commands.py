@@ -75,7 +75,9 @@ def test_list_shows_places_and_models(tool: Tool) -> None:
     assert [model["id"] for model in events[-1]["data"]["models"]] == ["iris", "titanic", "digits", "housing", "broken"]
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "encoding", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("latin-1", "cp1252")), "ascii", "utf-8"]
+)
 def test_every_screen_can_be_written_in_every_encoding(tool: Tool, tmp_path: Path, encoding: str) -> None:
     folder = tmp_path / "models"
     (folder / "模型").mkdir(parents=True)

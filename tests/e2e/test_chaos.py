@@ -41,6 +41,7 @@ def test_disturbed(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, s
     _faults(sandbox, tmp_path_factory, seed)
 
 
+@pytest.mark.slow
 def test_killed_when_the_project_was_opened(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
     seed = 32
     assert aim_of(seed) == "authorize"

@@ -83,16 +83,8 @@ def test_killed_while_bytes_move_down(tool: Tool, tmp_path: Path) -> None:
     _finished(tool)
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        "deploy",
-        *(
-            pytest.param(step, marks=pytest.mark.slow)
-            for step in ("inspect", "record", "render", "build", "rehearse", "push", "prove")
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["deploy", "inspect", "record", "render", "build", "rehearse", "push", "prove"])
 def test_killed_in_the_middle_of_a_step(tool: Tool, step: str) -> None:
     with tool.start("run", NAMESPACE, "--model", "iris", "--yes", "--authorize", "--json") as process, ending(process):
         assert process.stdout is not None

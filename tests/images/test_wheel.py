@@ -37,6 +37,7 @@ def test_templates_and_sample_models_are_in_it(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+@pytest.mark.slow
 def test_it_exports_from_an_empty_environment_and_the_demo_names_its_extra(wheel: Path, tmp_path: Path) -> None:
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **uv_environment(os.environ)}
     environ |= {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_", "PIP_", "XDG_"))}

@@ -29,7 +29,7 @@ NAMES = (
     "permuted",
 )
 # The second half of each question is asked by make test-all alone: its programs load the library once a file.
-SOME = [name if name in ("theano-Conv2D", "stateful") else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+SOME = [name if name == "theano-Conv2D" else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 
 
 @pytest.fixture(scope="module")

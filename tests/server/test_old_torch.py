@@ -82,7 +82,17 @@ def test_the_answer_is_that_of_then(name: str, made: Path, server: Server) -> No
     assert close(expected["answer"], found, 2e-5), (found, expected["answer"])
 
 
-@pytest.mark.parametrize("name", ["encoder", "upsample-1.6", "circular", "divided", "stft-unsaid", "stft-true", "rfft"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "encoder",
+        "rfft",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("upsample-1.6", "circular", "divided", "stft-unsaid", "stft-true")
+        ),
+    ],
+)
 def test_the_reference_says_the_same(name: str, made: Path, tmp_path: Path) -> None:
     expected = json.loads((made / f"{name}.json").read_text())
     settings = json.loads((made / "models" / name / "model.json").read_text())

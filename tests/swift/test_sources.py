@@ -86,6 +86,7 @@ def take_road(road: str, api: Api, box: Box) -> None:
         object_store(box.cloud, container_id=box.id, container="box", region="GRA").many(100)
 
 
+@pytest.mark.slow
 def test_large_objects_are_files(box: Box) -> None:
     box.pieces("m/big.onnx/")
     box.dlo("m/big.onnx", "box/m/big.onnx/")

@@ -177,7 +177,7 @@ def of_tensorflow_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("name", "answer", "reason"),
     [
-        ("variable", [[2.0, 6.0], [6.0, 12.0]], ""),
+        pytest.param("variable", [[2.0, 6.0], [6.0, 12.0]], "", marks=pytest.mark.slow),
         pytest.param("loop", [[8.0, 16.0], [24.0, 32.0]], "", marks=pytest.mark.slow),
         pytest.param("counts", [[2.0, 3.0], [4.0, 5.0]], "It cannot be converted: ", marks=pytest.mark.slow),
     ],
