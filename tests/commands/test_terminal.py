@@ -15,6 +15,8 @@ from migrate.commands.terminal import agree
 from migrate.core.errors import UsageError
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.programs
+
 SCRIPT = (
     "from migrate.commands.terminal import agree\n"
     "from migrate.core.errors import RefusedError\n"

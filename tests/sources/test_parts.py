@@ -23,6 +23,8 @@ from tests.sources.storing import at, content, downloads, put, take
 from tests.sources.test_download import child
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.programs
+
 LARGE = os.urandom(50_000_000)
 PARTS = -(-len(LARGE) // PART)
 

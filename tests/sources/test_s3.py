@@ -25,6 +25,8 @@ from migrate.sources.reference import parse_source
 from tests.clouds import QUICK
 from tests.sources.storing import content
 
+pytestmark = pytest.mark.programs
+
 ONNX = Path("examples/models/iris/iris.onnx")
 KEYS = {"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "the secret of the keys", "AWS_REGION": "us-east-1"}
 

@@ -137,6 +137,7 @@ def operators() -> Iterator[tuple[str, onnx.ModelProto, dict[str, tuple[int, ...
             yield test.name, model, shapes
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of the onnx package, which makes its cases anew
 def test_what_is_proven_of_an_operator_holds() -> None:
     held, wrong = set(), []

@@ -20,6 +20,8 @@ from migrate.images.registry.client import RegistryClient
 from migrate.machine.patience import Patience
 from tests.images.registry.authority import HOST, PROXIES, Authority
 
+pytestmark = pytest.mark.programs
+
 MANIFEST = b'{"schemaVersion": 2}'
 
 

@@ -34,6 +34,8 @@ from tests.images.registry.real import (
 )
 from tests.images.registry.refusing import NOS, SLOW_NOS, RefusingRegistry, registry_that_refuses
 
+pytestmark = pytest.mark.programs
+
 LOGIN = RegistryCredentials(username=ROBOT, password=Secret(PASSWORD))
 WRONG = RegistryCredentials(username=ROBOT, password=Secret("wrong-password"))
 ASKING = {"basic": basic_registry, "bearer": bearer_registry}

@@ -14,6 +14,8 @@ import pytest
 from migrate.core.errors import LocalError
 from migrate.images.runtime import wheels
 
+pytestmark = pytest.mark.programs
+
 NAME = "torch-2.13.0+cpu-py3-none-any.whl"
 
 

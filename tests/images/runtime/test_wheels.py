@@ -15,6 +15,8 @@ from migrate.images.runtime.templates import runtimes, template_of
 from migrate.images.runtime.uv_settings import uv_environment
 from tests.images.conftest import silent
 
+pytestmark = pytest.mark.programs
+
 SMALL = """\
 h11==0.16.0 \\
     --hash=sha256:63cf8bbe7522de3bf65932fda1d9c2772064ffb3dae62d55932da54b31cb6c86

@@ -25,6 +25,8 @@ from migrate.images.trial.runner import Ending, Files, NothingTakenError, Trial
 from tests.images.trial.box.boxing import IMAGE, MEGABYTE, as_ordinary_user, boxes_of
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.programs
+
 PLENTY = 512 * MEGABYTE
 SLEEP = ("python3", "-c", "import time; time.sleep(60)")
 

@@ -25,6 +25,8 @@ from tests.images.conftest import IRIS, artifact_of, model_of
 from tests.images.trial.box.boxing import IMAGE, MEGABYTE, boxes_of, host_root
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.programs
+
 GIGABYTE = 1 << 30
 MODEL = Image(reference="model:1", image_id=IMAGE, size=0, layers=())
 RUNTIME = RuntimeImage(runtime="host", reference="runtime:1", image_id=IMAGE, key="k", size=0, base="host")
