@@ -11,6 +11,10 @@ from msgspec import Struct
 
 _UPLOAD: Final = re.compile(r'"PUT /v2/\S+/blobs/uploads/\S*?[?&]digest=(?P<digest>[^ &]+)\S* HTTP/[\d.]+" 201 ')
 
+_IMAGES: Final = frozenset(
+    {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
+)
+
 
 class Received(Struct, frozen=True):
     """Bytes of blobs that clients sent, each as often as it was sent; ``shared`` are those that every image has."""
@@ -27,7 +31,8 @@ def received(registry: Path) -> Received:
     layers = []
     for link in store.glob("repositories/**/_manifests/revisions/sha256/*/link"):
         manifest = json.loads(_blob(store, link.read_text(encoding="ascii").strip()).read_bytes())
-        layers.append({str(layer["digest"]) for layer in manifest.get("layers", ())})
+        if manifest.get("config", {}).get("mediaType") in _IMAGES:  # not what is kept beside an image
+            layers.append({str(layer["digest"]) for layer in manifest["layers"]})
     common = set[str]().union(*layers).intersection(*layers) if len(layers) > 1 else set[str]()
     sizes = {digest: _blob(store, digest).stat().st_size for digest in {*sent, *common}}
     return Received(

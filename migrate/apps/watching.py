@@ -117,7 +117,8 @@ class Watcher:
     ) -> apps.App:
         """The app as it was seen last, by listings that all who wait share.
 
-        Each looks at its own pace, and besides whenever another has listed the apps, which costs nothing.
+        Each looks at its own pace, and besides whenever another has listed the apps, which costs nothing. Its own next
+        listing comes half an interval after that one at the earliest.
         """
         begun = since = time.monotonic()  # what was true before this call says nothing about a new image
         due = begun + self._interval
@@ -138,6 +139,8 @@ class Watcher:
                 pause(min(left, STOP_LOOK))
             if self._read_at > known:
                 since = known
+                # A listing that is newer than half an interval would not be made anew, and has just been looked at.
+                due = max(due, self._read_at + self._interval / 2 + STOP_LOOK)
             else:
                 now = time.monotonic()
                 since, due = now - self._interval / 2, now + self._interval

@@ -1,15 +1,17 @@
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from migrate.apps import deploy
+from migrate.apps import deploy, watching
 from migrate.apps.app import GONE
 from migrate.apps.watching import Watcher, ended
 from migrate.contract import Contract, contract
 from migrate.core.errors import Interrupted, NeedsYouError, RemoteError
 from migrate.core.values import AppRequest, AutomaticScaling, FixedScaling, PushedImage
+from migrate.machine.patience import Patience
 from migrate.ovhcloud import apps
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
@@ -219,3 +221,32 @@ def test_who_waits_looks_at_the_listings_of_others(project: Cloud) -> None:
     thread.start()
     wait_until(lambda: watcher.state(made.id) and not thread.is_alive(), "it does not see what another has listed")
     assert ends == ["app-failed"]
+
+
+def test_a_listing_of_another_puts_the_next_look_off_by_half_an_interval(
+    sandbox: Path, project: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock is the test's: it moves where somebody waits."""
+    made = deploy.create(project, make_plan(), IMAGE)
+    now = 1000.0
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: now))
+    watcher = Watcher(project, interval=10.0)
+    asked: list[float] = []
+
+    def pause(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        if now > 1040:
+            raise Interrupted
+        if 1006 < now < 1006.3:
+            watcher.state(made.id)
+
+    def listed(_: apps.App) -> bool:
+        if len(asked) < calls(sandbox, "GET", "/ai/app"):
+            asked.append(now)
+        return False
+
+    patience = Patience(seconds=3600, first=10, longest=10)
+    with pytest.raises(Interrupted):
+        watcher._follow(made.id, listed, patience, pause, lambda _: None)
+    assert [round(at - 1000) for at in asked] == [0, 6, 12, 22, 32]
