@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from migrate.apps import deploy as platform
 from migrate.apps.app import ANSWERING, COUNTED
-from migrate.core.names import KEY_LABEL, RUN_LABEL
+from migrate.core.names import RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
 from migrate.core.text import printable
 from migrate.core.values import App, AppRequest, ModelRecord, Outcome
@@ -95,8 +95,7 @@ def _runtime(run: Run, record: ModelRecord) -> str:
 
 def _planned(run: Run, unit: Unit, before: Mapping[str, Former]) -> PlannedApp:
     plan = run.plan(unit)
-    key = unit.key(run.cloud.project)
-    listed = [app for app in run.apps().values() if app.labels.get(KEY_LABEL) == key]
+    listed = [app for app in run.apps().values() if run.is_of(unit, app.labels)]
     effect = run.journal.effects.find("app", unit.subject)
     ours = [
         app
