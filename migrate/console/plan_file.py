@@ -132,7 +132,7 @@ def _show_model(console: "Console", file: PlanFile, model: PlannedModel) -> None
     )
     console.print(line)
     image = next((one.image for one in plan.runtimes if one.name == model.runtime), None)
-    weighs = f"{size(image)} over the base image" if image is not None else "of unknown size"
+    weighs = f"{size(image)} over the base image" if image is not None else "of unknown size, as it was not measured"
     parts = [f"{count(len(model.objects), 'file')}, {read_of(file, model)}"]
     parts += [f"runtime {model.runtime} ({weighs})"] * bool(model.runtime)
     if seconds := seconds_of(file).get(model.id, 0.0):
