@@ -1,7 +1,7 @@
 """Files that lie elsewhere, of which a few kilobytes may be read: what that tells, and what it does not."""
 
+import hashlib
 from pathlib import Path
-from random import Random
 
 from migrate.core.values import Artifact, Inspection
 from migrate.formats.inspect import inspect_files
@@ -14,6 +14,11 @@ from tests.formats.hostile.zips import Member, pack, patched
 _LEAST = 8000  # bytes of the model that may be read
 _NOISE = bytes(13_000)  # more than that, and no pickle
 _LOCAL = b"PK\3\4"
+
+
+def _random(count: int) -> str:
+    """Text that cannot be packed to less than so many bytes, always the same."""
+    return b"".join(hashlib.sha256(number.to_bytes(4)).digest() for number in range(count // 32)).hex()
 
 
 def _far(artifact: Artifact) -> Inspection:
@@ -46,7 +51,7 @@ _DATA = pickle(b"}")
 _GOOD = pack([_FIRST, Member(b"m/data.pkl", _DATA)])
 _TREE = example("species-tree")["species-tree.pmml"]
 _LARGE = _TREE.replace(b"<Header", b"<!--" + b" " * 13_000 + b"--><Header")
-_WORDS = _TREE.replace(b"<Header", f"<!--{Random(7).randbytes(4000).hex()}--><Header".encode())
+_WORDS = _TREE.replace(b"<Header", f"<!--{_random(4000)}--><Header".encode())
 _MODULE = [
     Member(name.encode(), content) for name, content in unzipped(example("species-module")["species.pt"]).items()
 ]
