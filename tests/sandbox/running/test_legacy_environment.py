@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from migrate.sandbox.running.legacy_environment import environment, remove_environments
@@ -42,6 +43,18 @@ def test_a_failure_is_one_sentence_and_leaves_nothing_that_looks_made(
     assert environment(lambda _text: None).exists()
 
 
+def test_those_of_an_installation_are_removed_and_no_others(tmp_path: Path) -> None:
+    assert remove_environments(tmp_path) == ()
+    cache = Path(platformdirs.user_cache_path("mlserving-migrate")) / "old-endpoints"
+    for name, owner in {"mine": str(tmp_path), "another": "/elsewhere"}.items():
+        (cache / name / "bin").mkdir(parents=True)
+        (cache / name / "made-for").write_text(owner, encoding="utf-8")
+    (cache / "of-an-earlier-release").mkdir()
+    assert remove_environments(tmp_path) == (cache / "mine",)
+    assert {path.name for path in cache.iterdir() if path.is_dir()} == {"another", "of-an-earlier-release"}
+
+
+@pytest.mark.slow
 def test_those_that_nobody_needs_any_more_are_removed_when_another_is_made(tmp_path: Path) -> None:
     python = environment(lambda _text: None)
     made = python.parents[1]
