@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NAMED: Final = 6  # models in one sentence
 _TENSORS: Final = 4
+_TWICE: Final = 2  # replicas: one answers while the other one's machine fails
 
 VERDICTS: Final = {
     "ready": "ready",
@@ -97,11 +98,14 @@ def memory_of(file: PlanFile, app: PlannedApp) -> tuple[str, ...]:
 
 
 def available_twice(plan: PlanContent) -> str:
-    """What high availability costs; empty where that is unknown, or every app has two replicas already."""
-    if plan.summary.twice.least is None or not plan.apps or all(app.replicas[0] >= 2 for app in plan.apps):
+    """What high availability costs; empty where every app has two replicas already."""
+    if all(app.replicas[0] >= _TWICE for app in plan.apps):
         return ""
-    month = in_words(plan.summary.twice)
-    return f"High availability is a choice: with --replicas 2 the apps cost {month} a month."
+    cpus = sum(app.cpu * _TWICE for app in plan.apps)
+    costs = f"cost {in_words(plan.summary.twice)} a month"
+    if plan.summary.twice.least is None:
+        costs = f"have {count(cpus, 'CPU')} all the time, and what that costs is unknown"
+    return f"High availability is a choice: with --replicas {_TWICE} the apps {costs}."
 
 
 def named(models: tuple[str, ...]) -> str:

@@ -5,6 +5,7 @@ A source that goes by a second name would get a second app for each model, bille
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -47,6 +48,7 @@ def kind_of(place: Location | None) -> Kind:
     return "s3" if isinstance(place, BucketLocation) and place.endpoint is None else ""
 
 
+@cache  # asked for each app of a project, and what is mounted stays so while a command runs
 def other_paths(path: Path, mounts: Path = _MOUNTS) -> tuple[Path, ...]:
     """Where else this machine shows a folder: a bind mount is no link, so no path is the real one.
 
