@@ -121,6 +121,7 @@ class Archive:
         self._step = block_of(read, _CHUNK)
         self._names = NameCheck()
         self.entries: dict[str, Entry] = {}
+        self._compared: set[str] = set()  # entries whose checksums were found right
         directory, length, count = self._directory()
         listed = self._listed(self._get(directory, length), count)
         what = f"the headers and checksums of its {count} entries"
@@ -190,14 +191,13 @@ class Archive:
     def open(self, entry: Entry) -> Iterator[Read]:
         """A reader of ranges of a file; what is packed is unpacked first."""
         if entry.method == STORED:
-            if self._compares:
-                for _ in self.chunks(entry):
-                    pass  # the checksum
+            self._compare(entry)
             yield Stretch(self._read, self._start(entry), entry.size)
             return
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
             for piece in self.chunks(entry):
                 file.write(piece)
+            self._compared.add(entry.name)
 
             def read(offset: int, length: int) -> bytes:
                 file.seek(offset)
@@ -211,10 +211,14 @@ class Archive:
         Raises:
             FormatError: One is not what the archive says.
         """
-        chosen = self.entries.values() if entries is None else entries
-        for entry in chosen if self._compares else ():
+        for entry in self.entries.values() if entries is None else entries:
+            self._compare(entry)
+
+    def _compare(self, entry: Entry) -> None:
+        if self._compares and entry.name not in self._compared:
             for _ in self.chunks(entry):
                 pass
+            self._compared.add(entry.name)
 
     def _get(self, offset: int, length: int) -> bytes:
         data = self._read(offset, length) if length else b""

@@ -346,6 +346,26 @@ def test_an_archive_whose_bytes_are_damaged_is_known_before_a_download(shelf: Sh
     assert found.inspection.reason == "archive-checksum"
 
 
+def test_a_large_archive_of_this_machine_is_read_once(shelf: Shelf) -> None:
+    (shelf.folder / "here").mkdir()
+    data = zipped({"model.onnx": ONNX, "weights.bin": bytes(3 * MEGABYTE)})
+    (shelf.folder / "here" / "model.zip").write_bytes(data)
+    record = ModelRecord(id="m", source="s", location=FolderLocation(path=str(shelf.folder / "here")))
+    asked = 0
+    reading = os.pread
+
+    def counted(file: int, length: int, offset: int) -> bytes:
+        nonlocal asked
+        found = reading(file, length, offset)
+        asked += len(found)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "pread", counted)
+        assert look(shelf.run, record).verdict == "ready"
+    assert len(data) <= asked <= 1.5 * len(data)
+
+
 def test_damage_in_what_is_not_unpacked_is_no_verdict_on_the_model(shelf: Shelf) -> None:
     data = zipped({"model.onnx": ONNX, "notes.md": b"of the iris"}).replace(b"of the iris", b"of the Iris", 1)
     found = look(shelf.run, shelf.record({"model.zip": data}))
