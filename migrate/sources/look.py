@@ -115,5 +115,5 @@ def _seen(item: ModelObject, known: ObjectFacts) -> SeenObject:
         size=size,
         etag=known.etag,
         last_modified=f"{time}Z" if time else "",
-        is_checked=known.static or not (known.prefix or item.stored.indirect) and is_md5(known.etag),
+        is_checked=known.static or (not (known.prefix or item.stored.indirect) and is_md5(known.etag)),
     )

@@ -219,10 +219,8 @@ def _unchecked(looked: Looked) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return [
-        f'The storage gives no checksum of "{printable(names[0], 80)}"{more} that can be compared: a download counts the '
-        "bytes and does not check them."
-    ]
+    text = f'The storage gives no checksum of "{printable(names[0], 80)}"{more} that can be compared'
+    return [f"{text}: a download counts the bytes and does not check them."]
 
 
 def _verdict(looked: Looked) -> tuple[FileVerdict, str, str, str]:
