@@ -89,5 +89,6 @@ bench-large: .venv  ## a model of 5 GB to its build context, killed and replaced
 .venv:
 	@scripts/setup --environment-only
 
-clean:  ## remove the environment and caches of this checkout
+clean:  ## remove the environment and caches of this checkout, its sandbox's for the old endpoints among them
+	-@if [ -x .venv/bin/python ]; then .venv/bin/python scripts/remove_environments.py; fi
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

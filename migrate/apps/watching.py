@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from migrate.apps.app import ENDED, GONE, RESTING, SERVING, to_app
 from migrate.apps.failures import ended, late
@@ -84,18 +84,18 @@ class Watcher:
                 next_step=type_again(),
             )
 
-    def labelled(self, label: str, value: str, *, since: float) -> tuple[apps.App, ...]:
+    def labelled(self, label: str, values: Collection[str], *, since: float) -> tuple[apps.App, ...]:
         """The apps that carry a label and are not being deleted, oldest first.
 
         Args:
             label: Its name.
-            value: Its value.
+            values: Its values, of which it has one.
             since: A moment of ``time.monotonic()``: a listing that began then or later is good enough, whoever asked
                 for it.
         """
         with self._lock:
             self._list(since)
-            found = [app for app in self._apps.values() if (app.spec.labels or {}).get(label) == value]
+            found = [app for app in self._apps.values() if (app.spec.labels or {}).get(label) in values]
         return tuple(sorted((app for app in found if app.state not in GONE), key=lambda app: (app.created_at, app.id)))
 
     def state(self, app_id: str) -> str:

@@ -26,17 +26,10 @@ from migrate.images.runtime.registry_base import InRegistry, kept
 from migrate.machine.files import write_whole
 from migrate.migration.journey.models import Inspected
 from migrate.migration.journey.steps.record import record_given
+from migrate.migration.run.folder_run import FolderRun, folder_run
 from migrate.migration.run.licences import served_by
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.run_folder import (
-    Built,
-    FolderRun,
-    allowed,
-    build_folder,
-    folder_run,
-    read_servable,
-    slimmed,
-)
+from migrate.migration.run_folder import Built, allowed, build_folder, read_servable, slimmed
 
 _OWN: Final = "the server compares the answers of your samples when it starts"
 

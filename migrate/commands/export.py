@@ -11,9 +11,10 @@ from migrate.core.errors import ExitCode
 from migrate.core.options.folders import ExportOptions
 from migrate.images.base.image import ensure_base
 from migrate.images.model.export import export
+from migrate.migration.run.folder_run import folder_run
 from migrate.migration.run.licences import served_by
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.run_folder import allowed, export_models, folder_run, read_folder
+from migrate.migration.run_folder import allowed, export_models, read_folder
 
 
 def export_folder(options: ExportOptions, environ: Mapping[str, str]) -> ExitCode:

@@ -18,15 +18,10 @@ from migrate.core.model_json import Unserved
 from migrate.core.options.folders import ServeOptions
 from migrate.images.model.local_server import serve
 from migrate.machine.processes import port_to_open
+from migrate.migration.run.folder_run import folder_run
 from migrate.migration.run.licences import other_engine
 from migrate.migration.run.workspace import open_workspace
-from migrate.migration.run_folder import (
-    allowed,
-    folder_run,
-    hold_against,
-    read_servable,
-    recordings_given,
-)
+from migrate.migration.run_folder import allowed, hold_against, read_servable, recordings_given
 
 _HERE: Final = "on this machine, by a process with your own rights; `migrate build` loads it in a container instead"
 

@@ -7,6 +7,7 @@ from rich.text import Text
 from migrate.console.tables import show_rows
 from migrate.console.words import count, safe, said, verdict
 from migrate.core.plan import Plan, PlannedApp
+from migrate.core.planfile.money import in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,6 +96,9 @@ def _costs(plan: Plan) -> str:
         f"{count(least, 'CPU')}{upper} in {count(replicas, 'replica')}, "
         "billed by the minute once they run, also without calls."
     )
+    if plan.month is not None:
+        cost = in_words(plan.month) if plan.month.least is not None else "a sum that is unknown"
+        text += f" A month costs {cost} (prices of {plan.prices_of}, check them)."
     if plan.cpu_quota is not None:
         left = plan.cpu_quota - (plan.cpu_used or 0)
         text += f" The project's quota has {left} of {plan.cpu_quota} CPUs left"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NAMED: Final = 6  # models in one sentence
 _TENSORS: Final = 4
+_TWICE: Final = 2  # replicas: one answers while the other one's machine fails
 
 VERDICTS: Final = {
     "ready": "ready",
@@ -97,11 +98,14 @@ def memory_of(file: PlanFile, app: PlannedApp) -> tuple[str, ...]:
 
 
 def available_twice(plan: PlanContent) -> str:
-    """What high availability costs; empty where that is unknown, or every app has two replicas already."""
-    if plan.summary.twice.least is None or not plan.apps or all(app.replicas[0] >= 2 for app in plan.apps):
+    """What high availability costs; empty where every app has two replicas already."""
+    if all(app.replicas[0] >= _TWICE for app in plan.apps):
         return ""
-    month = in_words(plan.summary.twice)
-    return f"High availability is a choice: with --replicas 2 the apps cost {month} a month."
+    cpus = sum(app.cpu * _TWICE for app in plan.apps)
+    costs = f"cost {in_words(plan.summary.twice)} a month"
+    if plan.summary.twice.least is None:
+        costs = f"have {count(cpus, 'CPU')} all the time, and what that costs is unknown"
+    return f"High availability is a choice: with --replicas {_TWICE} the apps {costs}."
 
 
 def named(models: tuple[str, ...]) -> str:
@@ -132,7 +136,7 @@ def _show_model(console: "Console", file: PlanFile, model: PlannedModel) -> None
     )
     console.print(line)
     image = next((one.image for one in plan.runtimes if one.name == model.runtime), None)
-    weighs = f"{size(image)} over the base image" if image is not None else "of unknown size"
+    weighs = f"{size(image)} over the base image" if image is not None else "of unknown size, as it was not measured"
     parts = [f"{count(len(model.objects), 'file')}, {read_of(file, model)}"]
     parts += [f"runtime {model.runtime} ({weighs})"] * bool(model.runtime)
     if seconds := seconds_of(file).get(model.id, 0.0):

@@ -18,12 +18,15 @@ class SeenObject(Struct, frozen=True, kw_only=True):
         size: Bytes as they are stored.
         etag: What the storage gives as its ETag, without quotes; of a file of this machine, empty.
         last_modified: RFC 3339 in UTC, to the second.
+        is_checked: Whether a download can tell that its bytes changed on the way; of most objects the storage gives an
+            MD5.
     """
 
     name: str
     size: int
     etag: str
     last_modified: str
+    is_checked: bool = True
 
 
 class Problem(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from migrate.core.planfile.content import Month
 from migrate.core.values import Outcome
 
 Action = Literal["create", "replace", "resize", "continue", "another-run"]
@@ -33,7 +34,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     ``settled`` are the models for which nothing can be done, or nothing is left to do. ``cpu_quota`` is the project's,
     ``cpu_used`` what its apps take now; None where OVHcloud does not say. ``authorized`` is whether AI Deploy may be
-    used in the project.
+    used in the project. ``month`` is what the apps that would be made cost, by the list of ``prices_of`` a date; None
+    where a plan file says it.
     """
 
     source: str
@@ -46,6 +48,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     cpu_quota: int | None = None
     cpu_used: int | None = None
     authorized: bool = True
+    month: Month | None = None
+    prices_of: str = ""
 
     @property
     def created(self) -> tuple[PlannedApp, ...]:

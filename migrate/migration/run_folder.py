@@ -3,9 +3,7 @@
 The steps are those of a run over a source. Their journal is in memory, because one command does all that is to be done.
 """
 
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -15,44 +13,29 @@ from msgspec.structs import replace
 
 from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, UsageError
-from migrate.core.events import Emit
-from migrate.core.names import slug
 from migrate.core.options.declaration import absolute
-from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
-from migrate.core.options.shared import OUT
 from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable, type_again
 from migrate.core.values import Documents, Image, ModelRecord, Parity, Recording, Rehearsal
 from migrate.formats.inspect import demand_ready
 from migrate.formats.recognise import recognise
 from migrate.images.model.context import ModelToRender
-from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.patience import REHEARSED_ANSWER
-from migrate.machine.room import Need
-from migrate.migration.journal.database import MEMORY
-from migrate.migration.journal.journal import Journal
 from migrate.migration.journey import order
 from migrate.migration.journey.models import Inspected, Prepared
 from migrate.migration.journey.steps.attest import attest
 from migrate.migration.journey.steps.convert import convert
 from migrate.migration.journey.steps.record import record_given
 from migrate.migration.run import permissions
-from migrate.migration.run.builder import chosen_engine
-from migrate.migration.run.once import Once
-from migrate.migration.run.run_context import RunContext
-from migrate.migration.run.step_engine import Performer
+from migrate.migration.run.folder_run import FolderRun
 from migrate.migration.run.units import BlamedError, Unit, packed_id, unit_of
-from migrate.migration.run.workspace import Workspace
 from migrate.parity.http import http_caller
 from migrate.parity.replay import first_mismatch, replay
 from migrate.sources.listing import list_models
 from migrate.sources.reference import FolderRef
 
-_MEMORY: Final = 4 << 30  # one unit of ai1-1-cpu (contract: AI Deploy images)
 _ANY_NAME: Final = "model"
 _NAMED: Final = 3  # models in one sentence
-FolderOptions = BuildOptions | ExportOptions | ServeOptions
-
 _SHARED: Final = "refused: another model of the same image cannot be converted"
 
 
@@ -64,107 +47,6 @@ class Built(Struct, frozen=True):
     models: tuple[Prepared, ...]
     documents: Documents
     left_out: dict[str, str] = {}
-
-
-class FolderRun(RunContext):
-    """What the steps need for the models of one folder.
-
-    Attributes:
-        options: What the person chose.
-        steps: What walks the journey.
-    """
-
-    options: FolderOptions
-
-    def __init__(
-        self,
-        options: FolderOptions,
-        *,
-        journal: Journal,
-        workspace: Workspace,
-        contexts: Path,
-        emit: Emit,
-        stop: threading.Event,
-        environ: Mapping[str, str],
-    ) -> None:
-        super().__init__(journal=journal, workspace=workspace, contexts=contexts, emit=emit, stop=stop, environ=environ)
-        self.options = options
-        self.steps = Performer(journal, self.emit, stop)
-        self._uses_engine: Once[bool] = Once()
-
-    def needs(self, size: int, largest: int | None = None) -> tuple[Need, ...]:
-        """What the command writes of a model's files: an image, a folder, or nothing more for ``serve``."""
-        match self.options:
-            case ExportOptions(out=out):
-                remedy = f"Name another folder with {OUT.name}"
-                return (Need(folder=out, size=size, what="the build context", remedy=remedy),)
-            case BuildOptions(out=Path() as out) if not self.uses_engine():
-                remedy = f"Name another file with {OUT.name}"
-                kept = Need(folder=self.workspace.store, size=size, what="the image's layers")
-                return kept, Need(folder=out, size=size, what="the image's archive", remedy=remedy)
-            case BuildOptions():
-                return super().needs(size, largest)
-            case _:
-                return ()
-
-    def uses_engine(self) -> bool:
-        """Whether a container engine makes the image.
-
-        Raises:
-            UsageError: See ``chosen_engine``.
-        """
-        options = self.options
-        return not isinstance(options, BuildOptions) or self._uses_engine.get(
-            lambda: chosen_engine(options, self.engine, self.environ)
-        )
-
-    def memory_of(self, unit: Unit) -> int:  # noqa: ARG002 - no flavor was chosen
-        """The memory of AI Deploy's smallest replica, in bytes."""
-        return _MEMORY
-
-    def image_tag(self, unit: Unit, digest: str) -> str:  # noqa: ARG002 - the person chose it
-        """The name that was asked for."""
-        return (self.options.tag or "") if isinstance(self.options, BuildOptions) else ""
-
-    def documents(self, unit: Unit) -> Path:
-        """A folder of the workspace, by the name that was asked for."""
-        return self.workspace.built / slug(self.image_tag(unit, ""))
-
-    def look(self, model_id: str) -> str:  # noqa: ARG002 - nothing is kept
-        """No command: the journal ends with the process."""
-        return ""
-
-
-@contextmanager
-def folder_run(
-    options: FolderOptions, *, workspace: Workspace, emit: Emit, stop: threading.Event, environ: Mapping[str, str]
-) -> Iterator[FolderRun]:
-    """A run over a folder; its build contexts are gone at the end.
-
-    Args:
-        options: What the person chose.
-        workspace: Where the content store is.
-        emit: Shows events.
-        stop: Set to end early.
-        environ: The environment, for the engine.
-
-    Raises:
-        LocalError: The disk.
-    """
-    with ExitStack() as stack:
-        with disk_errors():
-            contexts = stack.enter_context(scratch_folder(workspace.store, "contexts-"))
-        source = str(options.folder)
-        journal = stack.enter_context(closing(Journal.create(MEMORY, source=source, endpoint="", project="")))
-        yield FolderRun(
-            options,
-            journal=journal,
-            workspace=workspace,
-            contexts=contexts,
-            emit=emit,
-            stop=stop,
-            environ=environ,
-        )
 
 
 def read_folder(run: FolderRun, *, loading: str) -> tuple[Inspected, ...]:

@@ -19,6 +19,7 @@ from migrate.ovhcloud.stored import (
     ObjectFacts,
     ObjectRefused,
     OtherBytesError,
+    Segment,
     StoredObject,
     UnreadableObjectError,
     facts_of,
@@ -60,8 +61,12 @@ class ObjectStore(ABC):
         """Say that ``count`` objects are about to be read, for stores that have a cheaper road for many."""
 
     @abstractmethod
-    def segments(self, name: str) -> tuple[str, ...]:
-        """The segments of a static large object, as ``container/name``."""
+    def segments(self, name: str) -> tuple[Segment, ...]:
+        """The segments of a static large object, in their order.
+
+        Raises:
+            MigrateError: The store does not give the manifest.
+        """
 
     @abstractmethod
     def _asked(self, method: str, name: str, headers: Mapping[str, str]) -> requests.Response:

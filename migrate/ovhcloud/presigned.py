@@ -8,7 +8,7 @@ import requests
 from msgspec import Struct
 
 from migrate.ovhcloud.objects import ObjectStore, checked_url
-from migrate.ovhcloud.stored import UNASKED, ObjectFacts, ObjectRefused, StoredObject, facts_of
+from migrate.ovhcloud.stored import UNASKED, ObjectFacts, ObjectRefused, Segment, StoredObject, facts_of
 
 _REFUSED: Final = frozenset({400, 401, 403})  # 400 is Amazon's answer to an expired token
 
@@ -55,7 +55,7 @@ class PresignedStore(ObjectStore):
     def many(self, count: int) -> None:
         """Nothing: there is one road."""
 
-    def segments(self, name: str) -> tuple[str, ...]:  # noqa: ARG002 - S3 has none
+    def segments(self, name: str) -> tuple[Segment, ...]:  # noqa: ARG002 - S3 has none
         """None: the parts of a multipart upload are no objects."""
         return ()
 

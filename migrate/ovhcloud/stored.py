@@ -43,6 +43,22 @@ class StoredObject(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class Segment(Struct, frozen=True, kw_only=True):
+    """A segment of a static large object.
+
+    Attributes:
+        path: ``container/name``; empty of bytes that lie in the manifest itself.
+        size: Bytes of the object that it is; of a range, all of them.
+        etag: Of that object: the MD5 of its bytes, unless it is a large object itself.
+        is_whole: Whether it is all of an object that is no large one.
+    """
+
+    path: str
+    size: int
+    etag: str
+    is_whole: bool
+
+
 class ObjectFacts(Struct, frozen=True, kw_only=True):
     """What an answer's headers say of an object.
 

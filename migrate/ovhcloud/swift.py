@@ -15,7 +15,7 @@ from migrate.machine.patience import API_TIMEOUT
 from migrate.ovhcloud import storage
 from migrate.ovhcloud.objects import ObjectStore, checked_url
 from migrate.ovhcloud.session import Cloud
-from migrate.ovhcloud.stored import UNASKED, ObjectRefused, StoredObject
+from migrate.ovhcloud.stored import UNASKED, ObjectRefused, Segment, StoredObject
 
 FEW: Final = 20  # so many calls for listings and temporary URLs; then one token for Swift itself serves the rest
 _BIG: Final = 100  # the API's listing has no marker, and where it stops is not documented
@@ -30,7 +30,13 @@ class _SwiftRow(Struct, frozen=True):
 
 
 class _Segment(Struct, frozen=True):
-    name: str
+    """A row of a manifest (OpenStack Swift, static large objects); one without a name has its bytes as ``data``."""
+
+    name: str = ""
+    bytes: int = 0
+    hash: str = ""
+    range: str = ""
+    sub_slo: bool = False
 
 
 class SwiftStore(ObjectStore):
@@ -73,8 +79,8 @@ class SwiftStore(ObjectStore):
             with self._lock:
                 self._calls += FEW
 
-    def segments(self, name: str) -> tuple[str, ...]:
-        """The segments of a static large object, as ``container/name``.
+    def segments(self, name: str) -> tuple[Segment, ...]:
+        """The segments of a static large object, in their order.
 
         A temporary URL gives the content and never the manifest, so this takes a token.
 
@@ -92,7 +98,15 @@ class SwiftStore(ObjectStore):
                     raise ObjectRefused(answer.status_code, answer.headers.get("Retry-After"))
                 return msgspec.json.decode(answer.content, type=tuple[_Segment, ...])
 
-        return tuple(item.name.removeprefix("/") for item in self._tried(name, once))
+        return tuple(
+            Segment(
+                path=row.name.removeprefix("/"),
+                size=row.bytes,
+                etag=row.hash,
+                is_whole=bool(row.name) and not row.range and not row.sub_slo,
+            )
+            for row in self._tried(name, once)
+        )
 
     def _asked(self, method: str, name: str, headers: Mapping[str, str]) -> requests.Response:
         """Ask by the road at hand; where that is refused, with a new right, and then by a token.

@@ -31,8 +31,7 @@ def list_named(cloud: Cloud, ref: ContainerRef, recognise: Recognise, *, recall:
         return list_container(cloud, ref, recognise, recall=recall)
     containers = () if ref.kind else storage.containers(cloud)
     region = s3.buckets(cloud, ref.region)
-    in_swift = any(item.name == ref.container and item.region.upper() == ref.region for item in containers)
-    in_s3 = any(item.name == ref.container for item in region.buckets)
+    in_swift, in_s3 = _has(ref, containers, region)
     if in_swift and in_s3:
         swift, bucket = (printable(replace(ref, kind=kind).canonical, 400) for kind in ("swift", "s3"))
         raise UsageError(
@@ -51,6 +50,21 @@ def list_named(cloud: Cloud, ref: ContainerRef, recognise: Recognise, *, recall:
 
     listing = list_store(store, ref.prefix, recognise, source=ref.canonical, locate=locate, recall=recall)
     return replace(listing, region=ref.region)
+
+
+def have_both(cloud: Cloud, ref: ContainerRef) -> bool:
+    """Whether the project has a container and a bucket of that name in that region.
+
+    Raises:
+        MigrateError: They cannot be listed.
+    """
+    return all(_has(ref, storage.containers(cloud), s3.buckets(cloud, ref.region)))
+
+
+def _has(ref: ContainerRef, containers: tuple[storage.Container, ...], region: s3.Region) -> tuple[bool, bool]:
+    """Whether a container has the name, and whether a bucket has it."""
+    in_swift = any(item.name == ref.container and item.region.upper() == ref.region for item in containers)
+    return in_swift, any(item.name == ref.container for item in region.buckets)
 
 
 def list_bucket(

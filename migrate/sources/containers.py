@@ -1,9 +1,7 @@
 """Containers of object storage as places where models lie."""
 
-import contextlib
 import difflib
 import itertools
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
@@ -18,14 +16,14 @@ from migrate.core.values import BucketLocation, ContainerLocation, Ignored, List
 from migrate.ovhcloud import storage
 from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
-from migrate.ovhcloud.stored import StoredObject, UnreadableObjectError
+from migrate.ovhcloud.stored import StoredObject
 from migrate.ovhcloud.swift import object_store
-from migrate.sources.encoding import PackedReader, is_packed, unknown
 from migrate.sources.large_objects import AT_ONCE, Pieces, is_marker, serves, settle
-from migrate.sources.recognition import BLOCK, Entry, Found, Opened, Recognise, Unreadable, find_models, model_ids
+from migrate.sources.object_reader import ObjectReader
+from migrate.sources.recognition import Entry, Found, Recognise, files_named, find_models, model_ids
 from migrate.sources.reference import ContainerRef
 
-_FAILURES: Final = 3  # so many objects that the store fails to give, before any that it gives, are no accident
+_BESIDE_MOST: Final = 64  # files beside a model that one object is, each of which is a listing
 _SHOWN: Final = 10  # containers in a sentence
 
 
@@ -151,7 +149,8 @@ def list_store(
         return _recognised(store, place, prefix, recognise, source=source, locate=locate)
 
     told = (place.path, *(text for item in place.objects for text in _told(item.stored)), *_told_of(place.pieces))
-    settled = not any(item.stored.indirect or not item.stored.last_modified for item in place.objects)
+    vague = any(item.stored.indirect or not item.stored.last_modified for item in place.objects)
+    settled = not vague and not _is_one_object(place)  # what lies beside one object is not among those that were listed
     return recall(digest_of(to_json(locate("")).decode(), *told), make) if settled else make()[0]
 
 
@@ -175,7 +174,7 @@ def _recognised(
 ) -> tuple[Listing, bool]:
     """The listing, and whether every object that was looked into could be read."""
     found, ignored, place, whole = _find(store, place, recognise)
-    single = len(place.objects) == 1 and place.objects[0].stored.name == prefix
+    single = _is_one_object(place)
     models = tuple(
         ModelRecord(
             id=name,
@@ -204,81 +203,30 @@ def _find(
     The last value is whether no read failed.
     """
     while True:
-        reader = _Reader(store, {item.path: item.stored for item in place.objects})
+        reader = ObjectReader(store, {item.path: item.stored for item in place.objects})
         entries = [Entry(item.path, item.stored.size, item.stored.problem) for item in place.objects]
         found, ignored = find_models(entries, reader.open, recognise, at_once=AT_ONCE)
         reader.check()
+        if _is_one_object(place):
+            found = tuple(_with_beside(store, place, reader, one, recognise) for one in found)
         if not reader.large or not (fewer := place.without_segments_of(store, reader.large)):
             return found, ignored, place, not reader.failed
         place = fewer
 
 
-class _Reader:
-    """Opens objects for recognition, side by side."""
-
-    def __init__(self, store: ObjectStore, objects: dict[str, StoredObject]) -> None:
-        self._store = store
-        self._objects = objects
-        self._failures: list[UnreadableObjectError] = []
-        self._given = 0
-        self.failed = False
-        self.large: list[str] = []
-
-    def open(self, entry: Entry) -> Opened:
-        """Read the first block, whose answer says the true size."""
-        stored = self._objects[entry.path]
-
-        def read(offset: int, length: int) -> bytes:
-            return (
-                head[offset : offset + length]
-                if offset + length <= len(head)
-                else self._read(stored.name, offset, length)
-            )
-
-        head = b""
-        head = self._read(stored.name, 0, BLOCK)
-        facts = self._store.facts(stored.name)
-        if facts.static and not stored.large:
-            self.large.append(stored.name)
-        size = facts.size if facts.size is not None else entry.size
-        if words := unknown(facts.encoding):
-            raise Unreadable(f"it is stored with the Content-Encoding {printable(words, 40)}")
-        if not is_packed(facts.encoding, head):
-            return Opened(size, read)
-        with _unpacking():
-            packed = PackedReader(read, size)
-
-        def unpack(offset: int, length: int) -> bytes:
-            with _unpacking():
-                return packed(offset, length)
-
-        return Opened(packed.size, unpack)
-
-    def check(self) -> None:
-        """Raise the store's failure where it gave nothing at all."""
-        if self._failures and not self._given:
-            raise self._failures[0]
-
-    def _read(self, name: str, offset: int, length: int) -> bytes:
-        try:
-            data = self._store.read(name, offset, length)
-        except UnreadableObjectError as error:
-            self.failed = True
-            if error.passing:
-                self._failures.append(error)
-                if len(self._failures) >= _FAILURES and not self._given:
-                    raise
-            raise Unreadable(error.reason) from error
-        self._given += 1
-        return data
+def _is_one_object(place: Place) -> bool:
+    """Whether the source is the name of one object."""
+    return len(place.objects) == 1 and place.objects[0].stored.name == place.path
 
 
-@contextlib.contextmanager
-def _unpacking() -> Iterator[None]:
-    try:
-        yield
-    except (zlib.error, EOFError) as error:
-        raise Unreadable("it is stored as compressed, and does not unpack") from error
+def _with_beside(store: ObjectStore, place: Place, reader: ObjectReader, model: Found, recognise: Recognise) -> Found:
+    """A model that one object is, with those of the files that it names which lie beside it: nothing else is read."""
+    (item,) = place.objects
+    folder = place.path.rpartition("/")[0]
+    named = files_named(model, lambda: reader.open(Entry(item.path, item.stored.size, item.stored.problem)), recognise)
+    wanted = {f"{folder}/{path}".lstrip("/"): path for path in named[:_BESIDE_MOST]}
+    there = {one.name for name in wanted for one in store.list(name) if one.name in wanted}
+    return replace(model, beside=tuple(path for name, path in wanted.items() if name in there))
 
 
 def _pieces_only(store: ObjectStore, ref: ContainerRef, container: storage.Container, served: str) -> Listing:

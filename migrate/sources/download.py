@@ -27,13 +27,13 @@ from migrate.ovhcloud.stored import (
     stored_bytes,
 )
 from migrate.sources import failures
+from migrate.sources.checksums import Check, NoCheck, WholeCheck, is_md5, segment_check
 from migrate.sources.encoding import is_packed, unknown, unpacked
 from migrate.sources.failures import Broken, Tries
 from migrate.sources.partial import Partial, Saved, sync
 from migrate.sources.ranges import LEAST, Connections, NoRangesError, Parts
 
 _CHUNK: Final = 64 * 1024
-_MD5: Final = re.compile(r"[0-9a-f]{32}")
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _SPACE_LOOK: Final = 64 * 1024 * 1024  # nothing says beforehand how much compressed data becomes
 
@@ -80,6 +80,8 @@ class Download:
         self._ranges = True
         self._streamed = False
         self._large = False
+        self._static = False
+        self._told = False
 
     def run(self) -> ArtifactFile:
         """Download until the object is whole.
@@ -161,7 +163,7 @@ class Download:
             self._partial.stream.unlink(missing_ok=True)
         saved = self._partial.adopt(saved)
         self._count(0)
-        md5 = hashlib.md5(usedforsecurity=False) if self._has_md5(saved.etag) else None
+        check = self._check(saved)
         parts = Parts(
             self._store,
             self._wanted.name,
@@ -173,12 +175,12 @@ class Download:
             large=self._large,
         )
         try:
-            saved, sha = parts.fetch(md5)
+            saved, sha = parts.fetch(check)
         except RemoteError as error:
             if error.code == failures.CHANGED:
                 self._forget()
             raise
-        return self._finish(self._partial.parts, sha, md5, saved)
+        return self._finish(self._partial.parts, sha, check, saved)
 
     def _version(self, response: requests.Response) -> Saved:
         """What the object is now, as the state of an object of which nothing is there.
@@ -191,7 +193,7 @@ class Download:
         weak = response.headers.get("ETag", "").startswith("W/")
         if response.status_code != 206 or not facts.etag or weak or facts.size is None:
             raise NoRangesError
-        self._large = facts.large or bool(self._wanted.large)
+        self._learn(facts)
         expected = self._expected(facts)
         if facts.size != expected:
             raise failures.changed(self._wanted.name, f"it has {facts.size} bytes, and {expected} were listed")
@@ -214,8 +216,27 @@ class Download:
         listed = self._wanted.size
         return facts.size if facts.size is not None and (facts.large or not listed) else listed
 
+    def _learn(self, facts: ObjectFacts) -> None:
+        """Whether the object is of segments; an answer without bytes need not tell."""
+        self._static = facts.static or bool(self._wanted.large)
+        self._large = facts.large or self._static
+
     def _has_md5(self, etag: str) -> bool:
-        return not (self._large or self._wanted.indirect) and _MD5.fullmatch(etag) is not None
+        return not (self._large or self._wanted.indirect) and is_md5(etag)
+
+    def _check(self, version: Saved) -> Check:
+        """What tells damage on the way; where nothing does, that is said once."""
+        if self._has_md5(version.etag):
+            return WholeCheck(version.etag)
+        name = self._wanted.name
+        found = segment_check(self._store, name, etag=version.etag, size=version.size) if self._static else None
+        if found is None and not self._told:
+            self._told = True
+            self._tell(
+                f"The bytes of {printable(name)!r} are counted and not checked: the storage gives no checksum of them "
+                "that can be compared."
+            )
+        return found or NoCheck()
 
     def _once(self) -> ArtifactFile:
         saved, have = self._saved(), self._have()
@@ -236,10 +257,11 @@ class Download:
 
     def _receive(self, response: requests.Response, saved: Saved | None, offset: int) -> ArtifactFile:
         facts = facts_of(response)
-        self._large = facts.large or bool(self._wanted.large)  # an answer without bytes need not tell
+        self._learn(facts)
         if response.status_code == 416:
             if saved is not None and offset == saved.size and self._partial.stream.exists():
-                return self._finish(self._partial.stream, *self._hashed(), saved)
+                check = self._check(saved)
+                return self._finish(self._partial.stream, self._hashed(check), check, saved)
             raise self._restart("the object became shorter")
         if response.status_code == 206:
             self._check_range(response, saved, offset, facts)
@@ -253,7 +275,8 @@ class Download:
         if offset == 0:
             self._partial.discard()
             self._partial.keep(now)
-        sha, md5 = self._hashed() if offset else (hashlib.sha256(), hashlib.md5(usedforsecurity=False))
+        check = self._check(now)
+        sha = self._hashed(check) if offset else hashlib.sha256()
         received = offset
         self._count(received)
         self._streamed = True
@@ -264,7 +287,7 @@ class Download:
                         raise Interrupted
                     file.write(chunk)
                     sha.update(chunk)
-                    md5.update(chunk)
+                    check.update(chunk)
                     received += len(chunk)
                     self._count(received)
                     if received > expected:
@@ -276,7 +299,7 @@ class Download:
                     self._partial.keep(replace(now, spans=((0, received),)), at_the_end=True)
         if received < expected:
             raise self._ended(received, expected, facts)
-        return self._finish(self._partial.stream, sha, md5, now)
+        return self._finish(self._partial.stream, sha, check, now)
 
     def _ended(self, received: int, expected: int, facts: ObjectFacts) -> Exception:
         """What to raise for an answer that ended early: another, shorter object has that size by a second answer too.
@@ -295,8 +318,8 @@ class Download:
         if match is None or int(match[1]) != offset or not same:
             raise self._restart("the store answered another range or another version")
 
-    def _finish(self, whole: Path, sha: "hashlib._Hash", md5: "hashlib._Hash | None", saved: Saved) -> ArtifactFile:
-        if md5 is not None and self._has_md5(saved.etag) and md5.hexdigest() != saved.etag:
+    def _finish(self, whole: Path, sha: "hashlib._Hash", check: Check, saved: Saved) -> ArtifactFile:
+        if not check.fits():
             self._forget()
             raise Broken(failures.corrupt(self._wanted.name), tries=1)
         self._target.parent.mkdir(parents=True, exist_ok=True)
@@ -331,13 +354,14 @@ class Download:
             raise failures.damaged(self._wanted.name) from error
         return sha, size
 
-    def _hashed(self) -> "tuple[hashlib._Hash, hashlib._Hash]":
-        sha, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    def _hashed(self, check: Check) -> "hashlib._Hash":
+        """The SHA-256 of what is there, of which the check is told too."""
+        sha = hashlib.sha256()
         with self._partial.stream.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 sha.update(chunk)
-                md5.update(chunk)
-        return sha, md5
+                check.update(chunk)
+        return sha
 
     def _count(self, received: int) -> None:
         """Report progress; another try may begin again below what an earlier one reached."""

@@ -22,7 +22,11 @@ def list_folder(folder: Path, source: str, recognise: Recognise) -> Listing:
     """
     if not folder.is_dir():
         raise UsageError(
-            f"There is no folder {printable(str(folder))}.", code="no-such-folder", next_step="Check the path."
+            f"{printable(str(folder))} is a file, and models are looked for in a folder."
+            if folder.is_file()
+            else f"There is no folder {printable(str(folder))}.",
+            code="no-such-folder",
+            next_step=f"Name its folder: {printable(str(folder.parent))}" if folder.is_file() else "Check the path.",
         )
     entries: list[Entry] = []
     refused: dict[str, RefusedError] = {}

@@ -57,7 +57,9 @@ def read_inventory(path: Path) -> Inventory:
         raise UsageError(
             f"{shown} is no inventory: {printable(str(error), 300)}.",
             code="bad-inventory",
-            next_step='Its form is {"namespace": {...}, "models": [...], "tokens": [...]}, as ML Serving answered.',
+            next_step='Its form is {"namespace": {...}, "models": [...], "tokens": [...]}, as ML Serving answered.'
+            if path.suffix.lower() == ".json"
+            else f"Of models on this machine the source is their folder: name {printable(str(path.parent), 300)}",
         ) from error
 
 

@@ -159,6 +159,6 @@ def _segments(store: ObjectStore, name: str) -> tuple[str, ...]:
     """The segments of a static large object that lie in its own container; none where they cannot be asked for."""
     here = f"{store.container}/"
     try:
-        return tuple(path.removeprefix(here) for path in store.segments(name) if path.startswith(here))
+        return tuple(one.path.removeprefix(here) for one in store.segments(name) if one.path.startswith(here))
     except MigrateError:
         return ()

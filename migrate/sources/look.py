@@ -13,6 +13,7 @@ from migrate.core.values import BucketLocation, ContainerLocation, FolderLocatio
 from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.stored import ObjectFacts, OtherBytesError
+from migrate.sources.checksums import is_md5
 from migrate.sources.containers import ModelObject
 from migrate.sources.encoding import codings, is_packed, unknown, unpacked
 from migrate.sources.failures import damaged, encoded
@@ -109,4 +110,10 @@ def _fetch(store: ObjectStore, name: str, known: ObjectFacts, stopped: Stopped) 
 def _seen(item: ModelObject, known: ObjectFacts) -> SeenObject:
     size = item.stored.size if known.size is None else known.size
     time = item.stored.last_modified
-    return SeenObject(name=item.stored.name, size=size, etag=known.etag, last_modified=f"{time}Z" if time else "")
+    return SeenObject(
+        name=item.stored.name,
+        size=size,
+        etag=known.etag,
+        last_modified=f"{time}Z" if time else "",
+        is_checked=known.static or (not (known.prefix or item.stored.indirect) and is_md5(known.etag)),
+    )

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from migrate.core.errors import Interrupted, MigrateError
 from migrate.ovhcloud.stored import ObjectRefused, facts_of, stored_bytes
 from migrate.sources import failures
+from migrate.sources.checksums import Check
 from migrate.sources.failures import Broken, Tries
 from migrate.sources.partial import Partial, Saved, Span, merged, missing, sync
 
@@ -114,11 +115,11 @@ class Parts:
         self._ended = threading.Event()
         self._conditional = True
 
-    def fetch(self, md5: "hashlib._Hash | None") -> tuple[Saved, "hashlib._Hash"]:
+    def fetch(self, check: Check) -> tuple[Saved, "hashlib._Hash"]:
         """Fetch what is missing.
 
         Args:
-            md5: Fed with the object's bytes in their order, too.
+            check: Told the object's bytes in their order, too.
 
         Returns:
             The state, and the SHA-256 of all bytes.
@@ -139,8 +140,7 @@ class Parts:
                     self._write_down(file, pause=0.0 if done < there else _LOOK)
                     for chunk in _read(file, done, min(self._contiguous(), done + _HASHED_AT_ONCE)):
                         digest.update(chunk)
-                        if md5 is not None:
-                            md5.update(chunk)
+                        check.update(chunk)
                         done += len(chunk)
                     self._check(futures)
             finally:

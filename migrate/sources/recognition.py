@@ -201,6 +201,18 @@ def _refusal(name: str, words: str) -> str:
     return ""
 
 
+def files_named(model: Found, open_it: Callable[[], Opened], recognise: Recognise) -> tuple[str, ...]:
+    """The files that a model which is one file names as beside it, whether or not they are there."""
+    if not isinstance(recognise, Knowing):
+        return ()
+    try:
+        opened = open_it()
+        named = recognise.beside(model.format, opened.size, _Blocks(opened))
+    except Unreadable:
+        return ()  # which fetching will explain
+    return tuple(path for path in named if path != model.path and not _unfit_below(path))
+
+
 class _Look:
     """Looking into files, several side by side; each answer is a word for the format, or the reason for none."""
 
@@ -244,21 +256,13 @@ class _Look:
 
     def beside(self, found: list[Found], roots: list[Entry], folders: Mapping[str, list[Entry]]) -> list[Found]:
         """The same models with those of the other files that they need which are there."""
-        knowing = self._recognise
-        if not isinstance(knowing, Knowing):
-            return found
         entries = {entry.path: entry for files in (roots, *folders.values()) for entry in files}
 
         def one(model: Found) -> Found:
             if not model.is_file:
                 return model
-            try:
-                opened = self._open(entries[model.path])
-                named = knowing.beside(model.format, opened.size, _Blocks(opened))
-            except Unreadable:
-                return model  # which fetching will explain
-            there = tuple(path for path in named if path in entries and path != model.path and not _unfit_below(path))
-            return replace(model, beside=there)
+            named = files_named(model, lambda: self._open(entries[model.path]), self._recognise)
+            return replace(model, beside=tuple(path for path in named if path in entries))
 
         return self._map(one, found)
 

@@ -15,7 +15,7 @@ STEPS = (
     *(f"migration/journey/steps/{name}.py" for name in ("convert", "image", "rehearse")),
 )
 FILES = ("formats", "machine", "sources", "migration/journey/steps/files.py", "migration/run_folder.py")
-FILES += tuple(f"migration/run/{name}.py" for name in ("licences", "permissions", "workspace"))
+FILES += tuple(f"migration/run/{name}.py" for name in ("folder_run", "licences", "permissions", "workspace"))
 SAMPLES = ("parity/samples.py", "parity/recording.py", "migration/journey/steps/record.py")
 IMAGES = tuple(f"images/{name}" for name in ("base", "engine", "model/context.py", "runtime", "trial"))
 WALKED = {

@@ -15,6 +15,7 @@ from migrate.core.events import Result
 from migrate.core.looking import AppState, Place, Places, Sources, SourceState, StepDone, Story
 from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan, PlannedApp
+from migrate.core.planfile.content import Month
 from migrate.core.values import ContainerLocation, FolderLocation, Hazard, Ignored, Listing, ModelRecord, Outcome
 
 OLD = "https://0a1b2c3d.c1.gra.serving.ai.ovh.net/iris"
@@ -170,6 +171,13 @@ def test_the_question_names_models_apps_cpus_replicas_quota_and_billing(console:
     ):
         assert word in sentence, word
     assert "not enough" in plan_sentence(plan(cpu_used=9))
+    assert " A month costs " not in sentence, "a plan file says it"
+    month = Month(least="43.80", most="131.40", known=False)
+    assert "A month costs at least 43.80 to 131.40 EUR (prices of 2024, check them)." in plan_sentence(
+        plan(month=month, prices_of="2024")
+    )
+    unknown = plan_sentence(plan(month=Month(least=None, most=None, known=False), prices_of="2024"))
+    assert "A month costs a sum that is unknown" in unknown
     show_plan(console, plan())
     shown = text(console)
     for word in ("make an app", "another run", "Memory decides.", "not yet authorized", "3 other files", "1 to 3"):

@@ -10,8 +10,9 @@ from typing import Any
 from migrate.core.events import Event
 from migrate.core.options.folders import BuildOptions
 from migrate.migration.journey.models import Inspected
+from migrate.migration.run.folder_run import FolderRun, folder_run
 from migrate.migration.run.workspace import Workspace
-from migrate.migration.run_folder import FolderRun, folder_run, read_folder
+from migrate.migration.run_folder import read_folder
 
 
 @contextmanager

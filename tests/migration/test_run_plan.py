@@ -22,6 +22,7 @@ from migrate.migration.run_source import Confirm, run_source
 from migrate.sandbox import control
 from tests.clouds import logged, open_cloud
 from tests.migration.runs import NAMESPACE, NO_ENGINE, agree
+from tests.sources.storing import put
 
 GOOD = ("iris", "titanic", "digits", "housing")
 MODELS = Path(__file__).parents[2] / "examples" / "models"
@@ -263,6 +264,18 @@ def test_the_samples_of_a_plan_are_given_again(world: World, tmp_path: Path) -> 
         world.apply(file)
     (samples / "a.json").write_text('{"request": {"x": 2}}')
     assert "samples from sha256:" in stale(world, file, samples=samples.parent)
+
+
+def test_what_a_download_cannot_check_is_said(sandbox: Path, world: World) -> None:
+    (iris,) = (MODELS / "iris").glob("*.onnx")
+    half = iris.stat().st_size // 2
+    data = iris.read_bytes()
+    put(sandbox, world.folder, {"p/1": data[:half], "p/2": data[half:]}, "pieces")
+    put(sandbox, world.folder, {"dynamic.onnx": b""}, "large", kind={"prefix": "pieces/p/"})
+    put(sandbox, world.folder, {"plain.onnx": data}, "large")
+    put(sandbox, world.folder, {"static.onnx": b""}, "large", kind={"segments": ["pieces/p/1", "pieces/p/2"]})
+    notes = {model.id: " ".join(model.notes) for model in world.plan("large@GRA").plan.models}
+    assert {name for name, text in notes.items() if "does not check them" in text} == {"dynamic"}
 
 
 def test_the_source_of_a_plan_is_never_a_path(world: World) -> None:

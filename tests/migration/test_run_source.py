@@ -148,6 +148,7 @@ def test_the_plan_has_the_size_that_is_typed(world: World) -> None:
     plan = world.plan("iris", size={"cpus": 2, "scale_min": 1, "scale_max": 3})
     assert [(app.cpu, app.replicas_min, app.replicas_max) for app in plan.apps] == [(2, 1, 3)]
     assert plan_sentence(plan).startswith("2 CPUs (up to 6 when they scale) in 1 replica, billed by the minute")
+    assert "A month costs 43.80 to 131.40 EUR (prices of 2024, check them)." in plan_sentence(plan)
     plan = world.plan("iris", size={"replicas": 3})
     assert [(app.replicas_min, app.replicas_max) for app in plan.apps] == [(3, 3)]
     with pytest.raises(UsageError, match="--cpus 64 is more than a replica can have"):

@@ -37,7 +37,7 @@ def content(artifact: Artifact) -> dict[str, bytes]:
 
 
 def downloads(sandbox: Path, ending: str = "") -> list[tuple[int, int]]:
-    """Status and bytes of each GET of an object whose path ends so."""
+    """Status and bytes of each GET of an object whose path ends so, but for its manifest."""
     return [
         (line.status, line.bytes)
         for line in logged(sandbox)
@@ -45,4 +45,5 @@ def downloads(sandbox: Path, ending: str = "") -> list[tuple[int, int]]:
         and line.method == "GET"
         and line.path.endswith(ending)
         and line.path.count("/") > 5
+        and "multipart-manifest" not in line.query
     ]

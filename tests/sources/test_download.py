@@ -156,7 +156,7 @@ def test_a_right_that_the_store_takes_back_is_renewed(sandbox: Path, tmp_path: P
     assert len(content(take(cloud, at(many, "n", "many"), tmp_path / "store"))) == 60
 
 
-def test_a_large_object_has_no_md5_to_check(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
+def test_a_static_large_object_that_is_cut_goes_on(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
     identity = put(sandbox, tmp_path, {"m": BIG}, slo=True)
     control.fail(sandbox, "truncated-download", after_bytes=1_000_000, times=1)
     assert content(take(cloud, at(identity, "m"), tmp_path / "store")) == {"m": BIG}

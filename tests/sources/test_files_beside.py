@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.core.errors import RefusedError
+from migrate.core.errors import RefusedError, UsageError
 from migrate.core.values import Ignored, ModelRecord
 from migrate.formats.inspect import inspect
 from migrate.formats.onnx.external import external_files
@@ -15,7 +15,7 @@ from migrate.ovhcloud.session import Cloud
 from migrate.sources.fetch import fetch
 from migrate.sources.listing import list_models
 from migrate.sources.look import open_model
-from migrate.sources.reference import parse_source
+from migrate.sources.reference import FolderRef, parse_source
 from tests.formats.models import varint, weights
 from tests.sources.storing import content, put, take
 
@@ -96,6 +96,33 @@ def test_in_a_container(sandbox: Path, tmp_path: Path, cloud: Cloud, prefix: str
     assert seen["two"].size == len(FILES["two.onnx"]) + 16
     put(sandbox, tmp_path, {f"{prefix}sub/w": bytes(17)})
     assert [name for name, one in revisions(cloud, listing.models, jobs=1).items() if one != seen[name]] == ["two"]
+
+
+@pytest.mark.parametrize("s3", [False, True])
+def test_a_source_that_is_one_object(sandbox: Path, tmp_path: Path, cloud: Cloud, s3: bool) -> None:
+    put(sandbox, tmp_path, {f"deep/{name}": data for name, data in FILES.items()}, s3=s3)
+    put(sandbox, tmp_path, {name: FILES[name] for name in ("two.onnx", "sub/w")}, s3=s3)
+    for source, beside in {**{f"deep/{name}": found for name, found in BESIDE.items()}, "two": BESIDE["two"]}.items():
+        (record,) = list_models(parse_source(f"box@GRA/{source}.onnx"), cloud, recognise).models
+        name = f"{record.id}.onnx"
+        assert source.rpartition("/")[2] == record.id
+        assert told((record,)) == {record.id: beside}
+        made = take(cloud, record, tmp_path / "store")
+        assert content(made) == {path: FILES[path] for path in (name, *beside)}
+        assert set(open_model(record, cloud, stopped=lambda: False).sizes) == set(content(made))
+        assert revisions(cloud, (record,), jobs=1)[record.id].size == made.size
+
+
+def test_a_model_file_of_this_machine_is_no_source_and_its_folder_is_one(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(FILES["alone.onnx"])
+    with pytest.raises(UsageError) as caught:
+        list_models(parse_source(str(tmp_path / "m.onnx")), None, recognise)
+    assert caught.value.code == "bad-inventory"
+    assert str(tmp_path) in caught.value.next_step
+    with pytest.raises(UsageError) as caught:
+        list_models(FolderRef(tmp_path / "m.onnx"), None, recognise)
+    assert "is a file" in caught.value.what
+    assert str(tmp_path) in caught.value.next_step
 
 
 def test_a_model_with_many_weights_of_its_own_is_not_read_to_its_end() -> None:

@@ -1,6 +1,8 @@
 """Containers of a real OpenStack Swift as sources: what is listed, and what is fetched, by either road."""
 
+import base64
 import gzip
+import json
 import os
 import threading
 import time
@@ -15,6 +17,7 @@ from migrate.core.errors import Interrupted, MigrateError, RemoteError
 from migrate.core.values import ContainerLocation, ModelRecord
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.swift import object_store
+from migrate.sources.checksums import SegmentCheck, segment_check
 from migrate.sources.fetch import fetch
 from migrate.sources.listing import list_models
 from migrate.sources.reference import parse_source
@@ -164,6 +167,30 @@ def test_one_object_that_cannot_be_read(box: Box, api: Api, road: str) -> None:
         with pytest.raises(MigrateError) as caught:
             box.take(path)
         assert caught.value.code in codes
+
+
+@pytest.mark.slow
+def test_the_manifest_tells_damage_where_each_segment_is_an_object(box: Box) -> None:
+    names = box.pieces("s", "box_segments")
+    box.swift.put_slo("box", "m.onnx", names)
+    box.swift.put_slo("box", "nested.onnx", ["box/m.onnx"])
+    mixed = [{"path": f"/{names[0]}", "range": "0-9"}, {"data": base64.b64encode(b"more").decode()}]
+    box.swift.put("box", "mixed.onnx", json.dumps(mixed).encode(), "?multipart-manifest=put")
+    store = object_store(box.cloud, container_id=box.id, container="box", region="GRA")
+
+    def check(name: str) -> SegmentCheck | None:
+        facts = store.facts_now(name)
+        assert facts.static
+        assert facts.size is not None
+        return segment_check(store, name, etag=facts.etag, size=facts.size)
+
+    found = check("m.onnx")
+    assert found is not None
+    found.update(MODEL)
+    assert found.fits()
+    assert [check("nested.onnx"), check("mixed.onnx")] == [None, None]
+    assert [one.is_whole for one in store.segments("mixed.onnx")] == [False, False]
+    assert box.take("mixed.onnx") == {"mixed.onnx": MODEL[:10] + b"more"}
 
 
 @pytest.mark.slow

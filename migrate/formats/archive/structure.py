@@ -11,7 +11,7 @@ Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (sections in
 import struct
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -121,6 +121,7 @@ class Archive:
         self._step = block_of(read, _CHUNK)
         self._names = NameCheck()
         self.entries: dict[str, Entry] = {}
+        self._compared: set[str] = set()  # entries whose checksums were found right
         directory, length, count = self._directory()
         listed = self._listed(self._get(directory, length), count)
         what = f"the headers and checksums of its {count} entries"
@@ -190,14 +191,13 @@ class Archive:
     def open(self, entry: Entry) -> Iterator[Read]:
         """A reader of ranges of a file; what is packed is unpacked first."""
         if entry.method == STORED:
-            if self._compares:
-                for _ in self.chunks(entry):
-                    pass  # the checksum
+            self._compare(entry)
             yield Stretch(self._read, self._start(entry), entry.size)
             return
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
             for piece in self.chunks(entry):
                 file.write(piece)
+            self._compared.add(entry.name)
 
             def read(offset: int, length: int) -> bytes:
                 file.seek(offset)
@@ -205,15 +205,20 @@ class Archive:
 
             yield read
 
-    def verify(self) -> None:
-        """Unpack every file to nowhere, comparing sizes and checksums, unless they are left out.
+    def verify(self, entries: Iterable[Entry] | None = None) -> None:
+        """Unpack these files, or all, to nowhere, comparing sizes and checksums, unless they are left out.
 
         Raises:
             FormatError: One is not what the archive says.
         """
-        for entry in self.entries.values() if self._compares else ():
+        for entry in self.entries.values() if entries is None else entries:
+            self._compare(entry)
+
+    def _compare(self, entry: Entry) -> None:
+        if self._compares and entry.name not in self._compared:
             for _ in self.chunks(entry):
                 pass
+            self._compared.add(entry.name)
 
     def _get(self, offset: int, length: int) -> bytes:
         data = self._read(offset, length) if length else b""

@@ -1,14 +1,17 @@
 """The plan of a run, from the records, and from the files where they were looked into."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec.structs import replace
 
 from migrate.apps import deploy as platform
 from migrate.apps.app import ANSWERING, COUNTED
-from migrate.core.names import KEY_LABEL, RUN_LABEL
+from migrate.apps.prices import read_prices
+from migrate.core.names import RUN_LABEL
 from migrate.core.plan import Action, Plan, PlannedApp
+from migrate.core.planfile import money
+from migrate.core.planfile.content import Month, PricesUsed
 from migrate.core.text import printable
 from migrate.core.values import App, AppRequest, ModelRecord, Outcome
 from migrate.formats.inspect import said
@@ -44,6 +47,7 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...],
     apps = tuple(_planned(run, unit, before) for group in groups for unit in _units(run, group))
     creating = any(app.action == "create" for app in apps)
     quota, used = cpu_quota(run) if creating else (None, None)
+    prices = read_prices(None).of({app.flavor for app in apps})
     return Plan(
         source=run.listing.source,
         project=run.cloud.project,
@@ -55,6 +59,16 @@ def make_plan(run: Run, groups: tuple[Group, ...], settled: tuple[Outcome, ...],
         cpu_quota=quota,
         cpu_used=used,
         authorized=authorized(run.cloud) if creating else True,
+        month=_month(prices, apps) if creating and run.planned is None else None,
+        prices_of=prices.date,
+    )
+
+
+def _month(prices: PricesUsed, apps: Iterable[PlannedApp]) -> Month:
+    return money.total(
+        money.month_of(prices, app.flavor, app.cpu, (app.replicas_min, app.replicas_max))
+        for app in apps
+        if app.action == "create"
     )
 
 
@@ -95,8 +109,7 @@ def _runtime(run: Run, record: ModelRecord) -> str:
 
 def _planned(run: Run, unit: Unit, before: Mapping[str, Former]) -> PlannedApp:
     plan = run.plan(unit)
-    key = unit.key(run.cloud.project)
-    listed = [app for app in run.apps().values() if app.labels.get(KEY_LABEL) == key]
+    listed = [app for app in run.apps().values() if run.is_of(unit, app.labels)]
     effect = run.journal.effects.find("app", unit.subject)
     ours = [
         app

@@ -1,5 +1,6 @@
 """Every model's verdict from ranges of its files, where they lie."""
 
+import contextlib
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,10 @@ from msgspec.structs import replace
 from migrate.core.errors import ExitCode, Interrupted, MigrateError
 from migrate.core.events import StepFinished, StepProgress, StepStarted
 from migrate.core.looked import Looked, NotKnown, Problem
-from migrate.core.text import printable
 from migrate.core.values import Inspection, ModelRecord
 from migrate.formats.inspect import inspect_files
 from migrate.formats.reading.errors import FormatError
-from migrate.formats.unpack import opened, packed_in
+from migrate.formats.unpack import PackedFiles, opened, packed_in
 from migrate.migration.run.licences import under_licences
 from migrate.migration.run.run_context import RunContext
 from migrate.sources.local import LocalFiles
@@ -85,24 +85,16 @@ def _look(run: RunContext, record: ModelRecord) -> Looked:
 
 
 def _inspected(run: RunContext, record: ModelRecord, files: RangedFiles | LocalFiles) -> Inspection:
-    archive = packed_in(files)
-    if archive is not None and _is_whole(files, archive):
-        raise NotKnown(f'Its files are in the archive "{printable(archive, 80)}", which is unpacked once it is here.')
-    return inspect_files(files, framework=record.framework, allow_unsafe=run.options.allow_unsafe)
-
-
-def _is_whole(files: RangedFiles | LocalFiles, archive: str) -> bool:
-    """Whether an archive can be unpacked, as its directory tells; else the inspection says why not.
-
-    Raises:
-        RefusedError: ``hostile-path``: a name in it is none that files of a model may have.
-    """
-    try:
-        with opened(files, archive, unread) as (_, wanted):
+    archive, allowed = packed_in(files), run.options.allow_unsafe
+    if archive is not None:
+        # Of one that cannot be unpacked the inspection of the archive itself says why, as after a download.
+        with contextlib.suppress(FormatError), opened(files, archive, unread) as (checked, wanted):
             check_paths(wanted)
-    except FormatError:
-        return False
-    return True
+            inside = PackedFiles(files, archive, checked, wanted)
+            found = inspect_files(inside, framework=record.framework, allow_unsafe=allowed, archive=archive)
+            inside.verify()
+            return found
+    return inspect_files(files, framework=record.framework, allow_unsafe=allowed)
 
 
 def _problem(error: MigrateError) -> Problem:

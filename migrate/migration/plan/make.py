@@ -194,6 +194,7 @@ def _model(run: Run, record: ModelRecord, looked: Looked, objects: tuple[Planned
     may_shrink = run.options.slim and found is not None and found.runtime not in SMALL  # a conversion will tell
     runtime = (found.runtime or "") if found is not None and ready and not may_shrink else ""
     notes = [*found.notes, *(f"{one.code}: {one.text}" for one in found.hazards)] if found is not None else []
+    notes += _unchecked(looked)
     return PlannedModel(
         id=plain_name(record.id),
         place=_line(record.location.words) if record.location and not _here(record) else "",
@@ -210,6 +211,16 @@ def _model(run: Run, record: ModelRecord, looked: Looked, objects: tuple[Planned
         was=_line(_was(record)),
         objects=objects,
     )
+
+
+def _unchecked(looked: Looked) -> list[str]:
+    """What a download of a model does not check."""
+    names = [item.name for item in looked.objects if not item.is_checked]
+    if not names:
+        return []
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    text = f'The storage gives no checksum of "{printable(names[0], 80)}"{more} that can be compared'
+    return [f"{text}: a download counts the bytes and does not check them."]
 
 
 def _verdict(looked: Looked) -> tuple[FileVerdict, str, str, str]:

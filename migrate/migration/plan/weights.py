@@ -1,12 +1,17 @@
 """What runtimes weigh, as `make bench-images` measured them (benchmarks/README.md), and what apps will take."""
 
+import re
+from functools import cache
 from typing import Final
 
 from msgspec import Struct
 
+from migrate.images.runtime.templates import template_of
+
 _MB: Final = 1_000_000
 _OF_A_MODEL: Final = 3  # bytes of memory for one of its files: what is read, what it becomes, what an answer takes
 _SPARE: Final = 1.25
+_PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 
 
 class Weight(Struct, frozen=True):
@@ -39,9 +44,39 @@ _MEASURED: Final = {
 }
 
 
+@cache
 def weight(runtime: str) -> Weight | None:
-    """What a runtime weighs; None where nobody measured it."""
-    return _MEASURED.get(runtime)
+    """What a runtime weighs, or several in one image; None where one of them was not measured.
+
+    Of several, the heaviest counts whole, and each other one counts without the packages that are there already:
+    without what the heaviest measured runtime weighs that is made of these packages alone.
+
+    Args:
+        runtime: A runtime, or several joined by ``+``.
+    """
+    parts = runtime.split("+")
+    if not _MEASURED.keys() >= set(parts):
+        return None
+    first, *others = sorted(parts, key=lambda name: -_MEASURED[name].image)
+    total, there = _MEASURED[first], _packages(first)
+    for part in others:
+        known, twice = _MEASURED[part], _packages(part) & there
+        shared = max((one for name, one in _MEASURED.items() if _packages(name) <= twice), key=lambda one: one.image)
+        total = Weight(
+            image=total.image + known.image - shared.image,
+            memory=total.memory + known.memory - shared.memory,
+            cold_start=round(total.cold_start + max(0.0, known.cold_start - shared.cold_start), 2),
+            build=round(total.build + max(0.0, known.build - shared.build), 1),
+        )
+        there |= _packages(part)
+    return total
+
+
+@cache
+def _packages(runtime: str) -> frozenset[str]:
+    """The names of a runtime's packages."""
+    (lock,) = template_of(runtime).locks
+    return frozenset(_PINNED.findall(lock.read_text(encoding="utf-8")))
 
 
 def memory_of(runtime: str, sizes: list[int], measured: list[int | None]) -> int | None:

@@ -29,6 +29,8 @@ from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud import capabilities
 from migrate.ovhcloud.renewal import Keys
 from migrate.ovhcloud.session import Cloud
+from migrate.sources.buckets import have_both
+from migrate.sources.reference import ContainerRef, parse_elsewhere
 
 
 class Target(Struct, frozen=True):
@@ -106,6 +108,7 @@ class Run(RunContext):
         self.sizes = sizes
         self._old_token = old_token
         self._apps: Once[dict[str, App]] = Once()
+        self._two_places: Once[bool] = Once()
         self._flavors: Once[tuple[capabilities.Flavor, ...]] = Once()
         self._watcher: Once[Watcher] = Once()
 
@@ -152,6 +155,23 @@ class Run(RunContext):
     def apps(self) -> dict[str, App]:
         """The apps of this tool in the project by id, as one listing at the run's beginning saw them."""
         return self._apps.get(lambda: {app.id: app for app in deploy.listing(self.cloud)})
+
+    def is_of(self, unit: Unit, labels: Mapping[str, str]) -> bool:
+        """Whether an app with these labels is the unit's, whatever its source was called when the app was made.
+
+        Raises:
+            MigrateError: The containers and buckets of the project cannot be listed.
+        """
+        key = labels.get(KEY_LABEL)
+        if key == unit.key(self.cloud.project):
+            return True
+        if key not in unit.other_keys(self.cloud.project):
+            return False
+        ref = parse_elsewhere(unit.records[0].source)
+        if not isinstance(ref, ContainerRef) or not ref.kind:
+            return True
+        # Where container and bucket have one name, an app of the bare name may be of either.
+        return not self._two_places.get(lambda: have_both(self.cloud, ref))
 
     def flavors(self) -> tuple[capabilities.Flavor, ...]:
         """The flavors of the region."""

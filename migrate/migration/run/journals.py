@@ -15,9 +15,9 @@ from migrate.core.options.shared import PROJECT
 from migrate.core.options.sources import Typed
 from migrate.core.text import printable, type_again
 from migrate.migration.journal.journal import Journal
-from migrate.migration.run.same_source import other_names
 from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.config import read_endpoint, read_project
+from migrate.sources.aliases import other_names
 from migrate.sources.reference import parse_source
 
 _SHOWN: Final = 5  # projects in a sentence

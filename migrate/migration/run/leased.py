@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -11,7 +12,8 @@ from migrate.core.values import ModelRecord
 from migrate.migration.state.lease import Lease, Times
 from migrate.migration.state.store import open_store
 from migrate.ovhcloud.session import Cloud
-from migrate.sources.reference import ContainerRef, parse_elsewhere
+from migrate.sources.aliases import other_names
+from migrate.sources.reference import ContainerRef, FolderRef, parse_elsewhere
 
 Models = Callable[[], Iterable[ModelRecord]]
 
@@ -72,7 +74,7 @@ def shared_name(source: str, models: Models) -> str:
 
     A container or bucket of the project has one name, whether or not its kind was typed: where both have the name,
     one waits for the other, which harms nobody. An inventory file has the name of its namespace, whose apps are the
-    same, wherever the file lies. A folder has its path.
+    same, wherever the file lies. A folder has the first of the paths by which this machine shows it.
 
     Args:
         source: The source's canonical text.
@@ -87,4 +89,5 @@ def shared_name(source: str, models: Models) -> str:
         namespaces = {record.namespace for record in models()}
     except MigrateError:
         return source  # who reads the source is told
-    return (namespaces.pop() if len(namespaces) == 1 else None) or source
+    namespace = namespaces.pop() if len(namespaces) == 1 else None
+    return namespace or min((source, *other_names(FolderRef(Path(source)))))

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from migrate.core.errors import ConfigurationError, MigrateError, UsageError
 from migrate.core.text import printable
-from migrate.core.values import BucketLocation, ContainerLocation, Listing, Location, ModelRecord
+from migrate.core.values import BucketLocation, Listing, ModelRecord
 from migrate.migration.journal.journal import Journal
 from migrate.migration.run.workspace import SourceFolder
-from migrate.sources.reference import ContainerRef, Kind, SourceRef
+from migrate.sources.aliases import kind_of, other_names
+from migrate.sources.reference import ContainerRef, FolderRef, Kind, SourceRef
 
 FolderOf = Callable[[str], SourceFolder]
 """The folder of a source of the same project and endpoint, by its canonical name."""
@@ -37,7 +38,7 @@ def list_as_before(
     if listing is None:
         listing = read(ref)
     _check_endpoint(listing, before)
-    if isinstance(ref, ContainerRef) and not before:
+    if not before:
         _check_names(ref, _kind(listing.models), folder_of)
     return listing
 
@@ -57,21 +58,14 @@ def _of_kind(ref: ContainerRef, kind: Kind, read: Callable[[SourceRef], Listing]
     return replace(listing, source=ref.canonical, models=models)
 
 
-def other_names(ref: SourceRef) -> tuple[str, ...]:
-    """The canonical names that may mean the same container or bucket of the project."""
-    if not isinstance(ref, ContainerRef):
-        return ()
-    kinds: tuple[Kind, ...] = ("swift", "s3") if not ref.kind else ("",)
-    return tuple(replace(ref, kind=kind).canonical for kind in kinds)
-
-
-def _check_names(ref: ContainerRef, kind: Kind, folder_of: FolderOf) -> None:
+def _check_names(ref: SourceRef, kind: Kind, folder_of: FolderOf) -> None:
+    """Refuse a second name of a container or bucket of the project, or of a folder."""
     for name in other_names(ref):
         if (journal := Journal.read(folder_of(name).journal)) is None:
             continue
         with closing(journal):
             known = _kind(listed_before(journal))
-        if kind and known == kind:
+        if known == kind and (kind or isinstance(ref, FolderRef)):
             raise UsageError(
                 f"The models of {printable(ref.canonical, 300)} were moved as those of {printable(name, 300)} before, "
                 "and would get a second app each.",
@@ -110,11 +104,5 @@ def listed_before(journal: Journal) -> tuple[ModelRecord, ...]:
 
 def _kind(models: tuple[ModelRecord, ...]) -> Kind:
     """Where in the project all of them lie; empty where that is elsewhere, or not one kind of place."""
-    kinds = {_kind_of(model.location) for model in models}
+    kinds = {kind_of(model.location) for model in models}
     return kinds.pop() if len(kinds) == 1 else ""
-
-
-def _kind_of(place: Location | None) -> Kind:
-    if isinstance(place, ContainerLocation):
-        return "swift"
-    return "s3" if isinstance(place, BucketLocation) and place.endpoint is None else ""

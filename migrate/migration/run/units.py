@@ -8,6 +8,7 @@ from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.names import mls_key, slug
 from migrate.core.values import ModelRecord
 from migrate.migration.journal.subjects import PACKED, unit_subject
+from migrate.sources.aliases import other_names_of
 
 
 class Unit(Struct, frozen=True, kw_only=True):
@@ -45,7 +46,13 @@ class Unit(Struct, frozen=True, kw_only=True):
     def key(self, project: str) -> str:
         """The value of its label ``KEY_LABEL`` (decisions: Labels)."""
         record = self.records[0]
-        source = record.namespace or record.source
+        return self._key(project, record.namespace or record.source)
+
+    def other_keys(self, project: str) -> tuple[str, ...]:
+        """The values that the label has on an app that was made when the source was called otherwise."""
+        return tuple(self._key(project, name) for name in other_names_of(self.records[0]))
+
+    def _key(self, project: str, source: str) -> str:
         return mls_key(project, f"{PACKED}:{source}" if self.packed else source, self.id)
 
 

@@ -1,7 +1,12 @@
 """Files that lie elsewhere, of which a few kilobytes may be read: what that tells, and what it does not."""
 
+import hashlib
+from pathlib import Path
+
 from migrate.core.values import Artifact, Inspection
-from tests.formats.far import inspect_far
+from migrate.formats.inspect import inspect_files
+from migrate.formats.unpack import PackedFiles, opened
+from tests.formats.far import far_files, inspect_far
 from tests.formats.hostile.base import Content, HostileCase, example, unzipped
 from tests.formats.hostile.opcodes import pickle
 from tests.formats.hostile.zips import Member, pack, patched
@@ -11,6 +16,11 @@ _NOISE = bytes(13_000)  # more than that, and no pickle
 _LOCAL = b"PK\3\4"
 
 
+def _random(count: int) -> str:
+    """Text that cannot be packed to less than so many bytes, always the same."""
+    return b"".join(hashlib.sha256(number.to_bytes(4)).digest() for number in range(count // 32)).hex()
+
+
 def _far(artifact: Artifact) -> Inspection:
     return inspect_far(artifact, _LEAST)
 
@@ -18,6 +28,14 @@ def _far(artifact: Artifact) -> Inspection:
 def _far_with_word(artifact: Artifact) -> Inspection:
     """With the user's word for another file."""
     return inspect_far(artifact, _LEAST, f"sha256:{'0' * 64}")
+
+
+def _far_unpacked(artifact: Artifact) -> Inspection:
+    """What is in the archive that it is."""
+    (archive,) = (file.path for file in artifact.files)
+    files = far_files(Path(artifact.folder), _LEAST)
+    with opened(files, archive, lambda _: False) as (checked, wanted):
+        return inspect_files(PackedFiles(files, archive, checked, wanted), framework=None, archive=archive)
 
 
 def _case(word: str, refuses: str, files: dict[str, Content], verdict: str, reason: str, says: str) -> HostileCase:
@@ -33,6 +51,7 @@ _DATA = pickle(b"}")
 _GOOD = pack([_FIRST, Member(b"m/data.pkl", _DATA)])
 _TREE = example("species-tree")["species-tree.pmml"]
 _LARGE = _TREE.replace(b"<Header", b"<!--" + b" " * 13_000 + b"--><Header")
+_WORDS = _TREE.replace(b"<Header", f"<!--{_random(4000)}--><Header".encode())
 _MODULE = [
     Member(name.encode(), content) for name, content in unzipped(example("species-module")["species.pt"]).items()
 ]
@@ -97,6 +116,15 @@ CASES = (
         "unreadable",
         "truncated",
         "last element is not closed",
+    ),
+    HostileCase(
+        "far-packed",
+        "a packed file of an archive that is longer than may be read",
+        {"m.zip": pack([Member(b"m/data/0", bytes(8000)), Member(b"m/m.pmml", _WORDS, packed=True)])},
+        "not known",
+        "",
+        "only unpacking all of its",
+        look=_far_unpacked,
     ),
     HostileCase(
         "far-word",

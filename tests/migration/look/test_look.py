@@ -15,7 +15,7 @@ from migrate.core.events import StepFinished, StepProgress
 from migrate.core.looked import NotKnown
 from migrate.core.options.sources import RunOptions
 from migrate.core.values import BucketLocation, ContainerLocation, FolderLocation, ModelRecord
-from migrate.formats.inspect import inspect_files
+from migrate.formats.inspect import inspect, inspect_files
 from migrate.formats.recognise import recognise
 from migrate.migration.look.look import look, look_at_all
 from migrate.migration.run.workspace import open_workspace
@@ -295,9 +295,16 @@ def test_a_stopped_run_looks_no_further(shelf: Shelf) -> None:
         look_at_all(shelf.run, [record], jobs=1)
 
 
+ONNX = models.identity().SerializeToString()
+CUT = models.weights((64,)).SerializeToString()[:-40]
+
+
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("where", ["folder", "container"])
-def test_a_model_in_an_archive_is_told_in_a_sentence_and_no_byte_is_counted_twice(shelf: Shelf, where: str) -> None:
-    data = zipped({"model.onnx": models.identity().SerializeToString()})
+def test_a_model_in_a_small_archive_is_known_and_no_byte_is_counted_twice(
+    shelf: Shelf, where: str, packed: bool
+) -> None:
+    data = zipped({"iris/model.onnx": ONNX, "iris/README.md": b"of iris"}, packed=packed)
     if where == "folder":
         (shelf.folder / "here").mkdir()
         (shelf.folder / "here" / "model.zip").write_bytes(data)
@@ -305,9 +312,64 @@ def test_a_model_in_an_archive_is_told_in_a_sentence_and_no_byte_is_counted_twic
     else:
         record = shelf.record({"model.zip": data})
     found = look(shelf.run, record)
-    assert found.verdict is None
-    assert found.not_known == 'Its files are in the archive "model.zip", which is unpacked once it is here.'
+    assert (found.verdict, found.not_known, found.unchecked) == ("ready", "", ())
+    plain = inspect(models.write(shelf.folder / "unpacked", {"model.onnx": ONNX}), framework=None)
+    assert found.inspection is not None
+    assert found.inspection.settings == plain.settings
+    assert "model.zip" in found.inspection.notes[0]
     assert 0 < found.bytes_read <= found.size == len(data)
+
+
+@pytest.mark.parametrize(
+    ("model", "packed", "reason", "not_known"),
+    [
+        (ONNX, False, "", "the headers and checksums of its 2 entries are not compared"),
+        (CUT, False, "truncated", ""),
+        (ONNX, True, None, '"notes.bin" is packed in the archive "model.zip", and only unpacking all of its 5,000,000'),
+    ],
+)
+def test_of_a_large_archive_what_the_model_is_is_read_and_the_rest_is_not_taken_for_granted(
+    shelf: Shelf, model: bytes, packed: bool, reason: str | None, not_known: str
+) -> None:
+    data = zipped({"model.onnx": model, "notes.bin": os.urandom(5 * MEGABYTE)}, packed=packed)
+    found = look(shelf.run, shelf.record({"model.zip": data}))
+    assert not_known in found.not_known
+    assert bool(not_known) == bool(found.not_known)
+    assert (found.inspection.reason if found.inspection else None) == reason
+    assert found.bytes_read <= 2 * MEGABYTE
+
+
+def test_an_archive_whose_bytes_are_damaged_is_known_before_a_download(shelf: Shelf) -> None:
+    data = zipped({"model.onnx": ONNX}).replace(b"Identity", b"Identitx", 1)
+    found = look(shelf.run, shelf.record({"model.zip": data}))
+    assert found.inspection is not None
+    assert found.inspection.reason == "archive-checksum"
+
+
+def test_a_large_archive_of_this_machine_is_read_once(shelf: Shelf) -> None:
+    (shelf.folder / "here").mkdir()
+    data = zipped({"model.onnx": ONNX, "weights.bin": bytes(3 * MEGABYTE)})
+    (shelf.folder / "here" / "model.zip").write_bytes(data)
+    record = ModelRecord(id="m", source="s", location=FolderLocation(path=str(shelf.folder / "here")))
+    asked = 0
+    reading = os.pread
+
+    def counted(file: int, length: int, offset: int) -> bytes:
+        nonlocal asked
+        found = reading(file, length, offset)
+        asked += len(found)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "pread", counted)
+        assert look(shelf.run, record).verdict == "ready"
+    assert len(data) <= asked <= 1.5 * len(data)
+
+
+def test_damage_in_what_is_not_unpacked_is_no_verdict_on_the_model(shelf: Shelf) -> None:
+    data = zipped({"model.onnx": ONNX, "notes.md": b"of the iris"}).replace(b"of the iris", b"of the Iris", 1)
+    found = look(shelf.run, shelf.record({"model.zip": data}))
+    assert found.verdict == "ready"
 
 
 @pytest.mark.parametrize("reason", ["truncated", "archive-slip"])

@@ -203,7 +203,7 @@ def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
     Raises:
         NeedsYouError: Another run's app serves the same model, and it was not to be adopted.
     """
-    effects, key = run.journal.effects, unit.key(run.cloud.project)
+    effects = run.journal.effects
     while (effect := effects.find("app", unit.subject)) is not None:
         if effect.external_id is None:
             if not effect.shared:
@@ -220,11 +220,12 @@ def _find(run: Run, unit: Unit) -> tuple[App | None, Effect | None]:
         text = f"The app {effect.external_id} is gone: somebody deleted it. Clients have to change the URL once more."
         run.notice(text, model=unit.models[0], warning=True)
     # After an intent without an id the listing of the run's beginning may be too old.
-    listed = platform.find(run.cloud, key) if effect is not None else run.apps().values()
-    with_key = [app for app in listed if app.labels.get(KEY_LABEL) == key]
+    listed = platform.listing(run.cloud) if effect is not None else run.apps().values()
+    with_key = [app for app in listed if run.is_of(unit, app.labels)]
     ours = [app for app in with_key if app.labels.get(RUN_LABEL) == run.journal.id]
     if ours:
-        effect = effect or effects.intend("app", unit.subject, _intent(unit, key), unit=unit.subject)
+        intent = _intent(unit, ours[0].labels[KEY_LABEL])
+        effect = effect or effects.intend("app", unit.subject, intent, unit=unit.subject)
         return ours[0], effects.done(effect, ours[0].id, url=ours[0].url, cpu=ours[0].cpu, replicas=ours[0].replicas)
     if effect is not None:
         effects.gone(effect)  # the request never arrived
@@ -238,7 +239,7 @@ def _others(run: Run, unit: Unit, apps: list[App]) -> tuple[App | None, Effect |
     if not run.options.adopt:
         raise _of_another_run(app)
     effects = run.journal.effects
-    effect = effects.intend("app", unit.subject, _intent(unit, unit.key(run.cloud.project)), unit=unit.subject)
+    effect = effects.intend("app", unit.subject, _intent(unit, app.labels[KEY_LABEL]), unit=unit.subject)
     return app, _taken_over(run, unit, app, effect)
 
 

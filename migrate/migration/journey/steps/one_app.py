@@ -41,9 +41,12 @@ def yield_to_oldest(
     if effect.shared or is_settled(effect):
         return app, effect
     begun = time.monotonic() if since is None else since
-    for found in run.watcher().labelled(KEY_LABEL, unit.key(run.cloud.project), since=begun):
+    keys = (unit.key(run.cloud.project), *unit.other_keys(run.cloud.project))
+    for found in run.watcher().labelled(KEY_LABEL, keys, since=begun):
         if found.id == app.id:
             break  # nobody's is older
+        if not run.is_of(unit, found.spec.labels or {}):
+            continue
         if found.state not in FALLEN and (found.spec.labels or {}).get(RUN_LABEL) != run.journal.id:
             return _yield(run, unit, app, effect, to_app(found))
     return app, effect
@@ -56,7 +59,7 @@ def _yield(run: Run, unit: Unit, own: App, effect: Effect, oldest: App) -> tuple
         "app",
         unit.subject,
         {
-            "key": effect.text("key"),
+            "key": oldest.labels[KEY_LABEL],
             "name": unit.name,
             "wanted": list(unit.models),
             "shared": True,

@@ -28,7 +28,7 @@ def proof_token(run: Run, unit: Unit, app: App) -> Secret:
     """A token for this run's proofs. One serves all the apps of this journal."""
     selector = label_selector(RUN_LABEL, run.journal.id)
     if app.labels.get(RUN_LABEL) != run.journal.id:  # listed before it was adopted
-        selector = label_selector(KEY_LABEL, unit.key(run.cloud.project))
+        selector = _of_app(run, unit, app)
 
     def make() -> Secret:
         number = run.journal.effects.run
@@ -55,10 +55,15 @@ def hand_over(run: Run, unit: Unit, app: App) -> Path:
     if effect is not None:
         delete_token(run.cloud, effects, effect)
     name = token_name(unit.name, run.journal.id)
-    effect, value = _make(run, "token", name, label_selector(KEY_LABEL, unit.key(run.cloud.project)), unit=unit.subject)
+    effect, value = _make(run, "token", name, _of_app(run, unit, app), unit=unit.subject)
     write_private(path, f"Authorization: Bearer {value.reveal()}\n")
     effects.learn(effect, handed_over=True, file=str(path), app=app.id)
     return path
+
+
+def _of_app(run: Run, unit: Unit, app: App) -> str:
+    """What selects an app: by the key that it has, which is another where its source was called otherwise."""
+    return label_selector(KEY_LABEL, app.labels.get(KEY_LABEL) or unit.key(run.cloud.project))
 
 
 def _known(run: Run) -> frozenset[str]:
