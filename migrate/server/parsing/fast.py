@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from migrate.server.model import Field, Model
+from migrate.server.parsing.numbers import LONG_BYTES, NumberReader
 from migrate.server.tensors import DTYPES, Array, fits, resolve_shape
 
 _LEAVES: Final[dict[str, Any]] = {
@@ -27,6 +28,7 @@ _LEAVES: Final[dict[str, Any]] = {
 # A float of 2**53 or more may stand for an integer that was not exact, or that has more than 64 bits.
 _EXACT: Final = (2.0**53) ** 2
 _EXTRA_RANK: Final = 1
+_FLOATS: Final = frozenset({"float", "double"})
 _ROW_TYPES: Final = (list, tuple)
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 # msgspec names no field like this: it compares keys as JSON writes them.
@@ -52,6 +54,9 @@ class FastDecoder:
                 forbid_unknown_fields=True,
             )
         )
+        floats = {field.name: len(field.shape or ()) for field in model.inputs if field.type in _FLOATS}
+        known = len(floats) == len(model.inputs) and NumberReader.applies(tuple(floats))
+        self._numbers = NumberReader(floats) if known else None
         self._plans = [(keys[field.name], _column_keys(field, keys), field) for field in model.inputs]
 
     @staticmethod
@@ -73,20 +78,31 @@ class FastDecoder:
 
     def decode(self, body: bytes) -> Mapping[str, Array] | None:
         """The tensors, reshaped and converted; None where the exact parser must look."""
+        arrays = self._numbers.read(body) if self._numbers is not None and len(body) > LONG_BYTES else None
+        found = self._parsed(body) if arrays is None else self._narrowed(arrays)
+        if found is None:
+            return None
+        feeds = {}
+        for (_, _, field), array in zip(self._plans, found, strict=True):
+            if array is None or field.shape is None:
+                return None
+            fitting = fits(array.shape, field.shape)
+            feeds[field.name] = array if fitting else array.reshape(resolve_shape(array.shape, field.shape))
+        return feeds
+
+    def _parsed(self, body: bytes) -> list[Array | None] | None:
+        """The tensors in the model's order, as they were sent."""
         try:
             parsed = self._decoder.decode(body)
         except UNREADABLE:
             return None
-        feeds = {}
-        for key, columns, field in self._plans:
-            value = _value(parsed, key, columns)
-            array = None if value is UNSET else array_of(value, field.type)
-            if array is None or field.shape is None:
-                return None
-            if not fits(array.shape, field.shape):
-                array = array.reshape(resolve_shape(array.shape, field.shape))
-            feeds[field.name] = array
-        return feeds
+        values = [_value(parsed, key, columns) for key, columns, _ in self._plans]
+        if any(value is UNSET for value in values):
+            return None
+        return [array_of(value, field.type) for value, (_, _, field) in zip(values, self._plans, strict=True)]
+
+    def _narrowed(self, arrays: Mapping[str, Array]) -> list[Array | None]:
+        return [_float_array(arrays[field.name], field.type) for _, _, field in self._plans]
 
     def row(self, body: bytes) -> list[Any] | None:
         """The one row of each input that a body holds, in the model's order; None for anything else."""
@@ -158,15 +174,18 @@ def value_type(leaf: Any, rank: int) -> Any:
 def array_of(value: Any, kind: str) -> Array | None:
     """A decoded value in the dtype of a type of ``/describe``; None where the exact parser must look."""
     try:
-        if kind in {"float", "double"}:
-            wide = np.array(value, np.float64)
-            # One sum of squares says it of all values at once.
-            if wide.size == 0 or not np.vdot(wide, wide) < _EXACT:
-                return None
-            return wide if kind == "double" else wide.astype(np.float32)
+        if kind in _FLOATS:
+            return _float_array(np.array(value, np.float64), kind)
         array = np.array(value, np.int64 if kind == "integer" else DTYPES[kind])
     except (ValueError, OverflowError):
         return None
     if not array.size or (kind == "string" and not all(isinstance(text, str) for text in array.flat)):
         return None
     return array.astype(np.int32) if kind == "integer" else array
+
+
+def _float_array(wide: Array, kind: str) -> Array | None:
+    # One sum of squares says it of all values at once.
+    if wide.size == 0 or not np.vdot(wide, wide) < _EXACT:
+        return None
+    return wide if kind == "double" else wide.astype(np.float32)

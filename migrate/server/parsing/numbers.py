@@ -1,0 +1,100 @@
+"""Numbers of a JSON body straight into a buffer, without a Python object for each of them.
+
+simdjson flattens lists of any form when it fills a buffer. So the form is looked at besides: every list of a level has
+the same size, and there are no more brackets than these lists have.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from math import prod
+from threading import local
+from typing import Any, Final
+
+import numpy as np
+import simdjson
+
+from migrate.server.tensors import Array, Shape
+
+# For shorter bodies its set-up costs more than the numbers.
+LONG_BYTES: Final = 512
+# A parser keeps about three bytes for each of its largest body.
+_KEPT_BYTES: Final = 4 << 20
+_EXTRA_RANK: Final = 1
+_BRACKET: Final = ord("[")
+_PIECE_BYTES: Final = 128 << 10
+_ARRAYS: Final = {simdjson.Array}
+
+
+class _Parsers(local):
+    """The parser of a thread: one serves one call at a time."""
+
+    def __init__(self) -> None:
+        self.parser = simdjson.Parser()
+
+
+_PARSERS: Final = _Parsers()
+
+
+class NumberReader:
+    """Tensors of a body that holds numbers for some names and nothing else, as 64-bit floats in the shapes sent."""
+
+    def __init__(self, ranks: dict[str, int]) -> None:
+        self._ranks = ranks
+
+    @staticmethod
+    def applies(names: Sequence[str]) -> bool:
+        """Whether brackets of the body are those of lists."""
+        return not any("[" in name for name in names)
+
+    def read(self, body: bytes) -> dict[str, Array] | None:
+        """The tensors by name; None for a body that is anything else."""
+        try:
+            root = _parser(len(body)).parse(body)
+            if not isinstance(root, simdjson.Object) or len(root) != len(self._ranks):
+                return None
+            found, lists = {}, 0
+            for name, rank in self._ranks.items():
+                value = root.get(name)
+                shape = _shape(value, rank + _EXTRA_RANK) if isinstance(value, simdjson.Array) else None
+                if shape is None or not isinstance(value, simdjson.Array):
+                    return None
+                numbers = np.frombuffer(value.as_buffer(of_type="d"))
+                if len(numbers) != prod(shape):
+                    return None
+                found[name] = numbers.reshape(shape)
+                for place in range(len(shape)):
+                    lists += prod(shape[:place])
+        except (ValueError, TypeError):
+            return None
+        return found if _brackets(body) == lists else None
+
+
+def _parser(size: int) -> simdjson.Parser:
+    """A parser for a body of so many bytes: a thread's own is quicker, for its memory is there, and stays there."""
+    return _PARSERS.parser if size <= _KEPT_BYTES else simdjson.Parser()
+
+
+def _brackets(body: bytes) -> int:
+    """What ``body.count(b"[")`` gives in four times as long, by pieces that the cache holds."""
+    view = np.frombuffer(body, np.uint8)
+    return sum(
+        int(np.count_nonzero(view[start : start + _PIECE_BYTES] == _BRACKET))
+        for start in range(0, len(view), _PIECE_BYTES)
+    )
+
+
+def _shape(outer: simdjson.Array, deepest: int) -> Shape | None:
+    """The sizes of lists in lists; None where they differ, where one is empty, or where lists are among values."""
+    shape: list[int] = []
+    level: list[Any] = [outer]
+    while True:
+        sizes = set(map(len, level))
+        size = sizes.pop()
+        if size == 0 or sizes:
+            return None
+        shape.append(size)
+        if type(level[0][0]) is not simdjson.Array:
+            return tuple(shape)
+        level = list(chain.from_iterable(level))
+        if len(shape) == deepest or set(map(type, level)) != _ARRAYS:
+            return None
