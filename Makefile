@@ -7,7 +7,7 @@ GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 # Tests start hundreds of programs: without byte-code each of them compiles this package, and pytest its own test files.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast test-pythons test-all check format docs wheel conformance conformance-onnx period fuzz hostile chaos bench-server bench-images bench-run bench-large clean
+.PHONY: help setup demo test test-fast test-pythons test-all check format docs licences wheel conformance conformance-onnx period fuzz hostile chaos bench-server bench-images bench-run bench-large clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -49,6 +49,9 @@ docs: .venv  ## docs/codes.md, docs/options.md and docs/plan.schema.json from th
 	@$(PYTHON) scripts/document_codes.py
 	@$(PYTHON) scripts/document_options.py
 	@$(PYTHON) scripts/document_plan.py
+
+licences: .venv  ## docs/licences.md from the metadata of all locks' wheels; fails by name where one is not allowed; ARGS=--anew
+	@$(PYTHON) scripts/list_licences.py $(ARGS)
 
 wheel: .venv  ## the wheel, in dist/
 	@$(PYTHON) -m build --wheel --no-isolation

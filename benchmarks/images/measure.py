@@ -22,7 +22,8 @@ from migrate.images.model.context import ModelToRender, render
 from migrate.images.runtime import wheels
 from migrate.images.runtime.image import build_runtime
 from migrate.images.runtime.templates import template_of
-from migrate.images.trial.conversion import SCRIPTS, convert
+from migrate.images.trial.conversion import SCRIPTS, convert, converter_packages
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.rehearsal import rehearse
 from migrate.sources.fetch import fetch
 
@@ -99,7 +100,15 @@ def measure(
             return [plain]
         settings = model.inspection.settings
         store = scratch / "store"
-        artifact = convert(engine, runtime, model.artifact, settings, store=store, timeout=_PATIENCE, progress_text=say)
+        artifact = convert(
+            InEngine(engine),
+            lambda: converter_packages(engine, runtime, store, say),
+            runtime,
+            model.artifact,
+            settings,
+            store=store,
+            timeout=_PATIENCE,
+        )
         converted = ModelToRender(
             record=model.record, artifact=artifact, inspection=inspect_converted(artifact, model.inspection)
         )
@@ -148,7 +157,7 @@ def _row(
     ready, peaks = [], []
     for number in range(starts):
         say(f"starting {name}, {number + 1} of {starts}")
-        with rehearse(engine, whole, memory=_MEMORY, timeout=_PATIENCE) as running:
+        with rehearse(InEngine(engine), whole, memory=_MEMORY, timeout=_PATIENCE) as running:
             ready.append(running.cold_start)
             peaks.append(running.memory() or 0)
     row = Row(

@@ -37,6 +37,8 @@ _PARTS: Final = ("compare", "interrupt", "replace", "export")
 _MB: Final = 1_000_000
 # ONNX Runtime holds the whole table, which one CPU's memory is too small for, and a busy machine takes long to read it.
 _RUN: Final = ("run", _SOURCE, "--yes", "--cpus", "4", "--rehearsal-timeout", "1200")
+_COPIES: Final = 4
+"""What a run wants of the disk: the object in the sandbox, the download, its context, and the engine's copy."""
 _MEMORY: Final = 200 * _MB
 """What the command may hold at most, whatever the model weighs."""
 
@@ -53,6 +55,12 @@ def main() -> int:
     options = parser.parse_args()
     print(", ".join(f"{name} {value}" for name, value in machine().items()), end="\n\n")
     with tempfile.TemporaryDirectory(prefix="bench-large-") as name:
+        room, needed = shutil.disk_usage(name).free, int(options.gb * 1e9) * _COPIES
+        if room < needed:
+            raise SystemExit(
+                f"bench-large: {name} has {room / 1e9:.0f} GB of room, {needed / 1e9:.0f} GB are needed; "
+                "set TMPDIR to a folder with more, or --gb to a smaller model"
+            )
         bench = Bench(Path(name), last="inspect" if options.without_engine else "render")
         bench.start()
         only, size = options.only.split(","), int(options.gb * 1e9)
@@ -125,6 +133,9 @@ class Bench:
         self._run("interrupted", ends=middle, keep=True)
         control.release(self.sandbox)
         there = self._there("interrupted")
+        if not cut:
+            self.faults.append("the first run ended before the middle of its download")
+            return
         before = self._sent()
         found = self._run("interrupted", ends=_after(self._last))
         after = self._sent() - before
@@ -139,12 +150,13 @@ class Bench:
 
     def replace(self, size: int, *, export: bool) -> None:
         """Replace the object in the middle of its download, by a manifest that names other segments."""
-        total = self._put(size, seed=2, segment="before")
+        control.reset(self.sandbox)
         other = self._folder / "other.bin"
         write_table(other, size, seed=3)
         digest = _digest(other)
         control.put_object(self.sandbox, _PIECES, "after", other)
         other.unlink()
+        total = self._put(size, seed=2, segment="before")
         replaced = False
 
         def seen(event: Event) -> None:
@@ -185,13 +197,14 @@ class Bench:
             shutil.rmtree(self._folder / name, ignore_errors=True)
 
     def _put(self, size: int, seed: int, segment: str = "") -> int:
-        """Make the model, leave the sandbox alone with it, and return the bytes of its table.
+        """Make the model, put it into the sandbox, alone there but for other segments, and return its table's bytes.
 
         With ``segment`` the table is a large object of one segment with that name.
         """
         folder = self._folder / "made"
         folder.mkdir()
-        control.reset(self.sandbox)
+        if not segment:
+            control.reset(self.sandbox)
         total = write_table(folder / TABLE, size, seed)
         write_model(folder / MODEL, total)
         check(folder)

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from migrate.images.base.image import PYTHONS, locate_base
+from migrate.images.base.fit import PYTHONS
+from migrate.images.base.image import locate_base
 from migrate.images.engine.connection import Engine, connect
 
 _REQUIREMENTS: Final = Path(__file__).parent / "shell" / "requirements.txt"

@@ -68,6 +68,17 @@ def find_registration(cloud: Cloud, region: str, url: str) -> str | None:
     return None
 
 
+def register_again(cloud: Cloud, registration_id: str, username: str, password: Secret) -> bool:
+    """Give a registration the login that is good now; False where it is gone."""
+    try:
+        registries.update(cloud, registration_id, username=username, password=password)
+    except ConfigurationError as error:
+        if error.code != "not-found":
+            raise
+        return False
+    return True
+
+
 def unregister(cloud: Cloud, registration_id: str) -> bool:
     """Delete a registration; True when it is gone, also when it was before."""
     try:

@@ -18,7 +18,7 @@ from migrate.core.options.sandboxes import (
     StartOptions,
     StopOptions,
 )
-from migrate.core.options.sources import ListOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
+from migrate.core.options.sources import ListOptions, NetworkOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
 
 
 def perform(options: Options) -> ExitCode:
@@ -46,6 +46,12 @@ def _why(options: WhyOptions) -> ExitCode:
     from migrate.commands.look import why
 
     return why(options, dict(os.environ))
+
+
+def _network(options: NetworkOptions) -> ExitCode:
+    from migrate.commands.network import network
+
+    return network(options, dict(os.environ))
 
 
 def _show(options: ShowOptions) -> ExitCode:
@@ -136,6 +142,7 @@ CALLS: Final[Mapping[type[Options], Callable[[Any], ExitCode]]] = {
     ListOptions: _list,
     StatusOptions: _status,
     WhyOptions: _why,
+    NetworkOptions: _network,
     ShowOptions: _show,
     PlanOptions: _plan,
     ApplyOptions: _apply,

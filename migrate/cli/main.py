@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Final
 
 import typer
 
@@ -9,9 +10,12 @@ from migrate import __version__
 from migrate.cli.application import COMPLETION, command_line
 from migrate.cli.encoding import use_plain_text
 from migrate.cli.errors import interrupted, tell, tell_bug
+from migrate.commands.configuration import configure
 from migrate.core.errors import ExitCode, Interrupted, MigrateError, UsageError
 from migrate.core.options.declaration import PROGRAM
 from migrate.core.options.tree import COMMANDS
+
+_HELP: Final = frozenset({"--help", "-h"})
 
 
 def main() -> None:
@@ -46,6 +50,8 @@ def run(arguments: list[str]) -> int:
     completing = "_MIGRATE_COMPLETE" in os.environ or not COMPLETION.isdisjoint(arguments[:1])
     application = command_line(completion=completing)
     try:
+        if not completing and _HELP.isdisjoint(arguments):
+            configure(os.environ)
         code = application(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except MigrateError as error:
         return tell(error, arguments)

@@ -8,7 +8,7 @@ from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import screen
 from migrate.console.plan_file import month
-from migrate.core.errors import ExitCode, RefusedError
+from migrate.core.errors import ExitCode, MigrateError, RefusedError, with_next_step
 from migrate.core.options.plans import ApplyOptions
 from migrate.core.planfile.content import Decisions, PlanFile
 from migrate.core.text import type_again
@@ -30,7 +30,14 @@ def apply(options: ApplyOptions, environ: Mapping[str, str]) -> ExitCode:
     named = options.project or (None if read_project(None, environ) else file.plan.project)
     chosen = applied_options(file.plan, options, project=named)
     cost = f"the apps cost {month(file.plan.summary.month)} (prices of {file.plan.prices.date})"
-    result = carry_out(chosen, environ, applying=applying(file, chosen), told=(cost,), opens=opens(file.plan.decisions))
+    try:
+        result = carry_out(
+            chosen, environ, applying=applying(file, chosen), told=(cost,), opens=opens(file.plan.decisions)
+        )
+    except MigrateError as error:
+        if (advised := chosen.advice(error.next_step)) == error.next_step:
+            raise
+        raise with_next_step(error, advised) from error
     result = as_applied(result, file, chosen)
     if options.json:
         JsonLines(sys.stdout)(result)

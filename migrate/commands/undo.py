@@ -22,6 +22,7 @@ from migrate.migration.journal.lock import WriterLock
 from migrate.migration.run.journals import find_journal
 from migrate.migration.run.leased import leased
 from migrate.migration.run.opening import open_cloud
+from migrate.migration.run.same_source import listed_before
 from migrate.migration.run.workspace import open_workspace
 from migrate.migration.undo.undo import Undoing, Undone, name_of, plan_undo, remove_images, sweep_killed
 from migrate.migration.undo.undo import undo as delete_all
@@ -71,7 +72,9 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
             source, doing = journal.fact("source"), f"undo {options.source}"
             sweep_killed(journal, environ)
             try:
-                with leased(options.state, cloud=cloud, source=source, doing=doing) as lease:
+                with leased(
+                    options.state, cloud=cloud, source=source, models=lambda: listed_before(journal), doing=doing
+                ) as lease:
                     undone = delete_all(journal, undoing, cloud=cloud, remove_image=remove_images(environ), emit=outlet)
                     if lease is not None and lease.lost is not None:  # which stops it as Ctrl-C does
                         undone = replace(undone, exit_code=int(lease.lost.exit_code))

@@ -40,6 +40,8 @@ def _show_model(console: "Console", outcome: Outcome) -> None:
         if outcome.worst_difference is not None:
             line.append(f", worst difference {difference(outcome.worst_difference)}")
     console.print(line)
+    if outcome.not_rehearsed:
+        console.print(Text(f"    not rehearsed here: {safe(outcome.not_rehearsed, 400)}", style="yellow"))
     if outcome.slim:
         what = (
             "as ONNX" if outcome.slim == "kept" else f"original runtime kept: {outcome.slim.removeprefix('refused: ')}"

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from migrate.console.words import lines, safe, size
-from migrate.core.looking import Places
+from migrate.core.looking import Contacts, Places
 from migrate.core.values import Listing, ModelRecord
 
 if TYPE_CHECKING:
@@ -47,6 +47,15 @@ def show_listing(console: "Console", listing: Listing) -> None:
 def place(model: ModelRecord) -> str:
     """Where a model's files lie, in words."""
     return model.location.words if model.location else "nowhere known"
+
+
+def show_contacts(console: "Console", found: Contacts) -> None:
+    """The hosts that commands contact, each with the way to it, and below it why, and by which commands."""
+    width = max(len(safe(one.host, 200)) for one in found.contacts)
+    for one in found.contacts:
+        console.print(Text.assemble((f"{safe(one.host, 200):<{width}}  ", "bold"), safe(one.via, 200)), soft_wrap=True)
+        console.print(Text(f"    {safe(one.why, 400)} ({', '.join(one.commands)})", style="dim"), soft_wrap=True)
+    console.print("Nothing else is contacted, and nothing is told to anybody about the use of this tool.")
 
 
 def _said(model: ModelRecord) -> str:

@@ -18,6 +18,7 @@ Step = Literal[
     "build",
     "rehearse",
     "push",
+    "attest",
     "deploy",
     "prove",
     "runtime",

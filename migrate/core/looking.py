@@ -91,6 +91,28 @@ class StepDone(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Contact(Struct, frozen=True, kw_only=True):
+    """A host that commands contact.
+
+    Attributes:
+        host: With a port where it is not the scheme's own; in brackets, who will name it.
+        why: What is asked of it.
+        commands: Which commands ask.
+        via: ``direct``, ``proxy HOST``, or ``the engine``, which has settings of its own.
+    """
+
+    host: str
+    why: str
+    commands: tuple[str, ...]
+    via: str
+
+
+class Contacts(Struct, frozen=True, kw_only=True):
+    """Every host that commands about a source contact."""
+
+    contacts: tuple[Contact, ...]
+
+
 class Story(Struct, frozen=True, kw_only=True):
     """What happened to one model: the evidence, and what to do next."""
 

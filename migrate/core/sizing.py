@@ -44,11 +44,11 @@ class Sizing(Struct, frozen=True, kw_only=True):
             raise UsageError(
                 "--replicas is a fixed number, and --scale-min and --scale-max let it change.",
                 code="usage",
-                next_step="Give --replicas, or --scale-min and --scale-max; migrate run --help explains them.",
+                next_step="Give --replicas, or --scale-min and --scale-max; --help explains them.",
             )
         if self.scale_min is not None and self.scale_max is not None and self.scale_min > self.scale_max:
             raise UsageError(
                 f"--scale-min {self.scale_min} is more than --scale-max {self.scale_max}.",
                 code="usage",
-                next_step="Give a --scale-max that is at least as large; migrate run --help explains them.",
+                next_step="Give a --scale-max that is at least as large; --help explains them.",
             )

@@ -7,6 +7,7 @@ from migrate.formats.archive.packed_model import entry_names, model_entry
 from migrate.formats.archive.structure import ZIP
 from migrate.formats.keras.hdf5_blocks import MAGIC as HDF5
 from migrate.formats.manifest.structure import MANIFEST_TYPES
+from migrate.formats.onnx.external import external_files
 from migrate.formats.onnx.recognise import HEAD, is_onnx
 from migrate.formats.reading.wire import Read
 from migrate.formats.torch.structure import MAGIC as TORCH
@@ -25,7 +26,7 @@ _SAVED_MODEL_ENTRY: Final = re.compile(rb"saved_model\.pb|variables/variables\."
 _SAVED_MODEL_NAME: Final = re.compile(r"(?:^|/)(?:saved_model\.pb$|variables/variables\.)")
 
 
-def recognise(name: str, size: int, read: Read) -> str | None:
+def word(name: str, size: int, read: Read) -> str | None:
     """The word for a format, by structure, or None.
 
     The words are ``manifest`` for a manifest of any type, and for what needs none ``onnx``, ``tensorflow`` (a
@@ -57,6 +58,21 @@ def recognise(name: str, size: int, read: Read) -> str | None:
     if is_onnx(size, lambda offset, length: _cached(head, read, offset, length)):
         return "onnx"
     return "tensorflow" if _is_saved_model(name, head) else None
+
+
+class Recogniser:
+    """Recognises a file; called, it gives the word for a format (see ``word``)."""
+
+    def __call__(self, name: str, size: int, read: Read) -> str | None:
+        """The word for a format, by structure, or None."""
+        return word(name, size, read)
+
+    def beside(self, word: str, size: int, read: Read) -> tuple[str, ...]:
+        """The other files that a model of one file needs, as plain paths relative to it; costs a read of its graph."""
+        return external_files(size, read) if word == "onnx" else ()
+
+
+recognise: Final = Recogniser()
 
 
 def _cached(head: bytes, read: Read, offset: int, length: int) -> bytes:

@@ -3,7 +3,7 @@
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from migrate.core.errors import MigrateError
@@ -35,17 +35,21 @@ def read_bounded(path: Path, most: int, error: Callable[[str], MigrateError]) ->
     return data
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Writes a file with the rights that new files have; what was there before stays until all of it is written.
 
+    Args:
+        path: The file.
+        data: Its content, as a whole or in pieces.
+
     Raises:
-        LocalError: ``disk`` or ``disk-full``.
+        LocalError: ``disk`` or ``disk-full``, or what makes the pieces raised.
     """
     with disk_errors(path):
         descriptor, partial = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.writelines((data,) if isinstance(data, bytes) else data)
             mask = os.umask(0)
             os.umask(mask)
             Path(partial).chmod(0o666 & ~mask)

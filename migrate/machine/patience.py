@@ -4,6 +4,8 @@ Seconds, all of them. What a person may choose has its default beside its option
 import nothing of this package, keep their own.
 """
 
+import contextlib
+import email.utils
 import os
 import time
 from collections.abc import Callable
@@ -68,6 +70,17 @@ def poll_seconds() -> float:
         return min(300.0, max(0.2, float(os.environ["MIGRATE_POLL_SECONDS"])))
     except (KeyError, ValueError):
         return POLL
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds from a Retry-After header (a number or an HTTP date), at most 90; None without a readable one."""
+    if not header:
+        return None
+    with contextlib.suppress(ValueError):
+        return min(max(0.0, float(header)), LONGEST_RETRY_AFTER)
+    with contextlib.suppress(ValueError, TypeError):
+        return min(max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time()), LONGEST_RETRY_AFTER)
+    return None
 
 
 # The cloud.
@@ -165,8 +178,26 @@ SERVED_END: Final = 30.0
 REGISTRY_TIMEOUT: Final = (10, 60)
 """To connect to a registry, and between two bytes of an answer."""
 
-REGISTRY_RETRY: Final = Retry(attempts=4, first_wait=0.3, longest_wait=5.0)
-"""Of a request to a registry."""
+REGISTRY_QUESTION: Final = Patience(seconds=2.0, first=0.3, longest=1.0)
+"""Until a registry says what it has, or is reached for the first time: a person waits, and a wrong address stays so."""
+
+REGISTRY_BUSY: Final = Patience(seconds=60.0, first=0.5, longest=10.0)
+"""Until a registry that a push goes to is back, or no longer busy: a gateway restarts, limits go by the minute."""
+
+REGISTRY_UPLOAD: Final = Retry(attempts=6, first_wait=0.5, longest_wait=15.0)
+"""Of an upload that gets no further; one that moves on is tried again without end."""
+
+REGISTRY_COMMIT: Final = 900.0
+"""Until a registry has put a layer of many GB in its place, for which those on object storage copy it once more."""
+
+REGISTRY_SPARE: Final = 2.0
+"""Until a registry opens a second request for a chunk; whoever is slower is no registry, but a proxy that collects."""
+
+REGISTRY_FAREWELL: Final = 5.0
+"""Until a registry has heard that an upload is given up."""
+
+REGISTRY_HINDSIGHT: Final = Patience(seconds=60.0, first=0.5, longest=5.0)
+"""Until a registry shows a layer whose last answer was lost, which it may still be putting in its place."""
 
 # This machine. Pauses between two looks are short enough for a person who pressed Ctrl-C.
 

@@ -117,7 +117,8 @@ class Runner:
             self.bugs.append(error)
         again = self._run.options.again(record.id)
         app = moved.app if moved else None
-        return self._told(outcomes.ended(record, error, again=again, app=app, app_id=self._app_of(record)))
+        outcome = outcomes.ended(record, error, again=again, app=app, app_id=self._app_of(record))
+        return self._told(replace(outcome, task=self._run.options.advice(outcome.task)))
 
     def _app_of(self, record: ModelRecord) -> str | None:
         """The id of the app that was made for a model, whatever became of its journey."""

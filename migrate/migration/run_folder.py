@@ -16,12 +16,13 @@ from msgspec.structs import replace
 from migrate.core.codes.catalogue import stored_code
 from migrate.core.errors import MigrateError, NeedsYouError, RefusedError, UsageError
 from migrate.core.events import Emit
+from migrate.core.names import slug
 from migrate.core.options.declaration import absolute
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
 from migrate.core.options.shared import OUT
 from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable, type_again
-from migrate.core.values import Image, ModelRecord, Parity, Recording, Rehearsal
+from migrate.core.values import Documents, Image, ModelRecord, Parity, Recording, Rehearsal
 from migrate.formats.inspect import demand_ready
 from migrate.formats.recognise import recognise
 from migrate.images.model.context import ModelToRender
@@ -32,9 +33,12 @@ from migrate.migration.journal.database import MEMORY
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journey import order
 from migrate.migration.journey.models import Inspected, Prepared
+from migrate.migration.journey.steps.attest import attest
 from migrate.migration.journey.steps.convert import convert
 from migrate.migration.journey.steps.record import record_given
 from migrate.migration.run import permissions
+from migrate.migration.run.builder import chosen_engine
+from migrate.migration.run.once import Once
 from migrate.migration.run.run_context import RunContext
 from migrate.migration.run.step_engine import Performer
 from migrate.migration.run.units import BlamedError, Unit, packed_id, unit_of
@@ -53,11 +57,12 @@ _SHARED: Final = "refused: another model of the same image cannot be converted"
 
 
 class Built(Struct, frozen=True):
-    """A rehearsed image of this machine, with the models in it, and why others are not, by their ids."""
+    """A rehearsed image of this machine, with the models and documents of it, and why others are not, by their ids."""
 
     image: Image
     rehearsal: Rehearsal
     models: tuple[Prepared, ...]
+    documents: Documents
     left_out: dict[str, str] = {}
 
 
@@ -85,6 +90,7 @@ class FolderRun(RunContext):
         super().__init__(journal=journal, workspace=workspace, contexts=contexts, emit=emit, stop=stop, environ=environ)
         self.options = options
         self.steps = Performer(journal, self.emit, stop)
+        self._uses_engine: Once[bool] = Once()
 
     def needs(self, size: int, largest: int | None = None) -> tuple[Need, ...]:
         """What the command writes of a model's files: an image, a folder, or nothing more for ``serve``."""
@@ -92,10 +98,25 @@ class FolderRun(RunContext):
             case ExportOptions(out=out):
                 remedy = f"Name another folder with {OUT.name}"
                 return (Need(folder=out, size=size, what="the build context", remedy=remedy),)
+            case BuildOptions(out=Path() as out) if not self.uses_engine():
+                remedy = f"Name another file with {OUT.name}"
+                kept = Need(folder=self.workspace.store, size=size, what="the image's layers")
+                return kept, Need(folder=out, size=size, what="the image's archive", remedy=remedy)
             case BuildOptions():
                 return super().needs(size, largest)
             case _:
                 return ()
+
+    def uses_engine(self) -> bool:
+        """Whether a container engine makes the image.
+
+        Raises:
+            UsageError: See ``chosen_engine``.
+        """
+        options = self.options
+        return not isinstance(options, BuildOptions) or self._uses_engine.get(
+            lambda: chosen_engine(options, self.engine, self.environ)
+        )
 
     def memory_of(self, unit: Unit) -> int:  # noqa: ARG002 - no flavor was chosen
         """The memory of AI Deploy's smallest replica, in bytes."""
@@ -103,7 +124,11 @@ class FolderRun(RunContext):
 
     def image_tag(self, unit: Unit, digest: str) -> str:  # noqa: ARG002 - the person chose it
         """The name that was asked for."""
-        return self.options.tag if isinstance(self.options, BuildOptions) else ""
+        return (self.options.tag or "") if isinstance(self.options, BuildOptions) else ""
+
+    def documents(self, unit: Unit) -> Path:
+        """A folder of the workspace, by the name that was asked for."""
+        return self.workspace.built / slug(self.image_tag(unit, ""))
 
     def look(self, model_id: str) -> str:  # noqa: ARG002 - nothing is kept
         """No command: the journal ends with the process."""
@@ -265,7 +290,8 @@ def build_folder(run: FolderRun, models: tuple[Inspected, ...]) -> Built:
         left_out = {name: f"{error.what} {error.next_step}".strip() for name, error in errors.items()}
         for name, reason in left_out.items():
             run.notice(f"{printable(name, 60)} is not built: {reason}", warning=True)
-        return Built(tried.image.value, tried.rehearsal.value, prepared, left_out)
+        documents = attest(run, run.steps, _unit(prepared), prepared, tried.image).value
+        return Built(tried.image.value, tried.rehearsal.value, prepared, documents, left_out)
     raise _first(errors)
 
 

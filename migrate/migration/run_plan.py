@@ -149,6 +149,7 @@ def applied_options(plan: PlanContent, typed: ApplyOptions, *, project: str | No
         renew=typed.renew,
         ticket=typed.ticket,
         keep_failed=typed.keep_failed,
+        builder=typed.builder,
         state=typed.state,
         yes=typed.yes,
         jobs=typed.jobs,

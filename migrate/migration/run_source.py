@@ -30,6 +30,7 @@ from migrate.migration.journey.planner import make_plan
 from migrate.migration.journey.preview import Former, former, keep_served, look_into, warn_of_room
 from migrate.migration.journey.result import make_result
 from migrate.migration.journey.revisions import revisions
+from migrate.migration.journey.steps.registry import renew_registration
 from migrate.migration.journey.steps.tokens import delete_proof_tokens
 from migrate.migration.parallel import Runner
 from migrate.migration.run import permissions
@@ -42,7 +43,7 @@ from migrate.migration.run.workspace import SourceFolder, Workspace
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.rights import TO_RUN_APPS, TO_USE_SHARED_REGISTRY, demand_rights
 from migrate.ovhcloud.session import Cloud
-from migrate.sources.listing import list_models
+from migrate.sources.listing import known_models, list_models
 from migrate.sources.reference import SourceRef, parse_source
 
 Confirm = Callable[[Plan], None]
@@ -95,10 +96,12 @@ def run_source(
     """
     ref = parse_source(options.source)
     folder = source_folder(workspace, endpoint=cloud.session.endpoint_name, project=cloud.project, ref=ref)
-    doing = f"run {options.source}"
+    doing = options.doing
     with (
         WriterLock(folder.lock, doing=doing),
-        leased(options.state, cloud=cloud, source=ref.canonical, doing=doing) as lease,
+        leased(
+            options.state, cloud=cloud, source=ref.canonical, models=lambda: known_models(ref), doing=doing
+        ) as lease,
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
         journal.begin("run" if applying is None else "apply")
@@ -340,6 +343,8 @@ def _walk(run: Run, confirm: Confirm) -> tuple[Result, list[BaseException]]:
     found = {outcome.model: outcome for outcome in settled}
     try:
         found |= runner.execute(groups)
+        if not run.stop.is_set():
+            renew_registration(run)
     finally:
         interrupted = run.stop.is_set()
         run.stop.clear()

@@ -60,7 +60,7 @@ def make_client(credentials: Credentials, time_delta: Callable[[], int]) -> Call
             f"The `ovh` client refuses the configuration: {error}.", code="bad-configuration"
         ) from error
     if credentials.client_id and oauth:
-        client._oauth2 = _timed_oauth2(credentials.client_id, oauth.reveal(), _token_url(credentials))
+        client._oauth2 = _timed_oauth2(credentials.client_id, oauth.reveal(), token_url(credentials.url))
     return cast("Caller", client)
 
 
@@ -72,15 +72,19 @@ def _enter_endpoint(credentials: Credentials) -> None:
 
     ovh.client.ENDPOINTS[credentials.endpoint] = credentials.url
     if credentials.client_id:
-        ovh.client.OAUTH2_TOKEN_URLS[credentials.endpoint] = _token_url(credentials)
+        ovh.client.OAUTH2_TOKEN_URLS[credentials.endpoint] = token_url(credentials.url)
 
 
-def _token_url(credentials: Credentials) -> str:
+def token_url(url: str) -> str:
+    """Where a service account gets its token for an API.
+
+    Args:
+        url: The base URL of the API.
+    """
     import ovh.client  # noqa: PLC0415
 
-    by_url = {url: ovh.client.OAUTH2_TOKEN_URLS.get(name) for name, url in ENDPOINT_URLS.items()}
-    known = by_url.get(credentials.url)
-    return known or f"https://{urlsplit(credentials.url).netloc}/auth/oauth2/token"
+    by_url = {known: ovh.client.OAUTH2_TOKEN_URLS.get(name) for name, known in ENDPOINT_URLS.items()}
+    return by_url.get(url) or f"https://{urlsplit(url).netloc}/auth/oauth2/token"
 
 
 def _timed_oauth2(client_id: str, client_secret: str, token_url: str) -> Any:

@@ -92,6 +92,19 @@ def read_endpoint(environ: Mapping[str, str]) -> str | None:
     return _name_of(endpoint)
 
 
+def endpoint_url(environ: Mapping[str, str]) -> str | None:
+    """The base URL of the configured endpoint, whether or not there are credentials; else None.
+
+    Raises:
+        ConfigurationError: ``bad-endpoint`` or ``bad-configuration``.
+    """
+    endpoint = _endpoint(_read_files(environ), environ)
+    if not endpoint:
+        return None
+    check_endpoint(endpoint)
+    return ENDPOINT_URLS.get(endpoint, endpoint).rstrip("/")
+
+
 def origin(environ: Mapping[str, str], endpoint: str, name: str) -> str:
     """Where a value of the credentials is read from, in words: a variable, or a file."""
     variable = f"OVH_{name.upper()}"

@@ -206,6 +206,23 @@ def no_connection(error: BaseException) -> bool:
     return isinstance(reason, NewConnectionError | ProxyError)
 
 
+def proxy_login(error: BaseException) -> ConfigurationError | None:
+    """The error for a proxy that refuses the login; None for another failure.
+
+    It is not tried again: directories lock people out who try several times. The text is that of ``http.client``, which
+    has no class for it.
+    """
+    from requests.exceptions import ProxyError  # noqa: PLC0415
+
+    if not isinstance(error, ProxyError) or "Tunnel connection failed: 407" not in str(error):
+        return None
+    return ConfigurationError(
+        "The proxy refuses the name or the password: it answers 407.",
+        code="proxy-login",
+        next_step=type_again("Correct HTTPS_PROXY, or the proxy in the configuration file (docs/network.md)"),
+    )
+
+
 def shortest(error: BaseException) -> str:
     """What the innermost cause of an error says."""
     inner: object = error

@@ -14,6 +14,7 @@ from migrate.core.addresses import secure_url
 from migrate.core.errors import RemoteError
 from migrate.core.text import printable, type_again
 from migrate.machine.patience import API_TIMEOUT, STORAGE_RETRY
+from migrate.ovhcloud.failures import proxy_login
 from migrate.ovhcloud.stored import (
     ObjectFacts,
     ObjectRefused,
@@ -187,7 +188,7 @@ class ObjectStore(ABC):
                 raise unavailable(name, error) from error
             raise UnreadableObjectError(name, error) from error
         except (requests.RequestException, msgspec.DecodeError) as error:
-            raise unavailable(name, error) from error
+            raise proxy_login(error) or unavailable(name, error) from error
 
     def _http(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -201,7 +202,7 @@ def worth_another_try(error: BaseException) -> bool:
     """Whether a failed read may go well the next time."""
     if isinstance(error, ObjectRefused):
         return error.passing
-    return isinstance(error, requests.RequestException | msgspec.DecodeError)
+    return isinstance(error, requests.RequestException | msgspec.DecodeError) and proxy_login(error) is None
 
 
 def unavailable(name: str, error: Exception) -> RemoteError:

@@ -36,3 +36,13 @@ def delete(cloud: Cloud, registration_id: str) -> None:
     cloud.call(
         "DELETE", "/cloud/project/{serviceName}/ai/registry/{registryId}", params={"registryId": registration_id}
     )
+
+
+def update(cloud: Cloud, registration_id: str, *, username: str, password: Secret) -> None:
+    """Give a registration another login."""
+    cloud.call(
+        "PUT",
+        "/cloud/project/{serviceName}/ai/registry/{registryId}",
+        params={"registryId": registration_id},
+        body={"username": username, "password": password.reveal()},
+    )

@@ -35,6 +35,7 @@ class Keys(Generic[C]):
         current: The credentials.
         generation: How often they were replaced.
         worked: Whether they were ever taken: a refusal of the first call is an error like another.
+        taken: The generation that was taken last; -1 before any was.
     """
 
     def __init__(self, credentials: C, renew: Renew[C], *, token_first: bool = False) -> None:
@@ -48,6 +49,7 @@ class Keys(Generic[C]):
         self.current = credentials
         self.generation = 0
         self.worked = False
+        self.taken = -1
         self._renew = renew
         self._token_first = token_first
         self._turn = threading.Lock()
@@ -79,6 +81,7 @@ class Keys(Generic[C]):
     def took(self) -> None:
         """Notes that they were taken."""
         self.worked = True
+        self.taken = self.generation
         self._token_is_new = False
 
 

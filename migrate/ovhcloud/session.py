@@ -1,7 +1,5 @@
 """The session: the `ovh` client with timeouts, retries, a shared rate and errors that say what to do."""
 
-import contextlib
-import email.utils
 import hashlib
 import threading
 import time
@@ -17,11 +15,19 @@ from msgspec import Struct
 from migrate.core.errors import ConfigurationError, Interrupted, MigrateError, RemoteError
 from migrate.core.mending import Ask, Request, nobody
 from migrate.core.text import type_again
-from migrate.machine.patience import API_RETRY, LONGEST_RETRY_AFTER, WONDERED_AT, Retry
+from migrate.machine.patience import API_RETRY, WONDERED_AT, Retry, retry_after
 from migrate.ovhcloud.bucket import Bucket
 from migrate.ovhcloud.client import Caller, make_client
 from migrate.ovhcloud.config import Credentials
-from migrate.ovhcloud.failures import RETRIED, Refusal, error_for, no_connection, read_refusal, shortest
+from migrate.ovhcloud.failures import (
+    RETRIED,
+    Refusal,
+    error_for,
+    no_connection,
+    proxy_login,
+    read_refusal,
+    shortest,
+)
 from migrate.ovhcloud.paths import target
 from migrate.ovhcloud.renewal import MENDABLE, Keys, from_configuration, refuse
 
@@ -230,11 +236,11 @@ class Session:
         if refusal.says_clock:
             raise _ClockRefusal(refusal)
         if refusal.status == 429:
-            seconds = _retry_after(response.headers.get("Retry-After"))
+            seconds = retry_after(response.headers.get("Retry-After"))
             self._bucket.drain(seconds or 0.0)  # other threads and processes of this key wait too
             raise _Again(error_for(refusal), retry_after=seconds, limited=True)
         if refusal.status in RETRIED and again:
-            raise _Again(error_for(refusal), retry_after=_retry_after(response.headers.get("Retry-After")))
+            raise _Again(error_for(refusal), retry_after=retry_after(response.headers.get("Retry-After")))
         if refusal.status >= 500 and not again:
             raise _maybe_done(method, template, f"OVHcloud answered {refusal.status}", query_id)
         raise error_for(refusal)
@@ -331,6 +337,8 @@ def _decoded(method: str, template: str, response: requests.Response, query_id: 
 
 
 def _network_error(method: str, template: str, error: requests.RequestException, *, again: bool) -> Exception:
+    if (refused := proxy_login(error)) is not None:
+        return refused
     never_sent = isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError) or no_connection(error)
     if not again and not never_sent:
         return _maybe_done(method, template, "The connection broke", None)
@@ -369,17 +377,6 @@ def _client_error(error: Exception) -> MigrateError | None:
         code="wrong-key",
         next_step="Check OVH_CLIENT_ID and OVH_CLIENT_SECRET, and that the service account belongs to this platform.",
     )
-
-
-def _retry_after(header: str | None) -> float | None:
-    """Seconds from a Retry-After header (a number or an HTTP date), at most 90; None without a readable one."""
-    if not header:
-        return None
-    with contextlib.suppress(ValueError):
-        return min(max(0.0, float(header)), LONGEST_RETRY_AFTER)
-    with contextlib.suppress(ValueError, TypeError):
-        return min(max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time()), LONGEST_RETRY_AFTER)
-    return None
 
 
 def convert(value: object, kind: type[T], what: str) -> T:

@@ -37,7 +37,9 @@ def memory_limit(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 def yield_to_others() -> None:
     """Let this thread, and those that it starts (an engine's), wait for the thread that answers health checks."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _MODEL_NICENESS)
+        # One that was started nicer, as by nice(1), may not become less so.
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), max(own, _MODEL_NICENESS))
 
 
 def give_memory_back() -> bool:

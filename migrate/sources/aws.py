@@ -22,7 +22,7 @@ from migrate.core.text import printable, type_again
 from migrate.ovhcloud.renewal import Renew
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_FOUND_BY_THE_CLIENT: Final = (
+FOUND_BY_THE_CLIENT: Final = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -122,7 +122,7 @@ def _keys(environ: Mapping[str, str], profile: "_Profile", place: S3Account) -> 
         key, secret, token = (
             profile.get(name) for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
         )
-    if not key and not secret and any(environ.get(name) for name in _FOUND_BY_THE_CLIENT):
+    if not key and not secret and any(environ.get(name) for name in FOUND_BY_THE_CLIENT):
         return place
     if not key or not secret:
         raise profile.without_keys(key=key, secret=secret)

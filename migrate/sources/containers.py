@@ -14,7 +14,7 @@ from migrate.core.errors import ConfigurationError, UsageError
 from migrate.core.names import digest_of
 from migrate.core.options.sources import ListOptions
 from migrate.core.text import printable
-from migrate.core.values import ContainerLocation, Ignored, Listing, Location, ModelRecord, to_json
+from migrate.core.values import BucketLocation, ContainerLocation, Ignored, Listing, Location, ModelRecord, to_json
 from migrate.ovhcloud import storage
 from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
@@ -182,7 +182,10 @@ def _recognised(
             source=source,
             framework="onnx" if model.format == "onnx" else None,
             recognised=model.format,
-            location=locate(prefix if single else "/".join(part for part in (prefix, model.path) if part)),
+            location=replace(
+                locate(prefix if single else "/".join(part for part in (prefix, model.path) if part)),
+                beside=model.beside,
+            ),
         )
         for model, name in model_ids(found, prefix.rpartition("/")[2] or store.container).items()
     )
@@ -345,6 +348,19 @@ def objects_at(store: ObjectStore, path: str, *, expected: int | None = None) ->
         RemoteError: ``storage-unavailable``.
     """
     return look_at(store, path, expected=expected, every=True).objects
+
+
+def objects_of_model(store: ObjectStore, location: ContainerLocation | BucketLocation) -> tuple[ModelObject, ...]:
+    """The objects of a model: those that its path means, and those beside it.
+
+    Raises:
+        RemoteError: ``storage-unavailable``.
+    """
+    if not location.beside:
+        return objects_at(store, location.path)
+    folder, _, name = location.path.rpartition("/")
+    wanted = {name, *location.beside}
+    return tuple(item for item in objects_at(store, folder) if item.path in wanted)
 
 
 def look_at(store: ObjectStore, path: str, *, expected: int | None = None, every: bool = False) -> Place:

@@ -1,5 +1,6 @@
 """One object on its way to disk: large ones in parts, others as a stream; size and MD5 checked where they are true."""
 
+import contextlib
 import hashlib
 import re
 import threading
@@ -17,7 +18,14 @@ from migrate.core.values import ArtifactFile
 from migrate.machine import patience
 from migrate.machine.disk import check_space
 from migrate.ovhcloud.objects import ObjectStore
-from migrate.ovhcloud.stored import ObjectFacts, ObjectRefused, StoredObject, facts_of, stored_bytes
+from migrate.ovhcloud.stored import (
+    ObjectFacts,
+    ObjectRefused,
+    StoredObject,
+    UnreadableObjectError,
+    facts_of,
+    stored_bytes,
+)
 from migrate.sources import failures
 from migrate.sources.encoding import is_packed, unknown, unpacked
 from migrate.sources.failures import Broken, Tries
@@ -267,8 +275,19 @@ class Download:
                     sync(file.fileno())
                     self._partial.keep(replace(now, spans=((0, received),)), at_the_end=True)
         if received < expected:
-            raise Broken(self._short(received, expected))
+            raise self._ended(received, expected, facts)
         return self._finish(self._partial.stream, sha, md5, now)
+
+    def _ended(self, received: int, expected: int, facts: ObjectFacts) -> Exception:
+        """What to raise for an answer that ended early: another, shorter object has that size by a second answer too.
+
+        What is on the way may have cut the first one, and given it the length that was left.
+        """
+        with contextlib.suppress(UnreadableObjectError, RemoteError):
+            if received == facts.size and self._store.facts_now(self._wanted.name).size == received:
+                self._forget()
+                return failures.changed(self._wanted.name, f"it has {received} bytes, and {expected} were listed")
+        return Broken(self._short(received, expected))
 
     def _check_range(self, response: requests.Response, saved: Saved | None, offset: int, facts: ObjectFacts) -> None:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))

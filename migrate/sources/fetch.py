@@ -32,10 +32,10 @@ from migrate.ovhcloud.objects import ObjectStore
 from migrate.ovhcloud.session import Cloud
 from migrate.ovhcloud.swift import object_store
 from migrate.sources.buckets import store_of
-from migrate.sources.containers import ModelObject, find_container, objects_at
+from migrate.sources.containers import ModelObject, find_container, objects_of_model
 from migrate.sources.download import Download, waiter
 from migrate.sources.failures import CHANGED, changed_again
-from migrate.sources.folders import files_of
+from migrate.sources.folders import files_of_model
 from migrate.sources.paths import check_paths, inside
 from migrate.sources.ranges import LEAST, Connections, connections
 from migrate.sources.unread import read_ones
@@ -87,7 +87,7 @@ def fetch(
         with exclusive(partial.with_suffix(".lock"), stop=stop):
             partial.mkdir(exist_ok=True)
             if isinstance(location, FolderLocation):
-                files = _copy(Path(location.path), way)
+                files = _copy(location, way)
             else:
                 files = _download(location, store_at(location, cloud, environ), way)
             return _keep(files, partial, store)
@@ -243,7 +243,7 @@ def objects_of(location: ContainerLocation | BucketLocation, store: ObjectStore)
         RefusedError: ``hostile-path``.
         RemoteError: ``storage-unavailable``.
     """
-    wanted = tuple(read_ones(objects_at(store, location.path), lambda item: item.path))
+    wanted = tuple(read_ones(objects_of_model(store, location), lambda item: item.path, location.beside))
     where = printable(location.words, 400)
     if not wanted:
         raise NeedsYouError(
@@ -267,7 +267,7 @@ def _present(partial: Path) -> int:
     return sum(min(state.st_size, 512 * state.st_blocks) for state in states)
 
 
-def files_at(source: Path) -> list[tuple[str, Path, int]]:
+def files_at(location: FolderLocation) -> list[tuple[str, Path, int]]:
     """The files of a model on this machine that are read: path in the model, real path, size.
 
     Raises:
@@ -276,15 +276,14 @@ def files_at(source: Path) -> list[tuple[str, Path, int]]:
         LocalError: They cannot be read.
     """
     try:
-        every = [(name or source.name, real, size) for name, real, size in files_of(source)]
-        found = read_ones(every, lambda file: file[0])
+        found = read_ones(files_of_model(location), lambda file: file[0], location.beside)
     except FileNotFoundError:
         found = []
     except OSError as error:
-        raise unreadable(source, error) from error
+        raise unreadable(Path(location.path), error) from error
     if not found:
         raise NeedsYouError(
-            f"There are no files at {printable(str(source), 300)}.",
+            f"There are no files at {printable(location.path, 300)}.",
             code="no-files",
             next_step="Put the model's files there, or give the source where they lie now.",
         )
@@ -292,8 +291,8 @@ def files_at(source: Path) -> list[tuple[str, Path, int]]:
     return found
 
 
-def _copy(source: Path, way: _Way) -> tuple[ArtifactFile, ...]:
-    found = files_at(source)
+def _copy(location: FolderLocation, way: _Way) -> tuple[ArtifactFile, ...]:
+    found = files_at(location)
     folder = way.partial / "files"
     shutil.rmtree(folder, ignore_errors=True)
     total = sum(size for _, _, size in found)

@@ -54,13 +54,31 @@ def list_folder(folder: Path, source: str, recognise: Recognise) -> Listing:
             source=source,
             framework="onnx" if model.format == "onnx" else None,
             recognised=model.format,
-            location=FolderLocation(path=str(folder / model.path if model.path else folder)),
+            location=FolderLocation(path=str(folder / model.path if model.path else folder), beside=model.beside),
         )
         for model, name in model_ids(found, folder.name).items()
     )
     seen = {entry.path.partition("/")[0] for entry in entries}
     unseen = [Ignored(path=name, size=0, reason=error.what) for name, error in refused.items() if name not in seen]
     return Listing(source=source, models=models, ignored=tuple(sorted((*ignored, *unseen), key=lambda item: item.path)))
+
+
+def files_of_model(location: FolderLocation) -> Iterator[tuple[str, Path, int]]:
+    """The files of a model as ``files_of`` has them, each with a name, and those beside it that are there.
+
+    Raises:
+        RefusedError: ``hostile-path``.
+        OSError: Something cannot be read.
+    """
+    path = Path(location.path)
+    yield from ((name or path.name, real, size) for name, real, size in files_of(path))
+    root = path.parent.resolve()
+    for name in location.beside:
+        one = path.parent / name
+        if not Path(os.path.realpath(one)).is_relative_to(root):
+            raise refused_link(name)
+        if os.path.lexists(one):  # what is gone is told as missing by who reads the model
+            yield from _walk(one, name, root, (), None)
 
 
 def files_of(path: Path, on_refused: Callable[[RefusedError], object] | None = None) -> Iterator[tuple[str, Path, int]]:

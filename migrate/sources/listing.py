@@ -30,10 +30,19 @@ def needs_cloud(ref: SourceRef) -> bool:
             return False
         case InventoryRef():
             try:
-                models = list_inventory(ref).models
+                models = known_models(ref)
             except MigrateError:
                 return False  # listing it says what is wrong
             return any(isinstance(model.location, ContainerLocation) for model in models)
+
+
+def known_models(ref: SourceRef) -> tuple[ModelRecord, ...]:
+    """The models that an inventory file tells; of any other source none are known before it is listed.
+
+    Raises:
+        UsageError: There is no such file, or it is broken.
+    """
+    return list_inventory(ref).models if isinstance(ref, InventoryRef) else ()
 
 
 def list_models(

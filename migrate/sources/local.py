@@ -5,8 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from migrate.core.errors import Interrupted
 from migrate.core.looked import NotKnown, SeenObject
@@ -14,6 +13,9 @@ from migrate.core.text import printable
 from migrate.core.values import FolderLocation
 from migrate.machine.disk import unreadable
 from migrate.sources.fetch import files_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Read = Callable[[int, int], bytes]
 
@@ -40,7 +42,7 @@ class LocalFiles:
         self._times: dict[str, int] = {}
         self._digests: dict[str, str] = {}
         self.sizes: dict[str, int] = {}
-        for name, real, size in sorted(files_at(Path(location.path))):
+        for name, real, size in sorted(files_at(location)):
             self._paths[name], self.sizes[name] = real, size
             try:
                 self._times[name] = real.stat().st_mtime_ns

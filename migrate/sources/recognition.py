@@ -1,28 +1,43 @@
 """Finding models by content among files that nobody described: in a container or a folder.
 
-A model is a file at the root, or a folder at the root with everything below it. Where the root itself holds a
-manifest, a SavedModel or the configuration of a pipeline, or nothing but versions of a SavedModel in folders that are
-numbers, the whole source is one model. Everything else is listed as ignored, with the reason; a file that cannot be
-read costs no other.
+A model is a file at the root with the files that it names, or a folder at the root with everything below it. Where
+the root itself holds a manifest, a SavedModel or the configuration of a pipeline, or nothing but versions of a
+SavedModel in folders that are numbers, the whole source is one model. Everything else is listed as ignored, with the
+reason; a file that cannot be read costs no other.
 """
 
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from migrate.core.errors import RefusedError
 from migrate.core.text import printable
 from migrate.core.values import Ignored
 from migrate.sources.paths import check_paths
+from migrate.sources.unread import unread
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 Read = Callable[[int, int], bytes]
-Recognise = Callable[[str, int, Read], str | None]
+
+
+@runtime_checkable
+class Knowing(Protocol):
+    """What tells a format, and of a model of one file the other files that it needs too."""
+
+    def __call__(self, name: str, size: int, read: Read) -> str | None:
+        """The word for a file's format, or None."""
+
+    def beside(self, word: str, size: int, read: Read) -> tuple[str, ...]:
+        """The paths of those other files, relative to the model's."""
+
+
+Recognise = Callable[[str, int, Read], str | None] | Knowing
 
 MANIFEST: Final = "manifest"
 _PIPELINE: Final = "pipeline"
@@ -69,11 +84,15 @@ Open = Callable[[Entry], Opened]
 
 
 class Found(Struct, frozen=True):
-    """A model: its path relative to the root (empty: the whole source), and the word for its format."""
+    """A model: its path relative to the root (empty: the whole source), and the word for its format.
+
+    ``beside`` are the paths of other files that a file at the root needs, such as the external data of ONNX.
+    """
 
     path: str
     format: str
     is_file: bool
+    beside: tuple[str, ...] = ()
 
 
 def find_models(
@@ -118,9 +137,23 @@ def find_models(
         else:
             size = sum(entry.size for entry in folders[name])
             ignored.append(Ignored(path=f"{name}/", size=size, reason=reason))
+    if any(item.size and not unread(item.path) for item in ignored):
+        found = look.beside(found, roots, folders)
+        ignored = _unclaimed(ignored, found, folders)
     ignored += [Ignored(path=entry.path, size=entry.size, reason=_IN_ZIP) for entry in zipped if found]
     models = found or [Found(entry.path, _ZIP, is_file=True) for entry in zipped]
     return tuple(sorted(models, key=lambda item: item.path)), tuple(sorted(ignored, key=lambda item: item.path))
+
+
+def _unclaimed(ignored: list[Ignored], found: list[Found], folders: Mapping[str, list[Entry]]) -> list[Ignored]:
+    """What is ignored still, where some files belong to a model."""
+    claimed = {path for model in found for path in model.beside}
+
+    def is_claimed(item: Ignored) -> bool:
+        files = [entry.path for entry in folders[item.path[:-1]]] if item.path.endswith("/") else [item.path]
+        return claimed.issuperset(files)
+
+    return [item for item in ignored if not is_claimed(item)]
 
 
 def model_ids(found: Iterable[Found], whole: str) -> dict[Found, str]:
@@ -208,6 +241,26 @@ class _Look:
             return ("", reason) if reason else self._folder(folders[name])
 
         yield from ((name, *answer) for name, answer in zip(folders, self._map(one, list(folders)), strict=True))
+
+    def beside(self, found: list[Found], roots: list[Entry], folders: Mapping[str, list[Entry]]) -> list[Found]:
+        """The same models with those of the other files that they need which are there."""
+        knowing = self._recognise
+        if not isinstance(knowing, Knowing):
+            return found
+        entries = {entry.path: entry for files in (roots, *folders.values()) for entry in files}
+
+        def one(model: Found) -> Found:
+            if not model.is_file:
+                return model
+            try:
+                opened = self._open(entries[model.path])
+                named = knowing.beside(model.format, opened.size, _Blocks(opened))
+            except Unreadable:
+                return model  # which fetching will explain
+            there = tuple(path for path in named if path in entries and path != model.path and not _unfit_below(path))
+            return replace(model, beside=there)
+
+        return self._map(one, found)
 
     def _folder(self, files: list[Entry]) -> tuple[str, str]:
         refusals = [_unfit_below(entry.path) for entry in files]

@@ -5,7 +5,7 @@ neither downloaded nor part of the artifact, so a README that changes stops no a
 into an image.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -31,7 +31,10 @@ def unread(path: str) -> bool:
     return _READ.isdisjoint(folders) and (name in _NAMES or name.endswith(_ENDINGS))
 
 
-def read_ones(files: Iterable[T], path: Callable[[T], str]) -> list[T]:
-    """The files that are a model's; all of them where nothing else is there, so that what is wrong is told of them."""
+def read_ones(files: Iterable[T], path: Callable[[T], str], named: Collection[str] = ()) -> list[T]:
+    """The files that are a model's; all of them where nothing else is there, so that what is wrong is told of them.
+
+    ``named`` are paths that a model's file names: they are read whatever they are called.
+    """
     every = list(files)
-    return [file for file in every if not unread(path(file))] or every
+    return [file for file in every if path(file) in named or not unread(path(file))] or every

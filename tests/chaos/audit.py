@@ -34,7 +34,8 @@ def ended_in_words(ended: Ended) -> None:
     error = ended.result.get("error")
     failed = [one for one in ended.result["models"] if one["outcome"] != "done"] if "models" in ended.result else []
     hold(error or failed or ended.result.get("data"), f"exit code {ended.code} and not a word: {ended.result}")
-    for sentence in [error["what"]] if error else [one["text"] for one in failed]:
+    for text in [error["what"]] if error else [one["text"] for one in failed]:
+        sentence = text.partition("; its log ends:\n")[0]  # the lines of an app's log follow its sentence
         hold(sentence and "\n" not in sentence and "Traceback" not in sentence, f"no sentence: {sentence!r}")
 
 
@@ -88,7 +89,10 @@ def tidy(stage: Stage) -> None:
     hold(not scratch, f"temporary files: {scratch}")
     partial = [str(path) for path in stage.tool.workspace.glob("store/partial/*") if path.suffix != ".lock"]
     hold(not partial, f"unfinished downloads: {partial}")
-    known = {effect.name for effect in stage.effects() if effect.kind == "pushed-image"}
+    images = [effect for effect in stage.effects() if effect.kind == "pushed-image"]
+    known = {effect.name for effect in images}
+    # What belongs to an image is listed under a tag made of the image's digest.
+    known |= {f"{one.name.rpartition(':')[0]}:{(one.external_id or '').replace(':', '-')}" for one in images}
     pushed = _pushed(stage)
     hold(pushed <= known, f"pushed images that the journal does not know: {pushed - known}")
 
@@ -115,8 +119,7 @@ def _containers(stage: Stage) -> list[str]:
 
 def _images(stage: Stage) -> list[str]:
     """Names of local images that only this case can have made."""
-    new = local_images() - stage.images_before
-    return sorted(name for name in new if any(f"/{ours}" in name for ours in stage.repositories))
+    return sorted(name for name in local_images() if any(f"/{ours}" in name for ours in stage.repositories))
 
 
 def _pushed(stage: Stage) -> set[str]:

@@ -1,4 +1,4 @@
-"""Where a case plays: a sandbox, a source and a workspace of its own, all of it chosen by the case's seed."""
+"""Where a case plays: a sandbox, a source and a workspace of its own, chosen by the case's seed but for names."""
 
 import contextlib
 import json
@@ -33,7 +33,6 @@ class Stage:
         models: The ids of the models that are moved.
         words: Options of every run.
         repositories: The beginnings of the names of its images, where no other case makes the same ones.
-        images_before: The names of the engine's images: a case that is played again finds what it left when it failed.
     """
 
     sandbox: Sandbox
@@ -45,7 +44,6 @@ class Stage:
     words: tuple[str, ...]
     environment: dict[str, str]
     repositories: tuple[str, ...]
-    images_before: frozenset[str]
     packed: bool = False
     registers: bool = False
     pids: list[int] = field(default_factory=list)
@@ -124,7 +122,8 @@ def set_up(sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: 
     kind = chance.choice(_KINDS)
     count = chance.choice((1, 1, 1, 2))
     chosen = tuple(sorted(chance.sample(GOOD, count if kind == "inventory" else 1)))
-    identity = str(uuid.UUID(int=chance.getrandbits(128), version=4))
+    # No name follows from the seed: the same case may be played by another program on the same engine.
+    identity = str(uuid.uuid4())
     packed = len(chosen) > 1 and chance.random() < 0.5
     registers = chance.random() < 0.12 or registers
     tool = Tool(sandbox, folder / "workspace")
@@ -150,7 +149,6 @@ def set_up(sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: 
         words=words,
         environment=environment,
         repositories=names,
-        images_before=local_images(),
         packed=packed,
         registers=registers,
     )

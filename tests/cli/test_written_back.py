@@ -154,6 +154,8 @@ def test_options_come_back_together(data: st.DataObject) -> None:
             continue  # they contradict each other, or may
         if parameter.field == "scale_min" and "replicas" in chosen:
             continue
+        if parameter.field in {"slim", "builder"} and chosen.keys() & {"slim", "builder"}:
+            continue  # a model is converted by an engine
         if data.draw(st.booleans()):
             text = st.sampled_from(values(parameter))
             if parameter.kind in (str, str | None) and values(parameter) is TEXTS:

@@ -23,7 +23,8 @@ WALKED = {
     "export": (*FILES, *SAMPLES, *IMAGES, *STEPS, "images/model/export.py"),
     "serve": (*FILES, *SAMPLES, "images/model/local_server.py", "images/runtime"),
 }
-OTHERS = re.compile(r"docker build [^`]*|--build-arg \S*")  # what another program is given
+OTHERS = re.compile(r"docker build [^`]*|--build-arg \S*|-m compileall .*|--aptopt=.*|mount --bind .*")
+"""What another program is given."""
 
 
 def sentences(places: tuple[str, ...]) -> Iterator[tuple[Path, str]]:

@@ -18,9 +18,9 @@ AGAIN = re.compile(
 )
 COMMAND = re.compile(r"(?<!and )(?<!of )\bmigrate ([a-z]+(?: (?:start|stop|status|env|fail)\b)?)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-FOREIGN = re.compile(
-    r"\b(docker|ovhai|sudo|apt-get|timedatectl|uv|pip|python|run --rm) "
-)  # commands of others, with their options
+FOREIGN = re.compile(  # commands of others with their options, and words of a lock and of mmdebstrap
+    r"\b(docker|ovhai|sudo|apt-get|timedatectl|uv|pip|python3?|mount|run --rm) |^ ?--(hash|aptopt)="
+)
 
 
 @cache

@@ -197,7 +197,14 @@ def test_an_image_is_built_and_held_against_the_customers_samples(engine: Engine
     assert (built.rehearsal.calls, built.image.reference) == (3, TAG)
     assert engine.image(TAG) is not None
     done = [event.step for event in events if isinstance(event, StepFinished)]
-    assert done == ["fetch", "inspect", "runtime", "record", "render", "build", "rehearse"]
+    assert done == ["fetch", "inspect", "runtime", "record", "render", "build", "rehearse", "attest"]
+    bill = json.loads(Path(built.documents.sbom).read_bytes())
+    assert bill["metadata"]["component"]["version"] == built.image.image_id
+    assert sum(part.get("purl", "").startswith("pkg:deb/") for part in bill["components"]) > 50
+    statement = json.loads(Path(built.documents.provenance).read_bytes())
+    assert statement["subject"][0]["digest"] == {"sha256": built.image.image_id.removeprefix("sha256:")}
+    base = statement["predicate"]["buildDefinition"]["resolvedDependencies"][-1]
+    assert len(base["digest"]["sha256"]) == 64
 
 
 @pytest.mark.engine

@@ -23,10 +23,16 @@ def setup(*arguments: str, checkout: Path = CHECKOUT, **environ: str) -> subproc
     )
 
 
-@pytest.mark.engine
-def test_the_second_time_it_finds_everything_done_and_says_nothing() -> None:
-    assert setup().returncode == 0
-    done = setup()
+WAYS = [
+    pytest.param((), marks=[pytest.mark.engine, pytest.mark.slow]),  # for root it makes a base image as an archive
+    pytest.param(("--environment-only",)),
+]
+
+
+@pytest.mark.parametrize("arguments", WAYS, ids=" ".join)
+def test_the_second_time_it_finds_everything_done_and_says_nothing(arguments: tuple[str, ...]) -> None:
+    assert setup(*arguments).returncode == 0
+    done = setup(*arguments)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -77,6 +77,35 @@ def test_a_shorter_length_is_not_believed(sandbox: Path, tmp_path: Path, cloud: 
     assert content(take(cloud, at(identity, "m"), tmp_path / "store")) == {"m": BIG}
 
 
+@pytest.mark.parametrize("size", [1, 2_900_000, 3_100_000])
+def test_a_small_object_that_changes_after_the_listing_is_taken_as_it_is_then(
+    sandbox: Path, tmp_path: Path, cloud: Cloud, size: int
+) -> None:
+    identity, other, told = put(sandbox, tmp_path, {"m": BIG}), os.urandom(size), list[str]()
+
+    def replaced(done: int, total: int | None) -> None:
+        if (done, total) == (0, len(BIG)):  # it was listed, and nothing of it is there
+            put(sandbox, tmp_path, {"m": other})
+
+    made = fetch(at(identity, "m"), tmp_path / "store", cloud, replaced, stop=threading.Event(), tell=told.append)
+    assert content(made) == {"m": other}
+    (text,) = told
+    assert "changed while it was downloaded" in text
+
+
+def test_a_small_object_that_keeps_changing_is_told_as_changed(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
+    identity, listed = put(sandbox, tmp_path, {"m": BIG}), set[int | None]()
+
+    def replaced(_done: int, total: int | None) -> None:
+        if total not in listed:
+            listed.add(total)
+            put(sandbox, tmp_path, {"m": bytes(2_000_000 // len(listed))})
+
+    with pytest.raises(RemoteError) as caught:
+        fetch(at(identity, "m"), tmp_path / "store", cloud, replaced, stop=threading.Event())
+    assert caught.value.code == "object-changed"
+
+
 def test_truncated_for_good_and_then_resumed_by_the_next_run(sandbox: Path, tmp_path: Path, cloud: Cloud) -> None:
     identity = put(sandbox, tmp_path, {"m": BIG})
     control.fail(sandbox, "truncated-download", after_bytes=0, nth=2)

@@ -36,6 +36,7 @@ AccessCode = Literal[
     "registry-token",
     "registry-login",
     "registry-denied",
+    "proxy-login",
 ]
 
 ACCESS: Final[Mapping[AccessCode, Meaning]] = {
@@ -179,5 +180,10 @@ ACCESS: Final[Mapping[AccessCode, Meaning]] = {
         "The registry knows the login and does not let it push to this project, or pull from it, or has no such "
         "project.",
         type_again("Give its user that right, make the project, or name another one with --registry"),
+    ),
+    "proxy-login": Meaning(
+        "you",
+        "The proxy of this network refuses the name or the password that it is given, or was given none.",
+        type_again("Correct HTTPS_PROXY, or the proxy in the configuration file"),
     ),
 }

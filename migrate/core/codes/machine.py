@@ -14,9 +14,12 @@ MachineCode = Literal[
     "engine-not-running",
     "engine-failed",
     "engine-unlimited",
+    "no-box",
+    "box-failed",
     "pull-failed",
     "base-unusable",
     "build-failed",
+    "blob-damaged",
     "image-missing",
     "wheels-failed",
     "no-python",
@@ -72,6 +75,17 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
         "cgroups of version 1, so files that run code are not loaded.",
         type_again("Use Docker, Podman as root, or a machine with cgroups of version 2"),
     ),
+    "no-box": Meaning(
+        "machine",
+        "No image can be run on this machine without a container engine: bubblewrap is missing, or the kernel gives "
+        "this user no name spaces.",
+        type_again("Install bubblewrap (Debian: apt-get install bubblewrap), or start a container engine"),
+    ),
+    "box-failed": Meaning(
+        "machine",
+        "A program could not be started in a box of bubblewrap, for the reason in the message.",
+        type_again("See that `bwrap` works for this user, or use a container engine"),
+    ),
     "pull-failed": Meaning(
         "machine",
         "The container engine cannot pull an image.",
@@ -87,6 +101,12 @@ MACHINE: Final[Mapping[MachineCode, Meaning]] = {
         "machine",
         "The container engine could not build the image, for the reason in the message.",
         type_again("See that the engine has space and works (docker info)"),
+    ),
+    "blob-damaged": Meaning(
+        "machine",
+        "The bytes of a layer are not those that its digest names: a disk spoiled them, or the file of a base image is "
+        "not whole.",
+        type_again(note="what this tool made is made anew"),
     ),
     "image-missing": Meaning(
         "machine", "An image that was made is no longer on the engine.", type_again(note="it is built anew")

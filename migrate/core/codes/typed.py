@@ -96,7 +96,7 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
     "no-such-folder": Meaning("you", "There is no folder at this path.", "Check the path."),
     "no-such-file": Meaning(
         "you",
-        "There is no inventory file at this path, or it cannot be read.",
+        "There is no inventory file or base image at this path, or it cannot be read.",
         "Check the path and the rights of the file.",
     ),
     "bad-inventory": Meaning(

@@ -1,7 +1,7 @@
 """The commands about a folder of models, without the cloud: build, export, serve."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from migrate.core.options.declaration import Command, Counts, Option, Options
 from migrate.core.options.shared import (
@@ -9,12 +9,15 @@ from migrate.core.options.shared import (
     AcceptAgpl,
     AllowUnsafe,
     BaseImage,
+    Builder,
     Folder,
     RehearsalTimeout,
     Samples,
     Slim,
     Workspace,
 )
+
+TAG: Final = Option(names=("--tag", "-t"), metavar="REF", help="The image's name.", counts=Counts.IMAGE)
 
 
 class OfFolder(Options, frozen=True, kw_only=True):
@@ -34,13 +37,17 @@ class BuildOptions(OfFolder, frozen=True, kw_only=True):
     about = Command(
         name="build",
         group="Move",
-        short="A model folder becomes a local image.",
+        short="A model folder becomes an image.",
         help="Build an image of the model in FOLDER, and rehearse it as AI Deploy would run it; of several models, "
-        "those that cannot be served are left out and named.",
-        example="migrate build ./models/iris --tag iris:1",
+        "those that cannot be served are left out and named. --out writes a file that docker load, podman load and "
+        "skopeo take; with --builder none no engine is needed, and nothing is rehearsed.",
+        example="migrate build ./models/iris --tag iris:1\n"
+        "migrate build ./models/iris --out iris.tar --builder none --base-image oci:base.tar",
     )
 
-    tag: Annotated[str, Option(names=("--tag", "-t"), metavar="REF", help="The image's name.", counts=Counts.IMAGE)]
+    tag: Annotated[str | None, TAG] = None
+    out: Annotated[Path | None, OUT] = None
+    builder: Builder = "auto"
     base_image: BaseImage = None
     slim: Slim = False
 

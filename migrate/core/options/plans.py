@@ -1,15 +1,20 @@
 """The commands about a plan file: plan, show, apply; and the options of a run that applies one."""
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from msgspec.structs import replace
 
+from migrate.core.errors import UsageError
 from migrate.core.options.checks import check_digest_of_plan
-from migrate.core.options.declaration import Argument, Command, Counts, Option, Options, absolute
+from migrate.core.options.declaration import Argument, Command, Counts, Option, Options, absolute, parameters
 from migrate.core.options.shared import (
+    BASE_IMAGE,
     LAYOUT,
     OUT,
+    Builder,
     Jobs,
     KeepFailed,
     OldTokenFile,
@@ -20,8 +25,10 @@ from migrate.core.options.shared import (
     Ticket,
     Workspace,
     Yes,
+    is_path,
 )
 from migrate.core.options.sources import AUTHORIZE, MoveOptions, RunOptions
+from migrate.core.text import plan_again, printable
 
 PlanLayout = Literal["cheapest", "separate", "packed"]
 
@@ -65,6 +72,20 @@ class PlanOptions(MoveOptions, frozen=True, kw_only=True):
             counts=Counts.RUN,
         ),
     ] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no plan can hold.
+
+        Raises:
+            UsageError: ``usage``.
+        """
+        super().__post_init__()
+        if is_path(self.base_image):
+            raise UsageError(
+                f"The base image {printable(str(self.base_image), 300)} is a path, and a plan holds no path.",
+                code="usage",
+                next_step=f"Give {BASE_IMAGE.name} a name in a registry, or type migrate run instead.",
+            )
 
 
 class ShowOptions(Options, frozen=True, kw_only=True):
@@ -121,6 +142,7 @@ class ApplyOptions(Options, frozen=True, kw_only=True):
     renew: Renew = ()
     ticket: Ticket = None
     keep_failed: KeepFailed = False
+    builder: Builder = "auto"
     jobs: Jobs = 4
     state: State = None
     yes: Yes = False
@@ -153,6 +175,31 @@ class AppliedOptions(RunOptions, frozen=True, kw_only=True):
     def planning(self) -> str:
         """The command that makes the same plan again."""
         return self.planned.command()
+
+    @property
+    def doing(self) -> str:
+        """What others are told who may not work on the source meanwhile."""
+        return f"{self.applied.about.name} {self.applied.plan.name}, of {self.source}"
+
+    def advice(self, next_step: str) -> str:
+        """A next step in which an option of a run that apply does not have, because the plan decides it, is planned."""
+        if next_step.startswith("Type: ") or _decided().isdisjoint(_OPTION.findall(next_step)):
+            return next_step
+        planned = plan_again(next_step)
+        return planned if planned != next_step else f"{next_step} The plan decides that: plan again."
+
+
+_OPTION: Final = re.compile(r"--[a-z][a-z-]*")
+
+
+@cache
+def _decided() -> frozenset[str]:
+    """The options that a plan decides; of the samples it holds the digests."""
+
+    def names(kind: type[Options]) -> set[str]:
+        return {name for one in parameters(kind) if isinstance(one.about, Option) for name in one.about.names}
+
+    return frozenset((names(RunOptions) | names(PlanOptions)) - names(ApplyOptions)) | {"--samples"}
 
 
 _OF_A_RUN: Final = {"as_json", "output", "authorize", "jobs", "workspace", "project", "source"}

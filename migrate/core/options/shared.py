@@ -1,7 +1,7 @@
 """Options and arguments that several commands have."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from migrate.core.options.checks import check_digests, check_seconds, check_state, check_ticket
 from migrate.core.options.declaration import Argument, Counts, Option, absolute
@@ -33,7 +33,19 @@ SLIM: Final = Option(
     counts=Counts.IMAGE,
 )
 BASE_IMAGE: Final = Option(
-    names=("--base-image",), metavar="REF", help="The image that runtimes start from.", counts=Counts.IMAGE
+    names=("--base-image",),
+    metavar="REF",
+    help="The image that runtimes start from; without an engine also oci:PATH, of an archive or layout.",
+    counts=Counts.IMAGE,
+    variable="MIGRATE_BASE_IMAGE",
+)
+BASE_PATH: Final = "oci:"
+"""What the name of a base image in a file or folder begins with."""
+
+BUILDER: Final = Option(
+    names=("--builder",),
+    help="Who makes images: a container engine; this tool itself, without one; or whichever there is.",
+    counts=Counts.IMAGE,
 )
 REHEARSAL_TIMEOUT: Final = Option(
     names=("--rehearsal-timeout",),
@@ -84,7 +96,7 @@ LAYOUT: Final = Option(
 OUT: Final = Option(
     names=("--out",),
     metavar="PATH",
-    help="Where it is written: an empty or new folder, or the file of a plan.",
+    help="Where it is written: an empty or new folder, the file of a plan, or the archive of an image.",
     counts=Counts.RUN,
     read=absolute,
 )
@@ -127,6 +139,7 @@ AcceptAgpl = Annotated[bool, ACCEPT_AGPL]
 AllowUnsafe = Annotated[tuple[str, ...], ALLOW_UNSAFE]
 Slim = Annotated[bool, SLIM]
 BaseImage = Annotated[str | None, BASE_IMAGE]
+Builder = Annotated[Literal["auto", "engine", "none"], BUILDER]
 RehearsalTimeout = Annotated[float, REHEARSAL_TIMEOUT]
 Samples = Annotated[Path | None, SAMPLES]
 Project = Annotated[str | None, PROJECT]
@@ -138,3 +151,8 @@ Renew = Annotated[tuple[str, ...], NEW_TOKEN]
 KeepFailed = Annotated[bool, KEEP_FAILED]
 Ticket = Annotated[str | None, TICKET]
 Jobs = Annotated[int, JOBS]
+
+
+def is_path(base_image: str | None) -> bool:
+    """Whether a base image lies in a file or folder of this machine."""
+    return base_image is not None and base_image.startswith(BASE_PATH)

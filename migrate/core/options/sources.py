@@ -6,13 +6,18 @@ from typing import Annotated, Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.core.errors import UsageError
 from migrate.core.options.checks import check_registry
 from migrate.core.options.declaration import Argument, Command, Counts, Option, Options
 from migrate.core.options.shared import (
+    BASE_IMAGE,
+    BUILDER,
     LAYOUT,
+    SLIM,
     AcceptAgpl,
     AllowUnsafe,
     BaseImage,
+    Builder,
     Jobs,
     KeepFailed,
     Models,
@@ -28,20 +33,49 @@ from migrate.core.options.shared import (
     Ticket,
     Workspace,
     Yes,
+    is_path,
 )
 from migrate.core.sizing import MOST_REPLICAS, Sizing
+from migrate.core.text import printable
 
 DEFAULT_REGION: Final = "GRA"  # where ML Serving was
 
 Layout = Literal["separate", "packed"]
 ProofWanted = Literal["live", "recorded", "verified", "cross-checked", "engine", "self"]
 
+PROOF: Final = Option(
+    names=("--proof",),
+    metavar="LEVEL",
+    help="The least proof that counts: live, recorded, verified, engine or self.",
+    counts=Counts.PROOF,
+)
 AUTHORIZE: Final = Option(
     names=("--authorize",),
     help="Open the project's object storage to AI Deploy without asking.",
     counts=Counts.RUN,
     kept=False,
 )
+
+Region = Annotated[
+    str,
+    Option(
+        names=("--region",),
+        metavar="REGION",
+        help="The AI Deploy region.",
+        counts=Counts.CLOUD,
+        read=lambda text: text.upper() or DEFAULT_REGION,
+    ),
+]
+Registry = Annotated[
+    str | None,
+    Option(
+        names=("--registry",),
+        metavar="HOST[/PATH]",
+        help="A private registry; by default the platform's shared one, which is for tests.",
+        counts=Counts.CLOUD,
+        read=check_registry,
+    ),
+]
 
 
 class Typed(Struct, frozen=True):
@@ -114,6 +148,23 @@ class StatusOptions(Options, frozen=True, kw_only=True):
     workspace: Workspace = None
 
 
+class NetworkOptions(Options, frozen=True, kw_only=True):
+    """``migrate network``."""
+
+    about = Command(
+        name="network",
+        group="Look",
+        short="The hosts that commands contact, and why.",
+        help="Every host that a command about SOURCE would contact, by which way and why; contacts none of them.",
+        example="migrate network models@GRA --registry registry.example.com/models",
+    )
+
+    source: OptionalSource = None
+    region: Region = DEFAULT_REGION
+    registry: Registry = None
+    base_image: BaseImage = None
+
+
 class OfSource(Options, frozen=True, kw_only=True):
     """A command about one source."""
 
@@ -156,25 +207,8 @@ class MoveOptions(OfSource, frozen=True, kw_only=True):
     base_image: BaseImage = None
     rehearsal_timeout: RehearsalTimeout = 300.0
     samples: Samples = None
-    proof: Annotated[
-        ProofWanted,
-        Option(
-            names=("--proof",),
-            metavar="LEVEL",
-            help="The least proof that counts: live, recorded, verified, engine or self.",
-            counts=Counts.PROOF,
-        ),
-    ] = "engine"
-    region: Annotated[
-        str,
-        Option(
-            names=("--region",),
-            metavar="REGION",
-            help="The AI Deploy region.",
-            counts=Counts.CLOUD,
-            read=lambda text: text.upper() or DEFAULT_REGION,
-        ),
-    ] = DEFAULT_REGION
+    proof: Annotated[ProofWanted, PROOF] = "engine"
+    region: Region = DEFAULT_REGION
     cpus: Annotated[
         int | None,
         Option(
@@ -219,16 +253,7 @@ class MoveOptions(OfSource, frozen=True, kw_only=True):
             most=MOST_REPLICAS,
         ),
     ] = None
-    registry: Annotated[
-        str | None,
-        Option(
-            names=("--registry",),
-            metavar="HOST[/PATH]",
-            help="A private registry; by default the platform's shared one, which is for tests.",
-            counts=Counts.CLOUD,
-            read=check_registry,
-        ),
-    ] = None
+    registry: Registry = None
     registry_user: Annotated[
         str | None,
         Option(
@@ -276,6 +301,7 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
     )
 
     old_token_file: OldTokenFile = None
+    builder: Builder = "auto"
     layout: Annotated[Layout, LAYOUT] = "separate"
     renew: Renew = ()
     ticket: Ticket = None
@@ -292,6 +318,34 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
     state: State = None
     yes: Yes = False
 
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            UsageError: ``usage``.
+        """
+        super().__post_init__()
+        if self.slim and self.chosen_builder == "none":
+            raise UsageError(
+                f"{SLIM.name} converts models, which needs a container engine.",
+                code="usage",
+                next_step=f"Leave {SLIM.name} out, or start Docker or Podman, leave {BUILDER.name} none out and name "
+                f"{BASE_IMAGE.name} in a registry.",
+            )
+        if self.builder == "engine" and is_path(self.base_image):
+            raise UsageError(
+                f"A container engine takes no base image from {printable(str(self.base_image), 300)}.",
+                code="usage",
+                next_step=f"Load it there and give {BASE_IMAGE.name} its name, or take {BUILDER.name} none.",
+            )
+
+    @property
+    def chosen_builder(self) -> Literal["auto", "engine", "none"]:
+        """Who is to make images: ``slim`` needs an engine, and a base image in a file is for images without one."""
+        if self.builder == "auto" and is_path(self.base_image):
+            return "none"
+        return "engine" if self.builder == "auto" and self.slim else self.builder
+
     @property
     def typed(self) -> Typed:
         """The source, for the next commands, which hold the same lease."""
@@ -304,6 +358,15 @@ class RunOptions(MoveOptions, frozen=True, kw_only=True):
     def planning(self) -> str:
         """The command that decides the same anew."""
         return self.command()
+
+    @property
+    def doing(self) -> str:
+        """What others are told who may not work on the source meanwhile."""
+        return f"{self.about.name} {self.source}"
+
+    def advice(self, next_step: str) -> str:
+        """A next step as it is right for this command."""
+        return next_step
 
 
 class UndoOptions(OfSource, frozen=True, kw_only=True):

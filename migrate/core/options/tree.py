@@ -15,12 +15,13 @@ from migrate.core.options.sandboxes import (
     StartOptions,
     StopOptions,
 )
-from migrate.core.options.sources import ListOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
+from migrate.core.options.sources import ListOptions, NetworkOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
 
 COMMANDS: Final[tuple[type[Options], ...]] = (
     ListOptions,
     StatusOptions,
     WhyOptions,
+    NetworkOptions,
     ShowOptions,
     PlanOptions,
     ApplyOptions,
@@ -71,9 +72,15 @@ VARIABLES: Final = (
     Variable("REGISTRY_AUTH_FILE", "Podman's file of logins to registries, as podman reads it."),
     Variable("UV_*", "Where Python packages come from, as uv reads them."),
     Variable("PIP_*", "The same as pip reads them, and pip's configuration files, where nothing is set for uv."),
+    Variable(
+        "MIGRATE_CONFIG", "The configuration file; else `~/.config/migrate/config.toml` ([network.md](network.md))."
+    ),
     Variable("HTTPS_PROXY", "The proxy, with `HTTP_PROXY` and `NO_PROXY`, as curl reads them."),
     Variable("REQUESTS_CA_BUNDLE", "The certificates by which OVHcloud, storage and registries are trusted."),
     Variable("SSL_CERT_FILE", "The certificates for Python packages and for bootstrapping the base image."),
+    Variable(
+        "SOURCE_DATE_EPOCH", "The time, in seconds, that an SBOM and a provenance have; without it they have none."
+    ),
     Variable("XDG_*", "The folders of the platform: state (`XDG_STATE_HOME`), configuration, sockets."),
     Variable("HOME", "The folder in which `~/.ovh.conf` and the configuration of Docker and pip are."),
 )

@@ -191,7 +191,7 @@ class Decisions(Part, frozen=True, kw_only=True):
     allow_unsafe: Annotated[tuple[Sha256, ...], Meta(max_length=1000)]
     accept_agpl: bool
     slim: bool
-    base_image: Annotated[str, Meta(max_length=255, pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*$")] | None
+    base_image: Annotated[str, Meta(max_length=255, pattern=r"^(?!oci:)[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*$")] | None
     rehearsal_timeout: Annotated[float, Meta(ge=1, le=1e7)]
     registry: Annotated[str, Meta(max_length=255, pattern=r"^[a-z0-9\[][a-z0-9._:/\[\]-]*$")] | None
     registry_user: Annotated[str, Meta(max_length=128, pattern=r"^[!-~][ -~]*$")] | None

@@ -14,6 +14,8 @@ from migrate.core.values.app import (
 )
 from migrate.core.values.image import (
     BuildContext,
+    Descriptor,
+    Documents,
     Image,
     Layer,
     PushedImage,
@@ -61,6 +63,8 @@ __all__ = [
     "BuildContext",
     "ContainerLocation",
     "Conversion",
+    "Descriptor",
+    "Documents",
     "FixedScaling",
     "FolderLocation",
     "Hazard",

@@ -1,5 +1,7 @@
 """What an image is: of a runtime, of a model with it, how it did on this machine, and where it was pushed to."""
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 
@@ -40,14 +42,30 @@ class Image(Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...]
 
 
+class Descriptor(Struct, frozen=True, kw_only=True):
+    """A blob of an image by its content (OCI image specification 1.1, "Content Descriptors"): size in bytes."""
+
+    media_type: str
+    digest: str
+    size: int
+
+
 class Rehearsal(Struct, frozen=True, kw_only=True):
-    """The image run here as AI Deploy will run it. ``cold_start`` is seconds from start to ready."""
+    """The image run here as AI Deploy will run it. ``cold_start`` is seconds from start to ready.
+
+    ``held`` says what held the limits of memory and processes where no container engine did; empty where one did.
+    ``not_here`` says why nothing can be run on this machine, so that nothing was; no other field says anything then.
+    """
+
+    SCHEMA: ClassVar[int] = 3  # in 1 an engine always held them; in 2 an image was always run
 
     image_id: str
-    cold_start: float
+    cold_start: float | None
     calls: int
-    worst_difference: float
+    worst_difference: float | None
     memory: int | None = None
+    held: str = ""
+    not_here: str = ""
 
 
 class PushedImage(Struct, frozen=True, kw_only=True):
@@ -57,3 +75,11 @@ class PushedImage(Struct, frozen=True, kw_only=True):
     digest: str
     registry: str
     size: int | None = None
+
+
+class Documents(Struct, frozen=True, kw_only=True):
+    """What says what an image is made of: the paths of its SBOM and of its provenance, and what they are about."""
+
+    sbom: str
+    provenance: str
+    subject: str

@@ -37,13 +37,17 @@ class OldToken(Struct, frozen=True, kw_only=True):
     resource: str
 
 
-class ContainerLocation(Struct, frozen=True, kw_only=True, tag="container"):
-    """Files in Object Storage: ``path`` is an object, or everything under ``path/``; empty is the whole container."""
+class ContainerLocation(Struct, frozen=True, kw_only=True, tag="container", omit_defaults=True):
+    """Files in Object Storage: ``path`` is an object, or everything under ``path/``; empty is the whole container.
+
+    ``beside`` are further files of the model where ``path`` is an object, as paths relative to the folder of it.
+    """
 
     region: str
     container: str
     container_id: str
     path: str
+    beside: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -51,8 +55,8 @@ class ContainerLocation(Struct, frozen=True, kw_only=True, tag="container"):
         return f"{self.container}@{self.region}/{self.path}"
 
 
-class BucketLocation(Struct, frozen=True, kw_only=True, tag="bucket"):
-    """Files in an S3 bucket; ``path`` as in a container.
+class BucketLocation(Struct, frozen=True, kw_only=True, tag="bucket", omit_defaults=True):
+    """Files in an S3 bucket; ``path`` and ``beside`` as in a container.
 
     Attributes:
         bucket: Its name.
@@ -64,6 +68,7 @@ class BucketLocation(Struct, frozen=True, kw_only=True, tag="bucket"):
     region: str
     endpoint: str | None
     path: str
+    beside: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -72,10 +77,11 @@ class BucketLocation(Struct, frozen=True, kw_only=True, tag="bucket"):
         return f"{base}/{self.path}"
 
 
-class FolderLocation(Struct, frozen=True, kw_only=True, tag="folder"):
-    """Files on this machine: ``path`` is absolute, a file or a folder."""
+class FolderLocation(Struct, frozen=True, kw_only=True, tag="folder", omit_defaults=True):
+    """Files on this machine: ``path`` is absolute, a file or a folder; ``beside`` as in a container."""
 
     path: str
+    beside: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -92,7 +98,7 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
     ``recognised`` is the word for what its files look like, where they were looked at to find it.
     """
 
-    SCHEMA: ClassVar[int] = 2  # in 1 no location was a bucket
+    SCHEMA: ClassVar[int] = 3  # in 1 no location was a bucket; in 2 none had files beside it
 
     id: str
     source: str
@@ -122,6 +128,8 @@ class Ignored(Struct, frozen=True, kw_only=True):
 
 class Listing(Struct, frozen=True, kw_only=True):
     """The models of one source."""
+
+    SCHEMA: ClassVar[int] = 2  # with that of the records
 
     source: str
     models: tuple[ModelRecord, ...]

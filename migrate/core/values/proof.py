@@ -97,10 +97,11 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``notes`` and ``hazards`` are what its files said, where this run or an earlier one has read them.
     ``slim`` is ``kept`` where the model is served as the ONNX that it was converted to, ``refused: `` and the reason
-    where it was to be and is not, and empty where nobody asked.
+    where it was to be and is not, and empty where nobody asked. ``not_rehearsed`` says why its image was not run on
+    this machine before; empty where it was.
     """
 
-    SCHEMA: ClassVar[int] = 2
+    SCHEMA: ClassVar[int] = 3
 
     model: str
     outcome: OutcomeKind
@@ -115,6 +116,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cold_start: float | None = None
     query_id: str | None = None
     slim: str = ""
+    not_rehearsed: str = ""
     exit_code: int = 0
     notes: tuple[str, ...] = ()
     hazards: tuple[Hazard, ...] = ()

@@ -119,7 +119,10 @@ class TensorCheck:
             raise FormatError(
                 "external-data-missing",
                 f"The tensor {quoted(name)} lies in the file {quoted(location)}, which is not there.",
-                type_again(f"Put {quoted(location)} beside the model's file"),
+                type_again(
+                    f"Put {quoted(location)} beside the model's file",
+                    note="where it lies there, name the folder of both as the source" if len(self._files) == 1 else "",
+                ),
             )
         offset, length = _number(external.get("offset", "0")), _number(external.get("length", ""))
         length = expected if length is None and "length" not in external else length

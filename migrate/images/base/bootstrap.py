@@ -20,7 +20,16 @@ import platformdirs
 from msgspec.structs import replace
 
 from migrate.core.errors import LocalError
-from migrate.core.names import digest_of
+from migrate.images.base.debian import (
+    CHANGES,
+    DROPPED,
+    PACKAGES,
+    PATH,
+    PYTHONS,
+    RECIPE,
+    apt_proxies,
+    apt_sources,
+)
 from migrate.images.engine import tarstream
 from migrate.images.engine.connection import PLATFORM, Engine, engine_error, last_error, translated
 from migrate.images.engine.transfer import message_of
@@ -31,24 +40,6 @@ if TYPE_CHECKING:
 
 REPOSITORY: Final = "migrate-base"
 
-_PACKAGES: Final = ("ca-certificates", "netbase", "python3", "tzdata")
-_PYTHONS: Final = {"bookworm": "py311", "trixie": "py313"}  # Debian's release -> the Python in it
-_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_CHANGES: Final = (
-    f"ENV PATH={_PATH}",
-    "ENV LANG=C.UTF-8",
-    'CMD ["python3"]',
-    "LABEL mlserving-migrate.kind=base",
-)
-_RECIPE: Final = digest_of("2", *_PACKAGES, *_CHANGES)[:12]  # the first part is the version of what this file does
-# What an image does not need. Copyright files stay, as the licences ask.
-_DROPPED: Final = re.compile(
-    r"(dev|proc|sys|run|tmp|boot|media|mnt|opt|srv|debootstrap|var/(cache|tmp|log|lib/apt/lists)"
-    r"|usr/share/(man|info|locale|lintian|bash-completion))/.+"
-    r"|usr/share/doc/(.+/)?(?!copyright$)[^/]+"
-    r"|(.+/)?__pycache__/(?!.*\.cpython-\d+\.pyc$).*"
-    r"|etc/(machine-id|hostname|resolv\.conf|apt/sources\.list|apt/apt\.conf\.d/99migrate.*)|var/lib/dpkg/.+-old|var/lib/systemd/.+"
-)
 _STAGES: Final = re.compile(r"I: (Retrieving|Validating|Extracting|Unpacking|Configuring)\b")
 _NEXT_STEP: Final = (
     "Name a base image that this engine can pull with --base-image, or (Debian, as root) install debootstrap."
@@ -57,7 +48,7 @@ _NEXT_STEP: Final = (
 
 def existing(engine: Engine) -> str | None:
     """The reference of a base image that was bootstrapped by this version of the recipe, if the engine has one."""
-    ours = (name for name in engine.names() if name.startswith(f"{REPOSITORY}:") and name.endswith(f"-{_RECIPE}"))
+    ours = (name for name in engine.names() if name.startswith(f"{REPOSITORY}:") and name.endswith(f"-{RECIPE}"))
     return min(ours, default=None)
 
 
@@ -67,9 +58,9 @@ def bootstrap(engine: Engine, progress_text: Callable[[str], None]) -> str:
     Raises:
         LocalError: This machine cannot (code ``base-unusable``); the sentence says what is missing.
     """
-    release, sources = _apt()
+    release, sources = apt_sources()
     mirror = next((uri for uri, suite, _ in sources if suite == release), None)
-    if shutil.which("debootstrap") is None or os.geteuid() != 0 or mirror is None or release not in _PYTHONS:
+    if shutil.which("debootstrap") is None or os.geteuid() != 0 or mirror is None or release not in PYTHONS:
         raise LocalError(
             "There is no base image: none can be pulled, and bootstrapping one needs Debian 12 or 13, root and "
             "debootstrap.",
@@ -87,30 +78,13 @@ def bootstrap(engine: Engine, progress_text: Callable[[str], None]) -> str:
             _upgrade(root, sources, progress_text)
             _compile(root)
             progress_text("importing the base image")
-            return _import(engine, root, f"{release}-{_PYTHONS[release]}-{_RECIPE}")
-
-
-def _apt() -> tuple[str, tuple[tuple[str, str, str], ...]]:
-    """This machine's Debian release, and the (URI, suite, component) triples that its apt is configured with."""
-    try:
-        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
-        release = next(
-            (line.partition("=")[2].strip('"') for line in lines if line.startswith("VERSION_CODENAME=")), ""
-        )
-        targets = _output(
-            "apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "", ()
-    triples = [tuple(line.split()) for line in dict.fromkeys(targets.splitlines())]
-    wanted = (release, f"{release}-updates", f"{release}-security")
-    return release, tuple((t[0], t[1], t[2]) for t in triples if len(t) == 3 and t[1] in wanted and t[2] == "main")
+            return _import(engine, root, f"{release}-{PYTHONS[release]}-{RECIPE}")
 
 
 def _debootstrap(root: Path, release: str, mirror: str, progress_text: Callable[[str], None]) -> None:
     command = ["debootstrap", "--variant=minbase", f"--arch={PLATFORM.partition('/')[2]}"]
-    command += [f"--include={','.join(_PACKAGES)}", release, str(root), mirror]
-    environment = {**os.environ, **_proxies()}
+    command += [f"--include={','.join(PACKAGES)}", release, str(root), mirror]
+    environment = {**os.environ, **apt_proxies()}
     last: list[str] = []
     stages: set[str] = set()
     with subprocess.Popen(
@@ -126,16 +100,6 @@ def _debootstrap(root: Path, release: str, mirror: str, progress_text: Callable[
         raise LocalError(
             f"debootstrap failed: {' / '.join(last)}", code="base-unusable", next_step="See that apt-get update works."
         )
-
-
-def _proxies() -> dict[str, str]:
-    """The proxies of apt as the variables that debootstrap's downloader reads."""
-    found: dict[str, str] = {}
-    for scheme in ("http", "https"):
-        value = re.search(r'"(.+)"', _output("apt-config", "dump", f"Acquire::{scheme}::Proxy"))
-        if value and value[1] != "DIRECT":
-            found[f"{scheme}_proxy"] = value[1]
-    return found
 
 
 def _upgrade(root: Path, sources: tuple[tuple[str, str, str], ...], progress_text: Callable[[str], None]) -> None:
@@ -156,7 +120,7 @@ def _upgrade(root: Path, sources: tuple[tuple[str, str, str], ...], progress_tex
         for name in ("etc/resolv.conf", "etc/hosts"):
             if Path("/", name).is_file():
                 shutil.copyfile(Path("/", name), root / name)
-        environment = {"PATH": _PATH, "DEBIAN_FRONTEND": "noninteractive", **_proxies()}
+        environment = {"PATH": PATH, "DEBIAN_FRONTEND": "noninteractive", **apt_proxies()}
         for arguments in (["update"], ["-y", "--no-install-recommends", "dist-upgrade"]):
             subprocess.run(
                 ["chroot", str(root), "apt-get", "-q", *arguments],
@@ -183,7 +147,7 @@ def _compile(root: Path) -> None:
     folders = [f"/{path.relative_to(root)}" for path in sorted(root.glob("usr/lib/python3*"))]
     compile_all = ["python3", "-m", "compileall", "-q", "-f", "--invalidation-mode=unchecked-hash", *folders]
     subprocess.run(
-        ["chroot", str(root), *compile_all], env={"PATH": _PATH, "PYTHONHASHSEED": "0"}, check=True, capture_output=True
+        ["chroot", str(root), *compile_all], env={"PATH": PATH, "PYTHONHASHSEED": "0"}, check=True, capture_output=True
     )
 
 
@@ -197,7 +161,7 @@ def _import(engine: Engine, root: Path, tag: str) -> str:
 
     with translated():
         # Named in a second call: Podman takes the name of an import and leaves its tag out.
-        said: str = engine.client.api.import_image_from_data(data, changes=list(_CHANGES))
+        said: str = engine.client.api.import_image_from_data(data, changes=list(CHANGES))
         failure = last_error(map(message_of, said.splitlines()), heard)
         if failure is not None:
             raise engine_error(failure)
@@ -210,7 +174,7 @@ def _entries(root: Path) -> Iterator[tarstream.Entry]:
     first_of: dict[tuple[int, int], str] = {}
     for path in sorted(root.rglob("*"), key=lambda found: found.relative_to(root).parts):
         name = path.relative_to(root).as_posix()
-        if _DROPPED.fullmatch(name):
+        if DROPPED.fullmatch(name):
             continue
         state = path.lstat()
         entry = tarstream.Entry(name=name, mode=stat.S_IMODE(state.st_mode), uid=state.st_uid, gid=state.st_gid)
@@ -224,7 +188,3 @@ def _entries(root: Path) -> Iterator[tarstream.Entry]:
                 yield replace(entry, source=path, size=state.st_size)
             else:
                 yield replace(entry, kind=tarfile.LNKTYPE, link=first)
-
-
-def _output(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

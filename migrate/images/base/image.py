@@ -17,6 +17,7 @@ from msgspec import Struct
 from migrate.core.errors import LocalError, MigrateError
 from migrate.core.text import printable
 from migrate.images.base import bootstrap
+from migrate.images.base.fit import NEXT_STEP, demand_fit, unusable
 from migrate.images.engine import containers
 from migrate.images.engine.connection import Engine, connect
 from migrate.images.engine.references import check_reference
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 PUBLIC_BASE: Final = "python:3.11-slim-bookworm"
-PYTHONS: Final = ("3.11", "3.12", "3.13")  # what the runtimes' locks are resolved for
-MINIMUM_GLIBC: Final = (2, 28)  # what the wheels are chosen for (manylinux_2_28)
-
-_NEXT_STEP: Final = "Name another with --base-image: a Debian-like linux/amd64 image with Python 3.11 to 3.13."
 # What Docker, runc and crun say of an image without the program.
 _NO_PROGRAM: Final = re.compile(
     r"executable file .{0,80}not found|command that was not found|exec format error", re.IGNORECASE
@@ -124,7 +121,7 @@ def _locate_configured(engine: Engine, reference: str, progress_text: Callable[[
             raise LocalError(
                 f"The base image {reference} is not on this engine and cannot be pulled: {error.what}",
                 code="base-unusable",
-                next_step=_NEXT_STEP,
+                next_step=NEXT_STEP,
             ) from error
     return Located(reference=reference, image_id=_id_of(engine, reference))
 
@@ -132,7 +129,7 @@ def _locate_configured(engine: Engine, reference: str, progress_text: Callable[[
 def _id_of(engine: Engine, reference: str) -> str:
     found = engine.image(reference)
     if found is None:
-        raise LocalError(f"The image {reference} vanished from the engine.", code="base-unusable", next_step=_NEXT_STEP)
+        raise LocalError(f"The image {reference} vanished from the engine.", code="base-unusable", next_step=NEXT_STEP)
     return str(found["Id"])
 
 
@@ -159,19 +156,14 @@ def look_into(engine: Engine, located: Located) -> Base:
         python, libc, machine, implementation = json.loads(output.strip().splitlines()[-1])
     except (ValueError, IndexError) as error:
         raise _unusable(located, "python3 in it does not say its version") from error
-    if implementation != "cpython" or python not in PYTHONS:
-        raise _unusable(located, f"it has {implementation} {python}, and the wheels are for CPython 3.11 to 3.13")
     if machine != "x86_64":
         raise _unusable(located, f"its Python is built for {machine}")
-    if not libc.startswith("glibc ") or tuple(int(part) for part in libc[6:].split(".")[:2]) < MINIMUM_GLIBC:
-        raise _unusable(located, f"its C library is {libc or 'not glibc'}, and the wheels need glibc 2.28 or newer")
+    demand_fit(located.reference, implementation, python, libc)
     return Base(reference=located.reference, image_id=located.image_id, python=python, libc=libc)
 
 
 def _unusable(located: Located, why: str) -> LocalError:
-    return LocalError(
-        f"The base image {located.reference} cannot be used: {why}.", code="base-unusable", next_step=_NEXT_STEP
-    )
+    return unusable(located.reference, why)
 
 
 def main(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from migrate.images.engine.references import check_reference
 from migrate.machine.disk import FULL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     Progress = Callable[[int, int | None], None]
 
@@ -30,6 +31,7 @@ _LOST: Final = (
     'unable to find image "sha256:',
 )
 _ATTEMPTS: Final = 5
+_USED: Final = re.compile(r"\bcontainer\b.* is using|\bin use\b|\bused by\b", re.IGNORECASE | re.DOTALL)
 
 
 def build(engine: Engine, context: BuildContext, runtime_image: RuntimeImage, *, tag: str, progress: Progress) -> Image:
@@ -152,6 +154,16 @@ def _history(engine: Engine, identity: str) -> list[dict[str, Any]]:
         return found
 
 
+def save_image(engine: Engine, reference: str) -> Iterator[bytes]:
+    """The archive of a local image, as the engine writes it (``docker save``).
+
+    Raises:
+        LocalError: The engine's own failures.
+    """
+    with translated():
+        yield from engine.client.api.get_image(reference)
+
+
 def image_exists(engine: Engine, image: Image) -> bool:
     """Whether the image is still on the engine (an inspection, nothing more)."""
     return engine.image(image.image_id) is not None
@@ -166,7 +178,8 @@ def remove_image(engine: Engine, reference: str, *, noprune: bool = False) -> No
         noprune: Keep the image's parents, which nothing else names.
 
     Raises:
-        LocalError: The engine keeps it (``engine-failed``), or does not answer (``engine-not-running``).
+        LocalError: The engine keeps it, because a container or another image uses it (``engine-failed``), or does not
+            answer (``engine-not-running``).
     """
     import docker.errors  # noqa: PLC0415
 
@@ -177,7 +190,9 @@ def remove_image(engine: Engine, reference: str, *, noprune: bool = False) -> No
                 engine.client.api.remove_image(reference, noprune=noprune)
             except docker.errors.ImageNotFound:
                 return
-            except docker.errors.APIError:
+            except docker.errors.APIError as error:
+                if _USED.search(str(error.explanation)):
+                    raise  # who uses it does so a moment later, too
                 # Another program that removes a parent of it at the same time makes the engine fail, with the name
                 # gone or still there (Docker 20.10.24).
                 left -= 1

@@ -28,3 +28,22 @@ def check_reference(reference: str) -> str:
             next_step="Write it as registry/name:tag, in lower case, for example registry.example.com/team/model:1.",
         )
     return reference
+
+
+def split_reference(reference: str) -> tuple[str, str, str]:
+    """The registry, the repository in it, and the tag or digest of a reference.
+
+    What names no registry is Docker Hub's, where a name of one part is in ``library``
+    (github.com/distribution/reference, normalize.go).
+
+    Raises:
+        UsageError: See ``check_reference``.
+    """
+    path, at, digest = check_reference(reference).partition("@")
+    first, slash, rest = path.partition("/")
+    if not slash or (not re.search(r"[.:A-Z]", first) and first != "localhost"):
+        first, rest = "docker.io", path
+    repository, _, tag = rest.partition(":")
+    if first in ("docker.io", "index.docker.io") and "/" not in repository:
+        repository = f"library/{repository}"
+    return first, repository, digest if at else tag or "latest"

@@ -4,6 +4,7 @@
 and disk stay the same for a model of any size (decisions: Trees as layers).
 """
 
+import hashlib
 import os
 import stat
 import tarfile
@@ -21,12 +22,14 @@ FIXED_TIME: Final = 315532800
 CHUNK: Final = 1 << 20
 FOLDER_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
+END: Final = bytes(2 * tarfile.BLOCKSIZE)
 
 
 class Entry(Struct, frozen=True, kw_only=True):
     """One entry of an archive: a folder, a link, bytes, or the content of a file on this machine.
 
-    ``name`` is relative and without a trailing slash. ``size`` is what the file must still have when it is read.
+    ``name`` is relative and without a trailing slash. ``size`` is what the file must still have when it is read, and
+    ``digest`` (``sha256:``) what its content must be, where that is known.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     link: str = ""
     uid: int = 0
     gid: int = 0
+    digest: str = ""
 
 
 def folder(name: str, mode: int = FOLDER_MODE) -> Entry:
@@ -95,16 +99,26 @@ def archive(entries: Iterable[Entry], sent: Callable[[int], None] | None = None)
 
 def _pieces(entries: Iterable[Entry]) -> Iterator[bytes]:
     for entry in entries:
-        info = tarfile.TarInfo(entry.name)
-        info.type, info.mode, info.mtime = entry.kind, entry.mode, FIXED_TIME
-        info.uid, info.gid, info.linkname = entry.uid, entry.gid, entry.link
-        info.size = entry.size if entry.kind == tarfile.REGTYPE else 0
-        yield info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-        if info.size:
-            yield from _content(entry)
-            if info.size % tarfile.BLOCKSIZE:
-                yield bytes(tarfile.BLOCKSIZE - info.size % tarfile.BLOCKSIZE)
-    yield bytes(2 * tarfile.BLOCKSIZE)
+        yield from entry_bytes(entry)
+    yield END
+
+
+def entry_bytes(entry: Entry, data: Iterable[bytes] | None = None) -> Iterator[bytes]:
+    """The bytes of one entry in an archive, which ends with ``END``.
+
+    Args:
+        entry: The entry.
+        data: The content, ``entry.size`` bytes; None for what the entry itself names.
+    """
+    info = tarfile.TarInfo(entry.name)
+    info.type, info.mode, info.mtime = entry.kind, entry.mode, FIXED_TIME
+    info.uid, info.gid, info.linkname = entry.uid, entry.gid, entry.link
+    info.size = entry.size if entry.kind == tarfile.REGTYPE else 0
+    yield info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    if info.size:
+        yield from _content(entry) if data is None else data
+        if info.size % tarfile.BLOCKSIZE:
+            yield bytes(tarfile.BLOCKSIZE - info.size % tarfile.BLOCKSIZE)
 
 
 def _content(entry: Entry) -> Iterator[bytes]:
@@ -112,6 +126,7 @@ def _content(entry: Entry) -> Iterator[bytes]:
         yield entry.content
         return
     left = entry.size
+    sha = hashlib.sha256() if entry.digest else None
     try:
         with os.fdopen(os.open(entry.source, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0) as file:
             while left:
@@ -119,14 +134,19 @@ def _content(entry: Entry) -> Iterator[bytes]:
                 if not piece:
                     break
                 left -= len(piece)
+                if sha is not None:
+                    sha.update(piece)
                 yield piece
     except OSError as error:
-        raise _changed(entry.source, str(error.strerror)) from error
+        raise changed(entry.source, str(error.strerror)) from error
     if left:
-        raise _changed(entry.source, "it became shorter")
+        raise changed(entry.source, "it became shorter")
+    if sha is not None and f"sha256:{sha.hexdigest()}" != entry.digest:
+        raise changed(entry.source, "it is not the one that was fetched")
 
 
-def _changed(path: Path, why: str) -> LocalError:
+def changed(path: Path, why: str) -> LocalError:
+    """The error for a file that changed between being fetched and being put into an image."""
     return LocalError(
         f"The file {printable(str(path), 300)} changed while it was read: {why}.",
         code="file-changed",

@@ -58,19 +58,39 @@ def render(models: Sequence[ModelToRender], runtime_image: RuntimeImage, out: Pa
     with disk_errors():
         partial.mkdir(parents=True)
         size = write_models(models, partial, link=True)
-        values = Values(
-            stage="model",
-            tool_version=migrate.__version__,
-            runtime_reference=runtime_image.reference,
-            artifacts=tuple(model.artifact.digest for model in models),
-            model_layers=layer_count(models),
-        )
-        text = dockerfile(template_of(runtime_image.runtime), values)
+        text = dockerfile(template_of(runtime_image.runtime), model_values(models, runtime_image))
         partial.joinpath("Dockerfile").write_text(text, encoding="utf-8")
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
+    return _context(models, runtime_image, text, str(out), size)
+
+
+def outline(models: Sequence[ModelToRender], runtime_image: RuntimeImage) -> BuildContext:
+    """What ``render`` returns, with nothing written: ``folder`` is empty.
+
+    It is for images that are put together from the models' files themselves.
+    """
+    text = dockerfile(template_of(runtime_image.runtime), model_values(models, runtime_image))
+    size = sum(file.size for model in models for file in model.artifact.files)
+    return _context(models, runtime_image, text, "", size)
+
+
+def model_values(models: Sequence[ModelToRender], runtime_image: RuntimeImage) -> Values:
+    """What the Dockerfile of these models' image prints."""
+    return Values(
+        stage="model",
+        tool_version=migrate.__version__,
+        runtime_reference=runtime_image.reference,
+        artifacts=tuple(model.artifact.digest for model in models),
+        model_layers=layer_count(models),
+    )
+
+
+def _context(
+    models: Sequence[ModelToRender], runtime_image: RuntimeImage, text: str, folder: str, size: int
+) -> BuildContext:
     return BuildContext(
-        folder=str(out),
+        folder=folder,
         runtime=runtime_image.runtime,
         digest=f"sha256:{digest_of(text, *contents(models))}",
         models=tuple(model.record.id for model in models),

@@ -10,12 +10,15 @@ import migrate
 from migrate.core.errors import LocalError, UsageError
 from migrate.core.names import digest_of
 from migrate.core.values import BuildContext
+from migrate.images.attestation.made_of import BasePart, Subject
 from migrate.images.base import bootstrap
+from migrate.images.base.contents import read_contents
 from migrate.images.base.image import PUBLIC_BASE, ensure_base
 from migrate.images.engine import tarstream
 from migrate.images.engine.connection import connect
 from migrate.images.engine.references import check_reference
 from migrate.images.model.context import ModelToRender, contents, layer_count, write_models
+from migrate.images.model.documents import created, gather, write_documents
 from migrate.images.runtime import locales, server_code, wheels
 from migrate.images.runtime.bytecode import compile_folder
 from migrate.images.runtime.dockerfile import Values, dockerfile
@@ -56,7 +59,8 @@ The layers, from the one that changes least to the one that changes most:
     layer-model-N    /models/<name>/files: the files as they were downloaded
 
 The server answers /describe, /eval, /health/live and /health/ready on port 8080, as any user, with a read-only root.
-Made by mlserving-migrate {version}.
+sbom.cdx.json lists what is in the image (CycloneDX), provenance.intoto.json what it is made from (in-toto, SLSA).
+Neither is in the image. Made by mlserving-migrate {version}.
 """
 
 
@@ -102,6 +106,8 @@ def export(
         engine=engine,
         base=base.image_id if base is not None else None,
     )
+    parts = (template.digest, *wheels.recipe(), server_code.server_digest(), python, *contents(models))
+    digest = f"sha256:{digest_of(*parts)}"
     progress_text(f"writing {out}")
     partial = out.with_name(f"{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -118,21 +124,32 @@ def export(
                 model_layers=layer_count(models),
                 package_layers=tuple(wheels.layers_of(packages)),
             )
-            partial.joinpath("Dockerfile").write_text(dockerfile(template, values), encoding="utf-8")
+            text = dockerfile(template, values).encode()
+            partial.joinpath("Dockerfile").write_bytes(text)
+            contents_of_base = read_contents(engine, base.image_id, store) if engine and base else None
+            made_of = gather(
+                models,
+                runtime=runtime,
+                subject=Subject(name=out.name, digest=digest, kind="context"),
+                base=BasePart(reference=reference, digest=base.image_id if base else "", contents=contents_of_base),
+                python=python,
+                store=store,
+                created=created(os.environ),
+            )
+            write_documents(made_of, partial, text)
             other = PUBLIC_BASE if reference != PUBLIC_BASE else f"registry.example.com/python:{python}"
-            text = _README.format(base=reference, other=other, python=python, version=migrate.__version__)
-            partial.joinpath("README.txt").write_text(text, encoding="utf-8")
+            told = _README.format(base=reference, other=other, python=python, version=migrate.__version__)
+            partial.joinpath("README.txt").write_text(told, encoding="utf-8")
             size = _normalise(partial)
             if out.exists():
                 out.rmdir()
             partial.rename(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    parts = (template.digest, *wheels.recipe(), server_code.server_digest(), python, *contents(models))
     return BuildContext(
         folder=str(out),
         runtime=runtime,
-        digest=f"sha256:{digest_of(*parts)}",
+        digest=digest,
         models=tuple(model.record.id for model in models),
         size=size,
     )

@@ -11,15 +11,16 @@ from migrate.images.base.image import Base, locate_base, look_into
 from migrate.images.engine import tarstream
 from migrate.images.engine.build import build_image, read_image
 from migrate.images.engine.connection import PLATFORM, Engine
-from migrate.images.runtime import locales, server_code, wheels
+from migrate.images.runtime import server_code, wheels
 from migrate.images.runtime.bytecode import compile_folder
 from migrate.images.runtime.dockerfile import Values, dockerfile
+from migrate.images.runtime.layers import SERVER_LAYER, package_entries, server_entries
 from migrate.images.runtime.templates import Template, template_of
 from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.locks import exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
 _RECIPE: Final = "3"  # the version of how the pieces are put together here
@@ -105,27 +106,9 @@ def build_runtime(
             stage="runtime", tool_version=migrate.__version__, base=base.reference, package_layers=tuple(layers)
         )
         text = dockerfile(template, values).encode()
-        entries = [tarstream.content("Dockerfile", text), *runtime_layers(packages, layers, scratch)]
+        entries = [tarstream.content("Dockerfile", text)]
+        for layer, tops in layers.items():
+            entries += package_entries(packages, tops, f"{layer}/")
+        entries += server_entries(scratch, f"{SERVER_LAYER}/")
         arguments = {"BASE": base.reference}
         return build_image(engine, entries, tag=tag, progress=progress, arguments=arguments, cache=cache)
-
-
-def runtime_layers(packages: Path, layers: Mapping[str, frozenset[str]], server: Path) -> Iterator[tarstream.Entry]:
-    """The layers of a runtime as context entries: those of the packages, and ``layer-server``."""
-    for layer, tops in layers.items():
-        yield from _nested(layer, wheels.IMAGE_PATH)
-        yield from tarstream.tree(packages, f"{layer}{wheels.IMAGE_PATH}/", tops)
-    yield from _nested("layer-server", server_code.IMAGE_PATH)
-    yield from tarstream.tree(server, f"layer-server{server_code.IMAGE_PATH}/")
-    yield tarstream.folder(f"layer-server{locales.IMAGE_PATH}")
-    yield tarstream.link(f"layer-server{locales.IMAGE_PATH}/{locales.NAME}", locales.SYSTEM)
-    # HOME is writable by whatever uid the platform chooses.
-    yield tarstream.folder("layer-server/workspace", 0o1777)
-
-
-def _nested(layer: str, path: str) -> Iterator[tarstream.Entry]:
-    name = layer
-    yield tarstream.folder(name)
-    for part in path.strip("/").split("/"):
-        name = f"{name}/{part}"
-        yield tarstream.folder(name)

@@ -60,11 +60,10 @@ def vendor(
     Raises:
         LocalError: A package cannot be had or does not match its hash (code ``wheels-failed``), or the disk is full.
     """
-    digest = digest_of(*recipe(), *map(digest_of_file, locks), python)[:40]
-    made = store / "wheels" / digest
+    made = vendored(locks, python=python, store=store)
     if made.is_dir():
         return made
-    with exclusive(store / "locks" / f"wheels-{digest}"):
+    with exclusive(store / "locks" / f"wheels-{made.name}"):
         if made.is_dir():
             return made
         progress_text("fetching the wheels of the runtime")
@@ -77,6 +76,11 @@ def vendor(
             made.parent.mkdir(exist_ok=True)
             folder.rename(made)
     return made
+
+
+def vendored(locks: Sequence[Path], *, python: str, store: Path) -> Path:
+    """Where the folder of ``vendor`` is, or will be."""
+    return store / "wheels" / digest_of(*recipe(), *map(digest_of_file, locks), python)[:40]
 
 
 def layers_of(packages: Path) -> dict[str, frozenset[str]]:

@@ -1,34 +1,33 @@
-"""A model becomes ONNX: loaded and converted in a container of its own runtime, never in the command's process.
+"""A model becomes ONNX: loaded and converted where its own runtime's image runs, never in the command's process.
 
-The container has no network, no rights, a read-only root and limits of memory, processes and time. The converter's
-packages, which the runtime does not have, and the model's files go into a volume of it, and one file comes out, which
-is for ``formats/`` to read before anything else does.
+That has no network, no rights, a read-only root and limits of memory, processes and time. The converter's packages,
+which the runtime does not have, and the model's files are put beside it, and one file comes out, which is for
+``formats/`` to read before anything else does.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tarfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from migrate.core.errors import LocalError, MigrateError, NeedsYouError
+from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.model_json import ModelJson, content_of
 from migrate.core.names import digest_of
 from migrate.core.text import printable
 from migrate.core.values import Artifact, ArtifactFile, to_json
 from migrate.images.base.image import ensure_base
-from migrate.images.engine import containers, tarstream
+from migrate.images.engine import tarstream
 from migrate.images.engine.connection import translated
-from migrate.images.engine.exchange import Exchange, ExchangeEndedError, NotStartedError
+from migrate.images.engine.exchange import ExchangeEndedError, NotStartedError
 from migrate.images.runtime import server_code, wheels
-from migrate.images.runtime.bytecode import ChunkReader
 from migrate.images.runtime.templates import templates_folder
 from migrate.images.trial import endings
-from migrate.images.trial.oracle_run import WAIT, model_entries
+from migrate.images.trial.oracle_run import model_entries
+from migrate.images.trial.runner import Files, NothingTakenError
 from migrate.machine.disk import disk_errors, scratch_folder
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from migrate.core.values import RuntimeImage
     from migrate.images.engine.connection import Engine
+    from migrate.images.trial.runner import Runner, Trial
 
 MODEL: Final = "model.onnx"
 SCRIPTS: Final[Mapping[str, Path]] = {
@@ -65,32 +65,33 @@ def converter_digest(engine: str) -> str:
 
 
 def convert(
-    engine: Engine,
+    runner: Runner,
+    packages: Callable[[], Path],
     runtime_image: RuntimeImage,
     artifact: Artifact,
     settings: ModelJson,
     *,
     store: Path,
     timeout: float,
-    progress_text: Callable[[str], None],
     stop: threading.Event | None = None,
 ) -> Artifact:
     """A model as an artifact of one file, ``model.onnx``, in the content store; made once.
 
     Args:
-        engine: Where the runtime's image is.
+        runner: What runs the runtime's image.
+        packages: The folder of the converter's packages, asked for where the model was not converted before, such as
+            ``converter_packages`` gives.
         runtime_image: The runtime of the model.
         artifact: Its files.
         settings: Its description (``Inspection.settings``), of one of the engines of ``SCRIPTS``.
         store: The content store.
         timeout: Seconds for the conversion.
-        progress_text: Told what is done when it takes long.
         stop: Set to end early.
 
     Raises:
-        NeedsYouError: There is no ONNX of it: ``conversion-failed``, ``conversion-timeout`` or, where the engine's
-            machine is of another architecture than the images, ``conversion-emulated``. The text says why.
-        LocalError: The engine, the packages or the disk failed, or the processor cannot run the packages
+        NeedsYouError: There is no ONNX of it: ``conversion-failed`` or ``conversion-timeout``. The text says why.
+            Also what ``packages`` raises.
+        LocalError: The engine or the box, the packages or the disk failed, or the processor cannot run the packages
             (``cpu-unsupported``).
         Interrupted: ``stop`` was set.
     """
@@ -98,31 +99,37 @@ def convert(
     key = digest_of(runtime_image.key, artifact.digest, to_json(content_of(settings)).decode(), converter_digest(kind))
     place = store / "converted" / key[:40]
     if not place.is_dir():
-        _demand_native(engine)
-        base = ensure_base(engine, runtime_image.base, progress_text)
-        packages = wheels.vendor(
-            (_lock(),),
-            python=base.python,
-            store=store,
-            progress_text=progress_text,
-            engine=engine,
-            base=base.image_id,
-        )
-        progress_text("converting the model to ONNX")
+        folder = packages()
         entries = [
             tarstream.folder("packages"),
-            *tarstream.tree(packages, "packages/"),
+            *tarstream.tree(folder, "packages/"),
             tarstream.content("script.py", SCRIPTS[kind].read_bytes()),
             tarstream.folder("out", 0o1777),
             *model_entries(artifact, "files"),
         ]
         with disk_errors(), scratch_folder(store, "converted-") as scratch:
             asked = Asked(model=content_of(settings))
-            _in_container(engine, runtime_image, entries, asked, scratch / MODEL, timeout, stop)
+            _converted(runner, runtime_image, entries, asked, scratch / MODEL, timeout, stop)
             place.parent.mkdir(exist_ok=True)
             if not place.is_dir():  # else another process was quicker
                 scratch.rename(place)
     return _artifact(place)
+
+
+def converter_packages(
+    engine: Engine, runtime_image: RuntimeImage, store: Path, progress_text: Callable[[str], None]
+) -> Path:
+    """The converter's packages for a runtime's base, as a container engine helps to make them.
+
+    Raises:
+        NeedsYouError: The engine's machine is of another architecture than the images (``conversion-emulated``).
+        LocalError: The engine or the packages failed.
+    """
+    _demand_native(engine)
+    base = ensure_base(engine, runtime_image.base, progress_text)
+    return wheels.vendor(
+        (_lock(),), python=base.python, store=store, progress_text=progress_text, engine=engine, base=base.image_id
+    )
 
 
 def _lock() -> Path:
@@ -141,8 +148,8 @@ def _demand_native(engine: Engine) -> None:
         )
 
 
-def _in_container(
-    engine: Engine,
+def _converted(
+    runner: Runner,
     runtime_image: RuntimeImage,
     entries: list[tarstream.Entry],
     asked: Asked,
@@ -152,67 +159,45 @@ def _in_container(
 ) -> None:
     deadline = time.monotonic() + timeout
     path = f"{server_code.IMAGE_PATH}:{wheels.IMAGE_PATH}:{_ROOT}/packages"  # the runtime's own come first
-    # A volume, because a root that is read-only takes no archive.
-    settings = containers.confined(_MEMORY) | {"mounts": [{"Type": "volume", "Target": _ROOT}]}
-    with containers.container(
-        engine,
+    with runner.start(
         runtime_image.image_id,
-        WAIT,
+        None,
         purpose="convert",
+        memory=_MEMORY,
+        files=Files(_ROOT, lambda: entries, writable=("out",)),
         working_dir=_ROOT,
         environment={"PYTHONPATH": path},
-        **settings,
-    ) as identity:
-        with translated():
-            engine.client.api.put_archive(identity, _ROOT, tarstream.archive(entries))
-            engine.client.api.start(identity)
+    ) as trial:
         try:
-            with Exchange(engine, identity, [f"{_ROOT}/script.py"], stop=stop) as exchange:
+            with trial.exchange([f"{_ROOT}/script.py"], stop=stop) as exchange:
                 try:
                     exchange.ask(asked, timeout=deadline - time.monotonic())
                 except NotStartedError:
                     raise
                 except ExchangeEndedError as error:
-                    raise _ended(engine, runtime_image, exchange.exit_code(), error) from error
+                    raise _ended(runner, trial, runtime_image, exchange.exit_code(), error) from error
         except NotStartedError as error:  # no model was loaded yet
-            raise error.failure() from error
+            raise trial.refusal(error.errors) from error
         except TimeoutError as error:
             raise NeedsYouError(
                 f"The conversion was not done within {timeout:.0f} seconds.",
                 code="conversion-timeout",
                 next_step="Give it more time with --rehearsal-timeout.",
             ) from error
-        _take(engine, identity, target)
-
-
-def _take(engine: Engine, identity: str, target: Path) -> None:
-    """Bring the one file out; whatever else the container offers in its place is refused."""
-    import docker.errors  # noqa: PLC0415
-
-    with translated():
         try:
-            chunks, _ = engine.client.api.get_archive(identity, f"{_ROOT}/out/{MODEL}")
-        except docker.errors.NotFound:
-            raise _failed("it left no file") from None
-        try:
-            with tarfile.open(fileobj=ChunkReader(chunks), mode="r|") as packed:  # type: ignore[call-overload]
-                member = packed.next()
-                data = packed.extractfile(member) if member is not None and member.isreg() else None
-                if member is None or data is None or not 0 < member.size <= _LARGEST:
-                    raise _failed("what it left is no file of 1 byte to 2 GiB")
-                with target.open("xb") as file:
-                    while piece := data.read(tarstream.CHUNK):
-                        file.write(piece)
-        except tarfile.TarError as error:
-            raise LocalError(f"The container engine sent a broken archive: {error}.", code="engine-failed") from error
+            trial.take(f"out/{MODEL}", target, _LARGEST)
+        except NothingTakenError as error:
+            raise _failed(str(error)) from None
 
 
-def _ended(engine: Engine, runtime: RuntimeImage, code: int | None, error: ExchangeEndedError) -> MigrateError:
+def _ended(
+    runner: Runner, trial: Trial, runtime: RuntimeImage, code: int | None, error: ExchangeEndedError
+) -> MigrateError:
     """Why the program ended, which is where the model was loaded."""
     last = _last(error.errors)
     evidence = tuple(printable(line, 600) for line in error.errors.splitlines())
     doing = "while the model was converted"
-    found = endings.ended(engine, runtime.image_id, code, memory=False, doing=doing, said=last, evidence=evidence)
+    found = endings.ended_beside(runner, trial, runtime.image_id, code, doing=doing, said=last, evidence=evidence)
     return _failed(last) if found.code == "rehearsal-failed" else found
 
 

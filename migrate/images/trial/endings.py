@@ -3,46 +3,41 @@
 The server and the reference run what customers made: they may crash, take all memory, or start processes without end.
 Each of these is a verdict on that model. One end is none: packages such as TensorFlow are compiled for AVX, and where
 the processor has no such instructions they end with 132 (SIGILL) or 134 (they look, and call abort). So does a broken
-model on a good machine. The two are told apart by what the engine says of its own machine, which need not be this one:
+model on a good machine. The two are told apart by the machine that runs the image, which need not be this one:
 
-- its architecture: an engine on another one than x86-64 (an Apple laptop) emulates, and whether its emulator has AVX
+- its architecture: another one than x86-64 (an Apple laptop) emulates, and whether its emulator has AVX
   depends on emulator and version, so 132 and 134 say nothing of the model there;
-- ``flags`` of ``/proc/cpuinfo``, read in a container of the same image: without ``avx`` the processor, or the virtual
-  one that the engine runs on, cannot run the packages.
+- ``flags`` of ``/proc/cpuinfo``, read where the same image runs: without ``avx`` the processor, or the virtual
+  one that an engine runs on, cannot run the packages.
 
 On x86-64 with ``avx`` the end is the model's own.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Final
 
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.text import type_again
 from migrate.images.engine import containers
-from migrate.images.engine.connection import translated
-from migrate.machine.patience import CONTAINER_PROBE
+from migrate.images.trial.runner import Ending
 
 if TYPE_CHECKING:
-    from migrate.images.engine.connection import Engine
+    from migrate.images.trial.runner import Runner, Trial
 
 KILLED: Final = 128 + 9
 _INSTRUCTION: Final = frozenset({128 + 4, 128 + 6})  # SIGILL, SIGABRT
-_X86: Final = frozenset({"x86_64", "amd64"})
-_CPU: Final = ("python3", "-c", "print(open('/proc/cpuinfo').read())")
 
 
 def ended(
-    engine: Engine, image_id: str, code: int | None, *, memory: bool, doing: str, said: str, evidence: tuple[str, ...]
+    runner: Runner, image_id: str, end: Ending, *, doing: str, said: str, evidence: tuple[str, ...]
 ) -> MigrateError:
     """The error for a process that ended while it ran a model.
 
     Args:
-        engine: Where it ran.
+        runner: What ran it.
         image_id: The image that it ran in.
-        code: Its exit code, None where the engine does not know.
-        memory: Whether the engine saw that memory ran out.
+        end: How it ended.
         doing: What it was doing, for the sentence: ``while it was rehearsed``.
         said: Its last words.
         evidence: More of its words.
@@ -50,14 +45,15 @@ def ended(
     Returns:
         NeedsYouError with ``out-of-memory`` or ``rehearsal-failed``, or LocalError with ``cpu-unsupported``.
     """
-    if code in _INSTRUCTION and (why := cpu_problem(engine, image_id)):
+    code = end.code
+    if code in _INSTRUCTION and (why := runner.cpu_problem(image_id)):
         return LocalError(
             f"The model cannot be tried on this machine: {why}, and the server ended with code {code} {doing}.",
             code="cpu-unsupported",
             next_step=type_again("Go to an x86-64 machine with AVX, or point DOCKER_HOST at an engine on one"),
             evidence=evidence,
         )
-    if memory or code == KILLED:
+    if end.memory or code == KILLED:
         return NeedsYouError(
             f"The server was ended for want of memory {doing}. {said}".strip(),
             code="out-of-memory",
@@ -66,6 +62,23 @@ def ended(
             evidence=evidence,
         )
     return not_loaded(f"The server ended with code {code} {doing}: {said or 'it wrote nothing'}", evidence)
+
+
+def ended_beside(
+    runner: Runner,
+    trial: Trial,
+    image_id: str,
+    code: int | None,
+    *,
+    doing: str,
+    said: str,
+    evidence: tuple[str, ...],
+) -> MigrateError:
+    """The same for a program in a trial that has no command of its own."""
+    if trial.overrun == "processes":
+        return too_many(doing, evidence)
+    end = Ending(code, memory=trial.overrun == "memory")
+    return ended(runner, image_id, end, doing=doing, said=said, evidence=evidence)
 
 
 def not_loaded(what: str, evidence: tuple[str, ...]) -> NeedsYouError:
@@ -79,48 +92,18 @@ def not_loaded(what: str, evidence: tuple[str, ...]) -> NeedsYouError:
     )
 
 
-def crowded(engine: Engine, identity: str, *, doing: str, evidence: tuple[str, ...]) -> NeedsYouError | None:
-    """The verdict on a model that has started as many processes as a container may have; None if it has not.
+def crowded(trial: Trial, *, doing: str, evidence: tuple[str, ...]) -> NeedsYouError | None:
+    """The verdict on a model that has started as many processes as a trial may have; None if it has not."""
+    if not trial.crowded():
+        return None
+    return too_many(doing, evidence)
 
-    None too where the engine does not count them: what was seen of the model is a verdict already.
-    """
-    try:
-        with translated():
-            state: dict[str, Any] = engine.client.api.stats(identity, stream=False)
-    except LocalError:
-        return None
-    found = state.get("pids_stats") or {}
-    if int(found.get("current") or 0) < containers.PIDS - containers.SPARE_PIDS:
-        return None
+
+def too_many(doing: str, evidence: tuple[str, ...]) -> NeedsYouError:
+    """The verdict on a model that starts processes without end."""
     return NeedsYouError(
         f"The model started more than {containers.PIDS - containers.SPARE_PIDS} processes and threads {doing}.",
         code="too-many-processes",
         next_step="A model that does this cannot be served; see what is in its files.",
         evidence=evidence,
     )
-
-
-def cpu_problem(engine: Engine, image_id: str) -> str:
-    """Why the engine's machine may not have the instructions that the packages need; empty when it has them."""
-    if engine not in _problems:
-        with translated():
-            architecture = str(engine.client.api.info().get("Architecture") or "")
-        _, text = containers.run(engine, image_id, _CPU, purpose="processor", timeout=CONTAINER_PROBE)
-        _problems[engine] = missing(architecture, text)
-    return _problems[engine]
-
-
-def missing(architecture: str, cpuinfo: str) -> str:
-    """Why a machine may not run packages that are compiled for AVX; empty when it does.
-
-    Args:
-        architecture: What the engine calls its own.
-        cpuinfo: ``/proc/cpuinfo`` in a container of an x86-64 image on it.
-    """
-    if architecture not in _X86:
-        return f"its engine emulates x86-64 on {architecture or 'an unknown architecture'}"
-    flags = (line.partition(":")[2].split() for line in cpuinfo.splitlines() if line.startswith("flags"))
-    return "" if any("avx" in words for words in flags) else "its processor has no AVX instructions"
-
-
-_problems: Final[WeakKeyDictionary[Engine, str]] = WeakKeyDictionary()  # what this process has asked each engine

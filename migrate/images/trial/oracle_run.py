@@ -1,7 +1,7 @@
 """The engine called directly: the reference answers that the server's are held against.
 
-The customer's model is loaded here, so this happens in a container of the runtime's image that has no network, no
-rights, and limits of memory and time, never in the command's own process.
+The customer's model is loaded here, so this happens where the runtime's image runs without network and rights, with
+limits of memory and time, never in the command's own process.
 """
 
 from __future__ import annotations
@@ -13,27 +13,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from migrate.core.errors import MigrateError, NeedsYouError
 from migrate.core.text import printable
-from migrate.images.engine import containers, tarstream
-from migrate.images.engine.connection import translated
-from migrate.images.engine.exchange import Exchange, ExchangeEndedError, NotStartedError
+from migrate.images.engine import tarstream
+from migrate.images.engine.exchange import ExchangeEndedError, NotStartedError
 from migrate.images.model.context import safe_path
 from migrate.images.trial import endings
+from migrate.images.trial.runner import Files
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from migrate.core.values import Artifact, RuntimeImage
-    from migrate.images.engine.connection import Engine
+    from migrate.images.trial.runner import Runner, Trial
 
 _FOLDER: Final = "reference"
-# What a container runs while a script is executed in it.
-WAIT: Final = ("python3", "-c", "import signal; signal.pause()")
 
 
 @contextlib.contextmanager
 def run_reference(
-    engine: Engine,
+    runner: Runner,
     runtime_image: RuntimeImage,
     artifact: Artifact,
     program: Sequence[Path],
@@ -42,16 +40,16 @@ def run_reference(
     timeout: float,
     stop: threading.Event | None = None,
 ) -> Iterator[Callable[[Mapping[str, object]], dict[str, Any]]]:
-    """A program in a container of the runtime's image, asked one JSON line for each line.
+    """A program with the packages of the runtime's image, asked one JSON line for each line.
 
     Args:
-        engine: Where the runtime's image is.
+        runner: What runs the runtime's image.
         runtime_image: The engine's packages.
         artifact: The model's files; they are the program's working folder, so relative paths in lines name them.
         program: A script that answers each line of its standard input with a line (``parity/references``), and the
             modules that it finds beside itself.
         memory: The limit in bytes.
-        timeout: Seconds for all of it, once the files are in the container.
+        timeout: Seconds for all of it, once the files are there.
         stop: Set to end early.
 
     Yields:
@@ -60,45 +58,45 @@ def run_reference(
     Raises:
         NeedsYouError: The program ended (code ``reference-failed``, ``out-of-memory``), or was not done in time
             (``reference-timeout``).
-        LocalError: The engine failed, or the processor cannot run the packages (``cpu-unsupported``).
+        LocalError: The engine or the box failed, or the processor cannot run the packages (``cpu-unsupported``).
         Interrupted: ``stop`` was set.
     """
-    # The files are root's, in a volume that goes with the container: the root file system is read-only.
-    volume = {"Type": "volume", "Target": f"/{_FOLDER}"}
-    settings = containers.confined(memory) | {"mounts": [volume]}
+    files = Files(f"/{_FOLDER}", lambda: _entries(artifact, program))
     with contextlib.ExitStack() as stack:
-        identity = stack.enter_context(
-            containers.container(
-                engine, runtime_image.image_id, WAIT, purpose="reference", working_dir=f"/{_FOLDER}/files", **settings
+        trial = stack.enter_context(
+            runner.start(
+                runtime_image.image_id,
+                None,
+                purpose="reference",
+                memory=memory,
+                files=files,
+                working_dir=f"/{_FOLDER}/files",
             )
         )
-        with translated():
-            engine.client.api.put_archive(identity, f"/{_FOLDER}", tarstream.archive(_entries(artifact, program)))
-            engine.client.api.start(identity)
         deadline = time.monotonic() + timeout  # a large model takes long to get there, which says nothing of it
-        with _in_time(timeout), _started():
+        with _in_time(timeout), _started(trial):
             command = [f"/{_FOLDER}/program/{program[0].name}"]
-            exchange = stack.enter_context(Exchange(engine, identity, command, stop=stop))
+            exchange = stack.enter_context(trial.exchange(command, stop=stop))
 
         def ask(line: Mapping[str, object]) -> dict[str, Any]:
-            with _in_time(timeout), _started():
+            with _in_time(timeout), _started(trial):
                 try:
                     return _answer(exchange.ask(line, timeout=deadline - time.monotonic()))
                 except NotStartedError:
                     raise
                 except ExchangeEndedError as error:
-                    raise _ended(engine, runtime_image, exchange.exit_code(), error) from error
+                    raise _ended(runner, trial, runtime_image, exchange.exit_code(), error) from error
 
         yield ask
 
 
 @contextlib.contextmanager
-def _started() -> Iterator[None]:
+def _started(trial: Trial) -> Iterator[None]:
     """No model was loaded yet where the program did not even start."""
     try:
         yield
     except NotStartedError as error:
-        raise error.failure() from error
+        raise trial.refusal(error.errors) from error
 
 
 @contextlib.contextmanager
@@ -120,12 +118,14 @@ def _answer(value: object) -> dict[str, Any]:
     return value
 
 
-def _ended(engine: Engine, runtime: RuntimeImage, code: int | None, error: ExchangeEndedError) -> MigrateError:
+def _ended(
+    runner: Runner, trial: Trial, runtime: RuntimeImage, code: int | None, error: ExchangeEndedError
+) -> MigrateError:
     """Why the program ended, which is where the model was loaded and run."""
     said = printable(" ".join(error.errors.split())[-600:], 600)
     evidence = tuple(printable(line, 600) for line in error.errors.splitlines())
     doing = "while the engine was called directly"
-    found = endings.ended(engine, runtime.image_id, code, memory=False, doing=doing, said=said, evidence=evidence)
+    found = endings.ended_beside(runner, trial, runtime.image_id, code, doing=doing, said=said, evidence=evidence)
     if found.code != "rehearsal-failed":
         return found
     return NeedsYouError(

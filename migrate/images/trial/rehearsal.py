@@ -13,26 +13,23 @@ import msgspec
 from migrate.core.errors import LocalError, MigrateError, NeedsYouError
 from migrate.core.names import slug
 from migrate.core.text import printable
-from migrate.images.engine import containers
-from migrate.images.engine.connection import translated
-from migrate.images.engine.exchange import Exchange, ExchangeEndedError, NotStartedError
+from migrate.images.engine.exchange import Exchange, ExchangeEndedError
 from migrate.images.model.context import IMAGE_PATH
 from migrate.images.runtime.server_code import unserved_of
 from migrate.images.trial import endings, rehearsal_client
+from migrate.images.trial.runner import Ending
 from migrate.machine import patience
-from migrate.machine.patience import wait_until
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Mapping
 
     from migrate.core.values import Image
-    from migrate.images.engine.connection import Engine
+    from migrate.images.trial.runner import Runner, Trial
 
 READY_PATH: Final = "/health/ready"
 SERVER: Final = ("python3", "-m", "migrate.server")
 
-_ASKING: Final = "65534:65534"  # another user than the server's: what a model loads can neither end nor write for it
 _DOING: Final = "while it was rehearsed"
 _LINES: Final = 40  # of the log, as evidence
 
@@ -41,17 +38,19 @@ class RunningRehearsal:
     """A rehearsed image that is ready.
 
     Attributes:
-        cold_start: Seconds from the container's start to ready.
+        cold_start: Seconds from the server's start to ready.
+        held: What held the limits, where no engine did; else empty.
         unserved: The errors of those of its models that the server does not serve, by id, where others are served.
     """
 
     def __init__(
-        self, container: _Container, exchange: Exchange, cold_start: float, unserved: Mapping[str, NeedsYouError]
+        self, server: _Server, exchange: Exchange, cold_start: float, unserved: Mapping[str, NeedsYouError]
     ) -> None:
         self.unserved = unserved
-        self._container = container
+        self._server = server
         self._exchange = exchange
         self.cold_start = cold_start
+        self.held = server.held
 
     def call(
         self,
@@ -80,27 +79,29 @@ class RunningRehearsal:
         }
         answer = self._ask(question, timeout)
         if "error" in answer:
-            raise self._container.problem() or self._unanswered(f"{method} {path}", answer["error"])
+            raise self._server.problem() or self._unanswered(f"{method} {path}", answer["error"])
         found = {str(name).lower(): str(value) for name, value in answer["headers"]}
         return int(answer["status"]), found, base64.b64decode(answer["body"])
 
     def memory(self) -> int | None:
         """The most memory that the server's process has held so far, in bytes, where the kernel tells."""
+        if (told := self._server.peak()) is not None:
+            return told
         peak = self._ask({"do": "peak"}, patience.REHEARSED_PEAK)["bytes"]
         return int(peak) if peak is not None else None
 
     def logs(self) -> str:
-        """What the container has written so far."""
-        return self._container.logs()
+        """What the server has written so far."""
+        return self._server.logs()
 
     def _ask(self, question: dict[str, object], timeout: float) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = self._exchange.ask(question, timeout=timeout + patience.EXCHANGE_SLACK)
         except TimeoutError:
             what = f"{question.get('method', '')} {question.get('path', '')}".strip() or "a question"
-            raise self._container.problem() or self._unanswered(what, "timed out") from None
+            raise self._server.problem() or self._unanswered(what, "timed out") from None
         except ExchangeEndedError as error:
-            raise self._container.broken(self._exchange, error) from error
+            raise self._server.broken(self._exchange, error) from error
         return answer
 
     def _unanswered(self, what: str, error: str) -> NeedsYouError:
@@ -111,13 +112,13 @@ class RunningRehearsal:
             next_step="The model takes too long for one request of a single row or few; see what is in its files."
             if slow
             else "Export the model again with a current version of its framework.",
-            evidence=self._container.evidence(),
+            evidence=self._server.evidence(),
         )
 
 
 @contextlib.contextmanager
 def rehearse(
-    engine: Engine,
+    runner: Runner,
     image: Image,
     *,
     memory: int,
@@ -128,7 +129,7 @@ def rehearse(
     """Run an image as AI Deploy will: its user, a read-only root, no way out, a memory limit; wait until it is ready.
 
     Args:
-        engine: Where the image is.
+        runner: What runs it.
         image: A model's image.
         memory: The limit in bytes, of the flavor it is meant for.
         timeout: Seconds until it must be ready.
@@ -139,36 +140,33 @@ def rehearse(
         NeedsYouError: The server ended before it was ready (``rehearsal-failed``, ``out-of-memory``), started too many
             processes (``too-many-processes``) or was not ready in time (``not-ready``): what is said is its own last
             words.
-        LocalError: The engine failed, or the processor cannot run the packages (``cpu-unsupported``).
+        LocalError: The engine or the box failed, or the processor cannot run the packages (``cpu-unsupported``).
         Interrupted: ``stop`` was set.
     """
     client = Path(rehearsal_client.__file__).read_text(encoding="utf-8")
     command = (*SERVER, f"{IMAGE_PATH}/{slug(only)}" if only is not None else IMAGE_PATH)
-    settings = containers.confined(memory)
-    with containers.container(engine, image.image_id, command, purpose="rehearsal", **settings) as identity:
-        container = _Container(engine, image.image_id, identity)
+    with runner.start(image.image_id, command, purpose="rehearsal", memory=memory) as trial:
+        server = _Server(runner, trial, image.image_id)
         started = time.monotonic()
-        with translated():
-            engine.client.api.start(identity)
         with contextlib.ExitStack() as stack:
             try:
-                exchange = stack.enter_context(
-                    Exchange(engine, identity, [client], inline=True, user=_ASKING, stop=stop)
-                )
+                exchange = stack.enter_context(trial.exchange([client], inline=True, apart=True, stop=stop))
             except (ExchangeEndedError, TimeoutError, LocalError) as error:
                 # A container that has ended, or has no process left to start, refuses one.
-                raise container.problem() or _unspoken(error) from error
-            unserved = container.wait(exchange, timeout)
-            yield RunningRehearsal(container, exchange, time.monotonic() - started, unserved)
+                raise server.problem() or server.unspoken(error) from error
+            unserved = server.wait(exchange, timeout)
+            yield RunningRehearsal(server, exchange, time.monotonic() - started, unserved)
+            if trial.overrun and (problem := server.problem()):  # after the last answer
+                raise problem
 
 
-class _Container:
-    """The container of a rehearsal, and what is wrong with it."""
+class _Server:
+    """The server of a rehearsal, and what is wrong with it."""
 
-    def __init__(self, engine: Engine, image_id: str, identity: str) -> None:
-        self._engine = engine
+    def __init__(self, runner: Runner, trial: Trial, image_id: str) -> None:
+        self._runner = runner
+        self._trial = trial
         self._image_id = image_id
-        self._identity = identity
 
     def wait(self, exchange: Exchange, timeout: float) -> dict[str, NeedsYouError]:
         """Return when the server is ready, with the errors of the models that it does not serve.
@@ -194,23 +192,37 @@ class _Container:
 
     def problem(self) -> MigrateError | None:
         """Why nothing can be asked of the server any more, or None while it lives and leaves room for others."""
-        return self._ended() or endings.crowded(self._engine, self._identity, doing=_DOING, evidence=self.evidence())
+        if self._trial.overrun == "processes":
+            return endings.too_many(_DOING, self.evidence())
+        return self._ended() or endings.crowded(self._trial, doing=_DOING, evidence=self.evidence())
 
     def broken(self, exchange: Exchange, error: ExchangeEndedError) -> MigrateError:
         """Why what asks the server has ended: with it, or for want of memory, or else by the engine's fault."""
         code = exchange.exit_code()
         problem = self.problem()
         if problem is None and code == endings.KILLED:
-            return endings.ended(
-                self._engine, self._image_id, code, memory=True, doing=_DOING, said="", evidence=self.evidence()
-            )
-        return problem or _unspoken(error)
+            end = Ending(code, memory=True)
+            return endings.ended(self._runner, self._image_id, end, doing=_DOING, said="", evidence=self.evidence())
+        return problem or self.unspoken(error)
+
+    def unspoken(self, error: Exception) -> LocalError:
+        """The failure to run a program beside a server that is in order."""
+        if isinstance(error, LocalError):
+            return error
+        return self._trial.refusal(error.errors if isinstance(error, ExchangeEndedError) else "it did not answer")
+
+    @property
+    def held(self) -> str:
+        """What holds its limits, where no engine does."""
+        return self._trial.held
+
+    def peak(self) -> int | None:
+        """The most memory that its process held, in bytes, where that is seen from outside."""
+        return self._trial.peak()
 
     def logs(self) -> str:
         """The last lines that the server has written."""
-        with translated():
-            output: bytes = self._engine.client.api.logs(self._identity, tail=200)
-        return output.decode("utf-8", "replace")
+        return self._trial.logs()
 
     def evidence(self) -> tuple[str, ...]:
         """The same, fit for a journal."""
@@ -218,26 +230,13 @@ class _Container:
         return tuple(printable(line, 600) for line in lines[-_LINES:])
 
     def _ended(self) -> MigrateError | None:
-        """Why the container is no longer running, or None while it is. The kernel's verdict may come a moment later."""
-
-        def look() -> dict[str, Any]:
-            with translated():
-                found: dict[str, Any] = self._engine.client.api.inspect_container(self._identity)["State"]
-            return found
-
-        state = wait_until(look, lambda state: not state["Running"], patience.ENGINE_HINDSIGHT)
-        if state["Running"]:
+        """Why the server no longer runs, or None while it does."""
+        end = self._trial.ending()
+        if end is None:
             return None
         evidence = self.evidence()
-        return endings.ended(
-            self._engine,
-            self._image_id,
-            state.get("ExitCode"),
-            memory=bool(state.get("OOMKilled")),
-            doing=_DOING,
-            said=_last_words(evidence),
-            evidence=evidence,
-        )
+        said = _last_words(evidence)
+        return endings.ended(self._runner, self._image_id, end, doing=_DOING, said=said, evidence=evidence)
 
     def _not_ready(self, timeout: float, answer: Mapping[str, Any]) -> NeedsYouError:
         said = printable(base64.b64decode(answer.get("body") or "").decode("utf-8", "replace"), 200)
@@ -249,14 +248,6 @@ class _Container:
             next_step="Give it more time with --rehearsal-timeout, if its model is a large one.",
             evidence=evidence,
         )
-
-
-def _unspoken(error: Exception) -> LocalError:
-    """The engine's failure to run a program in a container that is in order."""
-    if isinstance(error, LocalError):
-        return error
-    said = error.errors if isinstance(error, ExchangeEndedError) else "it did not answer"
-    return NotStartedError(said).failure()
 
 
 def _last_words(evidence: tuple[str, ...]) -> str:

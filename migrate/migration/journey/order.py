@@ -9,6 +9,7 @@ from migrate.formats.inspect import demand_ready
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.models import Inspected, Prepared
 from migrate.migration.journey.steps import deploy
+from migrate.migration.journey.steps.attest import attest, keep_beside
 from migrate.migration.journey.steps.convert import convert
 from migrate.migration.journey.steps.files import fetch, inspect
 from migrate.migration.journey.steps.image import build, render
@@ -20,7 +21,7 @@ from migrate.migration.journey.steps.runtime import runtime
 from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run import permissions
 from migrate.migration.run.cloud_run import Run
-from migrate.migration.run.run_context import RunContext
+from migrate.migration.run.run_context import LIMITING, RunContext
 from migrate.migration.run.step_engine import Performer, Recaller, Steps, Unsettled
 from migrate.migration.run.units import Unit
 from migrate.parity.recording import at_least
@@ -73,18 +74,19 @@ def ask(run: RunContext, steps: Steps, model: Inspected, name: str) -> Prepared:
 
 
 def _demand_limits(run: RunContext, model: Inspected, image: RuntimeImage) -> None:
-    """Keeps programs of the customer's from an engine that does not limit them.
+    """Keeps programs of the customer's from what does not limit them.
 
     Raises:
-        LocalError: The model's files run code when they are loaded, and the engine leaves limits out
+        LocalError: The model's files run code when they are loaded, and some limit is not applied
             (``engine-unlimited``).
     """
     missing = " and ".join(run.unlimited(image.image_id))
     if missing and permissions.allowed_files(model.inspection.value):
+        who = "The container engine" if run.builder().names_images else "The kernel"
         raise LocalError(
-            f"The container engine applies no limit of {missing}, and the model's files run code when they are loaded.",
+            f"{who} applies no limit of {missing}, and the model's files run code when they are loaded.",
             code="engine-unlimited",
-            next_step=type_again("Use Docker, Podman as root, or a machine with cgroups of version 2"),
+            next_step=type_again(LIMITING),
         )
 
 
@@ -97,7 +99,7 @@ def try_out(run: RunContext, steps: Steps, unit: Unit, models: tuple[Prepared, .
         Unsettled: From the recaller.
     """
     context = render(run, steps, unit, models)
-    image = build(run, steps, unit, context, models[0].runtime)
+    image = build(run, steps, unit, context, models)
     return Tried(image, rehearse(run, steps, unit, image, models))
 
 
@@ -156,6 +158,8 @@ def recall(run: Run, steps: Recaller, unit: Unit, models: tuple[Prepared, ...]) 
 def _walk(run: Run, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Moved:
     tried = try_out(run, steps, unit, models)
     pushed = push(run, steps, unit, tried.image)
+    if isinstance(steps, Performer):  # nothing rests on it: where the rest stands, nobody is asked for it
+        attest(run, steps, unit, models, pushed, lambda made: keep_beside(run, unit, pushed.value, made))
     app = deploy.deploy(run, steps, unit, models, pushed)
     proofs: dict[str, Parity] = {}
     errors: dict[str, MigrateError] = {}

@@ -49,6 +49,7 @@ def done(record: ModelRecord, app: App, rehearsal: Rehearsal, proof: Parity, sli
         worst_difference=proof.worst_difference,
         cold_start=rehearsal.cold_start,
         slim=slim,
+        not_rehearsed=rehearsal.not_here,
     )
 
 

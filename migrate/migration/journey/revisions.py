@@ -4,7 +4,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -19,7 +18,7 @@ from migrate.ovhcloud.stored import StoredObject
 from migrate.ovhcloud.swift import object_store
 from migrate.sources.buckets import store_of
 from migrate.sources.containers import find_container
-from migrate.sources.folders import files_of
+from migrate.sources.folders import files_of_model
 from migrate.sources.large_objects import is_marker
 from migrate.sources.unread import read_ones
 
@@ -77,7 +76,7 @@ def _kept(cloud: Cloud, records: tuple[ModelRecord, ...]) -> dict[str, tuple[_Ob
                 stores[_place(place)] = bucket_store(cloud, bucket=name, region=region)
             case _:
                 continue
-        paths[_place(place)].append(place.path.strip("/"))
+        paths[_place(place)] += _paths(place)
     kept = {name: listing for name, store in stores.items() if (listing := store.take_listing()) is not None}
     return {
         name: objects
@@ -107,14 +106,13 @@ def _revision(
     try:
         match record.location:
             case ContainerLocation() as place:
-                return _of_objects(listed.get(_place(place)) or _below(cloud, place), place.path.strip("/"))
+                return _of_objects(listed.get(_place(place)) or _below(cloud, place), _paths(place))
             case BucketLocation() as place:
-                path = place.path.strip("/")
-                return _of_objects(listed.get(_place(place)) or store_of(place, cloud, environ).list(path), path)
+                objects = listed.get(_place(place)) or store_of(place, cloud, environ).list(_above(_paths(place)))
+                return _of_objects(objects, _paths(place))
             case FolderLocation() as place:
-                files = files_of(Path(place.path))
-                facts = [(name, str(size), str(real.stat().st_mtime_ns)) for name, real, size in files]
-                return _seen(read_ones(facts, lambda fact: fact[0]))
+                files = read_ones(files_of_model(place), lambda file: file[0], place.beside)
+                return _seen([(name, str(size), str(real.stat().st_mtime_ns)) for name, real, size in files])
             case _:
                 return UNKNOWN
     except (MigrateError, OSError):
@@ -128,14 +126,32 @@ def _seen(facts: list[tuple[str, str, str]]) -> Seen:
 def _below(cloud: Cloud, place: ContainerLocation) -> tuple[_Object, ...]:
     container_id = place.container_id or find_container(cloud, place.container, place.region).id
     store = object_store(cloud, container_id=container_id, container=place.container, region=place.region)
-    return store.list(place.path.strip("/"))
+    return store.list(_above(_paths(place)))
 
 
-def _of_objects(objects: Iterable[_Object], path: str) -> Seen:
-    """By names, sizes and times of what the path may mean: the object of that name, and what lies under it."""
+def _paths(place: ContainerLocation | BucketLocation) -> tuple[str, ...]:
+    """The paths of a model's objects: the one of its place, and those of the files beside that."""
+    path = place.path.strip("/")
+    folder = path.rpartition("/")[0]
+    return path, *(f"{folder}/{name}" if folder else name for name in place.beside)
+
+
+def _above(paths: tuple[str, ...]) -> str:
+    """What to list to see all of these."""
+    return paths[0] if len(paths) == 1 else paths[0].rpartition("/")[0]
+
+
+def _of_objects(objects: Iterable[_Object], paths: tuple[str, ...]) -> Seen:
+    """By names, sizes and times of what the paths may mean: the objects of these names, and what lies under the first.
+
+    What is beside a file is read whatever it is called.
+    """
+    path, beside = paths[0], frozenset(paths[1:])
+    every = list(objects)
     meant = read_ones(
-        (item for item in objects if not path or item.name == path or item.name.startswith(f"{path}/")),
+        (item for item in every if not path or item.name == path or item.name.startswith(f"{path}/")),
         lambda item: item.name[len(path) :].lstrip("/"),
     )
+    meant += [item for item in every if item.name in beside]
     seen = _seen([(item.name, str(item.size), item.last_modified[:_SECONDS]) for item in meant])
     return seen if all(item.size or is_marker(item) for item in meant) else Seen(seen.revision, None)

@@ -15,7 +15,8 @@ from migrate.formats.onnx.converted import inspect_converted
 from migrate.images.engine.build import build, remove_image
 from migrate.images.engine.connection import Engine
 from migrate.images.model.context import ModelToRender, render
-from migrate.images.trial.conversion import SCRIPTS, convert, converter_digest
+from migrate.images.trial.conversion import SCRIPTS, convert, converter_digest, converter_packages
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.rehearsal import RunningRehearsal, rehearse
 from migrate.parity.http import caller_through, describe_through
 from migrate.parity.replay import first_mismatch, replay
@@ -88,13 +89,13 @@ def slim(original: Original, onnx: Callable[[], RuntimeImage], place: Place) -> 
         return Conversion(reason=refused)
     try:
         artifact = convert(
-            place.engine,
+            InEngine(place.engine),
+            lambda: _packages(original, place),
             original.runtime,
             original.artifact,
             original.inspection.settings,
             store=place.store,
             timeout=place.timeout,
-            progress_text=place.say,
             stop=place.stop,
         )
         inspection = inspect_converted(artifact, original.inspection)
@@ -113,6 +114,12 @@ def by_another_engine(recording: Recording) -> Recording:
     return structs.replace(recording, level="cross-checked") if recording.level == "engine" else recording
 
 
+def _packages(original: Original, place: Place) -> Path:
+    found = converter_packages(place.engine, original.runtime, place.store, place.say)
+    place.say("converting the model to ONNX")
+    return found
+
+
 def _tried(
     original: Original, artifact: Artifact, inspection: Inspection, runtime: RuntimeImage, place: Place
 ) -> Parity:
@@ -123,7 +130,8 @@ def _tried(
     context = render([model], runtime, place.context)
     try:
         image = build(place.engine, context, runtime, tag=place.tag, progress=lambda *_: None)
-        with rehearse(place.engine, image, memory=place.memory, timeout=place.timeout, stop=place.stop) as running:
+        runner = InEngine(place.engine)
+        with rehearse(runner, image, memory=place.memory, timeout=place.timeout, stop=place.stop) as running:
             return _replayed(original, running)
     finally:
         remove_image(place.engine, place.tag)

@@ -13,7 +13,7 @@ from migrate.core.text import printable
 from migrate.core.values import FolderLocation, ModelRecord
 from migrate.machine.disk import unreadable
 from migrate.migration.run.cloud_run import Run
-from migrate.sources.containers import objects_at
+from migrate.sources.containers import objects_of_model
 from migrate.sources.fetch import files_at, store_at
 from migrate.sources.look import open_model
 
@@ -27,7 +27,7 @@ def planned_objects(record: ModelRecord, seen: Iterable[SeenObject]) -> tuple[Pl
         LocalError: A file of a folder cannot be read.
     """
     if isinstance(record.location, FolderLocation):
-        return _files(Path(record.location.path))
+        return _files(record.location)
     found = [
         PlannedObject(
             name=plain_name(item.name),
@@ -92,21 +92,21 @@ def _now(run: Run, record: ModelRecord) -> tuple[SeenObject, ...]:
     try:
         return open_model(record, run.storage, stopped=run.stop.is_set, environ=run.environ).objects
     except (NotKnown, MigrateError):  # they cannot be opened as they are, and a listing has to do
-        listed = objects_at(store_at(location, run.storage, run.environ), location.path)
+        listed = objects_of_model(store_at(location, run.storage, run.environ), location)
     return tuple(
         SeenObject(name=item.stored.name, size=item.stored.size, etag="", last_modified=f"{item.stored.last_modified}Z")
         for item in listed
     )
 
 
-def _files(path: Path) -> tuple[PlannedObject, ...]:
+def _files(location: FolderLocation) -> tuple[PlannedObject, ...]:
     try:
         found = [
             PlannedObject(name=plain_name(name), size=size, etag=file_digest(real), changed="")
-            for name, real, size in files_at(path)
+            for name, real, size in files_at(location)
         ]
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable(Path(location.path), error) from error
     except NeedsYouError:
         return ()
     return tuple(sorted(found, key=lambda item: item.name))

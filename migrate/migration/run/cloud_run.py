@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -15,7 +17,7 @@ from migrate.core.names import ARTIFACT_LABEL, KEY_LABEL, MODEL_LABEL, NAMESPACE
 from migrate.core.options.sources import RunOptions
 from migrate.core.planfile.content import PlannedApp
 from migrate.core.secret import Secret
-from migrate.core.values import App, AppRequest, Listing
+from migrate.core.values import App, AppRequest, Listing, ProofLevel
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.machine.patience import READY_TIMEOUT
 from migrate.migration.journal.journal import Journal
@@ -60,7 +62,7 @@ class Run(RunContext):
         slots: How many models are worked on at a time; a model that waits for its app holds none.
         first_push: Entered by every push.
         target: The registry that images are pushed to.
-        registration: That AI Deploy may pull from it, made once.
+        registrations: That AI Deploy may pull from it, once for each login by its generation.
         proof_tokens: The token of the proofs, by its label selector.
         known_tokens: The ids of the tokens that existed when the first one was handed over.
     """
@@ -97,7 +99,7 @@ class Run(RunContext):
         self.slots = Slots(options.jobs)
         self.first_push = FirstAlone()
         self.target = Once[Target]()
-        self.registration = Once[None]()
+        self.registrations = OnceEach[int, None]()
         self.proof_tokens = OnceEach[str, Secret]()
         self.known_tokens = Once[frozenset[str]]()
         self._revisions = revisions
@@ -106,6 +108,15 @@ class Run(RunContext):
         self._apps: Once[dict[str, App]] = Once()
         self._flavors: Once[tuple[capabilities.Flavor, ...]] = Once()
         self._watcher: Once[Watcher] = Once()
+
+    def wanted_builder(self) -> Literal["auto", "engine", "none"]:
+        """What the person chose."""
+        return self.options.chosen_builder
+
+    @property
+    def least_proof(self) -> ProofLevel:
+        """What the person chose."""
+        return self.options.least_proof
 
     @property
     def storage(self) -> Cloud:
@@ -124,6 +135,10 @@ class Run(RunContext):
     def image_tag(self, unit: Unit, digest: str) -> str:
         """A name of this journal's own, which no other's undo removes, with the beginning of the context's digest."""
         return f"migrate/{unit.repository}:{digest.removeprefix('sha256:')[:12]}-{self.journal.id}"
+
+    def documents(self, unit: Unit) -> Path:
+        """A folder of the unit's beside the journal."""
+        return self.folder.documents / unit.name
 
     def look(self, model_id: str) -> str:
         """``migrate why`` for a model."""

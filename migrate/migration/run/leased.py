@@ -1,18 +1,24 @@
 """A command under the lease of its source, where machines share one (``--state``)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from migrate.core.errors import Interrupted
+from msgspec.structs import replace
+
+from migrate.core.errors import Interrupted, MigrateError
 from migrate.core.names import slug
+from migrate.core.values import ModelRecord
 from migrate.migration.state.lease import Lease, Times
 from migrate.migration.state.store import open_store
 from migrate.ovhcloud.session import Cloud
+from migrate.sources.reference import ContainerRef, parse_elsewhere
+
+Models = Callable[[], Iterable[ModelRecord]]
 
 
 @contextmanager
 def leased(
-    place: str | None, *, cloud: Cloud, source: str, doing: str, times: Times | None = None
+    place: str | None, *, cloud: Cloud, source: str, models: Models, doing: str, times: Times | None = None
 ) -> Iterator[Lease | None]:
     """Holds the lease of a source, and asks it before every effect on the cloud; nothing without a place.
 
@@ -20,8 +26,9 @@ def leased(
 
     Args:
         place: What ``--state`` named.
-        cloud: The project; the source's name in the store is made of its endpoint, its id and the source.
+        cloud: The project; the source's name in the store is made of its endpoint, its id and ``shared_name``.
         source: The source's canonical text.
+        models: Its models as far as they are known without OVHcloud.
         doing: What others are told that this command does.
         times: Other times than the usual ones.
 
@@ -41,7 +48,7 @@ def leased(
 
     lease = Lease(
         open_store(place),
-        f"{slug(session.endpoint_name)}/{slug(cloud.project)}/{slug(source)}",
+        f"{slug(session.endpoint_name)}/{slug(cloud.project)}/{slug(shared_name(source, models))}",
         doing=doing,
         on_lost=lost,
         stop=session.stop,
@@ -58,3 +65,26 @@ def leased(
             raise lease.lost from stopped
         finally:
             session.before_effect = lambda: None
+
+
+def shared_name(source: str, models: Models) -> str:
+    """What all machines call a source.
+
+    A container or bucket of the project has one name, whether or not its kind was typed: where both have the name,
+    one waits for the other, which harms nobody. An inventory file has the name of its namespace, whose apps are the
+    same, wherever the file lies. A folder has its path.
+
+    Args:
+        source: The source's canonical text.
+        models: Its models as far as they are known without OVHcloud.
+    """
+    ref = parse_elsewhere(source)
+    if isinstance(ref, ContainerRef):
+        return replace(ref, kind="").canonical
+    if ref is not None:
+        return source
+    try:
+        namespaces = {record.namespace for record in models()}
+    except MigrateError:
+        return source  # who reads the source is told
+    return (namespaces.pop() if len(namespaces) == 1 else None) or source

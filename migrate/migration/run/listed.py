@@ -16,7 +16,7 @@ from migrate.sources.containers import Recall
 
 SUBJECT: Final = "source"
 STEP: Final = "list"
-VERSION: Final = 1  # raised where other files are recognised than before
+VERSION: Final = 2  # raised where other files are recognised than before
 
 
 def recall_from(journal: Journal) -> Recall:

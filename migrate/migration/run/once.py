@@ -41,6 +41,11 @@ class Once(Generic[T]):
             value: T = self._value  # type: ignore[assignment]
             return value
 
+    @property
+    def made(self) -> T | None:
+        """The value where it was made, without waiting for who makes it."""
+        return self._value
+
 
 class OnceEach(Generic[K, T]):
     """Makes a value once for each key."""

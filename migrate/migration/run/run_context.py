@@ -4,25 +4,30 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from msgspec import Struct
 
 from migrate.core.errors import LocalError
 from migrate.core.events import Emit, Event, ModelFinished, Notice, Step, StepFinished, StepProgress, StepStarted
 from migrate.core.secret import Secret
-from migrate.core.values import Inspection, Parity, Recording, Rehearsal, RuntimeImage
+from migrate.core.values import Inspection, Parity, ProofLevel, Recording, Rehearsal, RuntimeImage
 from migrate.images.engine.connection import Engine, connect
-from migrate.images.engine.containers import unlimited
 from migrate.machine.room import Need, Room
 from migrate.migration.journal.journal import Journal, Stored
+from migrate.migration.run.builder import Builder, may_do_without
+from migrate.migration.run.on_engine import OnEngine
 from migrate.migration.run.once import Lent, Once, OnceEach
+from migrate.migration.run.unaided import Unaided
 from migrate.migration.run.units import Unit
 from migrate.migration.run.workspace import Workspace
 from migrate.ovhcloud.session import Cloud
 
 if TYPE_CHECKING:
     from migrate.core.looked import Looked
+
+
+LIMITING: Final = "Use Docker, Podman as root, or a machine with cgroups of version 2"
 
 
 class Rehearsed(Struct, frozen=True):
@@ -100,8 +105,9 @@ class RunContext(ABC):
         self.room = Room()
         self._show = emit
         self._engine: Once[Engine] = Once()
-        self._images: Once[Path | None] = Once()
+        self._builder: Once[Builder] = Once()
         self._unlimited: Once[tuple[str, ...]] = Once()
+        self._unable: Once[str] = Once()
         self._turn = threading.Lock()
 
     def emit(self, event: Event) -> None:
@@ -131,19 +137,58 @@ class RunContext(ABC):
         """The container engine, connected when the first step needs it."""
         return self._engine.get(lambda: connect(self.environ))
 
+    def wanted_builder(self) -> Literal["auto", "engine", "none"]:
+        """Who is to make images."""
+        return "engine"
+
+    def builder(self) -> Builder:
+        """Who makes images, chosen when the first step needs it.
+
+        Raises:
+            LocalError: An engine fails; that none runs is no failure where none has to.
+        """
+        return self._builder.get(self._choose)
+
+    def _choose(self) -> Builder:
+        wanted, store = self.wanted_builder(), self.workspace.store
+        if wanted != "none":
+            try:
+                return OnEngine(self.engine(), store, self.say)
+            except LocalError as error:
+                if wanted == "engine" or not may_do_without(error, self.environ):
+                    raise
+            self.notice("No container engine answers, so this tool makes the images itself.")
+        base = self.options.base_image
+        return Unaided(store, base=base, environ=self.environ, stop=self.stop, say=self.say)
+
+    def unable(self) -> str:
+        """Why nothing can be tried out on this machine, told to the person once; empty where it can be."""
+        return self._unable.get(self._find_unable)
+
+    def _find_unable(self) -> str:
+        why = self.builder().unable
+        if why:
+            self.notice(
+                f"Nothing is rehearsed here: {why}. Each image's own test of itself and the proof on AI Deploy stand "
+                "in its place.",
+                warning=True,
+            )
+        return why
+
     def unlimited(self, image_id: str) -> tuple[str, ...]:
-        """What the engine does not limit (``containers.unlimited``), told to the person once.
+        """Which limits what runs models here does not apply, told to the person once.
 
         Args:
-            image_id: Any image of the engine.
+            image_id: Any image of the builder's.
         """
 
         def look() -> tuple[str, ...]:
-            missing = unlimited(self.engine(), image_id)
+            builder = self.builder()
+            missing = builder.unlimited(image_id)
             if missing:
+                who, where = ("The container engine", "containers") if builder.names_images else ("The kernel", "boxes")
                 self.notice(
-                    f"The container engine applies no limit of {' and '.join(missing)} to the containers that load "
-                    "models. Use Docker, Podman as root, or a machine with cgroups of version 2.",
+                    f"{who} applies no limit of {' and '.join(missing)} to the {where} that load models. {LIMITING}.",
                     warning=True,
                 )
             return missing
@@ -151,28 +196,21 @@ class RunContext(ABC):
         return self._unlimited.get(look)
 
     def needs(self, size: int, largest: int | None = None) -> tuple[Need, ...]:
-        """What the steps after fetching write of a model's files: nothing where no engine says where it keeps images.
-
-        The engine stores the build context that it is sent before it makes layers of it, and as long as it does.
+        """What the steps after fetching write of a model's files: nothing where nobody says where images are kept.
 
         Args:
             size: Of the files of all models that are meant, in bytes.
             largest: Of those of one image; None where they are for one.
         """
-        folder = self._images.get(self._find_images)
-        if folder is None:
-            return ()
-        remedy = "Free space where the container engine keeps images (docker image prune shows what may go)"
-        return (
-            Need(folder=folder, size=size, what="the image's layers", remedy=remedy),
-            Need(folder=folder, size=largest or size, what="the engine's copy of the build context", remedy=remedy),
-        )
-
-    def _find_images(self) -> Path | None:
         try:
-            return self.engine().folder()
+            return self.builder().needs(size, largest or size)
         except LocalError:
-            return None  # which is told when the engine is needed
+            return ()  # which is told when the engine is needed
+
+    @property
+    def least_proof(self) -> ProofLevel:
+        """The least level of a proof that counts."""
+        return "engine"
 
     @property
     def storage(self) -> Cloud | None:
@@ -195,6 +233,10 @@ class RunContext(ABC):
     @abstractmethod
     def image_tag(self, unit: Unit, digest: str) -> str:
         """The reference of a unit's image on this machine, made of a context with this digest."""
+
+    @abstractmethod
+    def documents(self, unit: Unit) -> Path:
+        """The folder for what says what a unit's image is made of."""
 
     @abstractmethod
     def look(self, model_id: str) -> str:

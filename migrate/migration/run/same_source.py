@@ -31,7 +31,7 @@ def list_as_before(
     Raises:
         UsageError: ``ambiguous-source``: it is another now, or was moved under another name; or what ``read`` raises.
     """
-    before = _records(journal)
+    before = listed_before(journal)
     kind = _kind(before)
     listing = _of_kind(ref, kind, read) if kind and isinstance(ref, ContainerRef) and not ref.kind else None
     if listing is None:
@@ -70,7 +70,7 @@ def _check_names(ref: ContainerRef, kind: Kind, folder_of: FolderOf) -> None:
         if (journal := Journal.read(folder_of(name).journal)) is None:
             continue
         with closing(journal):
-            known = _kind(_records(journal))
+            known = _kind(listed_before(journal))
         if kind and known == kind:
             raise UsageError(
                 f"The models of {printable(ref.canonical, 300)} were moved as those of {printable(name, 300)} before, "
@@ -99,7 +99,7 @@ def _endpoints(models: tuple[ModelRecord, ...]) -> set[str]:
     return {place.endpoint for place in places if isinstance(place, BucketLocation) and place.endpoint is not None}
 
 
-def _records(journal: Journal) -> tuple[ModelRecord, ...]:
+def listed_before(journal: Journal) -> tuple[ModelRecord, ...]:
     """The models that were listed before; a damaged record tells nothing, and is written anew."""
     found: list[ModelRecord] = []
     for state in journal.models().values():

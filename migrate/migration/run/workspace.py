@@ -27,6 +27,11 @@ class Workspace(Struct, frozen=True):
         """What processes of one API key share: the rate bucket."""
         return self.root / "state"
 
+    @property
+    def built(self) -> Path:
+        """SBOM and provenance of images that no source has, one folder for each name of an image."""
+        return self.root / "built"
+
     def source(self, endpoint: str, project: str, source: str) -> "SourceFolder":
         """The folder of one source of one project behind one endpoint (decisions: Journal)."""
         return SourceFolder(self.root / slug(endpoint) / slug(project) / slug(source))
@@ -55,6 +60,11 @@ class SourceFolder(Struct, frozen=True):
     def contexts(self) -> Path:
         """The build contexts, one folder a unit."""
         return self.path / "contexts"
+
+    @property
+    def documents(self) -> Path:
+        """What the images are made of: SBOM and provenance, one folder a unit."""
+        return self.path / "documents"
 
     @property
     def tokens(self) -> Path:

@@ -3,16 +3,18 @@
 import difflib
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Final
+from typing import Final, get_args
 
 from msgspec.structs import replace
 
 from migrate.core.errors import MigrateError, UsageError
+from migrate.core.events import Step
 from migrate.core.looking import StepDone, Story
 from migrate.core.options.sources import Typed
 from migrate.core.text import printable
 from migrate.core.values import (
     Artifact,
+    Documents,
     Inspection,
     ModelRecord,
     Parity,
@@ -28,7 +30,7 @@ from migrate.migration.run.journals import find_journal
 from migrate.migration.run.workspace import Workspace
 from migrate.parity.replay import mismatch_text
 
-_ORDER: Final = ("fetch", "inspect", "record", "convert", "render", "build", "rehearse", "push", "deploy", "prove")
+_ORDER: Final = tuple(step for step in get_args(Step) if step not in {"list", "look", "runtime", "undo"})
 _SHOWN: Final = 20
 
 
@@ -130,9 +132,10 @@ def _value(journal: Journal, subject: str, step: str) -> str:
             return f"{found.format}: {found.verdict}" + (f" ({found.reason})" if found.reason else "")
         case "record":
             recording = journal.get(subject, step, Recording)
-            if recording is None:
-                return ""
-            return f"{recording.value.level}, {len(recording.value.samples)} samples, from {recording.value.origin}"
+            return _recorded(recording.value) if recording else ""
+        case "attest":
+            documents = journal.get(subject, step, Documents)
+            return f"{documents.value.sbom} {documents.value.provenance}" if documents else ""
         case "prove":
             parity = journal.get(subject, step, Parity)
             if parity is None:
@@ -141,6 +144,10 @@ def _value(journal: Journal, subject: str, step: str) -> str:
             return f"{parity.value.level}: {parity.value.calls} calls, {verdict}"
         case _:
             return ""
+
+
+def _recorded(recording: Recording) -> str:
+    return f"{recording.level}, {len(recording.samples)} samples, from {recording.origin}"
 
 
 def _evidence(journal: Journal, model: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from migrate.core.options.sources import Typed
 from migrate.core.text import printable, type_again
 from migrate.core.values import App, Outcome
 from migrate.images.engine.build import remove_image
-from migrate.images.engine.connection import REFUSED, Engine, connect
+from migrate.images.engine.connection import Engine, connect
 from migrate.images.engine.containers import sweep
 from migrate.migration.journal.bill import billed_app, models_of
 from migrate.migration.journal.journal import Journal, ModelState
@@ -64,8 +64,9 @@ class Undoing(Struct, frozen=True):
 class Undone(Struct, frozen=True, kw_only=True):
     """What an undo did in a project, in words.
 
-    ``stay`` is what is left on purpose, or cannot be removed here, with the reason; ``failed`` what the next undo tries
-    again, and ``to_do`` what an interruption left. ``exit_code`` is that of what failed, 5 where several differ.
+    ``stay`` is what is left on purpose, or of an engine that does not answer, with the reason; ``failed`` what the next
+    undo tries again, such as an image that a container uses, and ``to_do`` what an interruption left. ``exit_code`` is
+    that of what failed, 5 where several differ.
     """
 
     source: str
@@ -180,8 +181,10 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
             deleted.append(name_of(effect))
             emit(StepFinished(step="undo", seconds=time.monotonic() - began, detail=f"{name_of(effect)} deleted"))
     for effect in undoing.stay:
-        if effect.intent.get(NAMED_HERE) and not remove_image(effect.name):  # left here by a push that was killed
-            journal.effects.learn(effect, **{NAMED_HERE: False})
+        if effect.intent.get(NAMED_HERE):  # left here by a push that was killed
+            with contextlib.suppress(LocalError):
+                if not remove_image(effect.name):
+                    journal.effects.learn(effect, **{NAMED_HERE: False})
     if not to_do:
         for effect in undoing.release:
             for unit in set(effect.units) & set(undoing.units):
@@ -199,10 +202,10 @@ def undo(journal: Journal, undoing: Undoing, *, cloud: Cloud, remove_image: Remo
 
 
 def remove_images(environ: Mapping[str, str]) -> RemoveImage:
-    """A function that removes a local image by its reference.
+    """A function that removes a local image by its reference, or says why it stays.
 
-    It stays when another image or a container uses it, or when no engine runs: what is left then costs nothing but
-    disk, and must not keep anybody from deleting what is billed.
+    It stays where no engine runs: what is left then costs nothing but disk. Where the engine keeps it, because another
+    image or a container uses it, the function raises LocalError: the next undo tries that again.
     """
     engine = Once[Engine]()
 
@@ -212,7 +215,7 @@ def remove_images(environ: Mapping[str, str]) -> RemoveImage:
         except LocalError as error:
             if error.code == "engine-not-running":
                 return "no container engine answers"
-            return f"the engine keeps it: {error.what.rstrip('.').removeprefix(REFUSED)}"
+            raise
         return ""
 
     return remove

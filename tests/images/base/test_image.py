@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from migrate.core.errors import LocalError, UsageError
-from migrate.images.base import image
+from migrate.images.base.fit import PYTHONS
 from migrate.images.base.image import ensure_base, locate_base, look_into
 from migrate.images.engine.connection import Engine
 from migrate.images.engine.references import check_reference
@@ -52,7 +52,7 @@ def archive(files: dict[str, bytes]) -> bytes:
 def test_the_tools_own_choice_is_found_fit(engine: Engine) -> None:
     said: list[str] = []
     found = ensure_base(engine, None, said.append)
-    assert found.python in image.PYTHONS
+    assert found.python in PYTHONS
     assert found.libc.startswith("glibc 2.")
     assert ensure_base(engine, found.reference, said.append) == found
     # It was there: nothing was pulled or made.

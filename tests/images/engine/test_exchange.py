@@ -8,10 +8,12 @@ from msgspec.structs import replace
 from migrate.core.errors import LocalError, NeedsYouError
 from migrate.core.values import Image, RuntimeImage
 from migrate.images.engine import containers
+from migrate.images.engine.attached import exchange_in, exec_refusal
 from migrate.images.engine.build import build_image
 from migrate.images.engine.connection import Engine
-from migrate.images.engine.exchange import Exchange, ExchangeEndedError, NotStartedError
+from migrate.images.engine.exchange import ExchangeEndedError, NotStartedError
 from migrate.images.engine.tarstream import Entry, content, folder
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.oracle_run import run_reference
 from tests.images.conftest import EXAMPLES, artifact_of, containers_of, silent
 
@@ -44,25 +46,37 @@ def running(engine: Engine, runtime: RuntimeImage) -> Iterator[Callable[..., str
 
 
 def test_a_program_answers(engine: Engine, running: Callable[..., str]) -> None:
-    with Exchange(engine, running(), [ECHO], inline=True) as exchange:
+    with exchange_in(engine, running(), [ECHO], inline=True) as exchange:
         assert exchange.ask({"a": [1]}, timeout=30) == {"a": [1]}
         assert exchange.ask("again", timeout=30) == "again"
 
 
 def test_a_program_that_ends_has_started(engine: Engine, running: Callable[..., str]) -> None:
-    with Exchange(engine, running(), ["raise SystemExit('no more')"], inline=True) as exchange:
+    with exchange_in(engine, running(), ["raise SystemExit('no more')"], inline=True) as exchange:
         with pytest.raises(ExchangeEndedError) as error:
             exchange.ask(1, timeout=30)
         assert not isinstance(error.value, NotStartedError)
         assert error.value.errors.strip() == "no more"
 
 
+def test_what_an_engine_has_forgotten_with_the_container_ended_somehow(
+    engine: Engine, running: Callable[..., str]
+) -> None:
+    identity = running()
+    with exchange_in(engine, identity, [ECHO], inline=True) as exchange:
+        assert exchange.ask(1, timeout=30) == 1
+        engine.client.api.remove_container(identity, force=True)
+        with pytest.raises(ExchangeEndedError):
+            exchange.ask(2, timeout=30)
+        assert exchange.exit_code() is None
+
+
 def test_what_the_engine_cannot_start_has_not_started(engine: Engine, running: Callable[..., str]) -> None:
-    with Exchange(engine, running(PATH="/nowhere"), [ECHO], inline=True) as exchange:
+    with exchange_in(engine, running(PATH="/nowhere"), [ECHO], inline=True) as exchange:
         with pytest.raises(NotStartedError) as error:
             exchange.ask(1, timeout=30)
         assert "python3" in error.value.errors
-    failure = error.value.failure()
+    failure = exec_refusal(error.value.errors)
     assert failure.code == "engine-failed"
     assert "python3" in failure.what
 
@@ -93,7 +107,7 @@ def test_an_engine_that_starts_nothing_is_not_the_models_fault(
     with (
         pytest.raises(LocalError) as error,
         run_reference(
-            engine, image, artifact_of(EXAMPLES / "iris/iris.onnx"), [program], memory=1 << 30, timeout=60
+            InEngine(engine), image, artifact_of(EXAMPLES / "iris/iris.onnx"), [program], memory=1 << 30, timeout=60
         ) as ask,
     ):
         ask({"ask": 1})
@@ -111,7 +125,7 @@ def test_a_program_that_dies_of_its_model_is(
     with (
         pytest.raises(NeedsYouError) as error,
         run_reference(
-            engine, runtime, artifact_of(EXAMPLES / "iris/iris.onnx"), [program], memory=1 << 30, timeout=60
+            InEngine(engine), runtime, artifact_of(EXAMPLES / "iris/iris.onnx"), [program], memory=1 << 30, timeout=60
         ) as ask,
     ):
         ask({"ask": 1})

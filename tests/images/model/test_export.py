@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from migrate.images.engine.build import build, read_image
 from migrate.images.engine.connection import Engine
 from migrate.images.model.context import render
 from migrate.images.model.export import export
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import HOUSING, IRIS, model_of, silent
 
@@ -34,8 +36,19 @@ def test_it_needs_no_engine_and_names_the_public_base(
         "layer-server",
         "layer-settings",
         "layer-wheels",
+        "provenance.intoto.json",
+        "sbom.cdx.json",
     ]
     assert out.joinpath("Dockerfile").read_text().startswith(f"ARG BASE={PUBLIC_BASE}\n")
+    # What lies beside the layers says what is in them, and is in none.
+    bill = json.loads(out.joinpath("sbom.cdx.json").read_bytes())
+    assert {bill["metadata"]["component"]["version"]} == {context.digest}
+    statement = json.loads(out.joinpath("provenance.intoto.json").read_bytes())
+    assert statement["subject"] == [
+        {"name": name, "digest": {"sha256": hashlib.sha256(out.joinpath(name).read_bytes()).hexdigest()}}
+        for name in ("Dockerfile", "sbom.cdx.json")
+    ]
+    assert ".json" not in out.joinpath("Dockerfile").read_text()
     for name in ("Dockerfile", "README.txt"):
         assert "x-run-nowhere" not in out.joinpath(name).read_text()
         assert '../x"' not in out.joinpath(name).read_text()
@@ -76,6 +89,6 @@ def test_any_builder_makes_the_same_layers_from_it_without_a_network(
     by_hand = read_image(engine, tag)
     own = build(engine, render(models, runtime, tmp_path / "ctx"), runtime, tag=new_tag(), progress=silent)
     assert by_hand.layers == own.layers
-    with rehearse(engine, by_hand, memory=1 << 30, timeout=200) as running:
+    with rehearse(InEngine(engine), by_hand, memory=1 << 30, timeout=200) as running:
         assert running.call("GET", "/iris/describe")[0] == 200
         assert running.call("GET", "/housing/describe")[0] == 200

@@ -1,8 +1,6 @@
 """A registry with a certificate of its own authority, and a token server with one that everybody knows."""
 
-import datetime as dt
 import hashlib
-import ipaddress
 import json
 import select
 import socket
@@ -14,58 +12,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Struct
 
 from migrate.core.errors import LocalError
 from migrate.images.registry import certificates, client
 from migrate.images.registry.client import RegistryClient
-from migrate.machine.patience import Retry
+from migrate.machine.patience import Patience
+from tests.images.registry.authority import HOST, PROXIES, Authority
 
-HOST = "0.0.0.0"  # reaches this machine, and is no loopback address, to which http would be spoken
 MANIFEST = b'{"schemaVersion": 2}'
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
-
-
-class Authority:
-    """Signs certificates for this machine."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder, name
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self.file = folder / f"{name}.crt"
-        self._write(self.file, self._build(x509.Name(self._named(name)), self._key.public_key(), ca=True))
-
-    @staticmethod
-    def _named(name: str) -> list[x509.NameAttribute[str]]:
-        return [x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]
-
-    def _build(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, ca: bool) -> x509.Certificate:
-        now = dt.datetime.now(dt.UTC)
-        made = x509.CertificateBuilder(x509.Name(self._named(self._name)), subject, key, x509.random_serial_number())
-        made = made.not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=1))
-        made = made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        if not ca:
-            address = x509.IPAddress(ipaddress.ip_address(HOST))
-            made = made.add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        return made.sign(self._key, hashes.SHA256())
-
-    @staticmethod
-    def _write(file: Path, certificate: x509.Certificate) -> None:
-        file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-
-    def context(self) -> ssl.SSLContext:
-        """What a server needs that this authority vouches for."""
-        own = ec.generate_private_key(ec.SECP256R1())
-        certificate, key = self._folder / f"{self._name}-own.pem", self._folder / f"{self._name}-own.key"
-        self._write(certificate, self._build(x509.Name([]), own.public_key(), ca=False))
-        plain = serialization.NoEncryption()
-        key.write_bytes(own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        return context
 
 
 Reply = Callable[[BaseHTTPRequestHandler], tuple[int, bytes, dict[str, str]]]
@@ -152,7 +107,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(public.file))
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(client, "REGISTRY_RETRY", Retry(attempts=1, first_wait=0.01, longest_wait=0.01))
+    monkeypatch.setattr(client, "REGISTRY_QUESTION", Patience(seconds=0, first=1))
     monkeypatch.setattr(certificates, "FOLDERS", (tmp_path / "certs.d",))
     with ExitStack() as stack:
         body = json.dumps({"token": "a token of this test"}).encode()
@@ -204,3 +159,10 @@ def test_a_certificate_that_cannot_be_read_is_named(world: World) -> None:
     with pytest.raises(LocalError) as error:
         world.digest()
     assert (error.value.code, str(world.folder) in error.value.what) == ("registry-failed", True)
+
+
+def test_a_login_in_netrc_is_not_the_registrys(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.trust()
+    (tmp_path / "netrc").write_text(f"machine {HOST} login somebody password of-another-service\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert world.digest() == f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}"

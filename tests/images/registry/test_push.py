@@ -15,7 +15,6 @@ from pathlib import Path
 
 import docker.errors
 import pytest
-import requests
 from msgspec.structs import replace
 
 from migrate.core.errors import LocalError, UsageError
@@ -25,6 +24,7 @@ from migrate.images.engine.build import read_image
 from migrate.images.engine.connection import Engine
 from migrate.images.registry.client import RegistryClient
 from migrate.images.registry.credentials import RegistryCredentials
+from migrate.images.registry.image import put_manifest
 from migrate.images.registry.push import immutable_tag, push, pushed_exists
 from migrate.sandbox.running.registry import Registry
 from tests.images.conftest import silent
@@ -162,19 +162,13 @@ def test_an_index_is_followed_to_the_image_for_amd64(engine: Engine, registry: R
     pushed = push(
         engine, image, registry=registry.address, repository="team/index", tag="x", credentials=GOOD, progress=silent
     )
-    url = f"http://{registry.address}/v2/team/index/manifests/"
-    client = RegistryClient(registry.address, "team/index", GOOD)
+    client = RegistryClient(registry.address, "team/index", GOOD, pushing=True)
     plain = client.image("x")
     assert plain is not None
     assert plain.config == image.image_id
-    assert client._authorization is not None
-    head = {"Authorization": client._authorization.reveal()}
-    if head["Authorization"].startswith("Bearer"):
-        challenge = requests.put(url + "all", timeout=60).headers["WWW-Authenticate"]
-        assert client._login(challenge)
-        head = {"Authorization": client._authorization.reveal()}
     media = "application/vnd.docker.distribution.manifest.v2+json"
-    manifest = requests.get(url + "x", headers={**head, "Accept": media}, timeout=60).content
+    manifest = client.manifest("x")
+    assert manifest is not None
     entry = {"mediaType": media, "size": len(manifest), "digest": pushed.digest}
     # An attestation beside the image, as newer engines push it.
     entries = [
@@ -184,8 +178,7 @@ def test_an_index_is_followed_to_the_image_for_amd64(engine: Engine, registry: R
     kind = "application/vnd.docker.distribution.manifest.list.v2+json"
     for tag, listed in (("all", entries), ("none", entries[:1])):
         index = {"schemaVersion": 2, "mediaType": kind, "manifests": listed}
-        answer = requests.put(url + tag, data=json.dumps(index), headers={**head, "Content-Type": kind}, timeout=60)
-        assert answer.status_code == 201, answer.text
+        put_manifest(client, json.dumps(index).encode(), kind, tag)
     found = client.image("all")
     assert found is not None
     assert found == replace(plain, digest=found.digest)

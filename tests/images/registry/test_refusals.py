@@ -18,70 +18,10 @@ from migrate.images.registry.credentials import RegistryCredentials
 from migrate.images.registry.push import push
 from migrate.images.registry.refusals import push_error
 from tests.images.conftest import silent
-from tests.images.registry.refusing import No, RefusingRegistry, registry_that_refuses
+from tests.images.registry.refusing import NOS, SLOW_NOS, No, RefusingRegistry, error_of, registry_that_refuses
 from tests.podman import podman_service
 
 LOGIN = RegistryCredentials(username="robot", password=Secret("robots-password"))
-PAGE = (
-    b"<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<body>\r\n"
-    b"<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
-)
-
-
-def error_of(code: str, message: str) -> bytes:
-    """As the distribution specification has it."""
-    return f'{{"errors":[{{"code":"{code}","message":"{message}"}}]}}'.encode()
-
-
-NOS = {
-    "read-only": (No("begin", 405, b"Method not allowed\n", "text/plain"), "registry-failed", "is read-only"),
-    "a proxy's limit": (No("layer", 413, PAGE, "text/html"), "registry-failed", "413"),
-    "no right to push": (
-        No("begin", 403, error_of("DENIED", "unauthorized to access repository: team/model, action: push")),
-        "registry-denied",
-        "push to the project team",
-    ),
-    "no right to push, by 401": (
-        No("begin", 401, error_of("UNAUTHORIZED", "unauthorized to access repository: team/model, action: push")),
-        "registry-denied",
-        "push to the project team",
-    ),
-    "a page for 403": (
-        No("begin", 403, b"<html><body>no</body></html>", "text/html"),
-        "registry-denied",
-        "it answers 403 Forbidden",
-    ),
-    "no such project": (
-        No("begin", 401, error_of("UNAUTHORIZED", "project team not found: project team not found")),
-        "registry-denied",
-        "no project team",
-    ),
-    "no such repository": (
-        No("begin", 404, error_of("NAME_UNKNOWN", "The repository with name 'team/model' does not exist in it")),
-        "registry-denied",
-        "no project team",
-    ),
-    "a full quota": (
-        No("manifest", 412, error_of("DENIED", "adding 2 GiB will exceed the configured upper limit of 9 GiB")),
-        "registry-full",
-        "exceed the configured upper limit",
-    ),
-    "an immutable tag": (
-        No("manifest", 412, error_of("PRECONDITION", "Failed to process as 'model:1' is configured as immutable.")),
-        "registry-failed",
-        "does not let it be replaced",
-    ),
-    "too many requests": (
-        No("begin", 429, error_of("TOOMANYREQUESTS", "slow down")),
-        "registry-failed",
-        "too many requests",
-    ),
-}
-# These an engine may try again for a minute.
-SLOW_NOS = {
-    "a full disk": (No("layer", 507, b"", "text/plain"), "registry-full", "no space left"),
-    "a failure": (No("layer", 500, error_of("UNKNOWN", "unknown error")), "registry-failed", "fails on its side: "),
-}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ from migrate.images.engine import containers, exchange
 from migrate.images.engine.build import build
 from migrate.images.engine.connection import Engine, connect
 from migrate.images.model.context import render
-from migrate.images.trial import endings, rehearsal_client
+from migrate.images.trial import rehearsal_client
+from migrate.images.trial.cpu import missing
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.oracle_run import run_reference
 from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import IRIS, artifact_of, containers_of, model_of, silent
@@ -65,7 +67,7 @@ def rehearsed(
     engine: Engine, image: Image, *, memory: int = GIGABYTE, timeout: float = 60, call: float = 2
 ) -> MigrateError:
     def start() -> None:
-        with rehearse(engine, image, memory=memory, timeout=timeout) as running:
+        with rehearse(InEngine(engine), image, memory=memory, timeout=timeout) as running:
             running.call("GET", "/", timeout=call)
 
     return failed(start)
@@ -90,7 +92,7 @@ def asked(
     stop: threading.Event | None = None,
 ) -> list[dict[str, Any]]:
     """The answers of a program to all of these lines."""
-    with run_reference(engine, runtime, artifact, program, memory=memory, timeout=timeout, stop=stop) as ask:
+    with run_reference(InEngine(engine), runtime, artifact, program, memory=memory, timeout=timeout, stop=stop) as ask:
         return [ask(line) for line in lines]
 
 
@@ -245,7 +247,7 @@ def called(handler):
                 pass
     handler.wfile.write(repr(reached).encode())
 """
-    with rehearse(engine, server_of(script + READY), memory=GIGABYTE, timeout=200) as running:
+    with rehearse(InEngine(engine), server_of(script + READY), memory=GIGABYTE, timeout=200) as running:
         assert running.call("GET", "/")[2] == b"[]"
         assert running.call("GET", "/")[0] == 200
 
@@ -291,7 +293,7 @@ builtins.open = shown
     ],
 )
 def test_which_machine_can_try_a_model(architecture: str, cpuinfo: str, unable: bool) -> None:
-    assert bool(endings.missing(architecture, cpuinfo)) is unable
+    assert bool(missing(architecture, cpuinfo)) is unable
 
 
 def test_a_reference_that_takes_too_much_memory(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
@@ -389,6 +391,6 @@ def test_a_rehearsal_that_hangs_is_left_when_the_run_is_stopped(
 
     with ThreadPoolExecutor(1) as pool:
         looking = pool.submit(look)
-        with pytest.raises(Interrupted), rehearse(engine, image, memory=GIGABYTE, timeout=3600, stop=stop):
+        with pytest.raises(Interrupted), rehearse(InEngine(engine), image, memory=GIGABYTE, timeout=3600, stop=stop):
             pass
         looking.result()

@@ -11,6 +11,7 @@ from migrate.core.errors import NeedsYouError
 from migrate.core.values import RuntimeImage
 from migrate.images.engine.connection import Engine
 from migrate.images.runtime.image import ensure_runtime
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.oracle_run import run_reference
 from tests.formats.models import graph, model, value
 from tests.images.conftest import EXAMPLES, IRIS, artifact_of, containers_of, silent
@@ -26,7 +27,7 @@ FORMATS = EXAMPLES.parent / "formats"
 def test_the_engine_is_called_directly(engine: Engine, runtime: RuntimeImage) -> None:
     inputs = [{"name": "float_input", "type": "float", "shape": [-1, 4]}]
     settings = {"engine": "onnx", "entry": "iris.onnx", "inputs": inputs}
-    with run_reference(engine, runtime, artifact_of(IRIS), START, memory=GIGABYTE, timeout=200) as ask:
+    with run_reference(InEngine(engine), runtime, artifact_of(IRIS), START, memory=GIGABYTE, timeout=200) as ask:
         assert ask({"model": settings}) == {"known": {}}
         answers = [ask({"request": {"float_input": [[5.1, 3.5, 1.4, 0.2]] * count}}) for count in (1, 3)]
     assert [len(answer["outputs"]["output_label"]) for answer in answers] == [1, 3]
@@ -42,7 +43,7 @@ def test_an_engine_of_another_runtime(engine: Engine, store: Path) -> None:
         "outputs": [{"name": "price_quantile_sup", "type": "double"}],
         "pi": {"residuals_std": {"price": 1250.0}},
     }
-    with run_reference(engine, image, artifact, START, memory=GIGABYTE, timeout=200) as ask:
+    with run_reference(InEngine(engine), image, artifact, START, memory=GIGABYTE, timeout=200) as ask:
         assert ask({"model": settings}) == {"known": {}}
         answer = ask({"request": {"price": [182500.0, None]}})
         refused = ask({"request": {"cost": 1.0}})
@@ -60,7 +61,7 @@ def test_an_image_has_the_locale_that_lower_case_needs(engine: Engine, runtime: 
     path.write_bytes(one.SerializeToString())
     inputs = [{"name": "x", "type": "string", "shape": [-1]}]
     settings = {"engine": "onnx", "entry": path.name, "inputs": inputs}
-    with run_reference(engine, runtime, artifact_of(path), START, memory=GIGABYTE, timeout=200) as ask:
+    with run_reference(InEngine(engine), runtime, artifact_of(path), START, memory=GIGABYTE, timeout=200) as ask:
         assert ask({"model": settings}) == {"known": {}}
         assert ask({"request": {"x": ["\u00c9T\u00c9", "STRASSE"]}}) == {"outputs": {"y": ["\u00e9t\u00e9", "strasse"]}}
 
@@ -83,13 +84,13 @@ def test_the_artifact_is_the_programs_folder(engine: Engine, runtime: RuntimeIma
         "import json, os, sys\nfor line in sys.stdin:\n"
         "    print(json.dumps({'size': os.path.getsize(json.loads(line)['entry']), 'uid': os.getuid()}), flush=True)\n",
     )
-    with run_reference(engine, runtime, artifact, script, memory=GIGABYTE, timeout=200) as ask:
+    with run_reference(InEngine(engine), runtime, artifact, script, memory=GIGABYTE, timeout=200) as ask:
         assert ask({"entry": "sub/a b/größe"}) == {"size": 100, "uid": 42420}
 
 
 def test_a_program_that_breaks_says_why(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
     script = scripted(tmp_path, "import sys\nfor line in sys.stdin:\n    raise SystemExit('no such operator')\n")
-    with run_reference(engine, runtime, artifact_of(IRIS), script, memory=GIGABYTE, timeout=200) as ask:
+    with run_reference(InEngine(engine), runtime, artifact_of(IRIS), script, memory=GIGABYTE, timeout=200) as ask:
         with pytest.raises(NeedsYouError) as error:
             ask({})
         assert error.value.code == "reference-failed"
@@ -98,7 +99,7 @@ def test_a_program_that_breaks_says_why(engine: Engine, runtime: RuntimeImage, t
 
 def test_a_program_that_eats_the_memory_is_killed(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
     script = scripted(tmp_path, "import sys\nfor line in sys.stdin:\n    eaten = b'x' * (300 << 20)\n")
-    with run_reference(engine, runtime, artifact_of(IRIS), script, memory=1 << 28, timeout=200) as ask:
+    with run_reference(InEngine(engine), runtime, artifact_of(IRIS), script, memory=1 << 28, timeout=200) as ask:
         with pytest.raises(NeedsYouError, match="memory") as error:
             ask({})
         assert error.value.code == "out-of-memory"
@@ -106,7 +107,7 @@ def test_a_program_that_eats_the_memory_is_killed(engine: Engine, runtime: Runti
 
 def test_a_program_that_hangs_is_killed(engine: Engine, runtime: RuntimeImage, tmp_path: Path) -> None:
     script = scripted(tmp_path, "import time\ntime.sleep(180)\n")
-    with run_reference(engine, runtime, artifact_of(IRIS), script, memory=GIGABYTE, timeout=2) as ask:
+    with run_reference(InEngine(engine), runtime, artifact_of(IRIS), script, memory=GIGABYTE, timeout=2) as ask:
         with pytest.raises(NeedsYouError) as error:
             ask({})
         assert error.value.code == "reference-timeout"

@@ -15,6 +15,7 @@ from migrate.core.values import Image, RuntimeImage
 from migrate.images.engine.build import build
 from migrate.images.engine.connection import Engine
 from migrate.images.model.context import render
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import IRIS, containers_of, model_of, silent
 
@@ -37,7 +38,7 @@ def iris(engine: Engine, runtime: RuntimeImage, tmp_path: Path, new_tag: Callabl
 
 
 def test_the_server_answers_and_its_cold_start_is_known(engine: Engine, iris: Image) -> None:
-    with rehearse(engine, iris, memory=GIGABYTE, timeout=200) as running:
+    with rehearse(InEngine(engine), iris, memory=GIGABYTE, timeout=200) as running:
         assert running.cold_start > 0
         status, headers, body = running.call("GET", "/describe")
         assert (status, headers["content-type"]) == (200, "application/json")
@@ -56,7 +57,7 @@ def test_the_server_answers_and_its_cold_start_is_known(engine: Engine, iris: Im
 
 
 def test_it_runs_as_ai_deploy_will_run_it(engine: Engine, iris: Image) -> None:
-    with rehearse(engine, iris, memory=GIGABYTE, timeout=200):
+    with rehearse(InEngine(engine), iris, memory=GIGABYTE, timeout=200):
         (identity,) = containers_of(engine, "rehearsal")
         found = engine.client.api.inspect_container(identity)
     host = found["HostConfig"]
@@ -116,7 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(found).encode())
 http.server.HTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
 """
-        with rehearse(engine, server_of(script), memory=GIGABYTE, timeout=200) as running:
+        with rehearse(InEngine(engine), server_of(script), memory=GIGABYTE, timeout=200) as running:
             found = json.loads(running.call("GET", "/")[2])
         with pytest.raises(TimeoutError):
             listener.accept()
@@ -129,7 +130,7 @@ http.server.HTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
 
 def test_a_server_that_ends_is_told_by_its_last_words(engine: Engine, server_of: Callable[[str], Image]) -> None:
     image = server_of("import sys\nprint('line', file=sys.stderr)\nsys.exit('the model \\x1b[31mdoes not load')")
-    with pytest.raises(NeedsYouError) as error, rehearse(engine, image, memory=GIGABYTE, timeout=200):
+    with pytest.raises(NeedsYouError) as error, rehearse(InEngine(engine), image, memory=GIGABYTE, timeout=200):
         pass
     assert error.value.code == "rehearsal-failed"
     assert "does not load" in error.value.what
@@ -139,7 +140,7 @@ def test_a_server_that_ends_is_told_by_its_last_words(engine: Engine, server_of:
 
 def test_a_server_that_wants_more_memory_than_there_is(engine: Engine, server_of: Callable[[str], Image]) -> None:
     image = server_of("data = [bytearray(10 << 20) for _ in range(20)]\n")
-    with pytest.raises(NeedsYouError) as error, rehearse(engine, image, memory=128 << 20, timeout=60):
+    with pytest.raises(NeedsYouError) as error, rehearse(InEngine(engine), image, memory=128 << 20, timeout=60):
         pass
     assert error.value.code == "out-of-memory"
     assert "memory" in error.value.next_step
@@ -155,12 +156,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"still warming up")
 http.server.HTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
 """
-    with pytest.raises(NeedsYouError) as error, rehearse(engine, server_of(script), memory=GIGABYTE, timeout=1):
+    with (
+        pytest.raises(NeedsYouError) as error,
+        rehearse(InEngine(engine), server_of(script), memory=GIGABYTE, timeout=1),
+    ):
         pass
     assert error.value.code == "not-ready"
     assert "still warming up" in error.value.what
     silent_one = server_of("import time\ntime.sleep(180)\n")
-    with pytest.raises(NeedsYouError) as error, rehearse(engine, silent_one, memory=GIGABYTE, timeout=0.5):
+    with pytest.raises(NeedsYouError) as error, rehearse(InEngine(engine), silent_one, memory=GIGABYTE, timeout=0.5):
         pass
     assert error.value.code == "not-ready"
 
@@ -177,7 +181,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 http.server.HTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
 """
-    with rehearse(engine, server_of(script), memory=GIGABYTE, timeout=200) as running:
+    with rehearse(InEngine(engine), server_of(script), memory=GIGABYTE, timeout=200) as running:
         assert running.call("GET", "/")[0] == 200
         with pytest.raises(NeedsYouError) as error:
             running.call("GET", "/end")
@@ -197,7 +201,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
 """
-    with rehearse(engine, server_of(script), memory=GIGABYTE, timeout=200) as running:
+    with rehearse(InEngine(engine), server_of(script), memory=GIGABYTE, timeout=200) as running:
         with pytest.raises(NeedsYouError) as error:
             running.call("GET", "/slow", timeout=0.3)
         assert error.value.code == "rehearsal-timeout"
@@ -205,7 +209,7 @@ http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
 
 
 def test_an_error_of_the_caller_is_the_callers(engine: Engine, iris: Image) -> None:
-    with pytest.raises(TimeoutError, match="mine"), rehearse(engine, iris, memory=GIGABYTE, timeout=200):
+    with pytest.raises(TimeoutError, match="mine"), rehearse(InEngine(engine), iris, memory=GIGABYTE, timeout=200):
         raise TimeoutError("mine")
 
 
@@ -225,7 +229,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
 """
     body = bytes(range(256)) * 16384
-    with rehearse(engine, server_of(script), memory=GIGABYTE, timeout=200) as running:
+    with rehearse(InEngine(engine), server_of(script), memory=GIGABYTE, timeout=200) as running:
         assert running.call("POST", "/", body=body)[2] == body[::-1]
 
 
@@ -233,7 +237,7 @@ def test_rehearsals_side_by_side(engine: Engine, iris: Image) -> None:
     found: list[int] = []
 
     def one() -> None:
-        with rehearse(engine, iris, memory=GIGABYTE, timeout=200) as running:
+        with rehearse(InEngine(engine), iris, memory=GIGABYTE, timeout=200) as running:
             found.append(running.call("GET", "/describe")[0])
 
     threads = [threading.Thread(target=one) for _ in range(3)]
@@ -252,7 +256,7 @@ def test_a_model_that_is_not_served_beside_others(
     other = msgspec.structs.replace(model_of(IRIS, "other"), recorded=recorded)
     context = render([model_of(IRIS, "iris"), other], runtime, tmp_path / "both")
     image = build(engine, context, runtime, tag=new_tag(), progress=silent)
-    with rehearse(engine, image, memory=GIGABYTE, timeout=200) as running:
+    with rehearse(InEngine(engine), image, memory=GIGABYTE, timeout=200) as running:
         assert list(running.unserved) == ["other"]
         error = running.unserved["other"]
         assert error.code == "rehearsal-failed"

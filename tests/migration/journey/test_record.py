@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from migrate.core.errors import LocalError
+from migrate.core.events import Notice
 from migrate.core.values import Recording, RuntimeImage
 from migrate.formats.inspect import inspect
 from migrate.migration.journey.models import Inspected
@@ -43,3 +45,28 @@ def test_a_model_whose_files_were_removed_here_is_fetched_anew_and_not_failed(cl
             record_answers(run, recall, model, runtime)
         with pytest.raises(LocalError):
             record_answers(run, Performer(journal, run.emit, run.stop), model, runtime)
+
+
+def test_where_nothing_can_be_run_a_reference_is_asked_for_before_anything_is_built(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # without bubblewrap
+    (tmp_path / "run").mkdir()
+    with run_of(cloud, tmp_path / "run") as (run, events):
+        run.options, journal = replace(run.options, builder="none"), run.journal
+        model = Inspected(
+            record(),
+            journal.put("model:iris", "fetch", "k", artifact(TREE.parent.resolve())),
+            journal.put("model:iris", "inspect", "k", inspect(artifact(TREE.parent.resolve()), framework=None)),
+        )
+        runtime, steps = journal.put("runtime:pmml", "runtime", "k", IMAGE), Performer(journal, run.emit, run.stop)
+        with pytest.raises(LocalError) as caught:
+            record_answers(run, steps, model, runtime)
+        assert caught.value.code == "no-box"
+        assert "--samples" in caught.value.next_step
+
+        run.options = replace(run.options, proof="self")
+        assert record_answers(run, steps, model, runtime).value.level == "self"
+    told = [event.text for event in events if isinstance(event, Notice)]
+    assert [text for text in told if "rehearsed here" in text] == told
+    assert len(told) == 1

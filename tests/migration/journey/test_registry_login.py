@@ -11,14 +11,16 @@ from msgspec.structs import replace
 
 from migrate.apps.registries import register as register_theirs
 from migrate.core.errors import LocalError, RemoteError
+from migrate.core.events import Notice
 from migrate.core.mending import Request
 from migrate.core.secret import Secret
 from migrate.images.registry.credentials import RegistryCredentials
 from migrate.migration.journey.steps.push import logged_in as with_login
-from migrate.migration.journey.steps.registry import register, target
+from migrate.migration.journey.steps.registry import register, renew_registration, target
 from migrate.migration.run.cloud_run import Run
-from migrate.ovhcloud import users
+from migrate.ovhcloud import registries, users
 from migrate.ovhcloud.session import Cloud
+from tests.clouds import calls, logged
 from tests.migration.runs import NO_ENGINE, run_of, unit
 
 REFUSED = LocalError("The registry refuses the login.", code="registry-login", next_step="Log in.")
@@ -132,3 +134,66 @@ def test_a_registration_that_was_never_asked_for_leaves_nothing_to_take_another_
     with private(cloud, tmp_path, user="me", MIGRATE_REGISTRY_PASSWORD="secret") as run:
         register(run, unit(), target(run, unit()))
         assert run.journal.effects.existing() == ()
+
+
+def in_ai_deploy(cloud: Cloud) -> list[str | None]:
+    """The names that AI Deploy logs in with; it shows no password."""
+    return [found.username for found in registries.registrations(cloud)]
+
+
+def test_ai_deploy_gets_the_login_that_is_good_now(sandbox: Path, cloud: Cloud, tmp_path: Path) -> None:
+    def changes() -> tuple[int, int]:
+        return calls(sandbox, "POST", "/ai/registry"), logged_calls(sandbox, "PUT")
+
+    with private(cloud, tmp_path, user="me", MIGRATE_REGISTRY_PASSWORD="first") as run:
+        where = target(run, unit())
+        for _ in range(2):
+            register(run, unit(), where)
+        assert (in_ai_deploy(cloud), changes()) == (["me"], (1, 0))
+        cloud.session.ask = lambda _: "second"
+        where.keys.replace(REFUSED, 0)  # while the run is at work
+        for _ in range(2):
+            register(run, unit(), where)
+        assert changes() == (1, 1)
+    with private(cloud, tmp_path, user="other", MIGRATE_REGISTRY_PASSWORD="third") as run:  # another day
+        renew_registration(run)
+        where = target(run, unit())
+        renew_registration(run)
+        assert (in_ai_deploy(cloud), changes()) == (["me"], (1, 1))  # it may be a wrong one
+        assert with_login(where, lambda: "taken") == "taken"
+        for _ in range(2):
+            renew_registration(run)
+        register(run, unit(), where)
+        assert (in_ai_deploy(cloud), changes()) == (["other"], (1, 2))
+
+
+def test_a_registration_that_somebody_deleted_is_made_anew(sandbox: Path, cloud: Cloud, tmp_path: Path) -> None:
+    with private(cloud, tmp_path, user="me", MIGRATE_REGISTRY_PASSWORD="first") as run:
+        register(run, unit(), target(run, unit()))
+        (found,) = registries.registrations(cloud)
+        registries.delete(cloud, found.id)
+    with private(cloud, tmp_path, user="me", MIGRATE_REGISTRY_PASSWORD="first") as run:
+        with_login(target(run, unit()), lambda: "taken")
+        renew_registration(run)
+        (again,) = registries.registrations(cloud)
+        effect = run.journal.effects.find("registration", "GRA registry.test")
+        assert effect is not None
+        assert (effect.external_id, effect.units) == (again.id, (unit().subject,))
+
+
+def test_a_registration_of_somebody_else_is_told_and_not_changed(sandbox: Path, cloud: Cloud, tmp_path: Path) -> None:
+    register_theirs(cloud, "GRA", "registry.test", "me", Secret("first"))
+    cloud.session.ask = lambda _: "second"
+    with run_of(cloud, tmp_path) as (run, events):
+        run.options = replace(run.options, registry="registry.test/team", registry_user="me")
+        run.environ = {**NO_ENGINE, "HOME": str(tmp_path), "MIGRATE_REGISTRY_PASSWORD": "first"}
+        where = target(run, unit())
+        where.keys.replace(REFUSED, 0)
+        register(run, unit(), where)
+        assert logged_calls(sandbox, "PUT") == 0
+        assert [event.text for event in events if isinstance(event, Notice) and "keeps that one" in event.text]
+
+
+def logged_calls(sandbox: Path, method: str) -> int:
+    """Calls to one registration."""
+    return sum(line.method == method and "/ai/registry/" in line.path for line in logged(sandbox))

@@ -22,7 +22,8 @@ from migrate.images.engine.build import build, remove_image
 from migrate.images.engine.connection import Engine, connect
 from migrate.images.model.context import ModelToRender, render
 from migrate.images.runtime.image import ensure_runtime
-from migrate.images.trial.conversion import MODEL, convert
+from migrate.images.trial.conversion import MODEL, convert, converter_packages
+from migrate.images.trial.in_engine import InEngine
 from migrate.images.trial.rehearsal import rehearse
 from migrate.migration.journey.slim import Original, Place, slim
 from migrate.migration.run.workspace import Workspace
@@ -120,7 +121,7 @@ def test_a_model_with_the_same_answers_is_kept(name: str, original: Callable[...
 def described(engine: Engine, model: ModelToRender, runtime: RuntimeImage, folder: Path) -> bytes:
     try:
         image = build(engine, render([model], runtime, folder), runtime, tag=TAG, progress=silent)
-        with rehearse(engine, image, memory=MEMORY, timeout=300) as running:
+        with rehearse(InEngine(engine), image, memory=MEMORY, timeout=300) as running:
             status, _, body = running.call("GET", f"/{model.record.id}/describe")
             assert status == 200
             return body
@@ -230,13 +231,13 @@ def test_a_conversion_that_hangs_is_ended(
     model = original(rewritten(tmp_path / "model", code, endless), SPECIES.name)
     with pytest.raises(NeedsYouError) as caught:
         convert(
-            engine,
+            InEngine(engine),
+            lambda: converter_packages(engine, model.runtime, workspace.store, silent),
             model.runtime,
             model.artifact,
             model.inspection.settings,
             store=workspace.store,
             timeout=20,
-            progress_text=silent,
         )
     assert caught.value.code == "conversion-timeout"
 

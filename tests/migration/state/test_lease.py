@@ -1,6 +1,7 @@
 """One machine at a time: a second is told, a dead one is followed, and one that slept stops before its next effect."""
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from migrate.migration.state.lease import Lease, Times
 from migrate.migration.state.store import open_store
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
+from migrate.sources.listing import known_models
+from migrate.sources.reference import parse_source
 from tests.clouds import calls, open_cloud
 from tests.migration.runs import IMAGE, deployed, run_of, unit
 
@@ -132,7 +135,7 @@ def test_no_app_is_made_by_a_machine_that_lost_its_lease(sandbox: Path, cloud: C
     share.mkdir()
 
     def held(by: Cloud) -> contextlib.AbstractContextManager[Lease | None]:
-        return leased(str(share), cloud=by, source="ns", doing="run ns", times=SLEEPS)
+        return leased(str(share), cloud=by, source="ns", models=tuple, doing="run ns", times=SLEEPS)
 
     with run_of(cloud, tmp_path) as (run, _):
         plan = run.plan(unit(), "sha256:0")
@@ -151,7 +154,7 @@ def test_no_app_is_made_by_a_machine_that_lost_its_lease(sandbox: Path, cloud: C
 
 def stop_in_the_middle(place: Path, cloud: Cloud) -> None:
     """A command that another machine's taking over stops."""
-    with leased(str(place), cloud=cloud, source="ns", doing="run ns", times=SLEEPS) as held:
+    with leased(str(place), cloud=cloud, source="ns", models=tuple, doing="run ns", times=SLEEPS) as held:
         assert held is not None
         time.sleep(2 * SLEEPS.lifetime)
         with lease(place, SLEEPS, name=held.name), pytest.raises(RemoteError):
@@ -173,3 +176,39 @@ def test_an_app_that_was_never_asked_for_is_not_on_the_bill(cloud: Cloud, tmp_pa
             run.cloud.session.before_effect = first.check
             assert deployed(run).code == "lease-lost"
         assert run.journal.effects.existing() == ()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("models@GRA", "swift:models@GRA", "s3:models@gra"),
+        ("models@GRA/iris", "swift:models@gra/iris/"),
+        ("ns-1", "here/ns-1.json", "there/copy.json"),
+        ("folder", "./folder/", "link"),
+    ],
+)
+def test_one_source_has_one_lease_whatever_it_is_called(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    for name in ("here/ns-1.json", "there/copy.json"):
+        (tmp_path / name).parent.mkdir()
+        inventory = {"namespace": {"id": "ns-1", "container": "models", "region": "GRA"}, "models": [{"id": "iris"}]}
+        (tmp_path / name).write_text(json.dumps(inventory))
+    share = tmp_path / "share"
+    share.mkdir()
+
+    def take(name: str) -> contextlib.AbstractContextManager[Lease | None]:
+        ref = parse_source(name)
+        return leased(str(share), cloud=cloud, source=ref.canonical, models=lambda: known_models(ref), doing=name)
+
+    first, *others = names
+    with take(first):
+        for name in others:
+            with pytest.raises(RemoteError) as caught, take(name):
+                pass
+            assert caught.value.code == "lease-held"
+        with take("other@GRA"), take("ns-2"), take(str(tmp_path)):
+            pass

@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from migrate.core.errors import ExitCode, LocalError
 from migrate.images.base.image import ensure_base
 from migrate.images.engine.build import build_image
 from migrate.images.engine.connection import connect
@@ -14,7 +15,7 @@ from migrate.migration.undo.undo import remove_images
 pytestmark = pytest.mark.engine
 
 
-def test_an_image_that_a_container_uses_stays_and_undo_says_why() -> None:
+def test_an_image_that_a_container_uses_stays_and_the_next_undo_takes_it() -> None:
     engine = connect(os.environ)
     base = ensure_base(engine, None, lambda _text: None)
     tag = f"migrate-test-{uuid.uuid4().hex[:12]}:1"
@@ -24,9 +25,10 @@ def test_an_image_that_a_container_uses_stays_and_undo_says_why() -> None:
     )
     made = engine.client.api.create_container(tag, ["true"])
     take_away = remove_images(os.environ)
-    kept = take_away(tag)
-    assert kept.startswith("the engine keeps it: ")
-    assert "container" in kept
+    with pytest.raises(LocalError) as kept:
+        take_away(tag)
+    assert kept.value.exit_code == ExitCode.LOCAL
+    assert "container" in kept.value.what
     engine.client.api.remove_container(made["Id"])
     assert take_away(tag) == ""
     assert engine.image(tag) is None

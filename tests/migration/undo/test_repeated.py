@@ -18,6 +18,7 @@ from migrate.core.errors import ExitCode
 from migrate.core.options.sources import Typed
 from migrate.core.secret import Secret
 from migrate.core.values import Outcome
+from migrate.images.engine.connection import engine_error
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run.cloud_run import Run
@@ -28,6 +29,8 @@ from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.migration.runs import IMAGE, app, record, run_of, unit
 from tests.waiting import wait_until
+
+IN_USE = "conflict: unable to delete 3f (must force) - image is being used by stopped container 7b"
 
 MODELS = ("iris", "titanic")
 USER = "migrate-registry-test"
@@ -256,3 +259,14 @@ def test_an_image_that_cannot_be_removed_stays_and_that_is_said(cloud: Cloud, tm
         assert done.stay == ("local image migrate/iris:1: no engine answers",)
         assert (done.deleted, done.exit_code) == ((), 0)
         assert len(effects.existing("image")) == 1
+
+        def used(_: str) -> str:
+            raise engine_error(IN_USE)
+
+        for kind in ("image", "runtime-image"):
+            effects.done(effects.intend(kind, f"migrate/{kind}:2", {}, unit=unit().subject), "sha256:2")
+        done = undo(run.journal, plan_undo(run.journal, Typed("ns"), ()), cloud=cloud, remove_image=used, emit=run.emit)
+        assert len(done.failed) == 3
+        assert IN_USE in done.failed[0]
+        assert (done.deleted, done.stay, done.exit_code) == ((), (), ExitCode.LOCAL)
+        assert len(effects.existing("image")) == 2

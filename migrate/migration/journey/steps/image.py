@@ -3,10 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from migrate.core.values import BuildContext, Image, RuntimeImage
-from migrate.images.engine.build import build as build_image
-from migrate.images.engine.build import image_exists
-from migrate.images.model.context import render as write_context
+from migrate.core.values import BuildContext, Image
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.models import Prepared
 from migrate.migration.journey.steps.runtime import count_user
@@ -19,10 +16,10 @@ BUILD_VERSION: Final = 1
 
 
 def render(run: RunContext, steps: Steps, unit: Unit, models: tuple[Prepared, ...]) -> Stored[BuildContext]:
-    """The build context of a unit; it stands while its folder is there."""
+    """The build context of a unit; it stands while its folder is there, where it has one."""
 
     def make(_: object) -> BuildContext:
-        return write_context(
+        return run.builder().context(
             [model.to_render(model.recording) for model in models],
             models[0].runtime.value,
             run.contexts / unit.name,
@@ -50,22 +47,26 @@ def render(run: RunContext, steps: Steps, unit: Unit, models: tuple[Prepared, ..
         ),
         BuildContext,
         make,
-        stands=lambda context: Path(context.folder).is_dir(),
+        stands=lambda context: Path(context.folder).is_dir() if context.folder else not run.builder().names_images,
     )
 
 
 def build(
-    run: RunContext, steps: Steps, unit: Unit, context: Stored[BuildContext], runtime: Stored[RuntimeImage]
+    run: RunContext, steps: Steps, unit: Unit, context: Stored[BuildContext], models: tuple[Prepared, ...]
 ) -> Stored[Image]:
-    """The local image of a unit; it stands while the engine has it."""
+    """The image of a unit on this machine; it stands while its builder has it."""
+    runtime = models[0].runtime
     tag = run.image_tag(unit, context.value.digest)
 
     def make(progress: Progress) -> Image:
-        effects = run.journal.effects
+        builder, effects = run.builder(), run.journal.effects
+        rendered = [model.to_render(model.recording) for model in models]
+        if not builder.names_images:  # blobs of the workspace, which nobody has to remove
+            return builder.image(rendered, context.value, runtime.value, tag=tag, progress=progress)
         effect = effects.find("image", tag) or effects.intend("image", tag, {}, unit=unit.subject)
         effects.use(effect, unit.subject)
         count_user(run, runtime.value, unit.subject)
-        image = build_image(run.engine(), context.value, runtime.value, tag=tag, progress=progress)
+        image = builder.image(rendered, context.value, runtime.value, tag=tag, progress=progress)
         effects.done(effect, image.image_id)
         return image
 
@@ -80,6 +81,6 @@ def build(
         ),
         Image,
         make,
-        stands=lambda image: image_exists(run.engine(), image),
+        stands=lambda image: run.builder().has_image(image),
         say=lambda image: f"{image.size:,} bytes",
     )

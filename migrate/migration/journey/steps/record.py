@@ -11,7 +11,10 @@ from msgspec import Struct
 
 from migrate.core.errors import LocalError, RemoteError
 from migrate.core.names import digest_of
+from migrate.core.options.shared import SAMPLES
+from migrate.core.options.sources import PROOF
 from migrate.core.values import ModelRecord, ProofLevel, Recording, RuntimeImage, Sample, to_json
+from migrate.images.trial.box.boxes import no_box
 from migrate.images.trial.oracle_run import run_reference
 from migrate.machine.patience import OLD_ANSWER
 from migrate.migration.journal.journal import Stored
@@ -37,6 +40,7 @@ from migrate.parity.samples import read_samples
 from migrate.parity.stated import NO_ROWS, Rows
 
 VERSION: Final = 1
+PROVING: Final = f"give your own requests and answers with {SAMPLES.name} FOLDER, or be content with {PROOF.name} self"
 
 
 class Wish(Struct, frozen=True):
@@ -137,6 +141,10 @@ def _best(run: RunContext, model: Inspected, wanted: Wish, runtime: RuntimeImage
         return _of_customer(run, wanted)
     if not has_reference(settings):
         return record_self(generate(settings, seed=SEED), seed=SEED)
+    if why := run.unable():
+        if not at_least("self", run.least_proof):
+            raise no_box(f"{why}, so its engine cannot be asked for answers", PROVING)
+        return record_self(generate(settings, seed=SEED), seed=SEED)
     memory = run.memory_of(unit_of(record))
     alike = (*model.form, runtime.image_id, memory)
     return run.references.get(alike, lambda: _ask_reference(run, model, runtime, memory, rows))
@@ -148,7 +156,7 @@ def _ask_reference(run: RunContext, model: Inspected, runtime: RuntimeImage, mem
     with (
         naming_the_other(runtime.runtime),
         run_reference(
-            run.engine(),
+            run.builder().runner(),
             runtime,
             model.artifact.value,
             REFERENCE_PROGRAM,

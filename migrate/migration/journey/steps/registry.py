@@ -35,7 +35,7 @@ def _find(run: Run, unit: Unit) -> Target:
         own = registry_address(run.options.registry)
         credentials = credentials_for(own.host, run.options.registry_user, run.environ)
         keys = Keys(credentials, _renewing(run, own.host))
-        keys.took()  # it was not made here, so it may be mended from the first refusal on
+        keys.worked = True  # it was not made here, so it may be mended from the first refusal on
         return Target(own.host, own.path, shared=False, keys=keys)
     run.notice(SHARED_NOTE, warning=True)
     address = registries.shared_registry(run.cloud, run.region)
@@ -98,19 +98,38 @@ def delete_registry_user(cloud: Cloud, effects: Effects, effect: Effect) -> None
 
 
 def register(run: Run, unit: Unit, found: Target) -> None:
-    """Lets AI Deploy pull from a private registry: registered once in a region, and counted.
+    """Lets AI Deploy pull from a private registry: registered once in a region with the login that is good now.
 
-    A registration that was there before is used and never owned. Public registries need none.
+    A registration that was there before is used, and neither owned nor changed. Public registries need none.
     """
     if found.shared or found.credentials is None:
         return
     effects, name = run.journal.effects, f"{run.region} {found.host}"
-    run.registration.get(lambda: _register(run, unit, found, name))
+    run.registrations.get(found.keys.generation, lambda: _register(run, unit.subject, found, name))
     if (effect := effects.find("registration", name)) is not None:
         effects.use(effect, unit.subject)
 
 
-def _register(run: Run, unit: Unit, found: Target, name: str) -> None:
+def renew_registration(run: Run) -> None:
+    """Gives the registration of earlier runs the login of this one: apps that start again pull with it.
+
+    Its password cannot be read back, so it is written once in each run that asked the registry itself. Where it cannot
+    be, that is told, for the models are moved all the same.
+    """
+    found = run.target.made
+    if found is None or found.shared or found.credentials is None or found.keys.taken != found.keys.generation:
+        return
+    name = f"{run.region} {found.host}"
+    effect = run.journal.effects.find("registration", name)
+    if effect is None or not effect.units:
+        return
+    try:
+        run.registrations.get(found.keys.generation, lambda: _register(run, min(effect.units), found, name))
+    except MigrateError as error:
+        run.notice(f"AI Deploy may have an older login for {found.host}: {error.what}", warning=True)
+
+
+def _register(run: Run, subject: str, found: Target, name: str) -> None:
     effects, credentials = run.journal.effects, found.credentials
     if credentials is None:
         return
@@ -120,15 +139,24 @@ def _register(run: Run, unit: Unit, found: Target, name: str) -> None:
             code="registry-token",
             next_step=type_again("Give --registry-user and MIGRATE_REGISTRY_PASSWORD"),
         )
-    existing = registries.find_registration(run.cloud, run.region, found.host)
     effect = effects.find("registration", name)
+    if effect is not None and effect.external_id is not None and _updated(run, effect.external_id, found, credentials):
+        return
+    existing = registries.find_registration(run.cloud, run.region, found.host)
     if existing is not None:
         if effect is not None and effect.external_id is None:
             effects.done(effect, existing)  # ours: made by a run that was killed before it could say so
+            _updated(run, existing, found, credentials)
+        elif found.keys.generation:
+            run.notice(
+                f"AI Deploy has a login for {found.host} that this tool did not give it, so it keeps that one: where "
+                "its password is the former one, give it the new one (ovhai registry update).",
+                warning=True,
+            )
         return
     if effect is not None:
         effects.gone(effect)
-    effect = effects.intend("registration", name, {"region": run.region, "url": found.host}, unit=unit.subject)
+    effect = effects.intend("registration", name, {"region": run.region, "url": found.host}, unit=subject)
     try:
         made = registries.register(run.cloud, run.region, found.host, credentials.username, credentials.password)
     except MigrateError as error:
@@ -140,3 +168,18 @@ def _register(run: Run, unit: Unit, found: Target, name: str) -> None:
             raise
         made = made_after_all
     effects.done(effect, made)
+
+
+def _updated(run: Run, registration: str, found: Target, credentials: RegistryCredentials) -> bool:
+    """Whether a registration is there, and has the login that is good now as far as it can be given that."""
+    try:
+        return registries.register_again(run.cloud, registration, credentials.username, credentials.password)
+    except MigrateError as error:
+        if error.code in {"lease-lost", "lease-held"}:
+            raise
+        run.notice(
+            f"AI Deploy may have an older login for {found.host}, and no app can pull with that: {error.what} "
+            f"{error.next_step}",
+            warning=True,
+        )
+        return True

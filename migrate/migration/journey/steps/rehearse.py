@@ -9,6 +9,7 @@ from migrate.core.text import printable
 from migrate.core.values import Image, Parity, Rehearsal
 from migrate.images.trial.rehearsal import RunningRehearsal
 from migrate.images.trial.rehearsal import rehearse as start_rehearsal
+from migrate.images.trial.runner import Runner
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journal.subjects import model_subject
 from migrate.migration.journey.models import Prepared
@@ -37,6 +38,10 @@ def rehearse(
     alike: list[str] = []  # another model whose rehearsal counts for this one
 
     def make(progress: Progress) -> Rehearsal:
+        if why := run.unable():
+            return Rehearsal(
+                image_id=image.value.image_id, cold_start=None, calls=0, worst_difference=None, not_here=why
+            )
         if len(models) > 1:
             return _rehearse(run, unit, image.value, models, progress)[0]
         rehearsed = _once(run, unit, image.value, models[0], progress)
@@ -53,12 +58,18 @@ def rehearse(
         ),
         Rehearsal,
         make,
-        stands=lambda _: True,
+        stands=lambda rehearsal: not rehearsal.not_here or bool(run.unable()),
         say=lambda rehearsal: (
-            f"ready after {rehearsal.cold_start:.1f} s, {rehearsal.calls} calls"
-            + (f", as {printable(alike[0])} with the same files" if alike else "")
+            _described(rehearsal) + (f", as {printable(alike[0])} with the same files" if alike else "")
         ),
     )
+
+
+def _described(rehearsal: Rehearsal) -> str:
+    if rehearsal.not_here:
+        return f"not rehearsed here: {rehearsal.not_here}"
+    held = f", in a box ({rehearsal.held})" if rehearsal.held else ""
+    return f"ready after {rehearsal.cold_start or 0.0:.1f} s, {rehearsal.calls} calls{held}"
 
 
 def _once(run: RunContext, unit: Unit, image: Image, model: Prepared, progress: Progress) -> Rehearsed:
@@ -79,9 +90,17 @@ def _once(run: RunContext, unit: Unit, image: Image, model: Prepared, progress: 
 def _rehearse(
     run: RunContext, unit: Unit, image: Image, models: tuple[Prepared, ...], progress: Progress
 ) -> tuple[Rehearsal, list[Parity]]:
+    rendered = [model.to_render(model.recording) for model in models]
+    with run.builder().trying(image, rendered, models[0].runtime.value) as runner:
+        return _rehearsed(run, unit, image, models, runner, progress)
+
+
+def _rehearsed(
+    run: RunContext, unit: Unit, image: Image, models: tuple[Prepared, ...], runner: Runner, progress: Progress
+) -> tuple[Rehearsal, list[Parity]]:
     memory = run.memory_of(unit)
     try:
-        with naming_the_other(models[0].runtime.value.runtime), _start(run, image, memory) as running:
+        with naming_the_other(models[0].runtime.value.runtime), _start(run, runner, image, memory) as running:
             errors, parities = _unserved(running, models), list[Parity]()
             if not errors:
                 errors, parities = _ask(run, image, running, models, progress)
@@ -92,10 +111,11 @@ def _rehearse(
                     calls=sum(parity.calls for parity in parities),
                     worst_difference=max((parity.worst_difference or 0.0 for parity in parities), default=0.0),
                     memory=running.memory(),
+                    held=running.held,
                 )
                 return rehearsal, parities
     except NeedsYouError:
-        errors = _culprits(run, image, memory, models, progress) if len(models) > 1 else {}
+        errors = _culprits(run, runner, image, memory, models, progress) if len(models) > 1 else {}
         if not errors:
             raise
     raise BlamedError(errors) if len(models) > 1 else errors[models[0].record.id]
@@ -135,10 +155,10 @@ def _ask(
 
 
 def _start(
-    run: RunContext, image: Image, memory: int, only: str | None = None
+    run: RunContext, runner: Runner, image: Image, memory: int, only: str | None = None
 ) -> "AbstractContextManager[RunningRehearsal]":
     timeout = run.options.rehearsal_timeout
-    return start_rehearsal(run.engine(), image, memory=memory, timeout=timeout, only=only, stop=run.stop)
+    return start_rehearsal(runner, image, memory=memory, timeout=timeout, only=only, stop=run.stop)
 
 
 def _replay(run: RunContext, image: Image, running: RunningRehearsal, model: Prepared) -> Parity:
@@ -159,14 +179,14 @@ def _differs(run: RunContext, model: Prepared, parity: Parity) -> NeedsYouError:
 
 
 def _culprits(
-    run: RunContext, image: Image, memory: int, models: tuple[Prepared, ...], progress: Progress
+    run: RunContext, runner: Runner, image: Image, memory: int, models: tuple[Prepared, ...], progress: Progress
 ) -> dict[str, MigrateError]:
     """Those of an image's models that a server cannot be started with, each tried by itself."""
     errors: dict[str, MigrateError] = {}
     for done, model in enumerate(models):
         progress(done, len(models))
         try:
-            with _start(run, image, memory, only=model.record.id):
+            with _start(run, runner, image, memory, only=model.record.id):
                 pass
         except NeedsYouError as error:
             errors[model.record.id] = error

@@ -3,7 +3,6 @@
 from typing import Final
 
 from migrate.core.values import RuntimeImage
-from migrate.images.runtime.image import ensure_runtime, runtime_exists
 from migrate.images.runtime.server_code import server_digest
 from migrate.images.runtime.templates import template_of
 from migrate.migration.journal.journal import Stored
@@ -42,7 +41,7 @@ def _runtime(run: RunContext, steps: Steps, name: str) -> Stored[RuntimeImage]:
         ),
         RuntimeImage,
         lambda _: _make(run, name),
-        stands=lambda image: runtime_exists(run.engine(), image),
+        stands=lambda image: run.builder().has_runtime(image),
         say=lambda image: image.reference,
     )
 
@@ -54,14 +53,7 @@ def _make(run: RunContext, name: str) -> RuntimeImage:
         if effects.find("runtime-image", reference) is None:
             effects.intend("runtime-image", reference, {}, unit=subject)
 
-    image = ensure_runtime(
-        run.engine(),
-        name,
-        base=run.options.base_image,
-        store=run.workspace.store,
-        progress_text=run.say,
-        on_missing=write_down,
-    )
+    image = run.builder().runtime(name, base=run.options.base_image, on_missing=write_down)
     effect = effects.find("runtime-image", image.reference)
     if effect is not None and effect.external_id is None:  # made now, or by a run that was killed before it said so
         effects.done(effect, image.image_id)

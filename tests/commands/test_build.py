@@ -1,0 +1,57 @@
+"""Images as files, without an engine."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from migrate.commands.build import build
+from migrate.core.errors import ExitCode, LocalError, UsageError
+from migrate.core.options.folders import BuildOptions
+from tests.images.base.layouts import Layout, debian, packed
+
+IRIS = Path(__file__).parents[2] / "examples/models/iris"
+NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent.sock"}
+
+
+def options(tmp_path: Path, **more: object) -> BuildOptions:
+    known = {"folder": IRIS, "workspace": tmp_path / "workspace", "out": tmp_path / "iris.tar", "builder": "none"}
+    return BuildOptions(**(known | more))  # type: ignore[arg-type]
+
+
+def test_a_base_image_comes_from_its_registry(tmp_path: Path) -> None:
+    with pytest.raises(LocalError) as caught:
+        build(options(tmp_path, base_image="127.0.0.1:1/python:3.11-slim-bookworm"), NO_ENGINE)
+    assert caught.value.code == "registry-unreachable"
+    assert not (tmp_path / "iris.tar").exists()
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        build(options(tmp_path, out=IRIS), NO_ENGINE)
+    assert caught.value.code == "not-empty"
+
+
+@pytest.mark.slow
+@pytest.mark.programs
+def test_a_model_becomes_a_file_and_a_folder_with_one_digest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Layout(tmp_path / "base")
+    made.add(made.image(packed(*debian())))
+    base = made.archive(tmp_path / "base.tar")
+    folder = tmp_path / "layout"
+    folder.mkdir()
+    told = []
+    for out in (tmp_path / "iris.tar", folder):
+        chosen = options(tmp_path, out=out, tag="iris:1", base_image=f"oci:{base}", as_json=True)
+        assert build(chosen, NO_ENGINE) == ExitCode.DONE
+        told.append(json.loads(capsys.readouterr().out.splitlines()[-1])["data"])
+    assert told[0]["digest"] == told[1]["digest"]
+    assert "not rehearsed" in told[0]["proof"]
+    with tarfile.open(tmp_path / "iris.tar") as read:
+        names = {member.name for member in read if member.isreg()}
+    assert names == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    index = json.loads(folder.joinpath("index.json").read_bytes())
+    assert [named["digest"] for named in index["manifests"]] == [told[0]["digest"]]

@@ -1,0 +1,60 @@
+"""Runs without a container engine: the command finds none, and the apps run where the sandbox has one."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from migrate.images.base.archive import bootstrap
+from migrate.images.trial.box import bubblewrap
+from tests.e2e.conftest import IRIS
+from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, Tool
+
+NO_ENGINE = "unix:///nonexistent.sock"
+NO_PROGRAMS = str(Path(sys.executable).parent)  # and so without bubblewrap
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def unaided() -> tuple[str, ...]:
+    return "--builder", "none", "--base-image", f"oci:{bootstrap(print)}"
+
+
+@pytest.fixture
+def boxes() -> None:
+    if why := bubblewrap.why_not():
+        pytest.skip(f"no boxes here: {why}")
+
+
+@pytest.mark.usefixtures("boxes")
+def test_a_namespace_ends_as_with_an_engine(tool: Tool, unaided: tuple[str, ...]) -> None:
+    first = tool.run(NAMESPACE, *unaided, DOCKER_HOST=NO_ENGINE)
+    found = first.outcomes
+    assert {name: found[name]["proof"] for name in GOOD} == dict.fromkeys(GOOD, "live"), first
+    assert [name for name, outcome in found.items() if outcome["outcome"] != "done"] == [BROKEN]
+    assert any("in a box" in str(event.get("detail")) for event in first.events)
+    documents = sorted(path.name for path in tool.workspace.glob("*/*/*/documents/iris/*"))
+    assert documents == ["provenance.intoto.json", "sbom.cdx.json"]
+
+    again = tool.run(NAMESPACE, *unaided, DOCKER_HOST=NO_ENGINE)
+    assert {name: again.outcomes[name]["app_id"] for name in GOOD} == {name: found[name]["app_id"] for name in GOOD}
+    made = [event for event in again.events if event["event"] == "step_finished" and not event.get("reused")]
+    assert not [event for event in made if event["step"] in {"runtime", "build", "push", "deploy"}], again
+
+    undone = tool("undo", NAMESPACE, "--yes", "--json", DOCKER_HOST=NO_ENGINE)
+    assert undone.code == 0, undone
+    assert not tool.sandbox.left()["apps"]
+
+
+def test_what_cannot_be_tried_here_says_so(tool: Tool, unaided: tuple[str, ...]) -> None:
+    refused = tool.run(str(IRIS), *unaided, DOCKER_HOST=NO_ENGINE, PATH=NO_PROGRAMS)
+    assert refused.outcomes["iris"]["reason"] == "no-box", refused
+    assert "--samples" in refused.outcomes["iris"]["task"]
+    assert not tool.sandbox.left()["apps"]
+
+    moved = tool.run(str(IRIS), *unaided, "--proof", "self", DOCKER_HOST=NO_ENGINE, PATH=NO_PROGRAMS)
+    outcome = moved.outcomes["iris"]
+    assert (moved.code, outcome["outcome"], outcome["proof"]) == (0, "done", "self"), moved
+    assert "bubblewrap" in outcome["not_rehearsed"]
+    assert "cold_start" not in outcome
