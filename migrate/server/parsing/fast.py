@@ -79,30 +79,21 @@ class FastDecoder:
     def decode(self, body: bytes) -> Mapping[str, Array] | None:
         """The tensors, reshaped and converted; None where the exact parser must look."""
         arrays = self._numbers.read(body) if self._numbers is not None and len(body) > LONG_BYTES else None
-        found = self._parsed(body) if arrays is None else self._narrowed(arrays)
-        if found is None:
-            return None
+        if arrays is None:
+            try:
+                parsed = self._decoder.decode(body)
+            except UNREADABLE:
+                return None
         feeds = {}
-        for (_, _, field), array in zip(self._plans, found, strict=True):
+        for key, columns, field in self._plans:
+            value = _value(parsed, key, columns) if arrays is None else arrays[field.name]
+            array = None if value is UNSET else array_of(value, field.type)
             if array is None or field.shape is None:
                 return None
-            fitting = fits(array.shape, field.shape)
-            feeds[field.name] = array if fitting else array.reshape(resolve_shape(array.shape, field.shape))
+            if not fits(array.shape, field.shape):
+                array = array.reshape(resolve_shape(array.shape, field.shape))
+            feeds[field.name] = array
         return feeds
-
-    def _parsed(self, body: bytes) -> list[Array | None] | None:
-        """The tensors in the model's order, as they were sent."""
-        try:
-            parsed = self._decoder.decode(body)
-        except UNREADABLE:
-            return None
-        values = [_value(parsed, key, columns) for key, columns, _ in self._plans]
-        if any(value is UNSET for value in values):
-            return None
-        return [array_of(value, field.type) for value, (_, _, field) in zip(values, self._plans, strict=True)]
-
-    def _narrowed(self, arrays: Mapping[str, Array]) -> list[Array | None]:
-        return [_float_array(arrays[field.name], field.type) for _, _, field in self._plans]
 
     def row(self, body: bytes) -> list[Any] | None:
         """The one row of each input that a body holds, in the model's order; None for anything else."""
@@ -172,20 +163,17 @@ def value_type(leaf: Any, rank: int) -> Any:
 
 
 def array_of(value: Any, kind: str) -> Array | None:
-    """A decoded value in the dtype of a type of ``/describe``; None where the exact parser must look."""
+    """Decoded values in the dtype of a type of ``/describe``; None where the exact parser must look."""
     try:
         if kind in _FLOATS:
-            return _float_array(np.array(value, np.float64), kind)
+            wide = np.asarray(value, np.float64)
+            # One sum of squares says it of all values at once.
+            if wide.size == 0 or not np.vdot(wide, wide) < _EXACT:
+                return None
+            return wide if kind == "double" else wide.astype(np.float32)
         array = np.array(value, np.int64 if kind == "integer" else DTYPES[kind])
     except (ValueError, OverflowError):
         return None
     if not array.size or (kind == "string" and not all(isinstance(text, str) for text in array.flat)):
         return None
     return array.astype(np.int32) if kind == "integer" else array
-
-
-def _float_array(wide: Array, kind: str) -> Array | None:
-    # One sum of squares says it of all values at once.
-    if wide.size == 0 or not np.vdot(wide, wide) < _EXACT:
-        return None
-    return wide if kind == "double" else wide.astype(np.float32)
