@@ -31,7 +31,8 @@ NUMERIC: Final = frozenset({"integer", "long", "float", "double"})
 class Tensor:
     """Values of one type (a word of ``/describe``).
 
-    ``data`` has the dtype of :data:`DTYPES`; strings are ``str`` in an object array. ``nulls`` marks the JSON nulls,
+    ``data`` has the dtype of :data:`DTYPES`, but for pixels, which may be bytes until a model takes them; strings are
+    ``str`` in an object array. ``nulls`` marks the JSON nulls,
     for which ``data`` holds 0, False or an empty string; None when there are none.
     """
 
