@@ -26,7 +26,10 @@ _LEAVES: Final[dict[str, Any]] = {
     "boolean": bool,
 }
 # A float of 2**53 or more may stand for an integer that was not exact, or that has more than 64 bits.
-_EXACT: Final = (2.0**53) ** 2
+_EXACT: Final = 2.0**53
+_SQUARE: Final = _EXACT**2
+# OpenBLAS starts threads for a longer product, and they spin for longer than the product takes.
+_ONE_THREAD: Final = 8192
 _EXTRA_RANK: Final = 1
 _FLOATS: Final = frozenset({"float", "double"})
 _ROW_TYPES: Final = (list, tuple)
@@ -167,8 +170,7 @@ def array_of(value: Any, kind: str) -> Array | None:
     try:
         if kind in _FLOATS:
             wide = np.asarray(value, np.float64)
-            # One sum of squares says it of all values at once.
-            if wide.size == 0 or not np.vdot(wide, wide) < _EXACT:
+            if wide.size == 0 or not _are_exact(wide):
                 return None
             return wide if kind == "double" else wide.astype(np.float32)
         array = np.array(value, np.int64 if kind == "integer" else DTYPES[kind])
@@ -177,3 +179,10 @@ def array_of(value: Any, kind: str) -> Array | None:
     if not array.size or (kind == "string" and not all(isinstance(text, str) for text in array.flat)):
         return None
     return array.astype(np.int32) if kind == "integer" else array
+
+
+def _are_exact(wide: Array) -> bool:
+    if wide.size > _ONE_THREAD:
+        return bool(-_EXACT < wide.min() and wide.max() < _EXACT)
+    # One sum of squares says it of all values at once.
+    return bool(np.vdot(wide, wide) < _SQUARE)
