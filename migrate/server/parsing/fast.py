@@ -6,6 +6,7 @@ is an error, and gives nothing that the exact way would not give.
 
 import re
 from collections.abc import Mapping, Sequence
+from math import inf
 from types import GenericAlias
 from typing import Any, Final
 
@@ -60,6 +61,7 @@ class FastDecoder:
         floats = {field.name: len(field.shape or ()) for field in model.inputs if field.type in _FLOATS}
         known = len(floats) == len(model.inputs) and NumberReader.applies(tuple(floats))
         self._numbers = NumberReader(floats) if known else None
+        self._most_commas = most_commas(model.inputs, around=1)
         self._plans = [(keys[field.name], _column_keys(field, keys), field) for field in model.inputs]
 
     @staticmethod
@@ -100,6 +102,8 @@ class FastDecoder:
 
     def row(self, body: bytes) -> list[Any] | None:
         """The one row of each input that a body holds, in the model's order; None for anything else."""
+        if body.count(b",") > self._most_commas:
+            return None
         try:
             parsed = self._decoder.decode(body)
         except UNREADABLE:
@@ -155,6 +159,12 @@ def _rows(columns: list[Any]) -> Any:
         vectors = all(type(column) is list and len(column) == len(columns[0]) for column in columns)
         return list(zip(*columns, strict=True)) if vectors else UNSET
     return UNSET if any(column is UNSET for column in columns) else [columns]
+
+
+def most_commas(fields: Sequence[Field], *, around: int) -> float:
+    """How many commas a body of one row of each table has at most, so many of them around the values of a table."""
+    columns = [field.shape[-1] if field.shape else -1 for field in fields]
+    return inf if -1 in columns else sum(columns) + around * len(columns)
 
 
 def value_type(leaf: Any, rank: int) -> Any:

@@ -28,6 +28,8 @@ _OF_NUMBERS: Final = b"0123456789.+-eE \t\r\n"
 _BRACKET: Final = ord("[")
 _PIECE_BYTES: Final = 128 << 10
 _ARRAYS: Final = {simdjson.Array}
+# simdjson's own errors are ValueErrors, but for an integer beyond 64 bits, which is a RuntimeError.
+UNREADABLE: Final = (ValueError, TypeError, KeyError, RuntimeError)
 
 
 class _Parsers(local):
@@ -57,24 +59,20 @@ class NumberReader:
     def read(self, body: bytes) -> dict[str, Array] | None:
         """The tensors by name; None for a body that is anything else."""
         try:
-            root = _parser(len(body)).parse(body)
+            root = parser(len(body)).parse(body)
             if not isinstance(root, simdjson.Object) or len(root) != len(self._ranks):
                 return None
             known = self._table_of(body) if len(body) <= _SHORT_BYTES else None
             found, lists = {}, 0
             for name, rank in self._ranks.items():
-                value = root.get(name)
-                if not isinstance(value, simdjson.Array):
+                numbers = numbers_of(root.get(name), rank, known)
+                if numbers is None:
                     return None
-                shape = known or _shape(value, rank + _EXTRA_RANK)
-                numbers = np.frombuffer(value.as_buffer(of_type="d"))
-                if shape is None or len(numbers) != prod(shape):
-                    return None
-                found[name] = numbers.reshape(shape)
-                lists += sum(prod(shape[:place]) for place in range(len(shape)))
-        except (ValueError, TypeError):
+                found[name] = numbers
+                lists += lists_of(numbers.shape)
+        except UNREADABLE:
             return None
-        return found if known or _brackets(body) == lists else None
+        return found if known or brackets(body) == lists else None
 
     def _table_of(self, body: bytes) -> Shape | None:
         """Rows and columns of the only tensor, by what a body is without its numbers; None where it is no table."""
@@ -88,7 +86,27 @@ class NumberReader:
         return (rows, columns) if bare == b"%b%b}" % (self._bare_key, _bare_table(rows, columns)) else None
 
 
-def _parser(size: int) -> simdjson.Parser:
+def numbers_of(value: Any, rank: int, known: Shape | None = None) -> Array | None:
+    """The numbers of a parsed value, in the shape that they were sent in or are known to have; None for what has none.
+
+    The shape is the right one only where the body has as many brackets as lists of that shape.
+
+    Raises:
+        ValueError, TypeError, RuntimeError: For a value that is no number, or too large (:data:`UNREADABLE`).
+    """
+    if not isinstance(value, simdjson.Array):
+        return None
+    shape = known or _shape(value, rank + _EXTRA_RANK)
+    numbers: Array = np.frombuffer(value.as_buffer(of_type="d"))
+    return None if shape is None or len(numbers) != prod(shape) else numbers.reshape(shape)
+
+
+def lists_of(shape: Shape) -> int:
+    """How many lists a tensor of this shape is written with."""
+    return sum(prod(shape[:place]) for place in range(len(shape)))
+
+
+def parser(size: int) -> simdjson.Parser:
     """A parser for a body of so many bytes: a thread's own is quicker, for its memory is there, and stays there."""
     return _PARSERS.parser if size <= _KEPT_BYTES else simdjson.Parser()
 
@@ -98,7 +116,7 @@ def _bare_table(rows: int, columns: int) -> bytes:
     return b"[" + b",".join([b"[" + b"," * (columns - 1) + b"]"] * rows) + b"]"
 
 
-def _brackets(body: bytes) -> int:
+def brackets(body: bytes) -> int:
     """What ``body.count(b"[")`` gives in four times as long, by pieces that the cache holds."""
     view = np.frombuffer(body, np.uint8)
     return sum(
