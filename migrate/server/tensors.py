@@ -1,6 +1,7 @@
 """Tensors between request and engine: types, shapes, conversion as Java narrows, rolling windows."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any, Final
 
@@ -68,6 +69,7 @@ def fits(sent: Shape, wanted: Shape) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
 def resolve_shape(sent: Shape, wanted: Shape) -> Shape:
     """The shape that a sent tensor takes for a declared one.
 

@@ -33,6 +33,7 @@ _SQUARE: Final = _EXACT**2
 _ONE_THREAD: Final = 8192
 _EXTRA_RANK: Final = 1
 _FLOATS: Final = frozenset({"float", "double"})
+_TEXT: Final = {str}
 _ROW_TYPES: Final = (list, tuple)
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 # msgspec names no field like this: it compares keys as JSON writes them.
@@ -180,19 +181,17 @@ def array_of(value: Any, kind: str) -> Array | None:
     try:
         if kind in _FLOATS:
             wide = np.asarray(value, np.float64)
-            if wide.size == 0 or not _are_exact(wide):
+            # One sum of squares says it of all values at once.
+            if wide.size == 0 or not (np.vdot(wide, wide) < _SQUARE if wide.size <= _ONE_THREAD else _exact(wide)):
                 return None
             return wide if kind == "double" else wide.astype(np.float32)
         array = np.array(value, np.int64 if kind == "integer" else DTYPES[kind])
     except (ValueError, OverflowError):
         return None
-    if not array.size or (kind == "string" and not all(isinstance(text, str) for text in array.flat)):
+    if not array.size or (kind == "string" and set(map(type, array.ravel().tolist())) != _TEXT):
         return None
     return array.astype(np.int32) if kind == "integer" else array
 
 
-def _are_exact(wide: Array) -> bool:
-    if wide.size > _ONE_THREAD:
-        return bool(-_EXACT < wide.min() and wide.max() < _EXACT)
-    # One sum of squares says it of all values at once.
-    return bool(np.vdot(wide, wide) < _SQUARE)
+def _exact(wide: Array) -> bool:
+    return bool(-_EXACT < wide.min() and wide.max() < _EXACT)

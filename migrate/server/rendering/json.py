@@ -129,17 +129,17 @@ def _floats(data: Array) -> bytes:
         data = data.astype(np.float32)
     if data.size == 0:
         return orjson.dumps(data.tolist())
-    data = np.ascontiguousarray(data) if data.ndim else data
-    found = _quick_floats(data) if data.ndim else None
+    listed = np.ascontiguousarray(data)  # a scalar becomes a list of one
+    found = _quick_floats(listed)
     if found is None:
-        found = nested(_float_texts(data.reshape(-1), quoted=True), data.shape).encode()
-    return found
+        found = nested(_float_texts(listed.reshape(-1), quoted=True), listed.shape).encode()
+    return found if data.ndim else found[1:-1]
 
 
 def _quick_floats(data: Array) -> bytes | None:
     """The text of contiguous floats; None where some are too large, are none, or have the fewest bits."""
-    if data.size <= _FEW:
-        return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY) if _all_plain(data) else None
+    if data.size <= _FEW and _all_plain(data):
+        return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
     largest = np.abs(data).max()
     if not largest < _PLAIN_BELOW:
         return None
