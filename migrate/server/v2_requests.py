@@ -141,7 +141,7 @@ class QuickRequests:
 def read_long(text: bytes, rank: int) -> InferRequest | None:
     """A request of numbers alone, its data as arrays; None for any other."""
     try:
-        root = numbers.parser(len(text)).parse(text)
+        root: Any = numbers.parser(len(text)).parse(text)
         if sorted(root.keys()) not in _KEYS:
             return None
         inputs, lists = [], 1

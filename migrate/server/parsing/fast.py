@@ -85,6 +85,7 @@ class FastDecoder:
     def decode(self, body: bytes) -> Mapping[str, Array] | None:
         """The tensors, reshaped and converted; None where the exact parser must look."""
         arrays = self._numbers.read(body) if self._numbers is not None and len(body) > LONG_BYTES else None
+        parsed: Any = None
         if arrays is None:
             try:
                 parsed = self._decoder.decode(body)
@@ -194,4 +195,4 @@ def array_of(value: Any, kind: str) -> Array | None:
 
 
 def _exact(wide: Array) -> bool:
-    return bool(-_EXACT < wide.min() and wide.max() < _EXACT)
+    return bool(wide.min() > -_EXACT and wide.max() < _EXACT)
