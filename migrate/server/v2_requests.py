@@ -80,7 +80,7 @@ class QuickRequests:
 
     def read(self, text: bytes) -> tuple[InferRequest, dict[str, Array]] | None:
         """The request and the tensors that the model takes."""
-        asked = self._checked(read_long(text, self._rank)) if len(text) > LONG_BYTES else None
+        asked = self._decode(text, long=True) if len(text) > LONG_BYTES else None
         if asked is None:
             asked = self._decode(text)
         if asked is None:
@@ -98,7 +98,7 @@ class QuickRequests:
 
         Every input is a table: of declared shape ``[-1, columns]``.
         """
-        if text.count(b",") > self._most_commas:
+        if len(text) > numbers.LONG_BYTES and text.count(b",") > self._most_commas:
             return None
         asked = self._decode(text)
         if asked is None or asked.outputs or asked.parameters:
@@ -117,14 +117,12 @@ class QuickRequests:
             rows[tensor.name] = row
         return asked, [rows[name] for name in self._fields]
 
-    def _decode(self, text: bytes) -> InferRequest | None:
+    def _decode(self, text: bytes, *, long: bool = False) -> InferRequest | None:
+        """The request if it has all inputs as the model declares them."""
         try:
-            return self._checked(self._decoder.decode(text))
+            asked = read_long(text, self._rank) if long else self._decoder.decode(text)
         except UNREADABLE:
             return None
-
-    def _checked(self, asked: InferRequest | None) -> InferRequest | None:
-        """The request if it has all inputs as the model declares them."""
         if asked is None or len(asked.inputs) != len(self._fields):
             return None
         found = set()

@@ -104,7 +104,7 @@ class FastDecoder:
 
     def row(self, body: bytes) -> list[Any] | None:
         """The one row of each input that a body holds, in the model's order; None for anything else."""
-        if body.count(b",") > self._most_commas:
+        if len(body) > LONG_BYTES and body.count(b",") > self._most_commas:
             return None
         try:
             parsed = self._decoder.decode(body)
