@@ -22,13 +22,20 @@ from benchmarks.server.measure import Bench, Case, WrongAnswerError, visit
 from benchmarks.server.models import MODELS, payloads, write_model
 from benchmarks.server.processes import ServerFailedError, cpus
 from benchmarks.server.report import MAIN, Visits, document, table
+from benchmarks.server.samples import ROW, SAMPLES, sample_payloads, write_sample
 
 CASES: Final = (
     Case(MAIN, "one row of 4 as JSON, 32 connections", "mlp", "row", 32, 6),
     Case("row-1", "one row of 4 as JSON, 1 connection", "mlp", "row", 1, 3),
     Case("rows-64", "64 rows of 4 as JSON, 32 connections", "mlp", "rows", 32, 4),
+    Case("v2-binary", "64 rows of 4 as binary data of /v2, 32 connections", "mlp", "binary", 32, 4),
     Case("image-json", "1x3x224x224 as JSON (3 MB), 4 connections", "image", "tensor", 4, 4),
     Case("image-png", "the image as PNG, 4 connections", "image", "picture", 4, 4),
+    Case("titanic", "one row of texts and numbers, 32 connections", "titanic", ROW, 32, 4),
+    Case("tokenizer", "one text to its tokens, 32 connections", "support-tokens", ROW, 32, 4),
+    Case("saved-model", "a SavedModel, one row of 13, 32 connections", "wine-tf2", ROW, 32, 4),
+    Case("torchscript", "TorchScript, one row of 4 and a number, 32 connections", "species-torchscript", ROW, 32, 4),
+    Case("pmml", "a regression in PMML, one row of 4, 32 connections", "species-regression", ROW, 32, 4),
 )
 ROUNDS: Final = 3
 Entry = TypeVar("Entry", Contender, Case)
@@ -89,11 +96,19 @@ def run_rounds(contenders: list[Contender], cases: list[Case], rounds: int) -> t
     """Every server with every model, round by round; failures in words."""
     visits: Visits = {}
     failures: list[str] = []
+    wanted = {case.model for case in cases}
+    made, taken = MODELS.keys() & wanted, SAMPLES.keys() & wanted
     with tempfile.TemporaryDirectory(prefix="bench-server-") as folder:
         scratch = Path(folder)
         bench = Bench(
-            files={name: write_model(name, scratch / name) for name in MODELS},
-            payloads={name: payloads(name) for name in MODELS},
+            files={
+                **{name: write_model(name, scratch / name) for name in made},
+                **{name: write_sample(name, scratch / name) for name in taken},
+            },
+            payloads={
+                **{name: payloads(name) for name in made},
+                **{name: sample_payloads(name) for name in taken},
+            },
             code=server_code(scratch / "code"),
             scratch=scratch,
         )

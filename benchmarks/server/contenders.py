@@ -2,17 +2,22 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import numpy as np
+
 from benchmarks.server.environments import HERE, OURS, python_of
-from benchmarks.server.models import INPUT, Payload
+from benchmarks.server.models import INPUT, OUTPUT, Payload
+from benchmarks.server.samples import SAMPLES
 
 PEERS: Final = HERE / "peers"
 JSON: Final = "application/json"
 PICTURE: Final = "picture"
+PYTHON: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _BOUNDARY: Final = "bench-server-7c1f"
 
 
@@ -44,7 +49,8 @@ class Question:
     path: str
     content_type: str
     body: bytes
-    read: Callable[[Any], Any] | None
+    read: Callable[[bytes], Any] | None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Start(Protocol):
@@ -87,7 +93,8 @@ def start_ours(place: Place) -> Launch:
         "ORT_DISABLE_TELEMETRY": "1",
         "MIGRATE_DRAIN_SECONDS": "0",
     }
-    command = (str(python_of(OURS)), "-m", "migrate.server", str(place.file.parents[1]), "--host", "127.0.0.1")
+    python = python_of(SAMPLES[place.model].runtime if place.model in SAMPLES else OURS)
+    command = (str(python), "-m", "migrate.server", str(place.file.parents[1]), "--host", "127.0.0.1")
     ports = ("--port", str(place.port), "--metrics-port", "0")
     return Launch((*command, *ports), environment, place.scratch, "/health/ready")
 
@@ -101,12 +108,18 @@ def start_echo(place: Place) -> Launch:
 def start_fastapi(place: Place) -> Launch:
     """Uvicorn with its quick parts, without a line of log for each request."""
     listen = ("--host", "127.0.0.1", "--port", str(place.port), "--no-access-log", "--log-level", "warning")
+    if place.model in SAMPLES:
+        command = (*_beside("fastapi", place), "-m", "uvicorn", "fastapi_samples:app", "--app-dir", str(PEERS), *listen)
+        return Launch(command, _sample_environment("fastapi", place), place.scratch, "/health")
     command = (_program("fastapi", "uvicorn"), "fastapi_app:app", "--app-dir", str(PEERS), *listen)
     return Launch(command, {"MODEL": str(place.file)}, place.scratch, "/health")
 
 
 def start_litserve(place: Place) -> Launch:
     """One API process, one worker."""
+    if place.model in SAMPLES:
+        command = (*_beside("litserve", place), str(PEERS / "litserve_torch.py"), str(place.port))
+        return Launch(command, _sample_environment("litserve", place), place.scratch, "/health")
     command = (str(python_of("litserve")), str(PEERS / "litserve_app.py"), str(place.port))
     return Launch(command, {"MODEL": str(place.file)}, place.scratch, "/health")
 
@@ -136,33 +149,70 @@ def start_mlserver(place: Place) -> Launch:
     return Launch(command, environment, place.scratch, f"/v2/models/{place.model}/ready")
 
 
-def _output(answer: Any) -> Any:
-    return answer["output"]
+def _beside(environment: str, place: Place) -> tuple[str]:
+    """The Python of a sample's engine, for a peer whose packages are in another environment."""
+    runtime = SAMPLES[place.model].runtime
+    return (str(python_of(environment if runtime == OURS else runtime)),)
 
 
-def _v2_output(answer: Any) -> Any:
-    return answer["outputs"][0]["data"]
+def _sample_environment(environment: str, place: Place) -> dict[str, str]:
+    packages = python_of(environment).parents[1] / "lib" / PYTHON / "site-packages"
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0", "CUDA_VISIBLE_DEVICES": "-1"}
+    return {"MODEL": str(place.file), "SAMPLE": place.model, "PEER_PACKAGES": str(packages), **quiet}
+
+
+def _reader(output: str) -> Callable[[bytes], Any]:
+    return lambda answer: json.loads(answer)[output]
+
+
+def _v2_output(answer: bytes) -> Any:
+    return json.loads(answer)["outputs"][0]["data"]
+
+
+def _binary_output(answer: bytes) -> Any:
+    _, end = json.JSONDecoder().raw_decode(answer.decode("latin-1"))
+    return np.frombuffer(answer[end:], "<f4")
 
 
 def _body(payload: Payload) -> bytes:
-    return f'{{"{INPUT}": {payload.text}}}'.encode()
+    return payload.body or f'{{"{INPUT}": {payload.text}}}'.encode()
 
 
-def ask_ours(model: str, payload: Payload) -> Question:
+def ask_ours(model: str, payload: Payload) -> Question | None:
     """The old contract: the image itself where there is one."""
     del model
+    read = _reader(payload.output)
     if payload.png is not None:
-        return Question("/eval", "image/png", payload.png, _output)
-    return Question("/eval", JSON, _body(payload), _output)
+        return Question("/eval", "image/png", payload.png, read)
+    return None if payload.binary else Question("/eval", JSON, _body(payload), read)
 
 
 def ask_v2(model: str, payload: Payload) -> Question | None:
-    """The Open Inference Protocol, values in JSON."""
-    if payload.png is not None:
+    """The Open Inference Protocol, values in JSON or in binary."""
+    if payload.png is not None or payload.body is not None:
         return None
+    if payload.binary:
+        return _binary(model, payload)
     flat = json.dumps(_flat(json.loads(payload.text)))
     tensor = f'{{"name": "{INPUT}", "shape": {list(payload.array.shape)}, "datatype": "FP32", "data": {flat}}}'
     return Question(f"/v2/models/{model}/infer", JSON, f'{{"inputs": [{tensor}]}}'.encode(), _v2_output)
+
+
+def _binary(model: str, payload: Payload) -> Question:
+    data = payload.array.astype("<f4").tobytes()
+    head = {"name": INPUT, "shape": list(payload.array.shape), "datatype": "FP32"}
+    asked = {
+        "inputs": [{**head, "parameters": {"binary_data_size": len(data)}}],
+        "outputs": [{"name": payload.output, "parameters": {"binary_data": True}}],
+    }
+    text = json.dumps(asked).encode()
+    length = (("Inference-Header-Content-Length", str(len(text))),)
+    return Question(f"/v2/models/{model}/infer", "application/octet-stream", text + data, _binary_output, length)
+
+
+def ask_mlserver(model: str, payload: Payload) -> Question | None:
+    """The same, but for the extension for binary data, which its REST server does not have."""
+    return None if payload.binary else ask_v2(model, payload)
 
 
 def _flat(value: Any) -> list[Any]:
@@ -171,36 +221,42 @@ def _flat(value: Any) -> list[Any]:
 
 def ask_echo(model: str, payload: Payload) -> Question | None:
     """The body that this server gets; images say nothing here."""
-    return Question("/", JSON, _body(payload), None) if model == "mlp" else None
+    return Question("/", JSON, _body(payload), None) if model == "mlp" and not payload.binary else None
 
 
-def ask_fastapi(model: str, payload: Payload) -> Question:
+def ask_fastapi(model: str, payload: Payload) -> Question | None:
     """A typed body for each model, and the bare file."""
     if payload.png is not None:
-        return Question("/predict-png", "image/png", payload.png, _output)
-    return Question("/predict" if model == "mlp" else "/predict-image", JSON, _body(payload), _output)
+        return Question("/predict-png", "image/png", payload.png, _reader(payload.output))
+    if payload.binary:
+        return None
+    path = "/predict-image" if model == "image" else "/predict"
+    return Question(path, JSON, _body(payload), _reader(payload.output))
 
 
-def ask_litserve(model: str, payload: Payload) -> Question:
-    """One path for JSON and forms."""
-    del model
+def ask_litserve(model: str, payload: Payload) -> Question | None:
+    """One path for JSON and forms; of the samples, the one of PyTorch."""
     if payload.png is not None:
         return _form("/predict", payload.png)
-    return Question("/predict", JSON, _body(payload), _output)
+    if payload.binary or (payload.body is not None and SAMPLES[model].runtime != "torch"):
+        return None
+    return Question("/predict", JSON, _body(payload), _reader(payload.output))
 
 
-def ask_bentoml(model: str, payload: Payload) -> Question:
+def ask_bentoml(model: str, payload: Payload) -> Question | None:
     """A path for each kind."""
     del model
     if payload.png is not None:
         return _form("/predict_png", payload.png)
-    return Question("/predict", JSON, _body(payload), _output)
+    if payload.binary or payload.body is not None:
+        return None
+    return Question("/predict", JSON, _body(payload), _reader(payload.output))
 
 
 def _form(path: str, picture: bytes) -> Question:
     head = f'Content-Disposition: form-data; name="{PICTURE}"; filename="picture.png"\r\nContent-Type: image/png\r\n'
     body = f"--{_BOUNDARY}\r\n{head}\r\n".encode() + picture + f"\r\n--{_BOUNDARY}--\r\n".encode()
-    return Question(path, f"multipart/form-data; boundary={_BOUNDARY}", body, _output)
+    return Question(path, f"multipart/form-data; boundary={_BOUNDARY}", body, _reader(OUTPUT))
 
 
 CONTENDERS: Final = (
@@ -209,7 +265,7 @@ CONTENDERS: Final = (
     Contender("echo", "echo on its HTTP stack", OURS, ("uvicorn", "httptools", "uvloop"), start_echo, ask_echo),
     Contender("fastapi", "FastAPI by hand", "fastapi", ("fastapi", "pydantic", "uvicorn"), start_fastapi, ask_fastapi),
     Contender("litserve", "LitServe", "litserve", ("litserve", "fastapi", "uvicorn"), start_litserve, ask_litserve),
-    Contender("mlserver", "MLServer", "mlserver", ("mlserver", "fastapi", "uvicorn"), start_mlserver, ask_v2),
+    Contender("mlserver", "MLServer", "mlserver", ("mlserver", "fastapi", "uvicorn"), start_mlserver, ask_mlserver),
     Contender("bentoml", "BentoML", "bentoml", ("bentoml", "starlette", "uvicorn"), start_bentoml, ask_bentoml),
 )
 

@@ -32,8 +32,9 @@ def cache_folder() -> Path:
 
 
 def lock_of(name: str) -> Path:
-    """The hashed lock of an environment; this server's is the one that its image is built from."""
-    return templates_folder() / OURS / "requirements.lock" if name == OURS else HERE / f"{name}.lock"
+    """The hashed lock of an environment; of a runtime of this server, the one that its image is built from."""
+    runtime = templates_folder() / name / "requirements.lock"
+    return runtime if runtime.exists() else HERE / f"{name}.lock"
 
 
 def python_of(name: str) -> Path:

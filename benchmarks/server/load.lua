@@ -1,11 +1,13 @@
--- wrk -s load.lua URL -- BODY-FILE CONTENT-TYPE: one POST again and again; prints the result as one line of JSON.
+-- wrk -s load.lua URL -- BODY-FILE CONTENT-TYPE [NAME VALUE]...: one POST again and again; prints the result as one line of JSON.
 local prepared
 
 function init(args)
   local file = assert(io.open(args[1], "rb"))
   local body = file:read("*a")
   file:close()
-  prepared = wrk.format("POST", nil, { ["Content-Type"] = args[2], ["Host"] = wrk.host .. ":" .. wrk.port }, body)
+  local headers = { ["Content-Type"] = args[2], ["Host"] = wrk.host .. ":" .. wrk.port }
+  for place = 3, #args, 2 do headers[args[place]] = args[place + 1] end
+  prepared = wrk.format("POST", nil, headers, body)
 end
 
 function request()

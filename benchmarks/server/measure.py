@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import urllib.request
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,6 @@ from benchmarks.server.processes import cpu_seconds, cpus, free_ports, memory_by
 
 _TIMEOUT_SECONDS: Final = 60
 _WARM_SECONDS: Final = 1
-_TOLERANCE: Final = 1e-6
 
 
 class WrongAnswerError(Exception):
@@ -108,16 +108,17 @@ def check(question: Question, port: int, file: Path, payload: Payload) -> None:
         if answer != question.body:
             raise WrongAnswerError("the echo answers something else")
         return
-    wanted = run(open_session(file), payload.array).reshape(-1)
-    values = np.array(question.read(json.loads(answer)), np.float32).reshape(-1)
-    if values.shape != wanted.shape or not np.allclose(values, wanted, rtol=_TOLERANCE, atol=0):
+    wanted = run(open_session(file), payload.array).reshape(-1) if payload.wanted is None else payload.wanted
+    values = np.array(question.read(answer), np.float32).reshape(-1)
+    if values.shape != wanted.shape or not np.allclose(values, wanted, rtol=payload.tolerance, atol=0):
         raise WrongAnswerError(f"{payload.name}: answered {values[:4]}, the engine gives {wanted[:4]}")
 
 
 def ask(question: Question, port: int) -> bytes:
     """One request."""
     url = f"http://127.0.0.1:{port}{question.path}"
-    request = urllib.request.Request(url, question.body, {"Content-Type": question.content_type})
+    headers = {"Content-Type": question.content_type, **dict(question.headers)}
+    request = urllib.request.Request(url, question.body, headers)
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - this machine's
         body: bytes = response.read()
     return body
@@ -144,7 +145,7 @@ def _wrk(question: Question, case: Case, port: int, body: Path, seconds: float) 
     command = ["taskset", "-c", str(load_cpu), wrk(), "-t1", f"-c{case.connections}", duration]
     command += ["--timeout", f"{_TIMEOUT_SECONDS}s", "-s", str(HERE / "load.lua"), url, "--", str(body)]
     done = subprocess.run(
-        [*command, question.content_type],
+        [*command, question.content_type, *chain.from_iterable(question.headers)],
         check=True,
         capture_output=True,
         text=True,

@@ -34,12 +34,29 @@ _IR_VERSION: Final = 8
 
 @dataclass(frozen=True)
 class Payload:
-    """A request's tensor: as an array, as nested lists of JSON numbers, and as a PNG where it is an image."""
+    """A request: its tensor as an array, and in the form that it is sent in.
+
+    Attributes:
+        name: What a case calls it.
+        array: The tensor, where it is the only one.
+        text: The tensor as nested lists of JSON numbers.
+        png: The tensor as a file, where it is an image.
+        binary: Whether values are sent and answered as they lie in memory.
+        body: The whole body as JSON, where there are several tensors, or no numbers.
+        output: The output that is compared.
+        wanted: What has to be answered, where it is not asked of onnxruntime.
+        tolerance: How far an answer may be from it, relative.
+    """
 
     name: str
     array: Array
     text: str
     png: bytes | None = None
+    binary: bool = False
+    body: bytes | None = None
+    output: str = OUTPUT
+    wanted: Array | None = None
+    tolerance: float = 1e-6
 
 
 def mlp() -> onnx.ModelProto:
@@ -147,6 +164,7 @@ def payloads(model: str) -> dict[str, Payload]:
         return {
             "row": Payload("row", np.array([[5.1, 3.5, 1.4, 0.2]], np.float32), "[[5.1, 3.5, 1.4, 0.2]]"),
             "rows": Payload("rows", rows.astype(np.float32), json.dumps(rows.tolist())),
+            "binary": Payload("binary", rows.astype(np.float32), "", binary=True),
         }
     pixels = _picture(random)
     planes = pixels.astype(np.float32).transpose(2, 0, 1)[np.newaxis]

@@ -142,7 +142,13 @@ class EvalCalls:
         """The answer to a body."""
         del usual
         found = self.served.quick_answer(body)
-        return None if found is None else (*found, self.lines)
+        if found is not None:
+            return (*found, self.lines)
+        if self.served.may_not_end:
+            return None
+        answer = self.served.evaluate(Call(body))
+        text, _ = render_answer(answer.tensors, answer.fields, JSON_BODY, simplify=answer.simplify, form=answer.form)
+        return text, answer.batch, self.lines
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,7 @@
 """Tensors between request and engine: types, shapes, conversion as Java narrows, rolling windows."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any, Final
 
@@ -31,7 +32,8 @@ NUMERIC: Final = frozenset({"integer", "long", "float", "double"})
 class Tensor:
     """Values of one type (a word of ``/describe``).
 
-    ``data`` has the dtype of :data:`DTYPES`; strings are ``str`` in an object array. ``nulls`` marks the JSON nulls,
+    ``data`` has the dtype of :data:`DTYPES`, but for pixels, which may be bytes until a model takes them; strings are
+    ``str`` in an object array. ``nulls`` marks the JSON nulls,
     for which ``data`` holds 0, False or an empty string; None when there are none.
     """
 
@@ -67,6 +69,7 @@ def fits(sent: Shape, wanted: Shape) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
 def resolve_shape(sent: Shape, wanted: Shape) -> Shape:
     """The shape that a sent tensor takes for a declared one.
 

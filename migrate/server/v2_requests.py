@@ -9,10 +9,16 @@ import msgspec
 from msgspec import Struct
 
 from migrate.server.model import Model
-from migrate.server.parsing.fast import UNREADABLE, array_of, value_type
+from migrate.server.parsing import numbers
+from migrate.server.parsing.fast import UNREADABLE, array_of, most_commas, value_type
 from migrate.server.tensors import DTYPES, Array, fits
 
 _FLOATS: Final = frozenset({"float", "double"})
+# For shorter requests, what stands around the numbers costs more than they do.
+LONG_BYTES: Final = 16 << 10
+_COMMAS: Final = 8  # around the values of a tensor
+_TENSOR_KEYS: Final = ["data", "datatype", "name", "shape"]
+_KEYS: Final = (["inputs"], ["id", "inputs"])
 
 
 # In all of these a null is what is not there: serialisers of Java and C# write it.
@@ -53,14 +59,15 @@ class QuickRequests:
     """
 
     def __init__(self, model: Model) -> None:
-        rank = max(len(field.shape or ()) for field in model.inputs)
-        data = ("data", value_type(float, rank))
+        self._rank = max(len(field.shape or ()) for field in model.inputs)
+        data = ("data", value_type(float, self._rank))
         tensor = msgspec.defstruct("Tensor", [data], bases=(InputTensor,), kw_only=True)
         inputs = ("inputs", GenericAlias(list, (tensor,)))
         self._decoder: msgspec.json.Decoder[InferRequest] = msgspec.json.Decoder(
             msgspec.defstruct("Request", [inputs], bases=(InferRequest,), kw_only=True)
         )
         self._fields = {field.name: field for field in model.inputs}
+        self._most_commas = most_commas(model.inputs, around=_COMMAS)
         self._words = {field.name: "FP32" if field.type == "float" else "FP64" for field in model.inputs}
 
     @staticmethod
@@ -73,7 +80,9 @@ class QuickRequests:
 
     def read(self, text: bytes) -> tuple[InferRequest, dict[str, Array]] | None:
         """The request and the tensors that the model takes."""
-        asked = self._decode(text)
+        asked = self._decode(text, long=True) if len(text) > LONG_BYTES else None
+        if asked is None:
+            asked = self._decode(text)
         if asked is None:
             return None
         feeds = {}
@@ -89,6 +98,8 @@ class QuickRequests:
 
         Every input is a table: of declared shape ``[-1, columns]``.
         """
+        if len(text) > numbers.LONG_BYTES and text.count(b",") > self._most_commas:
+            return None
         asked = self._decode(text)
         if asked is None or asked.outputs or asked.parameters:
             return None
@@ -106,12 +117,13 @@ class QuickRequests:
             rows[tensor.name] = row
         return asked, [rows[name] for name in self._fields]
 
-    def _decode(self, text: bytes) -> InferRequest | None:
+    def _decode(self, text: bytes, *, long: bool = False) -> InferRequest | None:
+        """The request if it has all inputs as the model declares them."""
         try:
-            asked = self._decoder.decode(text)
+            asked = read_long(text, self._rank) if long else self._decoder.decode(text)
         except UNREADABLE:
             return None
-        if len(asked.inputs) != len(self._fields):
+        if asked is None or len(asked.inputs) != len(self._fields):
             return None
         found = set()
         for tensor in asked.inputs:
@@ -122,3 +134,25 @@ class QuickRequests:
                 return None
             found.add(tensor.name)
         return asked if len(found) == len(self._fields) else None
+
+
+def read_long(text: bytes, rank: int) -> InferRequest | None:
+    """A request of numbers alone, its data as arrays; None for any other."""
+    try:
+        root: Any = numbers.parser(len(text)).parse(text)
+        if sorted(root.keys()) not in _KEYS:
+            return None
+        inputs, lists = [], 1
+        for entry in root["inputs"]:
+            if sorted(entry.keys()) != _TENSOR_KEYS:
+                return None
+            shape, data = entry["shape"].as_list(), numbers.numbers_of(entry["data"], rank)
+            if data is None:
+                return None
+            inputs.append(InputTensor(entry["name"], shape, entry["datatype"], data=data))
+            lists += 1 + numbers.lists_of(data.shape)
+        given = root.get("id")
+    except (*numbers.UNREADABLE, AttributeError):
+        return None
+    plain = all(type(size) is int for tensor in inputs for size in tensor.shape) and isinstance(given, str | None)
+    return InferRequest(inputs, id=given) if plain and numbers.brackets(text) == lists else None

@@ -8,12 +8,22 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks.server.contenders import Question, ask_fastapi, ask_litserve, ask_ours, ask_v2
+from benchmarks.server.contenders import (
+    Question,
+    ask_echo,
+    ask_fastapi,
+    ask_litserve,
+    ask_mlserver,
+    ask_ours,
+    ask_v2,
+)
 from benchmarks.server.measure import WrongAnswerError, check
 from benchmarks.server.models import open_session, payloads, run, write_model
 from benchmarks.server.processes import cpu_seconds, memory_bytes, tree_of
+from benchmarks.server.samples import ROW, SAMPLES, sample_payloads, write_sample
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.programs
@@ -81,6 +91,7 @@ def test_only_right_answers_are_measured(model: Path, endpoint: tuple[int, list[
     port, said = endpoint
     payload = payloads("mlp")["row"]
     question = ask_ours("mlp", payload)
+    assert question is not None
     right = run(open_session(model), payload.array).tolist()
     said[:] = [json.dumps({"output": right}).encode()]
     check(question, port, model, payload)
@@ -94,16 +105,48 @@ def test_only_right_answers_are_measured(model: Path, endpoint: tuple[int, list[
 
 def test_everybody_is_asked_the_same() -> None:
     row = payloads("mlp")["row"]
-    assert json.loads(ask_ours("mlp", row).body) == json.loads(ask_fastapi("mlp", row).body)
-    asked = ask_v2("mlp", row)
+    ours, by_hand, asked = ask_ours("mlp", row), ask_fastapi("mlp", row), ask_v2("mlp", row)
+    assert ours is not None
+    assert by_hand is not None
     assert asked is not None
+    assert json.loads(ours.body) == json.loads(by_hand.body)
     (tensor,) = json.loads(asked.body)["inputs"]
     assert (tensor["shape"], tensor["data"]) == ([1, 4], [5.1, 3.5, 1.4, 0.2])
     picture = payloads("image")["picture"]
     assert picture.png is not None
-    assert ask_ours("image", picture).body == picture.png
-    assert picture.png in ask_litserve("image", picture).body
+    bare, form = ask_ours("image", picture), ask_litserve("image", picture)
+    assert bare is not None
+    assert form is not None
+    assert bare.body == picture.png
+    assert picture.png in form.body
     assert ask_v2("image", picture) is None
+
+
+def test_what_is_sent_in_binary_is_answered_in_binary() -> None:
+    rows = payloads("mlp")["binary"]
+    asked = ask_v2("mlp", rows)
+    assert asked is not None
+    ((_, length),) = asked.headers
+    assert asked.body[int(length) :] == rows.array.tobytes()
+    assert asked.read is not None
+    values = np.array([0.5, 1e9], np.float32)
+    assert np.array_equal(asked.read(b'{"outputs":[]}' + values.tobytes()), values)
+    assert [ask("mlp", rows) for ask in (ask_ours, ask_fastapi, ask_litserve, ask_mlserver, ask_echo)] == [None] * 5
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_is_asked_what_was_recorded(name: str, tmp_path: Path) -> None:
+    file = write_sample(name, tmp_path)
+    assert file.is_file()
+    assert (file.parents[1] / "model.json").exists()
+    payload = sample_payloads(name)[ROW]
+    ours, by_hand = ask_ours(name, payload), ask_fastapi(name, payload)
+    assert ours is not None
+    assert by_hand is not None
+    assert ours.body == by_hand.body
+    assert payload.wanted is not None
+    assert payload.wanted.size > 0
+    assert ask_v2(name, payload) is None
 
 
 def test_a_tree_of_processes_is_measured_whole() -> None:

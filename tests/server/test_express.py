@@ -4,11 +4,17 @@ import json
 import socket
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from migrate.server.limits import SettingError, read_settings
+from migrate.server.engines import load
+from migrate.server.evaluation import EvalCalls
+from migrate.server.limits import SettingError, Settings, read_settings
+from migrate.server.model_files import read_model
+from migrate.server.served import Served
+from tests.server.format_models import write_sample
 from tests.server.process import Server, running
 from tests.server.test_contract import pieces, request
 from tests.server.test_merging import ROWS, RUNS, at_once, go, stopped, write
@@ -164,6 +170,33 @@ def test_who_shuts_the_own_side_is_answered(both: tuple[Server, Server], headers
             go(server)
             found.append([connection.makefile("rb").read().count(b'"label":'), connection.recv(1)])
     assert found == [[2, b""]] * 2
+
+
+def test_a_model_with_rules_of_its_own_has_the_same_bytes(tmp_path: Path) -> None:
+    folder = write_sample(tmp_path / "models", "ages-scaler")
+    model = read_model(folder)
+    calls = EvalCalls(Served(model, load(model, threads=1), Settings()))
+    usual = b'{"age":[45.5,null],"income":[3100.0,1e9]}'
+    found = calls.alone(usual, (b"", None))
+    assert found is not None
+    with (
+        running(folder.parent, tmp_path / "on", express="1") as on,
+        running(folder.parent, tmp_path / "off", express="0") as off,
+    ):
+        for server in (on, off):
+            for _ in range(QUICK):
+                assert server.eval(usual).body == found[0]
+        more = (
+            b'{"age":1,"income":2}',
+            b'{"instances":[{"age":1,"income":2}]}',
+            b'{"age":[1],"income":[2,3]}',
+            b"{}",
+            b"{",
+        )
+        for body in (usual, *more):
+            for headers in ((), ("Keep-Dimensions: 1",)):
+                sent = request(*headers, body=body)
+                assert pieces(on, sent, answers=1) == pieces(off, sent, answers=1)
 
 
 def test_the_setting() -> None:

@@ -17,6 +17,7 @@ from migrate.server.model import Field, Index, Model
 from migrate.server.model_files import ModelFileError, read_models
 from migrate.server.parsing.fast import FastDecoder
 from migrate.server.parsing.json import BuildError, build_tensor, parse_tensors
+from migrate.server.parsing.numbers import LONG_BYTES, NumberReader
 from migrate.server.tensors import convert, resolve_shape, roll, simplified
 from tests.server.models import WORDS
 
@@ -126,10 +127,24 @@ KINDS = [
 SHAPES = st.lists(st.sampled_from([-1, -1, 1, 2, 3]), max_size=3)
 
 
-@given(VALUES, st.sampled_from(KINDS), SHAPES)
-def test_the_quick_way_gives_what_the_exact_way_gives(value: object, kind: int, shape: list[int]) -> None:
+NUMBERS = st.integers(-(2**54), 2**54) | st.floats(allow_nan=False, allow_infinity=False)
+TABLES = st.tuples(st.integers(1, 3), st.integers(1, 3)).flatmap(
+    lambda size: st.lists(st.lists(NUMBERS, min_size=size[1], max_size=size[1]), min_size=size[0], max_size=size[0])
+)
+
+
+@given(VALUES | TABLES | st.lists(TABLES, max_size=2), st.sampled_from(KINDS), SHAPES, st.booleans())
+@example([[1, 2], [3]], TensorProto.FLOAT, [-1], True)
+@example([[1], 2], TensorProto.FLOAT, [-1], True)
+@example([1, [2]], TensorProto.FLOAT, [-1], True)
+@example([[[1], 2], [3, 4]], TensorProto.FLOAT, [-1, 2], True)
+@example([[1, []], [2, 3, 4]], TensorProto.FLOAT, [-1], True)
+@example([-0.0, 0, 2**53 + 1], TensorProto.DOUBLE, [3], True)
+@example([[[[1, 2]]]], TensorProto.DOUBLE, [2], True)
+def test_the_quick_way_gives_what_the_exact_way_gives(value: object, kind: int, shape: list[int], long: bool) -> None:
     model = model_of(kind, shape)
-    body = json.dumps({"x": value}).encode()
+    # Long bodies of numbers have a reader of their own.
+    body = json.dumps({"x": value}).encode().replace(b":", b":" + b" " * LONG_BYTES * long, 1)
     quick = outcome(lambda: FastDecoder(model).decode(body))
     exact = outcome(lambda: feeds_of(model, parse_tensors(body, depth_limit=32)))
     if quick is None:
@@ -139,6 +154,43 @@ def test_the_quick_way_gives_what_the_exact_way_gives(value: object, kind: int, 
         return
     assert quick["x"].dtype == exact["x"].dtype
     np.testing.assert_array_equal(quick["x"], exact["x"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"x":[1],"x":[2]}',
+        b'{"x":[1],"y":[2]}',
+        b'{"y":[1]}',
+        b'{"x":1}',
+        b"[[1]]",
+        b'{"x":[1]} ]',
+        b'{"x":[01]}',
+        b'{"x":[NaN]}',
+        b'{"x":[1e999]}',
+        b'{"x":[1,-9223372036854775809]}',
+        b'{"x":[1,18446744073709551616]}',
+        b'{"x":["1"]}',
+        b'{"x":[null]}',
+        b'{"x":[true]}',
+        b'{"x":[{"b64":"AA=="}]}',
+        b'{"x":[1],"\xff":[2]}',
+        b'{"x":[[[1]]]}',
+        b"",
+    ],
+)
+def test_a_reader_of_numbers_takes_nothing_else(text: bytes) -> None:
+    assert NumberReader({"x": 1}).read(text) is None
+
+
+def test_a_reader_of_numbers_reads_them() -> None:
+    found = NumberReader({"x": 2, "y": 1}).read(
+        b'{ "y" : [-0.0, 1e-400] ,"\\u0078":[[[1,2.5]],[[3,9007199254740993]]]}'
+    )
+    assert found is not None
+    assert found["x"].tolist() == [[[1, 2.5]], [[3, 2.0**53]]]
+    assert [str(value) for value in found["y"]] == ["-0.0", "0.0"]
+    assert not NumberReader.applies(("x", "a[0]"))
 
 
 TABLE = Model(

@@ -15,7 +15,7 @@ from migrate.server.model_files import read_model
 from migrate.server.served import Served
 from migrate.server.v2_answers import InferAnswers
 from migrate.server.v2_inference import Inference
-from migrate.server.v2_requests import QuickRequests
+from migrate.server.v2_requests import LONG_BYTES, QuickRequests, read_long
 from tests.server import models
 
 
@@ -49,15 +49,17 @@ def one(data: Any, shape: list[int]) -> dict[str, Any]:
     return {"inputs": [{"name": "x", "shape": shape, "datatype": "FP32", "data": data}]}
 
 
-@given(REQUESTS)
-@example(one([[1, 2, 2]], [1, 3]))
-@example(one([1, 2.5, 2**24 + 1], [1, 3]))
-@example(one([[1, 2, 3, 4, 5, 6]], [2, 3]))
-@example(one([1, 2, 3], [-1, -3]))
-@example(one([[1, 2, 3], [1, 2]], [1, 5]))
-@example(one(1, [1, 1]))
-def test_the_typed_decoder_gives_what_the_exact_one_gives(linear: Served, request_: dict[str, Any]) -> None:
-    body = json.dumps(request_).encode()
+@given(REQUESTS, st.booleans())
+@example(one([[1, 2, 2]], [1, 3]), True)
+@example(one([1, 2.5, 2**24 + 1], [1, 3]), True)
+@example(one([[1, 2, 3, 4, 5, 6]], [2, 3]), True)
+@example(one([1, 2, 3], [-1, -3]), True)
+@example(one([[1, 2, 3], [1, 2]], [1, 5]), True)
+@example(one(1, [1, 1]), True)
+@example(one([1, [2], 3], [1, 3]), True)
+def test_the_quick_ways_give_what_the_exact_one_gives(linear: Served, request_: dict[str, Any], long: bool) -> None:
+    # Long requests have a reader of their own.
+    body = json.dumps(request_).encode().replace(b":", b":" + b" " * LONG_BYTES * long, 1)
     quick = QuickRequests(linear.model)
     found, row = quick.read(body), quick.row(body)
     try:
@@ -87,6 +89,33 @@ def test_it_takes_the_usual_request(linear: Served, data: Any) -> None:
     for changes in ({"outputs": [{"name": "label"}]}, {"parameters": {"binary_data_output": True}}):
         assert quick.row(json.dumps({**one(data, [1, 3]), **changes}).encode()) is None
     assert quick.row(json.dumps(one([1, 2, 2] * 2, [2, 3])).encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [
+        ({}, True),
+        ({"id": "a,[b"}, False),
+        ({"id": "a,b"}, True),
+        ({"id": 5}, False),
+        ({"parameters": {}}, False),
+        ({"outputs": [{"name": "label"}]}, False),
+        ({"inputs": [{"name": "x", "shape": [1, 3.0], "datatype": "FP32", "data": [1, 2, 3]}]}, False),
+        ({"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [1, [2], 3]}]}, False),
+        ({"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [1, True, 3]}]}, False),
+        ({"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [1, 2, 3], "more": 1}]}, False),
+        ({"inputs": ["x"]}, False),
+        ({"inputs": {"x": 1}}, False),
+    ],
+)
+def test_what_the_reader_of_long_requests_takes(changes: dict[str, Any], taken: bool) -> None:
+    found = read_long(json.dumps({**one([[1, 2.5, 3]], [1, 3]), **changes}).encode(), 2)
+    assert (found is not None) == taken
+    if found is not None:
+        assert found.id == changes.get("id")
+        assert found.inputs[0].data.tolist() == [[1, 2.5, 3]]
+    assert read_long(b'{"inputs":[],"inputs":[]}', 2) is None
+    assert read_long(b"[1]", 2) is None
 
 
 @given(

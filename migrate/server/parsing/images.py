@@ -58,6 +58,8 @@ _LIFT: Final = lift_table()
 class Picture:
     """A decoded image: ``gray`` is [height, width] or None, ``colour`` [height, width, 3], ``alpha`` as gray.
 
+    Values of 8 bits are bytes or 32-bit integers, as they came.
+
     ``linear`` says that the gray is a brightness (not a palette's index), from which the colour was lifted.
     """
 
@@ -79,7 +81,7 @@ class Picture:
             return self.colour[..., _COLOUR_BANDS[channel]]
         if self.gray is not None:
             return self.gray
-        red, green, blue = (self.colour[..., band] for band in range(3))
+        red, green, blue = (self.colour[..., band].astype(np.int32) for band in range(3))
         luma: Array = (299 * red + 587 * green + 114 * blue + 500) // 1000
         return luma
 
@@ -138,14 +140,14 @@ def _picture(image: Image.Image, body: bytes, *, plain: bool) -> Picture:
         with np.errstate(invalid="ignore"):
             return _deep_gray(np.asarray(image).astype(np.int32), plain=plain)
     if image.mode in {"L", "LA"}:
-        data = np.asarray(image, np.int32)
+        data = np.asarray(image)
         gray = data if image.mode == "L" else data[..., 0]
         return Picture(gray, _lifted(gray, plain=plain), linear=True, plain=plain)
     if image.mode in {"RGB", "RGBA", "RGBX"}:
-        data = np.asarray(image, np.int32)
+        data = np.asarray(image)
         return Picture(None, data[..., :3], data[..., 3] if image.mode == "RGBA" else None)
     if image.mode == "YCbCr":
-        return Picture(None, np.asarray(image.convert("RGB"), np.int32))
+        return Picture(None, np.asarray(image.convert("RGB")))
     raise ValueError(f"images of mode {image.mode} are not read")
 
 
@@ -193,11 +195,11 @@ def tensor_of(pictures: Sequence[Picture], field: Field, layout: Layout) -> Tens
                 f"Found several : {len(found)}"
             )
     if BATCH not in layout.axes:
-        return Tensor("integer", np.ascontiguousarray(_laid_out(fitted[-1], layout), np.int32))
+        return Tensor("integer", np.ascontiguousarray(_laid_out(fitted[-1], layout)))
     views = [np.expand_dims(_laid_out(picture, layout), layout.axes.index(BATCH)) for picture in fitted]
-    # Every pixel is copied once, from where the decoder's colours lie to where the model takes them.
+    # Pixels are laid out as the bytes that they are: what is wider costs more to move than to convert afterwards.
     joined = views[0] if len(views) == 1 else np.concatenate(views, axis=layout.axes.index(BATCH))
-    return Tensor("integer", np.ascontiguousarray(joined, np.int32))
+    return Tensor("integer", np.ascontiguousarray(joined))
 
 
 def _fit(picture: Picture, field: Field, layout: Layout) -> Picture:

@@ -21,7 +21,7 @@ _TEN: Final = 10
 # Numbers below 1e-3 as orjson writes them. A number of 10 or more may hold such text, and the quicker pattern finds it.
 _SMALL: Final = re.compile(rb"0\.000(0*)([1-9])(\d*)")
 _SMALL_AMONG_LARGE: Final = re.compile(rb"(?<![0-9])" + _SMALL.pattern)
-_EXPONENTS: Final = [b"E-%d" % (4 + zeros) for zeros in range(20)]  # orjson writes no more than some zeros
+_EXPONENTS: Final = {b"0" * zeros: b"E-%d" % (4 + zeros) for zeros in range(20)}  # orjson writes only some zeros
 _ONE_DIGIT: Final = re.compile(rb"((?<![0-9.])[0-9])e-")
 # For numbers of the fewest bits the shortest text has one digit, and Java's has two.
 _LAST_BITS: Final = (b"e-4", b"e-32")
@@ -129,18 +129,18 @@ def _floats(data: Array) -> bytes:
         data = data.astype(np.float32)
     if data.size == 0:
         return orjson.dumps(data.tolist())
-    data = np.ascontiguousarray(data) if data.ndim else data
-    found = _quick_floats(data) if data.ndim else None
+    listed = np.ascontiguousarray(data)  # a scalar becomes a list of one
+    found = _quick_floats(listed)
     if found is None:
-        found = nested(_float_texts(data.reshape(-1), quoted=True), data.shape).encode()
-    return found
+        found = nested(_float_texts(listed.reshape(-1), quoted=True), listed.shape).encode()
+    return found if data.ndim else found[1:-1]
 
 
 def _quick_floats(data: Array) -> bytes | None:
     """The text of contiguous floats; None where some are too large, are none, or have the fewest bits."""
-    if data.size <= _FEW:
-        return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY) if _all_plain(data) else None
-    largest = max(data.max(), -data.min())
+    if data.size <= _FEW and _all_plain(data):
+        return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
+    largest = np.abs(data).max()
     if not largest < _PLAIN_BELOW:
         return None
     text = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -154,11 +154,10 @@ def _quick_floats(data: Array) -> bytes | None:
 def _with_exponents(text: bytes, small: re.Pattern[bytes]) -> bytes:
     """``0.00012`` as ``1.2E-4``, everywhere in a text."""
     pieces = small.split(text)  # what stands before a number, its zeros, its first digit, its others
-    for place in range(1, len(pieces), 4):
-        zeros, first, others = pieces[place : place + 3]
-        pieces[place] = first
-        pieces[place + 1] = b"." + (others or b"0")
-        pieces[place + 2] = _EXPONENTS[len(zeros)]
+    zeros = pieces[1::4]
+    pieces[1::4] = pieces[2::4]
+    pieces[2::4] = [b"." + others if others else b".0" for others in pieces[3::4]]
+    pieces[3::4] = [_EXPONENTS[some] for some in zeros]
     return b"".join(pieces)
 
 
