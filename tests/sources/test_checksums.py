@@ -45,7 +45,7 @@ def static(sandbox: Path, folder: Path) -> str:
     return put(sandbox, folder, {"m": b""}, kind={"segments": [f"box_segments/{name}" for name in names]})
 
 
-@pytest.mark.parametrize("place", [0, 199_999, 200_000, 500_000])
+@pytest.mark.parametrize("place", [199_999, pytest.param(200_000, marks=pytest.mark.slow), 500_000])
 def test_a_byte_of_a_segment_that_changed_on_the_way_is_noticed(
     sandbox: Path, tmp_path: Path, cloud: Cloud, place: int
 ) -> None:

@@ -98,7 +98,7 @@ def test_in_a_container(sandbox: Path, tmp_path: Path, cloud: Cloud, prefix: str
     assert [name for name, one in revisions(cloud, listing.models, jobs=1).items() if one != seen[name]] == ["two"]
 
 
-@pytest.mark.parametrize("s3", [False, True])
+@pytest.mark.parametrize("s3", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_source_that_is_one_object(sandbox: Path, tmp_path: Path, cloud: Cloud, s3: bool) -> None:
     put(sandbox, tmp_path, {f"deep/{name}": data for name, data in FILES.items()}, s3=s3)
     put(sandbox, tmp_path, {name: FILES[name] for name in ("two.onnx", "sub/w")}, s3=s3)

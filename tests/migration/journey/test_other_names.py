@@ -48,7 +48,7 @@ def deployed(run: Run, source: str) -> str:
     return caught.value.code
 
 
-@pytest.mark.parametrize("names", [NAMES, NAMES[::-1]])
+@pytest.mark.parametrize("names", [NAMES, pytest.param(NAMES[::-1], marks=pytest.mark.slow)])
 def test_an_app_that_was_made_under_the_other_name_is_the_models(
     cloud: Cloud, tmp_path: Path, names: tuple[str, str]
 ) -> None:
@@ -75,6 +75,7 @@ def test_of_two_machines_that_call_it_differently_one_app_stays(cloud: Cloud, tm
         assert (app.id, effect.shared, effect.text("key")) == (theirs.id, True, theirs.labels["mls-key"])
 
 
+@pytest.mark.slow
 def test_where_a_bucket_has_the_name_too_an_app_of_the_bare_name_may_be_the_buckets(
     sandbox: Path, cloud: Cloud, tmp_path: Path
 ) -> None:
