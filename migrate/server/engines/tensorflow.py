@@ -1,23 +1,22 @@
 """TensorFlow: one signature of a SavedModel of any age in a session (contract: Old TensorFlow)."""
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-# Of the package that tf_runtime deferred.
-from tensorflow.core.protobuf.config_pb2 import ConfigProto
-from tensorflow.python.client.session import Session
-from tensorflow.python.framework.ops import Graph
-from tensorflow.python.saved_model import loader
-
-import_module("tensorflow.python.training.queue_runner_impl")  # known to the collections of old graphs, and not used
-
 from migrate.server.engines.deferred import complete
 from migrate.server.engines.saved_model import unpacked
-from migrate.server.engines.tf_runtime import REFUSALS, check_type, dtype_of, failed, from_tensorflow, to_tensorflow
+from migrate.server.engines.tf_runtime import (
+    REFUSALS,
+    check_type,
+    dtype_of,
+    failed,
+    from_tensorflow,
+    parts,
+    to_tensorflow,
+)
 from migrate.server.model import Model, TensorflowSettings
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array
@@ -34,7 +33,7 @@ class TensorflowEngine:
         if options is None or not options.saved_model:
             raise ContradictionError("tensorflow of model.json names no saved_model")
         path = _path(model, options)
-        config = ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
+        config = parts.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
         with unpacked(path, options.root) as folder:
             try:
                 self._session, meta = _load(folder, options.tags, config)
@@ -88,15 +87,15 @@ class TensorflowEngine:
 
 def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Any, Any]:
     """A session with the SavedModel in it, and the description of its graph."""
-    session = Session(graph=Graph(), config=config)
+    session = parts.Session(graph=parts.Graph(), config=config)
     try:
-        return session, loader.load(session, list(tags), str(folder))
+        return session, parts.load(session, list(tags), str(folder))
     except Exception:
         # Some modules of the package bring operators of their own.
         if not complete("tensorflow"):
             raise
-        session = Session(graph=Graph(), config=config)
-        return session, loader.load(session, list(tags), str(folder))
+        session = parts.Session(graph=parts.Graph(), config=config)
+        return session, parts.load(session, list(tags), str(folder))
 
 
 def _path(model: Model, options: TensorflowSettings) -> Path:

@@ -13,6 +13,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ["TF2_BEHAVIOR"] = "1"  # as the package itself has it
 
 import logging
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,14 +27,21 @@ from migrate.server.tensors import Array, type_of
 
 defer("tensorflow")
 
+from tensorflow.core.protobuf.config_pb2 import ConfigProto
+from tensorflow.python.client.session import Session
 from tensorflow.python.compat import v2_compat
 from tensorflow.python.framework import dtypes, errors
+from tensorflow.python.framework.ops import Graph
 from tensorflow.python.platform import tf_logging
+from tensorflow.python.saved_model import loader
 
+import_module("tensorflow.python.training.queue_runner_impl")  # known to the collections of old graphs, and not used
 v2_compat.enable_v2_behavior()  # as the package does when it is imported
 tf_logging.get_logger().setLevel(logging.ERROR)
 REFUSALS: tuple[type[Exception], ...] = (errors.OpError, ValueError, TypeError)
 """What TensorFlow raises when a graph cannot be run on some tensors."""
+parts: Any = SimpleNamespace(ConfigProto=ConfigProto, Graph=Graph, Session=Session, load=loader.load)
+"""What a SavedModel takes of the package; it must be imported after what is above."""
 
 STRING = "object"
 
