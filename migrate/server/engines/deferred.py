@@ -64,10 +64,10 @@ def _found(name: str) -> ModuleSpec | None:
 def complete(name: str) -> bool:
     """Run a package that was deferred, and say whether it was; others are left alone."""
     with _turn:
-        module: Any = sys.modules[name]
-        if type(module) is not _Deferred:
+        if not isinstance(sys.modules[name], _Deferred):
             return False
-        spec = module.__spec__
+        module: Any = sys.modules[name]
+        spec: Any = module.__spec__
         module.__class__ = ModuleType
         if spec.submodule_search_locations is not None:
             module.__path__ = spec.submodule_search_locations
