@@ -7,7 +7,7 @@ GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 # Tests start hundreds of programs: without byte-code each of them compiles this package, and pytest its own test files.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast test-pythons test-all check format docs licences wheel conformance conformance-onnx period fuzz hostile chaos bench-server bench-images bench-run bench-large clean
+.PHONY: help setup demo test test-fast test-pythons test-all check format docs licences wheel conformance conformance-onnx period fuzz hostile chaos bench-server bench-packed bench-images bench-run bench-large clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -76,6 +76,9 @@ chaos: setup  ## hundreds of runs killed and disturbed on the sandbox, at most a
 
 bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, an echo; ARGS=--quick
 	@$(PYTHON) -m benchmarks.server $(ARGS)
+
+bench-packed: .venv  ## many models in one process, beside MLServer; ARGS="--quick --cases onnx-100"
+	@$(PYTHON) -m benchmarks.packed $(ARGS)
 
 bench-images: .venv  ## each runtime's image: build, layers, size, cold start, memory; ARGS="--only onnx --starts 5"
 	@$(PYTHON) -m benchmarks.images $(ARGS)

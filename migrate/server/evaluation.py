@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import lru_cache, partial
 from time import thread_time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from migrate.server.bodies import Bodies
 from migrate.server.compression import coding_of, opened
@@ -21,6 +22,9 @@ from migrate.server.rendering.json import MEDIA_TYPE
 from migrate.server.rows import RowThreads
 from migrate.server.served import SMALL_BYTES, Call, Served
 
+if TYPE_CHECKING:
+    from migrate.server.unloading import Unloading
+
 _YES: Final = frozenset({b"1", b"true", b"yes"})
 # Headers that change what is answered; whoever sends one is not the usual caller.
 _UNUSUAL: Final = frozenset({b"step", b"keep-dimensions", b"content-encoding", b"upgrade", b"origin"})
@@ -33,6 +37,7 @@ class Admission:
         bodies: What is read before, so that nobody who sends slowly takes a place.
         metrics: What is counted of all requests.
         rows: Where engines compute that tell of each row.
+        unloading: What waits for models that are not in memory; None where all always are.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, executor: Executor, rows: RowThreads) -> None:
@@ -41,6 +46,7 @@ class Admission:
         self._limit = settings.max_in_flight
         self.metrics = metrics
         self._executor = executor
+        self.unloading: Unloading | None = None
 
     def __enter__(self) -> None:
         if self.metrics.in_flight >= self._limit:
@@ -52,6 +58,16 @@ class Admission:
 
     async def compute(self, work: Callable[[], Response], served: Served, *, small: bool) -> Response:
         """Do small work of a quick model at once, and other work in a thread, so that the process keeps answering."""
+        if self.unloading is None:
+            return await self._compute(work, served, small=small)
+        async with self.unloading.loaded(served):
+            return await self._compute(work, served, small=small)
+
+    def kept(self, served: Served) -> AbstractAsyncContextManager[None]:
+        """Keep a model in memory inside of the context."""
+        return nullcontext() if self.unloading is None else self.unloading.loaded(served)
+
+    async def _compute(self, work: Callable[[], Response], served: Served, *, small: bool) -> Response:
         pace = served.pace
         if small and pace.quick and not served.may_not_end:
             return _timed(work, pace)

@@ -44,8 +44,12 @@ def _families(metrics: Metrics) -> Iterator[Metric]:
     load = GaugeMetricFamily("model_load_seconds", "Loading, warm-up and recorded answers.", labels=["model"])
     for model, value in list(metrics.load_seconds.items()):
         load.add_metric([model], value)
+    unloads = CounterMetricFamily("model_unloads", "Models unloaded because of the limit of memory.")
+    unloads.add_metric([], metrics.unloaded)
+    reloads = CounterMetricFamily("model_reloads", "Models loaded again because they were called.")
+    reloads.add_metric([], metrics.loaded_again)
     flight = GaugeMetricFamily("inference_requests_in_flight", "Requests that compute or wait to.")
     flight.add_metric([], metrics.in_flight)
     uploads = GaugeMetricFamily("inference_upload_bytes", "Bodies that came in pieces and are not answered yet.")
     uploads.add_metric([], metrics.upload_bytes)
-    yield from (requests, seconds, rows, load, flight, uploads)
+    yield from (requests, seconds, rows, load, unloads, reloads, flight, uploads)

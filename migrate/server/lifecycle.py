@@ -2,12 +2,13 @@
 
 import asyncio
 import ctypes
+import gc
 import logging
 import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from types import FrameType
@@ -18,24 +19,26 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from migrate.server.app import App
-from migrate.server.engines import load
+from migrate.server.engines import load, threads_of
 from migrate.server.evaluation import Admission, EvalCalls
 from migrate.server.express import Calls, Lane
 from migrate.server.http import Receive, Request, Response, Scope, Send
 from migrate.server.limits import Settings
 from migrate.server.loading import Loading
 from migrate.server.logs import log
+from migrate.server.merging import decide
 from migrate.server.metrics import CONTENT_TYPE, Metrics
 from migrate.server.model import Model
 from migrate.server.protocol import GuardedProtocol
 from migrate.server.routes import Router
 from migrate.server.rows import RowThreads
-from migrate.server.selfcheck import check
+from migrate.server.selfcheck import reproduce
 from migrate.server.served import Served
 from migrate.server.site import add_list_route, add_model_routes, add_process_routes, exposition
 from migrate.server.status import Phase, Status
-from migrate.server.threads import cpu_count, give_memory_back, yield_to_others
+from migrate.server.threads import cpu_count, give_memory_back, search_for_garbage, yield_to_others
 from migrate.server.triton import add_triton_server
+from migrate.server.unloading import Unloading
 from migrate.server.v2 import add_v2_routes, add_v2_server
 from migrate.server.v2_inference import VERSION, InferCalls
 
@@ -65,6 +68,7 @@ class Server(uvicorn.Server):
         self._rows = RowThreads(threads, settings.row_seconds)
         self._admission = Admission(settings, self.metrics, self._executor, self._rows)
         self._described: dict[str, Model] = {}
+        self._undecided: dict[str, tuple[Served, Sequence[dict[str, Any]]]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._listeners: list[asyncio.Server] = []
         add_process_routes(self.router, self.status, self.metrics, self._rows, settings.tokens_sha256)
@@ -130,7 +134,16 @@ class Server(uvicorn.Server):
 
     async def _load(self) -> None:
         start = perf_counter()
-        await Loading(self._models, self._load_one, self._answer_for, status=self.status, settings=self.settings).run()
+        if self.settings.models_rss and not self._is_only:
+            self._unload()
+        await Loading(
+            self._models,
+            self._load_one,
+            self._answer_for,
+            status=self.status,
+            settings=self.settings,
+            places=self._cpus,
+        ).run()
         if not self.status.served:
             failed = list(self.status.unserved.items())[:_REASONS]
             self._fail("; ".join(f"model {name}: {reason}" for name, reason in failed))
@@ -146,6 +159,30 @@ class Server(uvicorn.Server):
             log(logging.INFO, "ready", models=served, not_served=unserved, seconds=seconds, express=express)
         # The first scrape shall not have to wait for its library.
         await asyncio.get_running_loop().run_in_executor(self._executor, exposition, self.metrics)
+        await self._decide()
+
+    async def _decide(self) -> None:
+        """Find out which models' requests can be merged: of many models that takes longer than loading them."""
+        for name, (served, requests) in list(self._undecided.items()):
+            # One that is not in memory is looked at when it is called; two of these tasks never take the same.
+            if not served.is_loaded or self._undecided.pop(name, None) is None:
+                continue
+            async with self._admission.kept(served):
+                await asyncio.get_running_loop().run_in_executor(self._executor, decide, served, requests)
+
+    def _unload(self) -> None:
+        """Keep within the limit of memory from now on."""
+        self._admission.unloading = Unloading(
+            {model.id: model for model in self._models},
+            self._load_again,
+            lambda: self._run(self._decide()),
+            places=self._cpus,
+            status=self.status,
+            metrics=self.metrics,
+            settings=self.settings,
+            executor=self._executor,
+        )
+        self._run(self._admission.unloading.watch())
 
     def _answer_for(self, served: Served) -> None:
         """Answer for a model that has been loaded, however late."""
@@ -154,11 +191,15 @@ class Server(uvicorn.Server):
         add_v2_routes(self.router, served, self.status, self.settings, self._admission)
         self._described[name] = served.model
         self.status.served.append(name)
+        if self._admission.unloading is not None:
+            self._admission.unloading.add(served)
+            self._run(self._admission.unloading.make_room())
         if Lane.opens(self.settings):
             self._new_lanes.update(self._lanes_of(served))
         if self.status.phase is Phase.READY:
             self._open_lanes()
             log(logging.INFO, "model is served now", model=name)
+            self._run(self._decide())
 
     def _lanes_of(self, served: Served) -> dict[bytes, Lane]:
         """The lanes of a model, by the paths as clients write them."""
@@ -179,12 +220,27 @@ class Server(uvicorn.Server):
         self._new_lanes.clear()
 
     def _load_one(self, model: Model) -> Served:
-        start = perf_counter()
-        engine = load(model, threads=self._cpus)
-        served = Served(engine.complete(model), engine, self.settings)
-        check(served)
-        self.metrics.load_seconds[model.id] = perf_counter() - start
+        try:
+            served, requests = self._loaded(model)
+        finally:
+            search_for_garbage()
+        if self._is_only:
+            decide(served, requests)
+        else:
+            self._undecided[model.id] = (served, requests)
         return served
+
+    def _load_again(self, model: Model) -> Served:
+        return self._loaded(model)[0]
+
+    def _loaded(self, model: Model) -> tuple[Served, Sequence[dict[str, Any]]]:
+        """A model that is proven right, and the requests that were recorded for it."""
+        start = perf_counter()
+        engine = load(model, threads=threads_of(model, self._cpus, len(self._models)))
+        served = Served(engine.complete(model), engine, self.settings)
+        requests = reproduce(served)
+        self.metrics.load_seconds[model.id] = perf_counter() - start
+        return served, requests
 
     def _fail(self, reason: str) -> None:
         log(logging.ERROR, "not ready, and will not be", reason=reason)
@@ -208,6 +264,8 @@ def serve(settings: Settings, models: tuple[Model, ...], unserved: Mapping[str, 
     """
     sys.setswitchinterval(0.001)
     give_memory_back()
+    # While libraries are imported there is next to none, and looking for it takes a sixth of the time.
+    gc.disable()
     server = Server(settings, models, unserved)
     server.run()
     return server.exit_code

@@ -42,6 +42,8 @@ class Settings:
         stop_seconds: Then, how long running requests may take.
         load_seconds: How long the loading of one model keeps others, which are loaded, from being served.
         row_seconds: How long one row may take an engine in a Java machine (500).
+        models_rss: Bytes of memory above which models that are not called for long are unloaded, to be loaded again
+            when they are called; 0 keeps all loaded.
         threads: CPUs to use; 0 means the container's quota.
         access_log: Which requests are logged: ``errors``, ``all`` or ``none``.
         tokens_sha256: SHA-256 (hex) of each accepted token; empty accepts everybody.
@@ -68,6 +70,7 @@ class Settings:
     stop_seconds: float = 25.0
     load_seconds: float = 60.0
     row_seconds: float = 30.0
+    models_rss: int = 0
     threads: int = 0
     access_log: str = "errors"
     tokens_sha256: frozenset[str] = field(default_factory=frozenset)
@@ -120,7 +123,7 @@ def _value(variable: str, name: str, text: str) -> object:
     return number
 
 
-_MAY_BE_ZERO: Final = {"port", "metrics_port", "threads", "drain_seconds", "max_uploads_bytes"}
+_MAY_BE_ZERO: Final = {"port", "metrics_port", "threads", "drain_seconds", "max_uploads_bytes", "models_rss"}
 
 
 def _choice(variable: str, text: str) -> str:

@@ -53,7 +53,9 @@ class Metrics:
         in_flight: Requests that compute or wait to.
         evaluated: Rows that models computed.
         upload_bytes: What the bodies hold that came in pieces and are not answered yet.
-        load_seconds: Time to load each model and prove it right.
+        load_seconds: Time to load each model and prove it right, the last time.
+        unloaded: How often a model was unloaded.
+        loaded_again: How often one was loaded again because it was called.
         requests: Durations in seconds, by model, route and status.
         rows: Rows of a call, by model.
     """
@@ -63,6 +65,8 @@ class Metrics:
         self.evaluated = 0
         self.upload_bytes = 0
         self.load_seconds: dict[str, float] = {}
+        self.unloaded = 0
+        self.loaded_again = 0
         self.requests: dict[tuple[str, str, int], Histogram] = {}
         self.rows: dict[str, Histogram] = {}
         self._latencies: dict[tuple[str, int], tuple[deque[float], Histogram]] = {}

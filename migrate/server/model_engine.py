@@ -1,7 +1,7 @@
 """What serves a loaded model: the protocol of the engines, and what they raise."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
 from migrate.server.model import Model
 from migrate.server.tensors import Array
@@ -35,3 +35,33 @@ class ModelEngine(Protocol):
         Raises:
             ContradictionError: When the description does not fit the loaded model.
         """
+
+
+class UnloadedError(Exception):
+    """The model is not in memory: whoever computes waits for it before."""
+
+
+class UnloadedEngine:
+    """What stands for the engine of a model that is not in memory: its words for types, which stay."""
+
+    def __init__(self, engine: ModelEngine) -> None:
+        self.inputs: Mapping[str, str] = dict(engine.inputs)
+        self.outputs: Mapping[str, str] = dict(engine.outputs)
+
+    def run(self, feeds: Mapping[str, Array]) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            UnloadedError: Always.
+        """
+        del feeds
+        raise UnloadedError
+
+    def evaluate(self, tensors: Mapping[str, Any], stop: Any, *, strict_nulls: bool) -> NoReturn:
+        """Refuse, as :meth:`run`."""
+        del tensors, stop, strict_nulls
+        raise UnloadedError
+
+    def complete(self, model: Model) -> Model:
+        """The description as it is."""
+        return model

@@ -37,7 +37,16 @@ class Recorded(Struct, frozen=True):
 
 
 def check(served: Served) -> None:
-    """Warm the model up, and reproduce the recorded answers.
+    """Reproduce the recorded answers, and find out whether requests can be merged.
+
+    Raises:
+        ContradictionError: As :func:`reproduce`.
+    """
+    decide(served, reproduce(served))
+
+
+def reproduce(served: Served) -> tuple[dict[str, Any], ...]:
+    """Warm the model up, reproduce the recorded answers, and return their requests.
 
     Raises:
         ContradictionError: With tensor, index and difference, when an answer is not the recorded one.
@@ -46,7 +55,7 @@ def check(served: Served) -> None:
     path = Path(served.model.folder, "recorded.json")
     if not path.exists():
         log(logging.INFO, "no recorded answers to reproduce", model=served.model.id)
-        return
+        return ()
     try:
         recorded = msgspec.json.decode(path.read_bytes(), type=Recorded)
     except (OSError, msgspec.MsgspecError) as error:
@@ -63,7 +72,7 @@ def check(served: Served) -> None:
         samples=len(recorded.samples),
         worst_difference=worst,
     )
-    decide(served, [sample.request for sample in recorded.samples])
+    return tuple(sample.request for sample in recorded.samples)
 
 
 def _warm_up(served: Served) -> None:

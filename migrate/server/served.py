@@ -12,7 +12,7 @@ from migrate.server.inputs import feeds_of
 from migrate.server.layouts import declared_layout
 from migrate.server.limits import Settings
 from migrate.server.model import Field, Model
-from migrate.server.model_engine import ModelEngine
+from migrate.server.model_engine import ModelEngine, UnloadedEngine
 from migrate.server.negotiation import JSON_BODY, Form, MediaType
 from migrate.server.outputs import AnswerPlan, raw_answer
 from migrate.server.pace import Pace
@@ -78,10 +78,10 @@ class Served:
 
     def __init__(self, model: Model, engine: ModelEngine, settings: Settings) -> None:
         self.model = model
-        self.engine = engine
+        self.engine: ModelEngine = engine
         self.describe: Final = msgspec.json.encode(model.describe())
         self._settings = settings
-        self._own = engine if isinstance(engine, Evaluator) else None
+        self._own: Evaluator | None = engine if isinstance(engine, Evaluator) else None
         self._fast = FastDecoder(model) if self._own is None and FastDecoder.applies(model) else None
         self._serving_forms = ServingForms(model)
         self._plan = AnswerPlan(model)
@@ -92,6 +92,23 @@ class Served:
         self.row_by_row: Final[bool] = getattr(engine, "row_by_row", False)
         self.may_not_end: Final[bool] = getattr(engine, "may_not_end", False)
         self.example: dict[str, Any] | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether its engine is in memory; all else of it always is."""
+        return not isinstance(self.engine, UnloadedEngine)
+
+    def unload(self) -> ModelEngine:
+        """Give the engine up, and return it; until :meth:`load` nothing may be computed."""
+        engine = self.engine
+        self.engine = unloaded = UnloadedEngine(engine)
+        self._own = None if self._own is None else unloaded
+        return engine
+
+    def load(self, engine: ModelEngine) -> None:
+        """Take the same model's engine, loaded again."""
+        self.engine = engine
+        self._own = engine if isinstance(engine, Evaluator) else None
 
     def _feeds(self, call: Call) -> Sent:
         """The tensors that the model takes."""

@@ -1,8 +1,9 @@
 """The table of routes of one process: the models', and the process's own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import cache
 from urllib.parse import quote
 
 from migrate.server import openapi, page
@@ -29,6 +30,17 @@ def fixed(body: bytes, content_type: bytes = JSON, headers: Headers | None = Non
     async def handler(request: Request) -> Response:
         del request
         return Response(body, content_type, headers=headers)
+
+    return handler
+
+
+def made_once(make: Callable[[], bytes], content_type: bytes = JSON, headers: Headers | None = None) -> Handler:
+    """A handler that always answers the same, made when it is asked for first: of many models, few ever are."""
+    body = cache(make)
+
+    async def handler(request: Request) -> Response:
+        del request
+        return Response(body(), content_type, headers=headers)
 
     return handler
 
@@ -79,13 +91,18 @@ def _is_accepted(request: Request, tokens: AbstractSet[str]) -> bool:
     return True
 
 
+def refusals(status: Status, rows: RowThreads) -> dict[str, str]:
+    """The models that are served and do not answer now, and why."""
+    return {name: why for name in status.served if (why := rows.refusal(name) or status.failing.get(name, ""))}
+
+
 def check_ready(status: Status, rows: RowThreads, *, tells: bool = False) -> dict[str, str]:
     """The models that are served and do not answer now, and why.
 
     Raises:
         HttpError: 503, when no model answers, or not any longer; it names them where it ``tells``.
     """
-    busy = {name: why for name in status.served if (why := rows.refusal(name))}
+    busy = refusals(status, rows)
     if not status.ready or len(busy) == len(status.served):
         detail = json.dumps(busy) if busy else status.progress()
         what = "no model answers" if status.ready else status.phase.value
@@ -136,15 +153,22 @@ def add_list_route(router: Router, models: Mapping[str, Model], status: Status) 
 
 def _model_routes(served: Served, settings: Settings, admission: Admission) -> dict[str, Route]:
     model = served.model
-    example = served.example or openapi.example_request(model)
-    document = openapi.document(model, example)
-    as_json = fixed(json.dumps(document, indent=2).encode())
-    as_yaml = fixed(openapi.to_yaml(document).encode(), b"application/yaml")
-    html = page.model_page(model, example)
+
+    @cache
+    def example() -> dict[str, object]:
+        return served.example or openapi.example_request(model)
+
+    @cache
+    def document() -> dict[str, object]:
+        return openapi.document(model, example())
+
+    as_json = made_once(lambda: json.dumps(document(), indent=2).encode())
+    as_yaml = made_once(lambda: openapi.to_yaml(document()).encode(), b"application/yaml")
+    html = made_once(lambda: page.model_page(model, example()), page.HTML, _PAGE_HEADERS)
 
     async def model_page(request: Request) -> Response:
         if request.scope["path"].endswith("/"):
-            return Response(html, page.HTML, headers=_PAGE_HEADERS)
+            return await html(request)
         # The page's links are relative to its folder, so that it works behind any prefix.
         target = quote(model.id, safe="").encode() + b"/"
         return Response(b"", b"", status=307, headers=[(b"location", target)])

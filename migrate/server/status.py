@@ -21,6 +21,7 @@ class Status:
         loading: When the loading of each model that is not done began, in seconds of ``perf_counter``.
         served: The ids of the models that answer.
         unserved: Why each of the others does not, and will not.
+        failing: Why some of ``served`` do not answer now: they were unloaded, and could not be loaded again.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,7 @@ class Status:
         self.loading: dict[str, float] = {}
         self.served: list[str] = []
         self.unserved: dict[str, str] = {}
+        self.failing: dict[str, str] = {}
 
     @property
     def ready(self) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import os
 import sys
 import threading
@@ -34,6 +35,14 @@ def memory_limit(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     return min(limits)
 
 
+def resident_bytes() -> int:
+    """The memory that this process holds, shared pages of files among it; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
 def yield_to_others() -> None:
     """Let this thread, and those that it starts (an engine's), wait for the thread that answers health checks."""
     if sys.platform == "linux":
@@ -53,6 +62,13 @@ def give_memory_back() -> bool:
     except (OSError, AttributeError, TypeError):
         return False  # another C library, another system
     return bool(mallopt(_MMAP_THRESHOLD, _KEPT_BYTES) and mallopt(_TRIM_THRESHOLD, _KEPT_BYTES))
+
+
+def search_for_garbage() -> None:
+    """Let Python collect what refers to itself, from now on: what libraries made until here is not looked through."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def trim_memory() -> None:

@@ -15,6 +15,7 @@ from migrate.server.model import Field
 from migrate.server.routes import Handler, Route, Router
 from migrate.server.rows import RowThreads
 from migrate.server.served import Served
+from migrate.server.site import refusals
 from migrate.server.status import Status
 from migrate.server.v2_tensors import datatype_of
 
@@ -48,7 +49,7 @@ def add_triton_server(router: Router, status: Status, metrics: Metrics, rows: Ro
         return {"model_stats": [_statistics(name, version, metrics) for name in sorted(status.served)]}
 
     def index() -> object:
-        busy = {name: why for name in status.served if (why := rows.refusal(name))}
+        busy = refusals(status, rows)
         ready = [{"name": name, "version": version, "state": "READY"} for name in status.served if name not in busy]
         loading = [{"name": name, "state": "LOADING"} for name in (*status.loading, *status.waiting)]
         failed = [

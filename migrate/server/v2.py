@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from migrate.server.compression import coding_of
-from migrate.server.errors import bad_request
+from migrate.server.errors import HttpError, bad_request
 from migrate.server.evaluation import Admission
 from migrate.server.http import Request, Response
 from migrate.server.limits import Settings
@@ -35,7 +35,8 @@ def add_v2_routes(router: Router, served: Served, status: Status, settings: Sett
 
     def check() -> None:
         admission.rows.check(name)
-        check_ready(status, admission.rows)
+        if why := check_ready(status, admission.rows).get(name):
+            raise HttpError(503, f"The model {name} is not served now: {why}")
 
     ready = _ready(check, {"name": name, "ready": True})
     for prefix in (("v2", "models", name), ("v2", "models", name, "versions", VERSION)):

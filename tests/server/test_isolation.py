@@ -7,18 +7,20 @@ import os
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
 
 from migrate.server import rows
+from migrate.server.engines import loads_alone, threads_of
 from migrate.server.errors import HttpError
 from migrate.server.http import Request
 from migrate.server.limits import Settings
 from migrate.server.loading import Loading
 from migrate.server.metrics import Metrics
 from migrate.server.model import Model
+from migrate.server.model_engine import ContradictionError
 from migrate.server.model_files import read_model
 from migrate.server.routes import Router
 from migrate.server.rows import Row, RowThreads, row_begins, rows_end, watched
@@ -249,6 +251,45 @@ def test_a_row_that_does_not_end_ends_the_loading(tmp_path: Path) -> None:
     finally:
         go_on.set()
     assert status.unserved == {"m": "the engine did not end one row within 0.2 seconds"}
+
+
+@pytest.mark.parametrize(("engine", "most"), [("onnx", 3), ("torch_pickle", 1)])
+def test_models_load_side_by_side_where_their_engines_allow_it(tmp_path: Path, engine: str, most: int) -> None:
+    each = [read_model(change(models.linear(tmp_path / name), engine=engine)) for name in "abcdef"]
+    loading: set[str] = set()
+    numbers: list[int] = []
+    together = Barrier(most)
+
+    def load(model: Model) -> Served:
+        loading.add(model.id)
+        together.wait(PATIENCE)  # until so many are in here
+        numbers.append(len(loading))
+        together.wait(PATIENCE)
+        loading.remove(model.id)
+        raise ContradictionError("enough")
+
+    async def run() -> Status:
+        status = Status()
+        await Loading(each, load, lambda _: None, status=status, settings=Settings(), places=3).run()
+        return status
+
+    assert asyncio.run(run()).unserved == dict.fromkeys("abcdef", "enough")
+    assert max(numbers) == most
+
+
+def test_a_flow_loads_alone_where_one_of_its_steps_does(tmp_path: Path) -> None:
+    step = {"inputs": [], "outputs": []}
+    for engine, alone in (("keras", True), ("onnx", False)):
+        steps = [{**step, "engine": "scaler"}, {**step, "engine": engine}]
+        folder = change(models.linear(tmp_path / engine), engine="flow", flow={"steps": steps})
+        assert loads_alone(read_model(folder)) is alone
+
+
+def test_many_models_have_fewer_threads_each(tmp_path: Path) -> None:
+    model = read_model(models.linear(tmp_path / "m"))
+    assert [threads_of(model, 16, count) for count in (1, 4, 8, 300)] == [16, 16, 8, 1]
+    shared = read_model(change(models.linear(tmp_path / "t"), engine="torchscript"))
+    assert threads_of(shared, 16, 300) == 16, "its threads are the process's"
 
 
 def test_a_bug_in_the_loading_is_that_models(tmp_path: Path) -> None:

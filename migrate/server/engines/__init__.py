@@ -27,6 +27,26 @@ _MODULES: Final = {
     "fastai": ("fastai", "FastaiEngine"),
 }
 
+# Their libraries change settings of the whole process while they load (Keras its precision, transformers what
+# findings/transformers-loads-one-at-a-time.sh shows), or run what a pickle says, which may do the same.
+_ALONE: Final = frozenset({"keras", "transformers", "fastai", "torch_pickle"})
+_OWN_THREADS: Final = frozenset({"onnx"})  # each of their models has threads of its own; others share the process's
+_MOST_THREADS: Final = 64  # of such engines together
+
+
+def loads_alone(model: Model) -> bool:
+    """Whether no other model may be loaded at the same time."""
+    steps = model.flow.steps if model.flow is not None else ()
+    return not _ALONE.isdisjoint({model.engine, *(step.engine for step in steps)})
+
+
+def threads_of(model: Model, cpus: int, models: int) -> int:
+    """The threads for one call of a model in a process of so many: fewer where each model has its own.
+
+    Answers do not depend on it: a model whose answers would has one thread anyway.
+    """
+    return max(1, min(cpus, _MOST_THREADS // models)) if model.engine in _OWN_THREADS else cpus
+
 
 def load(model: Model, *, threads: int) -> ModelEngine:
     """The engine that ``model.engine`` names, with the model loaded.

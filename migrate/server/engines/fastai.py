@@ -3,6 +3,7 @@
 Unpickling runs what the file says. It happens here, in the image, and nowhere else.
 """
 
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from threading import Lock
@@ -10,6 +11,22 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+
+from migrate.server.engines.deferred import complete, defer
+
+
+def _train_test_split(*arguments: Any, **more: Any) -> Any:
+    """What fastai takes from scikit-learn by its name, and uses before a training."""
+    complete("sklearn.model_selection")
+    return sys.modules["sklearn.model_selection"].train_test_split(*arguments, **more)
+
+
+# Statistics and metrics, which are a third of what fastai imports: a learner that computes them makes them whole.
+defer("sklearn", modules=False)
+defer("sklearn.metrics", modules=False)
+defer("sklearn.model_selection", known={"train_test_split": _train_test_split})
+defer("scipy.stats", modules=False)
+
 from fastai import __version__
 from fastai.learner import load_learner
 from fastai.tabular.all import TabularDataLoaders

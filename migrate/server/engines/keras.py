@@ -1,16 +1,22 @@
 """Keras HDF5: one input and one output, named as the old runtime's converter named them (contract: Old TensorFlow)."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from migrate.server.engines.deferred import complete
 from migrate.server.engines.keras_file import loaded
-from migrate.server.engines.tf_runtime import check_type, dtype_of, failed, from_tensorflow, tf, to_tensorflow
+from migrate.server.engines.tf_runtime import REFUSALS, check_type, dtype_of, failed, from_tensorflow, to_tensorflow
 from migrate.server.model import Model, with_output
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array, type_of
 
+complete("tensorflow")
+import tensorflow  # noqa: ICN001 - of the deferred package, which Keras takes whole
+
+# The package does not declare what it exports.
+tf: Any = tensorflow
 _INPUT: Final = "inputs"
 _OUTPUT: Final = "prediction"
 
@@ -55,7 +61,7 @@ class KerasEngine:
         try:
             result = self._function(tf.constant(to_tensorflow(feeds[_INPUT], self._dtypes[0])))
             return {_OUTPUT: from_tensorflow(result.numpy())}
-        except (tf.errors.OpError, ValueError, TypeError) as error:
+        except REFUSALS as error:
             raise failed(error) from error
 
     def complete(self, model: Model) -> Model:

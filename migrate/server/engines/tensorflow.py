@@ -1,13 +1,22 @@
 """TensorFlow: one signature of a SavedModel of any age in a session (contract: Old TensorFlow)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from migrate.server.engines.deferred import complete
 from migrate.server.engines.saved_model import unpacked
-from migrate.server.engines.tf_runtime import check_type, dtype_of, failed, from_tensorflow, tf, to_tensorflow
+from migrate.server.engines.tf_runtime import (
+    REFUSALS,
+    check_type,
+    dtype_of,
+    failed,
+    from_tensorflow,
+    parts,
+    to_tensorflow,
+)
 from migrate.server.model import Model, TensorflowSettings
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array
@@ -24,14 +33,13 @@ class TensorflowEngine:
         if options is None or not options.saved_model:
             raise ContradictionError("tensorflow of model.json names no saved_model")
         path = _path(model, options)
-        config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
-        graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=graph, config=config)
+        config = parts.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
         with unpacked(path, options.root) as folder:
             try:
-                meta = tf.compat.v1.saved_model.loader.load(self._session, list(options.tags), str(folder))
+                self._session, meta = _load(folder, options.tags, config)
             except Exception as error:
                 raise ContradictionError(f"TensorFlow cannot load {path.name}: {error}") from error
+        graph = self._session.graph
         if options.signature not in meta.signature_def:
             known = sorted(meta.signature_def)
             raise ContradictionError(f"the SavedModel has no signature {options.signature!r}, it has {known}")
@@ -66,7 +74,7 @@ class TensorflowEngine:
             values = self._call(
                 *(_ranked(to_tensorflow(feeds[name], dtype), self._ranks[name]) for name, dtype in self._feeds)
             )
-        except (tf.errors.OpError, ValueError, TypeError) as error:
+        except REFUSALS as error:
             raise failed(error) from error
         if any(self._ranks[name] and not feeds[name].ndim for name, _ in self._feeds):
             values = [value.reshape(()) if value.size == 1 else value for value in map(np.asarray, values)]
@@ -75,6 +83,19 @@ class TensorflowEngine:
     def complete(self, model: Model) -> Model:
         """The description as it is: the signature or the manifest says everything."""
         return model
+
+
+def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Any, Any]:
+    """A session with the SavedModel in it, and the description of its graph."""
+    session = parts.Session(graph=parts.Graph(), config=config)
+    try:
+        return session, parts.load(session, list(tags), str(folder))
+    except Exception:
+        # Some modules of the package bring operators of their own.
+        if not complete("tensorflow"):
+            raise
+        session = parts.Session(graph=parts.Graph(), config=config)
+        return session, parts.load(session, list(tags), str(folder))
 
 
 def _path(model: Model, options: TensorflowSettings) -> Path:

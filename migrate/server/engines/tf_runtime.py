@@ -1,4 +1,7 @@
-"""What TensorFlow's two engines share: its settings, its words for types, and strings to it and back."""
+"""What TensorFlow's two engines share: its settings, its words for types, and strings to it and back.
+
+The package itself is deferred: what a SavedModel takes is imported from its modules.
+"""
 
 import os
 import re
@@ -7,21 +10,38 @@ import re
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ["TF2_BEHAVIOR"] = "1"  # as the package itself has it
 
 import logging
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import tensorflow  # noqa: ICN001 - see below
 
+from migrate.server.engines.deferred import defer
 from migrate.server.errors import HttpError
 from migrate.server.model import Field
 from migrate.server.model_engine import ContradictionError
 from migrate.server.tensors import Array, type_of
 
-# The package does not declare what it exports.
-tf: Any = tensorflow
-tf.get_logger().setLevel(logging.ERROR)
+defer("tensorflow")
+
+from tensorflow.core.protobuf.config_pb2 import ConfigProto
+from tensorflow.python.client.session import Session
+from tensorflow.python.compat import v2_compat
+from tensorflow.python.framework import dtypes, errors
+from tensorflow.python.framework.ops import Graph
+from tensorflow.python.platform import tf_logging
+from tensorflow.python.saved_model import loader
+
+import_module("tensorflow.python.training.queue_runner_impl")  # known to the collections of old graphs, and not used
+v2_compat.enable_v2_behavior()  # as the package does when it is imported
+tf_logging.get_logger().setLevel(logging.ERROR)
+REFUSALS: tuple[type[Exception], ...] = (errors.OpError, ValueError, TypeError)
+"""What TensorFlow raises when a graph cannot be run on some tensors."""
+parts: Any = SimpleNamespace(ConfigProto=ConfigProto, Graph=Graph, Session=Session, load=loader.load)
+"""What a SavedModel takes of the package; it must be imported after what is above."""
 
 STRING = "object"
 
@@ -32,9 +52,9 @@ def dtype_of(name: str, dtype: Any) -> str:
     Raises:
         ContradictionError: For a dtype that has no numbers, such as a resource.
     """
-    if dtype == tf.string:
+    if dtype == dtypes.string:
         return STRING
-    if not (dtype.is_floating or dtype.is_integer or dtype.is_bool) or dtype.is_quantized or dtype == tf.bfloat16:
+    if not (dtype.is_floating or dtype.is_integer or dtype.is_bool) or dtype.is_quantized or dtype == dtypes.bfloat16:
         raise ContradictionError(f"{name} is a tensor of {dtype.name}, which cannot be served")
     return str(np.dtype(dtype.as_numpy_dtype))
 

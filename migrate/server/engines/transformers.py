@@ -4,12 +4,15 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
 from multiprocessing.pool import ThreadPool
 from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 
+from migrate.server.engines.deferred import complete, defer
 from migrate.server.engines.torch_calls import failed, prepare
 from migrate.server.errors import bad_request
 from migrate.server.model import Model, TransformersSettings
@@ -20,6 +23,25 @@ from migrate.server.tensors import DTYPES, Array
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 os.environ |= {"TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error"}
 
+import torch
+
+
+def _as_it_is(function: Any = None, *_: Any, **__: Any) -> Any:
+    """A decorator that says something of a function to a compiler."""
+    return _as_it_is if function is None else function
+
+
+# What is for training on several machines, and for compiling, is half of what the library imports. Without the first
+# it is as with a PyTorch that was built without it; the second is made whole where something is compiled after all.
+torch.distributed.is_available = lambda: False
+defer("torch._dynamo", known={"allow_in_graph": _as_it_is, "disable": _as_it_is})
+
+# Two maps of all its files are made when it is imported, and the cache between them is too small for their number.
+defer("transformers", known={"__version__": version("transformers")})
+from transformers.utils import import_utils
+
+import_utils.create_import_structure_from_path = cache(import_utils.create_import_structure_from_path.__wrapped__)
+complete("transformers")
 import transformers
 from transformers.data.processors import squad
 

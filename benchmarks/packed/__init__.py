@@ -1,0 +1,1 @@
+"""Many models in one process: what they cost to load, to keep and to call."""
