@@ -24,11 +24,16 @@ def test_what_was_sent_twice_counts_twice_and_what_all_images_have_is_shared(tmp
     store = tmp_path / "data" / "docker" / "registry" / "v2"
     base, one, two = (_kept(store, letter * 64, bytes(size)) for letter, size in zip("abc", (100, 7, 30), strict=True))
     for number, layers in enumerate(((base, one), (base, two))):
-        text = json.dumps({"layers": [{"digest": digest} for digest in layers]}).encode()
+        config = {"mediaType": "application/vnd.oci.image.config.v1+json"}
+        text = json.dumps({"config": config, "layers": [{"digest": digest} for digest in layers]}).encode()
         manifest = _kept(store, f"{number}d" * 32, text)
         link = store / f"repositories/r{number}/_manifests/revisions/sha256/{manifest[7:]}/link"
         link.parent.mkdir(parents=True)
         link.write_text(manifest)
+    beside = _kept(store, "f" * 64, b'{"config": {"mediaType": "application/vnd.oci.empty.v1+json"}, "layers": []}')
+    link = store / f"repositories/r0/_manifests/revisions/sha256/{beside[7:]}/link"
+    link.parent.mkdir(parents=True)
+    link.write_text(beside)  # a document beside an image
     upload = "/v2/r0/blobs/uploads/6f-1?_state=x&digest={}"
     lines = [PUT.format(upload.format(digest.replace(":", "%3A")), 201) for digest in (base, base, one, two)]
     lines += [PUT.format(upload.format("sha256%3A" + "e" * 64), 400), PUT.format("/v2/r0/manifests/tag", 201)]
