@@ -70,6 +70,8 @@ def demonstrate(options: DemoOptions) -> ExitCode:
         with in_words():
             control.stop(place)
         raise
+    if not options.json and builder == "none":
+        _say(f"apps run {running.apps_in}")
     environ = {**os.environ, **variables, "MIGRATE_POLL_SECONDS": f"{DEMO_POLL}"}
     os.environ.update(variables, MIGRATE_POLL_SECONDS=f"{DEMO_POLL}")
     workspace = place / "workspace"

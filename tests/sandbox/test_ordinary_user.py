@@ -121,6 +121,7 @@ def test_the_demo_ends_as_with_an_engine(person: Person) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "4 of 5 migrated, 1 needs you" in ended.stdout
     assert ended.stdout.count("proof live") == len(GOOD), ended.stdout
+    assert "apps run in boxes, without a container engine (memory held by " in ended.stderr
 
 
 def test_a_run_on_a_sandbox(person: Person) -> None:

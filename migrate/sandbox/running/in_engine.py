@@ -54,7 +54,8 @@ class InEngine:
             yield image
         finally:
             if not known:
-                forget_image(self._client, launch.image)
+                with _translated():
+                    forget_image(self._client, launch.image)
 
     def run(self, launch: Launch, image: str) -> Instance:
         """Part of ``Backend``."""

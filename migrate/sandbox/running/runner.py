@@ -179,9 +179,9 @@ class _App:
     def _live(self, launch: Launch, ended: threading.Event) -> RunnerState:
         """The life of one instance, from the pull to its end; the state that it ends in."""
         with self._backend.pulled(launch) as image:
+            self._images.add(image)
             if ended.is_set():
                 return RunnerState(phase="stopped")
-            self._images.add(image)
             self._instance = instance = self._backend.run(launch, image)
         self._become(ended, RunnerState(phase="starting"))
         probing = Probing(launch.probe)
