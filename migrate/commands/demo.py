@@ -75,7 +75,7 @@ def demonstrate(options: DemoOptions) -> ExitCode:
     environ = {**os.environ, **variables, "MIGRATE_POLL_SECONDS": f"{DEMO_POLL}"}
     os.environ.update(variables, MIGRATE_POLL_SECONDS=f"{DEMO_POLL}")
     workspace = place / "workspace"
-    acts = _acts(workspace, builder, as_json=as_json)[: 1 if options.quick else None]
+    acts = _acts(workspace, options.builder, as_json=as_json)[: 1 if options.quick else None]
     results: list[Result] = []
     undone: list[Undone] = []
     try:
