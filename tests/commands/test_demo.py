@@ -10,6 +10,7 @@ from migrate.core.errors import ExitCode, LocalError
 from migrate.core.events import Result
 from migrate.core.options.sandboxes import DemoOptions
 from migrate.core.values import Outcome
+from migrate.images.trial.box.boxes import no_box
 from migrate.migration.undo.undo import Undone
 from migrate.sandbox.world.samples import FORMATS, read_index, samples_folder
 
@@ -85,6 +86,13 @@ def test_where_nothing_runs_images_the_demo_says_what_to_install(
     assert error.value.code == "no-box"
     assert "bubblewrap" in error.value.next_step
     assert not (tmp_path / "demo").exists()
+
+
+def test_where_the_kernel_forbids_name_spaces_that_is_what_to_change() -> None:
+    forbidden = no_box("the kernel gives this user no name spaces")
+    assert forbidden.code == "no-box"
+    assert "user_namespaces(7)" in forbidden.next_step
+    assert "Install" not in forbidden.next_step
 
 
 def test_anything_else_is_no_success(acts: tuple[Act, Act]) -> None:

@@ -239,10 +239,11 @@ def refusal(said: str) -> LocalError:
 def no_box(why: str, otherwise: str = "") -> LocalError:
     """The error for a machine that can make no box; ``otherwise`` is what one may also do."""
     more = f"; or {otherwise}" if otherwise else ""
+    first = "Let this user make name spaces (user_namespaces(7))"
+    if "not installed" in why:
+        first = "Install bubblewrap (Debian: apt-get install bubblewrap)"
     return LocalError(
         f"Nothing can be run in a box on this machine: {printable(why, 400)}.",
         code="no-box",
-        next_step=type_again(
-            f"Install bubblewrap (Debian: apt-get install bubblewrap), or start a container engine{more}"
-        ),
+        next_step=type_again(f"{first}, or start a container engine{more}"),
     )
