@@ -3,7 +3,7 @@
 A folder holds some layers of an image, one on top of the other, and is named by their digests. An image is one folder,
 or two: where its last layers have at their top nothing but folders that the layers below do not have, as a model's
 have, they are unpacked apart and bound beside the others. So models of one runtime share it, and the disk holds it
-once. Where they do, the folder of all layers begins with links to the files of those below.
+once. Where they do, a folder of more layers begins with links to the files of those below.
 """
 
 import contextlib
@@ -67,18 +67,14 @@ class Layers:
 
     def _found(self, image: Image) -> tuple[Path, ...]:
         names = chains(image.diff_ids)
-        whole = self._folder / names[-1]
         known = max((number for number, name in enumerate(names) if (self._folder / name).is_dir()), default=0)
-        if not known:
-            known = self._begun(image, names)
-        if known == len(image.diff_ids):
-            return (whole,)
-        lower, upper = self._folder / names[known], self._folder / chains(image.diff_ids[known:])[-1]
-        numbers = range(known, len(image.diff_ids))
-        if self._is_apart(upper, [image.members(number) for number in numbers], lower):
-            return lower, upper
-        self._make(whole, [image.members(number) for number in numbers], below=lower)
-        return (whole,)
+        while known < len(image.diff_ids):
+            lower, upper = self._folder / names[known], self._folder / chains(image.diff_ids[known:])[-1]
+            numbers = range(known, len(image.diff_ids))
+            if known and self._is_apart(upper, [image.members(number) for number in numbers], lower):
+                return lower, upper
+            known = self._grow(image, names, known)
+        return (self._folder / names[-1],)
 
     def _is_apart(self, upper: Path, layers: Sequence[Iterator[Member]], lower: Path) -> bool:
         """Unpack layers apart, where they leave alone what is below them."""
@@ -91,24 +87,29 @@ class Layers:
             return False
         return True
 
-    def _begun(self, image: Image, names: Sequence[str]) -> int:
-        """Unpack an image of which nothing is there, up to the layer that begins apart; how many these are."""
+    def _grow(self, image: Image, names: Sequence[str], known: int) -> int:
+        """Unpack further layers on top of those that are there, up to one that begins apart; how many are there now.
+
+        The lowest layer is a folder of its own: it is the base, which images of other runtimes have too.
+        """
         with self._scratch() as scratch:
-            for number in range(len(image.diff_ids)):
+            if known:
+                _links(self._folder / names[known], scratch)
+            for number in range(known, len(image.diff_ids)):
+                if number and not known:
+                    break
                 with contextlib.closing(image.members(number)) as members:
                     first = next(members, None)
-                    if number and first is not None and _starts_apart(first, _tops(scratch)):
-                        scratch.rename(self._folder / names[number])
-                        return number
+                    if number > known and first is not None and _starts_apart(first, _tops(scratch)):
+                        break
                     unpack(itertools.chain(() if first is None else (first,), members), scratch)
-            scratch.rename(self._folder / names[-1])
-        return len(image.diff_ids)
+            else:
+                number += 1
+            scratch.rename(self._folder / names[number])
+        return number
 
-    def _make(self, place: Path, layers: Sequence[Iterator[Member]], below: Path | None = None) -> None:
+    def _make(self, place: Path, layers: Sequence[Iterator[Member]]) -> None:
         with self._scratch() as scratch:
-            if below is not None:
-                scratch.rmdir()
-                link_tree(below, scratch)
             for members in layers:
                 unpack(members, scratch)
             scratch.rename(place)
@@ -121,6 +122,11 @@ class Layers:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _links(below: Path, folder: Path) -> None:
+    folder.rmdir()
+    link_tree(below, folder)
 
 
 def _tops(folder: Path) -> set[str]:

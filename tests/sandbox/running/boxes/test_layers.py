@@ -1,5 +1,6 @@
 """Images pulled without an engine: what is fetched once, what is shared, and what is refused."""
 
+import gzip
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,7 +13,7 @@ from migrate.sandbox.running.backend import LaunchError
 from migrate.sandbox.running.boxes.layers import Layers
 from migrate.sandbox.running.boxes.pulling import Image
 from migrate.sandbox.running.registry import Registry
-from tests.images.base.layouts import INDEX, Layout, Made, folder, link, packed
+from tests.images.base.layouts import INDEX, Layout, Made, digest_of, folder, link, packed
 from tests.sandbox.running.pushing import login, need_program, push
 from tests.sandbox.running.registry_helpers import running_registry
 
@@ -106,6 +107,21 @@ def test_a_layer_that_touches_what_is_below_leaves_it_to_others(
     assert set(content(whole)) == expected
     assert content(base) == {"usr/a": "a", "usr/b": "b", "etc/c": "c"}
     assert (whole / "usr/b").samefile(base / "usr/b")
+
+
+def test_runtimes_of_one_base_share_its_files(registry: Registry, layers: Layers, pushed: Pushed) -> None:
+    other = packed(Made("usr/other", b"o"))
+    first, _ = folders(registry, layers, pushed(BASE, RUNTIME, model("iris")))
+    before = len(blobs(registry))
+    second, _ = folders(registry, layers, pushed(BASE, RUNTIME, other, model("iris")), "two")
+    third, _ = folders(registry, layers, pushed(BASE, other, model("iris")), "three")
+    assert set(content(third)) == {"usr/a", "usr/b", "etc/c", "usr/other"}
+    assert set(content(second)) == {"usr/a", "usr/r", "etc/c", "usr/other"}
+    assert (first / "usr/a").samefile(second / "usr/a")
+    assert (first / "usr/a").samefile(third / "usr/a")
+    fetched = blobs(registry)[before:]
+    assert digest_of(gzip.compress(BASE, mtime=0)) not in fetched
+    assert fetched.count(digest_of(gzip.compress(RUNTIME, mtime=0))) == 0
 
 
 def test_an_image_of_several_platforms(registry: Registry, layers: Layers, tmp_path: Path) -> None:
