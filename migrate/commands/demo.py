@@ -11,13 +11,22 @@ import msgspec
 from msgspec import Struct
 
 from migrate.commands.run import carry_out
-from migrate.commands.sandbox import check_installed, default_folder, in_words, say, use_engine, use_it
+from migrate.commands.sandbox import (
+    BuilderName,
+    check_installed,
+    check_running,
+    choose_builder,
+    default_folder,
+    in_words,
+    say,
+    use_it,
+)
 from migrate.commands.undo import take_away
 from migrate.console.final import show_final
 from migrate.console.jsonlines import JsonLines
 from migrate.console.outlet import screen
 from migrate.console.words import count, tally
-from migrate.core.errors import ExitCode, UsageError
+from migrate.core.errors import ExitCode, LocalError, UsageError
 from migrate.core.events import Result
 from migrate.core.options.sandboxes import DemoOptions, StopOptions
 from migrate.core.options.shared import ALLOW_UNSAFE
@@ -47,18 +56,26 @@ def demonstrate(options: DemoOptions) -> ExitCode:
         else is passed on.
 
     Raises:
-        MigrateError: No container engine answers, the sandbox cannot start, or the run cannot begin.
+        MigrateError: Nothing runs images here, the sandbox cannot start, or the run cannot begin.
     """
     check_installed()
-    use_engine()
+    builder = choose_builder(options.builder)
     place, as_json = options.folder or default_folder().with_name("demo"), options.json
     with in_words():
-        control.start(place, progress=say)
+        running = control.start(place, builder=builder, progress=say)
         variables = control.env(place)
+    try:
+        check_running(running)
+    except LocalError:
+        with in_words():
+            control.stop(place)
+        raise
+    if not options.json and builder == "none":
+        _say(f"apps run {running.apps_in}")
     environ = {**os.environ, **variables, "MIGRATE_POLL_SECONDS": f"{DEMO_POLL}"}
     os.environ.update(variables, MIGRATE_POLL_SECONDS=f"{DEMO_POLL}")
     workspace = place / "workspace"
-    acts = _acts(workspace, as_json=as_json)[: 1 if options.quick else None]
+    acts = _acts(workspace, options.builder, as_json=as_json)[: 1 if options.quick else None]
     results: list[Result] = []
     undone: list[Undone] = []
     try:
@@ -86,9 +103,11 @@ def demonstrate(options: DemoOptions) -> ExitCode:
     return code
 
 
-def _acts(workspace: Path, *, as_json: bool) -> tuple[Act, Act]:
+def _acts(workspace: Path, builder: BuilderName, *, as_json: bool) -> tuple[Act, Act]:
     def options(index: SampleIndex) -> RunOptions:
-        return RunOptions(source=index.namespace.id, workspace=workspace, yes=True, authorize=True, as_json=as_json)
+        return RunOptions(
+            source=index.namespace.id, workspace=workspace, yes=True, authorize=True, builder=builder, as_json=as_json
+        )
 
     onnx, formats = read_index(ONNX), read_index(FORMATS)
     allowed = [_digest(samples_folder(FORMATS) / name) for name in formats.pickles]

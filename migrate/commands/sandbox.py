@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import platformdirs
@@ -17,9 +17,12 @@ from migrate.core.errors import ExitCode, LocalError, UsageError
 from migrate.core.events import Result
 from migrate.core.options.sandboxes import EnvOptions, FailOptions, SandboxStatusOptions, StartOptions, StopOptions
 from migrate.core.secret import Secret
+from migrate.core.text import type_again
 from migrate.sandbox import control
 from migrate.sandbox.base.errors import SandboxError
 from migrate.sandbox.base.settings import Options as Settings
+
+BuilderName = Literal["auto", "engine", "none"]
 
 _EXTRA: Final = ("starlette", "uvicorn", "jwt", "cryptography")  # modules of the extra [sandbox]
 
@@ -62,6 +65,33 @@ def check_installed() -> None:
         )
 
 
+def choose_builder(builder: BuilderName) -> BuilderName:
+    """Who makes and runs images, as far as that can be told before: a container engine that answers, or none.
+
+    Returns:
+        ``engine``, whose address the sandbox is told, or ``none``.
+
+    Raises:
+        LocalError: The engine that was wanted does not answer (``engine-not-running``), or without one nothing runs
+            images here (``no-box``).
+    """
+    from migrate.boxes.bubblewrap import why_not  # noqa: PLC0415 - slow to load, and not always needed
+    from migrate.images.trial.box.boxes import no_box  # noqa: PLC0415
+    from migrate.migration.run.builder import may_do_without  # noqa: PLC0415
+
+    if builder != "none":
+        try:
+            use_engine()
+        except LocalError as error:
+            if builder == "engine" or not may_do_without(error, os.environ):
+                raise
+        else:
+            return "engine"
+    if why := why_not():
+        raise no_box(why)
+    return "none"
+
+
 def use_engine() -> None:
     """Names this tool's container engine to the sandbox, which looks where ``DOCKER_HOST`` or Docker's context says.
 
@@ -77,6 +107,21 @@ def use_engine() -> None:
             os.environ["DOCKER_HOST"] = engine.found_at
 
 
+def check_running(running: control.Running) -> None:
+    """Whether a sandbox has what a journey needs.
+
+    Raises:
+        LocalError: ``sandbox``: its apps or its registry do not run, with its own sentence.
+    """
+    for part in (running.registry, running.apps):
+        if part != "running":
+            raise LocalError(
+                f"{part[:1].upper()}{part[1:]}.".replace("..", "."),
+                code="sandbox",
+                next_step=type_again("Do what the sentence says, or start Docker or Podman"),
+            )
+
+
 def use_it(folder: Path | None) -> str:
     """What a shell does to have its next commands use a sandbox."""
     return f'eval "$({EnvOptions(folder=folder).command()})"'
@@ -86,13 +131,14 @@ def start(options: StartOptions) -> ExitCode:
     """Starts a sandbox. Options that were given replace those of its last start."""
     check_installed()
     place = options.folder or default_folder()
-    with suppress(LocalError):  # without one its apps and models do not run, and all else does
-        use_engine()
+    builder = options.builder
+    with suppress(LocalError):  # where nothing runs apps and models, all else does
+        builder = choose_builder(options.builder)
     with in_words():
         wanted: Settings | None = None
         if options.no_serving or options.storage is not None:
             wanted = Settings(serving=not options.no_serving, storage=str(options.storage or ""))
-        running = control.start(place, wanted, progress=say)
+        running = control.start(place, wanted, builder=builder, progress=say)
     if options.json:
         _tell("sandbox start", _facts(running))
     else:

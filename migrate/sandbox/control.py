@@ -8,13 +8,14 @@ are gone with the process, and the registry keeps its images.
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import requests
@@ -22,7 +23,7 @@ from msgspec import Struct
 
 from migrate.sandbox.base.errors import SandboxError
 from migrate.sandbox.base.requestlog import Line, read_log
-from migrate.sandbox.base.settings import ADMIN_HEADER, FAILED, Folder, Options, Settings, make_identity
+from migrate.sandbox.base.settings import ADMIN_HEADER, APPS, FAILED, Folder, Options, Settings, make_identity
 
 _START_SECONDS: Final = 600.0  # the first start may fetch the old endpoints' environment
 _STOP_SECONDS: Final = 90.0
@@ -33,9 +34,9 @@ _COPIED_A_SECOND: Final = 10_000_000  # bytes of an object, copied and summed by
 class Running(Struct, frozen=True, kw_only=True):
     """A running sandbox.
 
-    ``apps``, ``registry`` and ``legacy`` are ``running`` or say in a sentence why that part is not. ``faults`` are
-    the ids of the faults that are on, with how often each was met and struck; ``fired`` counts the strikes of every
-    kind of fault since the start or the last reset.
+    ``apps``, ``registry`` and ``legacy`` are ``running`` or say in a sentence why that part is not; ``apps_in`` says
+    what apps run in and what holds their limits there. ``faults`` are the ids of the faults that are on, with how often
+    each was met and struck; ``fired`` counts the strikes of every kind of fault since the start or the last reset.
     """
 
     pid: int
@@ -45,6 +46,7 @@ class Running(Struct, frozen=True, kw_only=True):
     phase: str
     serving: bool
     apps: str
+    apps_in: str
     registry: str
     legacy: str
     registry_address: str
@@ -56,12 +58,19 @@ class Running(Struct, frozen=True, kw_only=True):
     old_token: str
 
 
-def start(folder: Path, options: Options | None = None, *, progress: Callable[[str], None] | None = None) -> Running:
+def start(
+    folder: Path,
+    options: Options | None = None,
+    *,
+    builder: Literal["auto", "engine", "none"] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Running:
     """Start a sandbox and wait until it is ready; one that runs already is left as it is.
 
     Args:
         folder: Where it lives; made if it is not there.
         options: How it behaves; None keeps those of the last start.
+        builder: What runs apps; None is as the options have it.
         progress: Told what is being done.
 
     Raises:
@@ -74,6 +83,7 @@ def start(folder: Path, options: Options | None = None, *, progress: Callable[[s
         if not running(place):
             last = place.read()
             chosen = _checked(options or (last.options if last else Options()))
+            chosen = msgspec.structs.replace(chosen, builder=builder or chosen.builder)
             identity = last.identity if last else make_identity()
             place.write(Settings(options=chosen, identity=identity, port=last.port if last else 0))
             place.pid_file.unlink(missing_ok=True)
@@ -118,8 +128,9 @@ def stop(folder: Path) -> bool:
 
 
 def _remove_left(folder: Path) -> None:
-    """Remove the containers of a sandbox that was killed."""
+    """Remove the containers of a sandbox that was killed, and what it unpacked."""
     if folder.is_dir():
+        shutil.rmtree(folder / APPS, ignore_errors=True)
         from migrate.sandbox.running.containers import remove_left  # noqa: PLC0415 - the docker package is slow to load
 
         remove_left(folder)
@@ -150,6 +161,7 @@ _SILENT: Final[dict[str, object]] = {
     "phase": "starting",
     "serving": False,
     "apps": "",
+    "apps_in": "",
     "registry": "",
     "legacy": "",
     "registry_address": "",

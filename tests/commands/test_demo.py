@@ -10,6 +10,7 @@ from migrate.core.errors import ExitCode, LocalError
 from migrate.core.events import Result
 from migrate.core.options.sandboxes import DemoOptions
 from migrate.core.values import Outcome
+from migrate.images.trial.box.boxes import no_box
 from migrate.migration.undo.undo import Undone
 from migrate.sandbox.world.samples import FORMATS, read_index, samples_folder
 
@@ -18,7 +19,7 @@ MEANT = {0: "broken", 1: "sentiment-preset"}
 
 @pytest.fixture
 def acts(tmp_path: Path) -> tuple[Act, Act]:
-    return _acts(tmp_path, as_json=False)
+    return _acts(tmp_path, "none", as_json=False)
 
 
 def ended(act: Act, *stopped: str, code: int = 4) -> Result:
@@ -40,6 +41,10 @@ def test_just_the_pickles_among_the_samples_are_allowed_and_named(acts: tuple[Ac
     assert first.options.allow_unsafe == ()
     assert list(second.options.allow_unsafe) == digests
     assert all(f"--allow-unsafe {digest}" in second.said for digest in digests)
+
+
+def test_both_runs_make_images_as_the_demo_was_told(acts: tuple[Act, Act]) -> None:
+    assert [act.options.builder for act in acts] == ["none", "none"]
 
 
 def test_every_model_that_moves_has_requests_with_answers(acts: tuple[Act, Act]) -> None:
@@ -70,6 +75,24 @@ def test_without_an_engine_nothing_is_started(tmp_path: Path, monkeypatch: pytes
         demonstrate(DemoOptions(folder=tmp_path / "demo", quick=True))
     assert error.value.code == "engine-not-running"
     assert not (tmp_path / "demo").exists()
+
+
+def test_where_nothing_runs_images_the_demo_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(LocalError) as error:
+        demonstrate(DemoOptions(folder=tmp_path / "demo", builder="none"))
+    assert error.value.code == "no-box"
+    assert "bubblewrap" in error.value.next_step
+    assert not (tmp_path / "demo").exists()
+
+
+def test_where_the_kernel_forbids_name_spaces_that_is_what_to_change() -> None:
+    forbidden = no_box("the kernel gives this user no name spaces")
+    assert forbidden.code == "no-box"
+    assert "user_namespaces(7)" in forbidden.next_step
+    assert "Install" not in forbidden.next_step
 
 
 def test_anything_else_is_no_success(acts: tuple[Act, Act]) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from migrate.boxes import bubblewrap
 from migrate.images.base.archive import bootstrap
-from migrate.images.trial.box import bubblewrap
 from tests.e2e.conftest import IRIS
 from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, Tool
 

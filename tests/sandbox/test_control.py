@@ -212,3 +212,20 @@ def test_a_start_that_fails_leaves_nothing_running(folder: Path, tmp_path: Path)
         control.start(folder, Options(runtime=False, samples=False, storage=str(tmp_path / "content")))
     assert not control.running(Folder(folder))
     assert "Traceback" in (folder / "sandbox.log").read_text()
+
+
+def test_what_cannot_run_here_says_what_it_needs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    running = control.start(folder, Options(samples=False), builder="none")
+    assert running.ready
+    assert "bubblewrap" in running.apps
+    assert "apt-get install docker-registry" in running.registry
+    assert running.apps_in == ""
+    control.stop(folder)
+    again = control.start(folder, builder="auto")
+    assert "no container engine answers" in again.apps
+    assert "bubblewrap" in again.apps
+    assert "apt-get install docker-registry" in again.registry
+    control.stop(folder)
+    assert control.start(folder, builder="engine").apps.startswith("no container engine answers")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from migrate.core.options.declaration import Argument, Command, Counts, Option, Options, absolute
+from migrate.core.options.shared import Builder
 
 SANDBOX: Final = "sandbox"
 FOLDER: Final = Option(
@@ -40,6 +41,7 @@ class DemoOptions(OfSandbox, frozen=True, kw_only=True):
         bool,
         Option(names=("--quick",), help="Only the ONNX models, not one of each other format.", counts=Counts.SANDBOX),
     ] = False
+    builder: Builder = "auto"
 
 
 class StartOptions(OfSandbox, frozen=True, kw_only=True):
@@ -67,6 +69,7 @@ class StartOptions(OfSandbox, frozen=True, kw_only=True):
             read=absolute,
         ),
     ] = None
+    builder: Builder = "auto"
 
 
 class StopOptions(OfSandbox, frozen=True, kw_only=True):

@@ -44,7 +44,8 @@ BASE_PATH: Final = "oci:"
 
 BUILDER: Final = Option(
     names=("--builder",),
-    help="Who makes images: a container engine; this tool itself, without one; or whichever there is.",
+    help="Who makes images, and runs them here: a container engine; this tool itself, without one; or whichever there "
+    "is.",
     counts=Counts.IMAGE,
 )
 REHEARSAL_TIMEOUT: Final = Option(

@@ -1,7 +1,6 @@
-"""The layers of an image as tar members, from the lowest layer to the highest, and what one layer takes away.
+"""The layers of an image as tar members, from the lowest layer to the highest.
 
-Bounded and verified: what a layer unpacks to is held against the digest that the configuration names, and names are
-made harmless before anybody sees them. OCI image specification 1.1, "Image Layer Filesystem Changeset".
+Bounded and verified: what a layer unpacks to is held against the digest that the configuration names.
 """
 
 from __future__ import annotations
@@ -10,45 +9,19 @@ import gzip
 import hashlib
 import tarfile
 import zlib
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from msgspec import Struct
-
+from migrate.boxes.layers import LayerError, members_of
 from migrate.core.text import printable
 from migrate.images.base.fit import unusable
-from migrate.images.base.stored import BoundedInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from migrate.boxes.layers import Member
     from migrate.images.oci.blobs import BaseImage, LayerBlob, Stream
 
-REMOVES: Final = ".wh."
-"""What the name of a member begins with that takes away the entry of this name in the layers below."""
-
-_OPAQUE: Final = ".wh..wh..opq"
 _MOST_UNPACKED: Final = 64 << 30  # bytes, of a layer
-_MEMBERS: Final = 2_000_000  # of a layer
-
-
-class Member(Struct, frozen=True, kw_only=True):
-    """An entry of a layer.
-
-    Attributes:
-        parts: The folders of its path and its name; none is empty, ``.`` or ``..``, and there is at least one.
-        info: Its type, mode, size and times; its own names are not to be used.
-        target: What it links to: the text of a symbolic link, or the path in the archive of a hard one.
-        data: Its bytes, until the next member is asked for; None for what is no regular file.
-        removes: Whether it stands for the removal of ``parts`` from the layers below.
-        opaque: Whether it stands for the removal of what is in ``parts`` there.
-    """
-
-    parts: tuple[str, ...]
-    info: tarfile.TarInfo
-    target: str
-    data: IO[bytes] | None
-    removes: bool = False
-    opaque: bool = False
 
 
 def members(image: BaseImage, layer: LayerBlob, name: str) -> Iterator[Member]:
@@ -67,15 +40,11 @@ def members(image: BaseImage, layer: LayerBlob, name: str) -> Iterator[Member]:
     try:
         unpacked = _Unpacked(_decompressed(stream, layer.descriptor.media_type, name), name)
         try:
-            with tarfile.open(fileobj=cast("Any", unpacked), mode="r|", tarinfo=BoundedInfo, bufsize=1 << 18) as packed:
-                for number, info in enumerate(packed):
-                    cast("Any", packed).members = []  # it would keep them all
-                    if number >= _MEMBERS:
-                        raise unusable(name, f"a layer of it has more than {_MEMBERS} entries")
-                    if (found := _member(packed, info, name)) is not None:
-                        yield found
+            yield from members_of(unpacked)
             while unpacked.read(1 << 20):
                 pass
+        except LayerError as error:
+            raise unusable(name, str(error)) from error
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, UnicodeError) as error:
             raise unusable(name, f"a layer of it is damaged ({printable(str(error), 100)})") from error
         while stream.read(1 << 20):
@@ -84,25 +53,6 @@ def members(image: BaseImage, layer: LayerBlob, name: str) -> Iterator[Member]:
             raise unusable(name, f"its layer {layer.diff_id} unpacks to something else")
     finally:
         stream.close()
-
-
-def _member(packed: tarfile.TarFile, info: tarfile.TarInfo, name: str) -> Member | None:
-    parts = tuple(part for part in info.name.split("/") if part not in ("", "."))
-    if ".." in parts or "\0" in info.name:
-        raise unusable(name, f"an entry of it has the name {printable(info.name, 200)}")
-    if not parts:
-        return None
-    if info.issparse():
-        raise unusable(name, f"{printable(info.name, 200)} in it is a sparse file, which layers have none of")
-    if parts[-1] == _OPAQUE:
-        return Member(parts=parts[:-1], info=info, target="", data=None, opaque=True)
-    if parts[-1].startswith(REMOVES):
-        gone = parts[-1].removeprefix(REMOVES)
-        if gone.startswith(REMOVES) or gone in ("", ".", ".."):
-            return None  # what a storage driver noted for itself
-        return Member(parts=(*parts[:-1], gone), info=info, target="", data=None, removes=True)
-    data = packed.extractfile(info) if info.isreg() else None
-    return Member(parts=parts, info=info, target=info.linkname, data=data)
 
 
 def _decompressed(stream: Stream, media_type: str, name: str) -> Any:

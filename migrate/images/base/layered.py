@@ -14,13 +14,14 @@ import msgspec
 from msgspec import Struct
 
 from migrate.core.text import printable
-from migrate.images.base.entries import Member, members
+from migrate.images.base.entries import members
 from migrate.images.base.fit import demand_fit, unusable
 from migrate.images.base.image import Base
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from migrate.boxes.layers import Member
     from migrate.images.oci.blobs import BaseImage
 
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
 
+from migrate.boxes.layers import BoundedInfo
 from migrate.core.options.shared import BASE_PATH
 from migrate.core.text import printable
 from migrate.core.values import Descriptor
@@ -190,21 +191,6 @@ class Archive:
         file = self._path.open("rb")
         file.seek(start + offset)
         return _Part(file, max(0, length - offset))
-
-
-class BoundedInfo(tarfile.TarInfo):
-    """A member of an archive whose extended headers are small: ``tarfile`` reads them into memory as they come."""
-
-    _EXTENDED: Final = frozenset(
-        {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
-    )
-
-    def _proc_member(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo | None:
-        if self.type in self._EXTENDED and not 0 <= self.size <= 1 << 20:
-            message = "an extended header of more than 1 MiB"
-            raise tarfile.ReadError(message)
-        found: tarfile.TarInfo | None = super()._proc_member(tarfile_)  # type: ignore[misc]
-        return found
 
 
 class _Part:

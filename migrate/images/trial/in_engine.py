@@ -14,7 +14,7 @@ from migrate.images.engine.attached import exchange_in, exec_refusal
 from migrate.images.engine.connection import translated
 from migrate.images.runtime.bytecode import ChunkReader
 from migrate.images.trial.cpu import missing
-from migrate.images.trial.runner import Ending, Files, NothingTakenError, Overrun, Trial
+from migrate.images.trial.runner import Ending, Files, NothingTakenError, Trial
 from migrate.machine import patience
 from migrate.machine.patience import wait_until
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from migrate.boxes.watcher import Overrun
     from migrate.images.engine.connection import Engine
     from migrate.images.engine.exchange import Exchange
 

@@ -6,7 +6,7 @@ but the programs that are started beside it and asked line by line.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from migrate.boxes.watcher import Overrun
     from migrate.core.errors import LocalError
     from migrate.images.engine.exchange import Exchange
     from migrate.images.engine.tarstream import Entry
@@ -33,10 +34,6 @@ class Files(Struct, frozen=True):
     folder: str
     entries: Callable[[], Iterable[Entry]]
     writable: tuple[str, ...] = ()
-
-
-Overrun = Literal["", "memory", "processes"]
-"""A limit that was overrun."""
 
 
 class Ending(Struct, frozen=True):

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migrate.boxes import bubblewrap
 from migrate.core.errors import LocalError
 from migrate.core.options.declaration import absolute
 from migrate.core.text import type_again
@@ -25,9 +26,8 @@ from migrate.images.registry.image import push_image
 from migrate.images.registry.source import Blob
 from migrate.images.runtime.assembled import assemble_runtime
 from migrate.images.runtime.registry_base import InRegistry, kept
-from migrate.images.trial.box import bubblewrap
 from migrate.images.trial.box.boxes import Boxes, no_box
-from migrate.images.trial.box.root import Root, root_of, with_entries
+from migrate.images.trial.box.root import root_of, with_entries
 from migrate.images.trial.contents import asked_of_runner
 from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.room import Need
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from migrate.boxes.view import Root
     from migrate.core.values import BuildContext, Descriptor, PushedImage, RuntimeImage
     from migrate.images.base.image import Base
     from migrate.images.model.context import ModelToRender

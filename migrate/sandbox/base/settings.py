@@ -12,6 +12,7 @@ from msgspec import Struct
 from migrate.sandbox.base.errors import SandboxError
 
 ADMIN_HEADER: Final = "X-Sandbox-Token"
+APPS: Final = "apps"  # of the sandbox's folder: what apps in boxes need
 FAILED: Final = "failed: "  # begins the phase of a sandbox that could not start
 
 
@@ -24,6 +25,8 @@ class Options(Struct, frozen=True, kw_only=True):
         samples: Whether the project has the sample namespaces and their containers.
         storage: A folder with more content for Object Storage, or "": each folder in it is a container, named
             ``name`` (in GRA) or ``name@REGION``, or an S3 bucket, ``s3:name`` or ``s3:name@REGION``.
+        builder: What runs apps, and the registry where Debian's program is missing: a container engine, boxes of the
+            kernel's name spaces (``none``), or whichever there is.
         runtime: Whether apps, the registry and the old endpoints are really run; False is the API alone.
         rate_limit: Requests a minute and key; 0 is no limit.
         quota_cpu: How many CPUs the project's apps may use together.
@@ -38,6 +41,7 @@ class Options(Struct, frozen=True, kw_only=True):
     serving: bool = True
     samples: bool = True
     storage: str = ""
+    builder: Literal["auto", "engine", "none"] = "auto"
     runtime: bool = True
     rate_limit: int = 60
     quota_cpu: int = 64

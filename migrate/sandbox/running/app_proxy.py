@@ -33,10 +33,10 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Upstreams(Protocol):
-    """Where the containers are."""
+    """Where the apps are."""
 
-    def upstream(self, app_id: str) -> int | None:
-        """The loopback port of the app's container, or None while it is not ready."""
+    def connection(self, app_id: str, timeout: float) -> http.client.HTTPConnection | None:
+        """A connection to an app, not made yet, with seconds without a byte; None while the app is not ready."""
 
 
 class Reply(Struct, frozen=True):
@@ -155,15 +155,14 @@ class _Proxy:
         return reply
 
     def _checked(self, scope: MutableMapping[str, Any], path: str, body: bytes) -> Reply:
-        port = self._upstreams.upstream(self._app_id)
-        if port is None or not self._gate.serving(self._app_id):
+        connection = self._upstreams.connection(self._app_id, self._timeout)
+        if connection is None or not self._gate.serving(self._app_id):
             return _own(503, "The app is not running")
         authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
         if not self._gate.authorise(self._app_id, None if authorization is None else authorization.decode("latin-1")):
             return _own(401, "A token or a user of the AI platform is needed", (b"www-authenticate", b"Bearer"))
         query = scope["query_string"].decode("latin-1")
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=self._timeout)
             target = f"{path}?{query}" if query else path
             with contextlib.closing(connection):
                 reply = _pass_on(connection, scope["method"], target, scope["headers"], body)

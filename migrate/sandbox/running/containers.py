@@ -10,6 +10,9 @@ import docker
 from docker.auth import encode_header
 from docker.errors import APIError, DockerException, NotFound
 
+from migrate.sandbox.running.backend import LaunchError
+from migrate.sandbox.running.references import login_of, pull_failed, split_reference
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,10 +24,6 @@ FOLDER_LABEL: Final = "migrate.sandbox"
 APP_LABEL: Final = "migrate.sandbox.app"
 USER: Final = "42420:42420"  # the platform's user; an image never runs as root
 _PLATFORM: Final = ("linux", "amd64")
-
-
-class LaunchError(Exception):
-    """An image that cannot be run, in one sentence for ``status.info``."""
 
 
 def connect() -> docker.DockerClient:
@@ -82,19 +81,17 @@ def pull(client: docker.DockerClient, image: str, auths: "Iterable[RegistryAuth]
     Raises:
         LaunchError: It cannot be pulled, or is not for linux/amd64.
     """
-    repository, _tag = split_reference(image)
-    host = repository.partition("/")[0]
-    found = next((auth for auth in auths if auth.address == host), None)
+    found = login_of(image, auths)
     # An empty login is not None: None would make the package send the logins of this machine's user.
     login = {"username": found.username, "password": found.password} if found else {}
     try:
         events = _pulling(client, image, login)
         errors = [str(event["error"]) for event in events if event.get("error")]  # to the end: it closes the connection
         if errors:
-            raise LaunchError(_pull_failed(image, errors[0]))
+            raise LaunchError(pull_failed(image, errors[0]))
         attrs = client.images.get(image).attrs
     except APIError as error:
-        raise LaunchError(_pull_failed(image, str(error.explanation or error))) from error
+        raise LaunchError(pull_failed(image, str(error.explanation or error))) from error
     if (attrs["Os"], attrs["Architecture"]) != _PLATFORM:
         message = f"The image is for {attrs['Os']}/{attrs['Architecture']}; AI Deploy runs linux/amd64"
         raise LaunchError(message)
@@ -175,16 +172,3 @@ def published(container: "Container", port: int) -> int | None:
     """The loopback port at which a port of a running container is published; None when it has ended."""
     bindings = container.attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp")
     return int(bindings[0]["HostPort"]) if bindings else None
-
-
-def split_reference(image: str) -> tuple[str, str]:
-    """``host:port/name:tag`` as (``host:port/name``, ``tag``); a digest counts as tag, and none is ``latest``."""
-    if "@" in image:
-        repository, _, digest = image.partition("@")
-        return repository, digest
-    head, colon, tag = image.rpartition(":")
-    return (head, tag) if colon and "/" not in tag else (image, "latest")
-
-
-def _pull_failed(image: str, reason: str) -> str:
-    return f"The image {image} cannot be pulled: {reason.strip()}"

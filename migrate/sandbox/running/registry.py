@@ -47,6 +47,7 @@ class Registry:
         check: Whether a username and password are a good login; a good login may do everything.
         htpasswd: The content of an htpasswd file (bcrypt): ask for Basic authentication instead of tokens.
         image: Run this image of the registry; None for Debian's program where it is installed, else the public image.
+        engine: Whether an image may be run; else it is the program, or nothing.
         faults: What goes wrong before a request reaches it.
         record: Takes a line for each request.
     """
@@ -59,6 +60,7 @@ class Registry:
         check: Check,
         htpasswd: str | None = None,
         image: str | None = None,
+        engine: bool = True,
         faults: FaultBook | None = None,
         record: Record = lambda _: None,
     ) -> None:
@@ -71,7 +73,7 @@ class Registry:
         self._inner = KeptPort(self._folder / "inner-port")
         config = self._folder / "config.yml"
         self._engine: Engine
-        if image is None and program_installed():
+        if image is None and (program_installed() or not engine):
             self._engine = ProgramEngine(self._folder, config, self._inner.number)
         else:
             self._engine = ImageEngine(self._folder, config, self._inner.number, image=image or PUBLIC_IMAGE)

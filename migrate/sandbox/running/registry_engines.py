@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PUBLIC_IMAGE: Final = "registry:2"
 PROGRAM: Final = "docker-registry"
+_NOT_INSTALLED: Final = f"{PROGRAM} is not installed; install it (Debian: apt-get install {PROGRAM})"
 
 # Ends the program when the standard input closes, so that it never outlives the sandbox, however that ended.
 _GUARD: Final = (
@@ -50,7 +51,13 @@ class ProgramEngine:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and return at once."""
+        """Start it and return at once.
+
+        Raises:
+            RuntimeError: It is not installed.
+        """
+        if not program_installed():
+            raise RuntimeError(_NOT_INSTALLED)
         with (self._folder / "access.log").open("ab") as out, (self._folder / "errors.log").open("ab") as errors:
             self._child = subprocess.Popen(
                 ["/bin/sh", "-c", _GUARD, "sh", PROGRAM, "serve", str(self._config)],
@@ -100,7 +107,11 @@ class ImageEngine:
         if self._container is not None:
             self._container.start()
             return
-        client = connect()
+        try:
+            client = connect()
+        except RuntimeError as error:
+            message = f"{_NOT_INSTALLED}, or start a container engine, which runs the image {self._image} ({error})"
+            raise RuntimeError(message) from error
         remove_containers(client, labels(self._folder))  # what a killed sandbox left
         self._container = client.containers.run(
             self._image,

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 from migrate.sandbox.base.requestlog import Line, timestamp
 from migrate.sandbox.base.seam import Traffic
-from migrate.sandbox.base.settings import FAILED
+from migrate.sandbox.base.settings import APPS, FAILED
+from migrate.sandbox.running.backend import Backend
+from migrate.sandbox.running.in_boxes import InBoxes
+from migrate.sandbox.running.in_engine import InEngine
 from migrate.sandbox.running.legacy import Legacy
 from migrate.sandbox.running.registry import Registry
-from migrate.sandbox.running.runner import DockerRunner
+from migrate.sandbox.running.runner import Runner
 from migrate.sandbox.world.samples import NAMESPACES, samples_folder
 from migrate.sandbox.world.world import Parts, World
 
@@ -68,7 +71,7 @@ class Runtime:
         self._parts = parts
         self._gate: Gate = WorldGate(world)
         self._registry: Registry | None = None
-        self._runner: DockerRunner | None = None
+        self._runner: Runner | None = None
         self._legacy: LegacyServer | None = None
         self._stopped = threading.Event()
         if world.options.runtime:
@@ -77,6 +80,7 @@ class Runtime:
                 folder / "registry",
                 realm=realm,
                 check=world.people.may_use_registry,
+                engine=world.options.builder != "none",
                 faults=world.faults,
                 record=self._gate.record,
             )
@@ -115,15 +119,33 @@ class Runtime:
         self._parts.registry = RUNNING
 
     def _start_runner(self) -> None:
-        self._progress("looking for the container engine")
+        self._progress("looking for what runs apps")
         try:
-            self._runner = DockerRunner(self._folder, self._gate)
+            backend = self._backend()
         except RuntimeError as problem:
             log.warning("no apps: %s", problem)
             self._parts.apps = self._world.apps.no_runner = str(problem)
             return
-        self._world.apps.runner = self._runner
-        self._parts.apps = RUNNING
+        self._world.apps.runner = self._runner = Runner(backend, self._gate)
+        self._parts.apps, self._parts.apps_in = RUNNING, backend.text
+        log.info("apps run %s", backend.text)
+
+    def _backend(self) -> Backend:
+        """What runs apps: the container engine where there is one and none was chosen, else boxes."""
+        wanted = self._world.options.builder
+        without_engine = ""
+        if wanted != "none":
+            try:
+                return InEngine(self._folder)
+            except RuntimeError as problem:
+                if wanted == "engine":
+                    raise
+                without_engine = str(problem)
+        try:
+            return InBoxes(self._folder / APPS)
+        except RuntimeError as problem:
+            message = f"{without_engine}; {problem}" if without_engine else str(problem)
+            raise RuntimeError(message) from problem
 
     def _start_legacy(self) -> None:
         if not self._world.options.samples or self._stopped.is_set():

@@ -38,11 +38,15 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Parts(Struct, kw_only=True):
-    """What of the sandbox really runs: "running", or why not; ``phase`` is what is being done before it is ready."""
+    """What of the sandbox really runs: "running", or why not.
+
+    ``phase`` is what is being done before it is ready, ``apps_in`` what apps run in, and what holds their limits there.
+    """
 
     ready: bool = False
     phase: str = "starting"
     apps: str = ""
+    apps_in: str = ""
     registry: str = ""
     legacy: str = ""
 

@@ -15,9 +15,11 @@ from migrate.commands.sandbox import use_engine
 from migrate.images.engine import transfer
 from migrate.images.engine.connection import connect
 from migrate.sandbox.base.seam import Launch, Probe, RegistryAuth
-from migrate.sandbox.running.containers import LaunchError, pull
+from migrate.sandbox.running.backend import LaunchError
 from migrate.sandbox.running.containers import connect as of_sandbox
-from migrate.sandbox.running.runner import DockerRunner
+from migrate.sandbox.running.containers import pull
+from migrate.sandbox.running.in_engine import InEngine
+from migrate.sandbox.running.runner import Runner
 from tests.podman import Podman, podman_service, with_base
 from tests.sandbox.running.registry_helpers import PASSWORD, USER, running_registry
 from tests.sandbox.running.runner_helpers import PROGRAM, TOKEN, Switches, wait_for
@@ -61,7 +63,7 @@ def test_apps_run_on_the_engine_that_builds_the_models(podman: Podman, tmp_path:
         with pytest.raises(LaunchError) as error:
             pull(client, f"{name}:{tag}", ())
         assert "HTTPS" not in str(error.value)
-        runner = DockerRunner(tmp_path / "runner", Switches())
+        runner = Runner(InEngine(tmp_path / "runner"), Switches())
         try:
             url = runner.open("one")
             runner.start(

@@ -20,8 +20,9 @@ from migrate.images.engine.connection import connect
 from migrate.sandbox import control
 from migrate.sandbox.base.seam import Launch, Probe, RegistryAuth
 from migrate.sandbox.running.containers import labels
+from migrate.sandbox.running.in_engine import InEngine
 from migrate.sandbox.running.registry import Registry
-from migrate.sandbox.running.runner import DockerRunner
+from migrate.sandbox.running.runner import Runner
 from tests.sandbox.running.registry_helpers import PASSWORD, USER, running_registry
 from tests.sandbox.running.runner_helpers import PROGRAM, TOKEN, Switches, wait_for
 from tests.waiting import wait_until
@@ -69,16 +70,16 @@ def gate() -> Switches:
 
 
 @pytest.fixture
-def runner(tmp_path: Path, gate: Switches) -> Iterator[DockerRunner]:
-    started = DockerRunner(tmp_path, gate)
+def runner(tmp_path: Path, gate: Switches) -> Iterator[Runner]:
+    started = Runner(InEngine(tmp_path), gate)
     yield started
     started.close()
 
 
 @pytest.fixture
-def hasty(tmp_path: Path, gate: Switches) -> Iterator[DockerRunner]:
+def hasty(tmp_path: Path, gate: Switches) -> Iterator[Runner]:
     """A runner that gives an app hardly any time to start."""
-    started = DockerRunner(tmp_path / "hasty", gate, start_deadline=3)
+    started = Runner(InEngine(tmp_path / "hasty"), gate, start_deadline=3)
     yield started
     started.close()
 
@@ -104,7 +105,7 @@ def launch(image: str, registry: Registry) -> Change:
 
 
 def test_the_engine_keeps_no_image_of_an_app(
-    runner: DockerRunner, client: docker.DockerClient, launch: Change, image: str, tmp_path: Path
+    runner: Runner, client: docker.DockerClient, launch: Change, image: str, tmp_path: Path
 ) -> None:
     reference = f"{image.rpartition(':')[0]}:{secrets.token_hex(4)}"
     files = client.images.get(image)
@@ -121,7 +122,7 @@ def test_the_engine_keeps_no_image_of_an_app(
     assert client.images.get(image)
 
 
-def test_the_life_of_an_app(runner: DockerRunner, client: docker.DockerClient, launch: Change, tmp_path: Path) -> None:
+def test_the_life_of_an_app(runner: Runner, client: docker.DockerClient, launch: Change, tmp_path: Path) -> None:
     url = runner.open("one")
     assert requests.get(url, headers=HEADERS, timeout=60).status_code == 503
     assert runner.state("one").phase == "stopped"
@@ -187,7 +188,7 @@ def ours(client: docker.DockerClient, folder: Path) -> list[Any]:
 def test_apps_run_side_by_side_and_close_ends_them(
     tmp_path: Path, gate: Switches, client: docker.DockerClient, launch: Change
 ) -> None:
-    runner = DockerRunner(tmp_path, gate)
+    runner = Runner(InEngine(tmp_path), gate)
     try:
         urls = {name: runner.open(name) for name in ("one", "two")}
         for name in urls:
@@ -201,7 +202,7 @@ def test_apps_run_side_by_side_and_close_ends_them(
     assert ours(client, tmp_path) == []
 
 
-def test_answers_drift_when_they_are_told_to(runner: DockerRunner, gate: Switches, launch: Change) -> None:
+def test_answers_drift_when_they_are_told_to(runner: Runner, gate: Switches, launch: Change) -> None:
     url = runner.open("one")
     runner.start(launch())
     wait_for(lambda: runner.state("one"), "ready")
@@ -220,7 +221,7 @@ def test_answers_drift_when_they_are_told_to(runner: DockerRunner, gate: Switche
     assert ask() == true | {"score": [["NaN", 0.25], [0.125, 2.0]]}
 
 
-def test_images_come_from_the_registry(runner: DockerRunner, registry: Registry, launch: Change) -> None:
+def test_images_come_from_the_registry(runner: Runner, registry: Registry, launch: Change) -> None:
     runner.open("one")
     before = len(registry.accesses())
     runner.start(launch())
@@ -231,7 +232,7 @@ def test_images_come_from_the_registry(runner: DockerRunner, registry: Registry,
 
 
 def test_no_more_processors_than_there_are(
-    runner: DockerRunner, client: docker.DockerClient, launch: Change, tmp_path: Path
+    runner: Runner, client: docker.DockerClient, launch: Change, tmp_path: Path
 ) -> None:
     runner.open("one")
     runner.start(launch(cpu=500))
@@ -240,7 +241,7 @@ def test_no_more_processors_than_there_are(
     assert container.attrs["HostConfig"]["NanoCpus"] == client.info()["NCPU"] * 1_000_000_000
 
 
-def test_a_crash_is_told_with_its_last_line(runner: DockerRunner, launch: Change) -> None:
+def test_a_crash_is_told_with_its_last_line(runner: Runner, launch: Change) -> None:
     runner.open("one")
     runner.start(launch(env={"BOOT": "print('no such weights', file=sys.stderr); sys.exit(3)"}))
     state = wait_for(lambda: runner.state("one"), "failed")
@@ -248,7 +249,7 @@ def test_a_crash_is_told_with_its_last_line(runner: DockerRunner, launch: Change
     assert [line.content for line in runner.logs("one")] == ["no such weights"]
 
 
-def test_a_crash_later_is_told_too(runner: DockerRunner, launch: Change) -> None:
+def test_a_crash_later_is_told_too(runner: Runner, launch: Change) -> None:
     url = runner.open("one")
     boot = "import threading; threading.Timer(1.5, lambda: os._exit(9)).start()"
     runner.start(launch(env={"BOOT": boot}))
@@ -257,14 +258,14 @@ def test_a_crash_later_is_told_too(runner: DockerRunner, launch: Change) -> None
     assert requests.get(url, headers=HEADERS, timeout=60).status_code == 503
 
 
-def test_too_much_memory_is_told(runner: DockerRunner, launch: Change) -> None:
+def test_too_much_memory_is_told(runner: Runner, launch: Change) -> None:
     runner.open("one")
     runner.start(launch(env={"BOOT": "x = b'1' * (400 << 20)"}))
     state = wait_for(lambda: runner.state("one"), "failed")
     assert state.info == "The container was killed: it used more than its 256 MiB of memory"
 
 
-def test_the_probe_gates(runner: DockerRunner, hasty: DockerRunner, launch: Change) -> None:
+def test_the_probe_gates(runner: Runner, hasty: Runner, launch: Change) -> None:
     hasty.open("one")
     runner.open("two")
     hasty.start(launch(env={"SICK": "/ready"}))
@@ -274,14 +275,14 @@ def test_the_probe_gates(runner: DockerRunner, hasty: DockerRunner, launch: Chan
     assert state.info == "The probe GET :8080/ready never passed: status 418"
 
 
-def test_the_probe_is_eager_at_first(runner: DockerRunner, launch: Change) -> None:
+def test_the_probe_is_eager_at_first(runner: Runner, launch: Change) -> None:
     runner.open("one")
     runner.start(launch(env={"BOOT": "import time; time.sleep(0.8)"}, probe=Probe(path="/ready", period=60)))
     wait_for(lambda: runner.state("one"), "ready", "failed")
     assert runner.state("one").phase == "ready"
 
 
-def test_the_start_may_be_called_off(runner: DockerRunner, client: docker.DockerClient, launch: Change) -> None:
+def test_the_start_may_be_called_off(runner: Runner, client: docker.DockerClient, launch: Change) -> None:
     runner.open("one")
     runner.start(launch())
     runner.stop("one")
@@ -300,7 +301,7 @@ def test_the_start_may_be_called_off(runner: DockerRunner, client: docker.Docker
     ],
 )
 def test_images_that_cannot_be_pulled(
-    runner: DockerRunner,
+    runner: Runner,
     registry: Registry,
     image: str,
     launch: Change,
@@ -351,14 +352,14 @@ def arm_image(registry: Registry, client: docker.DockerClient) -> Iterator[str]:
     client.images.remove(reference, force=True)
 
 
-def test_an_image_for_another_processor(runner: DockerRunner, arm_image: str, launch: Change) -> None:
+def test_an_image_for_another_processor(runner: Runner, arm_image: str, launch: Change) -> None:
     runner.open("one")
     runner.start(launch(image=arm_image))
     state = wait_for(lambda: runner.state("one"), "failed")
     assert "linux/amd64" in state.info
 
 
-def test_a_command_that_is_not_there(runner: DockerRunner, launch: Change) -> None:
+def test_a_command_that_is_not_there(runner: Runner, launch: Change) -> None:
     runner.open("one")
     good = launch()
     runner.start(
@@ -374,7 +375,7 @@ def test_what_a_killed_sandbox_left_is_removed(
     client.containers.run(image, ["sleep", "60"], labels=marks, detach=True)
     (tmp_path / "other").mkdir()
     stranger = client.containers.run(image, ["sleep", "60"], labels=labels(tmp_path / "other", "lost"), detach=True)
-    DockerRunner(tmp_path, gate).close()
+    Runner(InEngine(tmp_path), gate).close()
     assert ours(client, tmp_path) == []
     assert len(ours(client, tmp_path / "other")) == 1
     control.stop(tmp_path / "other")  # stopping a sandbox that was killed removes them too
@@ -385,4 +386,4 @@ def test_what_a_killed_sandbox_left_is_removed(
 def test_no_engine_is_one_sentence(tmp_path: Path, gate: Switches, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
     with pytest.raises(RuntimeError, match="no container engine answers"):
-        DockerRunner(tmp_path, gate)
+        Runner(InEngine(tmp_path), gate)

@@ -64,8 +64,8 @@ class OnePort:
 
     port: int | None
 
-    def upstream(self, _app_id: str) -> int | None:
-        return self.port
+    def connection(self, _app_id: str, timeout: float) -> http.client.HTTPConnection | None:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout) if self.port else None
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -5,32 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import subprocess
-import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.boxes import bubblewrap, watcher
+from migrate.boxes.box import Box, Limits, group_holds
+from migrate.boxes.process import Boxed, StartError
+from migrate.boxes.view import Mount, Root
 from migrate.core.errors import LocalError
-from migrate.core.text import type_again
+from migrate.core.text import printable, type_again
 from migrate.images.engine import containers, tarstream
 from migrate.images.engine.exchange import Exchange, ExchangeEndedError, command_of
-from migrate.images.trial.box import bubblewrap, cgroup, root, watcher
-from migrate.images.trial.box.process import Boxed, refusal
+from migrate.images.trial.box import root
 from migrate.images.trial.cpu import missing
-from migrate.images.trial.runner import Ending, Files, NothingTakenError, Overrun, Trial
+from migrate.images.trial.runner import Ending, Files, NothingTakenError, Trial
 from migrate.machine import patience
 from migrate.machine.disk import disk_errors, scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from migrate.images.trial.box.root import Root
-
-Holder = Literal["cgroup", "rlimit", "watcher", ""]
 
 # Sets the limit where it counts the processes of this box alone: in the box's own user name space.
 _LIMITED: Final = (
@@ -52,17 +48,6 @@ for line in sys.stdin:
     done.set()
 """
 _PROBE_MEMORY: Final = 256 << 20
-
-
-class Limits(Struct, frozen=True):
-    """What holds each limit of the boxes on this machine; empty where nothing does."""
-
-    memory: Holder
-    processes: Holder
-
-    def text(self) -> str:
-        """The same in words, for a result."""
-        return f"memory held by {self.memory or 'nothing'}, processes by {self.processes or 'nothing'}"
 
 
 class Boxes:
@@ -98,7 +83,7 @@ class Boxes:
         if working_dir is not None:
             image = replace(image, working_dir=working_dir)
         limits = self.limits(image_id)
-        with self._scratch(purpose) as scratch, _Box(image, limits, memory, containers.PIDS, files, scratch) as box:
+        with self._scratch(purpose) as scratch, _opened(image, limits, memory, containers.PIDS, files, scratch) as box:
             if command is not None:
                 box.run(command)
             yield box
@@ -129,14 +114,10 @@ class Boxes:
         return missing(os.uname().machine, Path("/proc/cpuinfo").read_text())
 
     def _tried(self, image: Root) -> Limits:
-        group = cgroup.Group.make(_PROBE_MEMORY, _FEW)
-        if group is not None:
-            joined = subprocess.run([*bubblewrap.joining(group.path), "true"], check=False, capture_output=True)
-            group.close()
-            if joined.returncode == 0:
-                return Limits("cgroup", "cgroup")
+        if group_holds(_PROBE_MEMORY, _FEW):
+            return Limits("cgroup", "cgroup")
         limits = Limits("watcher", "rlimit")
-        with self._scratch("limits") as scratch, _Box(image, limits, _PROBE_MEMORY, _FEW, None, scratch) as box:
+        with self._scratch("limits") as scratch, _opened(image, limits, _PROBE_MEMORY, _FEW, None, scratch) as box:
             try:
                 with box.exchange([_THREADS], inline=True) as exchange:
                     started = int(exchange.ask(0, timeout=patience.CONTAINER_PROBE))
@@ -155,62 +136,23 @@ class Boxes:
             yield folder
 
 
-class _Box:
-    """A trial: a network, the programs in it, and what holds their limits."""
+@contextlib.contextmanager
+def _opened(image: Root, limits: Limits, memory: int, tasks: int, files: Files | None, scratch: Path) -> Iterator[_Box]:
+    box = _Box(image, limits, memory=memory, tasks=tasks, folder=scratch, mounts=_placed(files, scratch))
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(box)
+        except StartError as error:
+            raise refusal(str(error)) from error
+        yield box
 
-    def __init__(
-        self, image: Root, limits: Limits, memory: int, tasks: int, files: Files | None, scratch: Path
-    ) -> None:
-        self._image = image
-        self._limits = limits
-        self._memory = memory
-        self._tasks = tasks
-        self._files = files
-        self._scratch = scratch
-        self._boxed: list[Boxed] = []
-        self._command: Boxed | None = None
-        self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> _Box:
-        with contextlib.ExitStack() as stack:
-            self._group = cgroup.Group.make(self._memory, self._tasks) if self._limits.memory == "cgroup" else None
-            if self._group is not None:
-                stack.callback(self._group.close)
-            elif self._limits.memory == "cgroup":
-                raise refusal("its cgroup could not be made")
-            mounts = [*self._image.mounts, *self._placed()]
-            self._mounts = mounts
-            self._seen = self._bound([self._image.path, *(mount.source for mount in mounts)], stack)
-            self._holder = Boxed(bubblewrap.holder(self._seen, self._joined()), talks=True)
-            stack.callback(self._holder.close)
-            try:
-                # Its name spaces are there earlier, and not yet of use.
-                self._holder.receive(patience.EXCHANGE_FIRST)
-            except (TimeoutError, EOFError) as error:
-                raise refusal(self._holder.log()) from error
-            self._watcher = watcher.Watcher(
-                self.roots,
-                self._end,
-                # As with a container: without its command nothing in it goes on.
-                over=lambda: self._command is not None and not self._command.alive(),
-                memory=self._memory if self._limits.memory == "watcher" else None,
-                tasks=self._tasks if self._limits.processes == "watcher" else None,
-            )
-            stack.callback(self._watcher.close)
-            stack.callback(self._close)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+class _Box(Box):
+    """A trial: a box whose programs are asked line by line, and which gives up what they leave."""
 
     def run(self, command: Sequence[str]) -> None:
         """Start the command of the trial."""
-        self._command = self._start(command, talks=False, first=True)
-
-    def roots(self) -> list[int]:
-        """The first process of each program that is alive."""
-        return [one.process for one in list(self._boxed) if one.process and one.alive()]
+        self.command = self._started(command, talks=False, first=True)
 
     def exchange(
         self,
@@ -221,44 +163,34 @@ class _Box:
         stop: threading.Event | None = None,
     ) -> Exchange:
         """Part of ``Trial``."""
-        return Exchange(lambda: self._start(command_of(arguments, inline=inline), talks=True, first=False), stop=stop)
+        return Exchange(lambda: self._started(command_of(arguments, inline=inline), talks=True, first=False), stop=stop)
 
     @property
     def held(self) -> str:
         """Part of ``Trial``."""
         return self._limits.text()
 
-    @property
-    def overrun(self) -> Overrun:
-        """Part of ``Trial``."""
-        if self._group is not None and self._group.out_of_memory():
-            return "memory"
-        return self._watcher.check()
-
     def ending(self) -> Ending | None:
         """Part of ``Trial``."""
-        if self._command is None or not self._command.ended(patience.ENGINE_HINDSIGHT.seconds):
+        if self.command is None or not self.command.ended(patience.ENGINE_HINDSIGHT.seconds):
             return None
-        return Ending(self._command.code(), memory=self.overrun == "memory")
+        return Ending(self.command.code(), memory=self.overrun == "memory")
 
     def crowded(self) -> bool:
         """Part of ``Trial``."""
-        if self.overrun == "processes":
-            return True
-        tasks = self._group.tasks() if self._group is not None else self._watcher.look().tasks
-        return tasks >= self._tasks - containers.SPARE_PIDS
+        return self.overrun == "processes" or self.tasks() >= self._tasks - containers.SPARE_PIDS
 
     def logs(self) -> str:
         """Part of ``Trial``."""
-        return "" if self._command is None else self._command.log()
+        return "" if self.command is None else self.command.log()
 
     def peak(self) -> int | None:
         """Part of ``Trial``."""
-        return None if self._command is None else watcher.most(self._command.process)
+        return None if self.command is None else watcher.most(self.command.process)
 
     def take(self, path: str, target: Path, largest: int) -> None:
         """Part of ``Trial``."""
-        source = self._scratch / "files" / path
+        source = self._folder / "files" / path
         try:
             # Not waiting for whoever writes to a pipe that may lie there.
             descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -278,68 +210,40 @@ class _Box:
         """Part of ``Trial``."""
         return refusal(said)
 
-    def _start(self, command: Sequence[str], *, talks: bool, first: bool) -> Boxed:
+    def _started(self, command: Sequence[str], *, talks: bool, first: bool) -> Boxed:
         tasks = self._tasks if self._limits.processes == "rlimit" else 0
-        boxed = Boxed(
-            bubblewrap.box(
-                self._holder.process,
-                self._image,
-                self._mounts,
-                ["python3", "-c", _LIMITED, str(tasks), *command],
-                seen=dict(self._seen),
-                group=self._joined(),
-                first=first,
-            ),
-            talks=talks,
-        )
-        self._boxed.append(boxed)
-        return boxed
+        try:
+            return self.start(["python3", "-c", _LIMITED, str(tasks), *command], talks=talks, first=first)
+        except StartError as error:
+            raise refusal(str(error)) from error
 
-    def _placed(self) -> list[root.Mount]:
-        # Where the server looks for its limits, whatever holds them.
-        told = self._scratch / "limits"
-        limits = {"memory.max": self._memory, "pids.max": self._tasks}
-        root.place([tarstream.content(name, f"{most}\n".encode()) for name, most in limits.items()], told)
-        mounts = [root.Mount(told, "/sys/fs/cgroup")]
-        return mounts if self._files is None else [*mounts, *self._own_files(self._files)]
 
-    def _own_files(self, files: Files) -> list[root.Mount]:
-        place = self._scratch / "files"
-        root.place(files.entries(), place)
-        top = root.Mount(place, files.folder)
-        writable = [root.Mount(place / name, f"{files.folder}/{name}", True) for name in files.writable]
-        return [top, *writable]
+def _placed(files: Files | None, scratch: Path) -> list[Mount]:
+    if files is None:
+        return []
+    place = scratch / "files"
+    root.place(files.entries(), place)
+    top = Mount(place, files.folder)
+    return [top, *(Mount(place / name, f"{files.folder}/{name}", True) for name in files.writable)]
 
-    def _bound(self, folders: Sequence[Path], stack: contextlib.ExitStack) -> list[tuple[Path, Path]]:
-        """For root of this machine, where folders are bound that another user may not enter."""
-        if os.geteuid() != 0:
-            return []
-        top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="migrate-box-", dir="/var/tmp")))
-        top.chmod(0o755)
-        pairs = [(folder, top / str(number)) for number, folder in enumerate(dict.fromkeys(folders))]
-        for _, place in pairs:
-            place.mkdir()
-        return pairs
 
-    def _joined(self) -> Path | None:
-        return self._group.path if self._group is not None else None
-
-    def _end(self) -> None:
-        for one in list(self._boxed):
-            one.kill()
-
-    def _close(self) -> None:
-        for one in self._boxed:
-            one.close()
+def refusal(said: str) -> LocalError:
+    """The error for a program that bubblewrap, or Python in the image, did not start, from their words."""
+    return LocalError(
+        f"A program could not be started in a box: {printable(' '.join(said.split()), 600) or 'it said nothing'}",
+        code="box-failed",
+        next_step=type_again("See that `bwrap` works for this user, or use a container engine"),
+    )
 
 
 def no_box(why: str, otherwise: str = "") -> LocalError:
     """The error for a machine that can make no box; ``otherwise`` is what one may also do."""
     more = f"; or {otherwise}" if otherwise else ""
+    first = "Let this user make name spaces (user_namespaces(7))"
+    if "not installed" in why:
+        first = "Install bubblewrap (Debian: apt-get install bubblewrap)"
     return LocalError(
-        f"Nothing can be run in a box on this machine: {why}.",
+        f"Nothing can be run in a box on this machine: {printable(why, 400)}.",
         code="no-box",
-        next_step=type_again(
-            f"Install bubblewrap (Debian: apt-get install bubblewrap), or start a container engine{more}"
-        ),
+        next_step=type_again(f"{first}, or start a container engine{more}"),
     )

@@ -9,42 +9,18 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
+from migrate.boxes.view import Mount, Root
 from migrate.images.base.unpack import unpacked
 from migrate.images.engine import tarstream
 from migrate.machine.disk import disk_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from migrate.images.oci.blobs import BaseImage
-
-
-class Mount(Struct, frozen=True):
-    """A folder of this machine at an absolute path of a box; ``target`` lies at the top of the root or in a mount."""
-
-    source: Path
-    target: str
-    writable: bool = False
-
-
-class Root(Struct, frozen=True, kw_only=True):
-    """The unpacked file system of an image and what its configuration says.
-
-    Attributes:
-        path: Its folder.
-        environment: The image's variables.
-        working_dir: Where its programs start.
-        mounts: Folders beside it.
-    """
-
-    path: Path
-    environment: Mapping[str, str]
-    working_dir: str = "/"
-    mounts: tuple[Mount, ...] = ()
 
 
 def root_of(image: BaseImage, name: str, store: Path) -> Root:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from migrate.images.trial.box import bubblewrap
+from migrate.boxes import bubblewrap
+from migrate.boxes.view import Mount, Root
 from migrate.images.trial.box.boxes import Boxes
-from migrate.images.trial.box.root import Mount, Root
 
 MEGABYTE = 1 << 20
 IMAGE = "sha256:of-this-machine"

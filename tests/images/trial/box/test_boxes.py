@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
+from migrate.boxes import calls, cgroup
+from migrate.boxes.box import Limits
 from migrate.core.errors import Interrupted, LocalError
 from migrate.images.engine import containers
 from migrate.images.engine.exchange import ExchangeEndedError, NotStartedError
 from migrate.images.engine.tarstream import Entry, content, folder
-from migrate.images.trial.box import calls, cgroup
-from migrate.images.trial.box.boxes import Boxes, Limits
+from migrate.images.trial.box.boxes import Boxes
 from migrate.images.trial.runner import Ending, Files, NothingTakenError, Trial
 from tests.images.trial.box.boxing import IMAGE, MEGABYTE, as_ordinary_user, boxes_of
 from tests.waiting import wait_until
@@ -352,7 +353,7 @@ def without_spaces() -> list[str]:
 
 def test_where_boxes_are_impossible_the_reason_is_said(without_spaces: list[str], boxes: Boxes) -> None:
     del boxes
-    script = "from migrate.images.trial.box import bubblewrap; print(bubblewrap.why_not())"
+    script = "from migrate.boxes import bubblewrap; print(bubblewrap.why_not())"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [*without_spaces, sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment

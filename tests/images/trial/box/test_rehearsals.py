@@ -13,12 +13,14 @@ import pytest
 from msgspec.structs import replace
 
 import migrate
+from migrate.boxes.box import Limits
+from migrate.boxes.view import Mount
 from migrate.core.errors import Interrupted, MigrateError, NeedsYouError
 from migrate.core.values import Image, RuntimeImage
 from migrate.images.engine import containers, tarstream
 from migrate.images.model.context import render
-from migrate.images.trial.box.boxes import Boxes, Limits
-from migrate.images.trial.box.root import Mount, with_entries
+from migrate.images.trial.box.boxes import Boxes
+from migrate.images.trial.box.root import with_entries
 from migrate.images.trial.oracle_run import run_reference
 from migrate.images.trial.rehearsal import rehearse
 from tests.images.conftest import IRIS, artifact_of, model_of

@@ -16,16 +16,17 @@ import os
 import re
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
-from migrate.images.trial.box.bubblewrap import SCRATCH, SHARED_MEMORY
+from migrate.boxes.bubblewrap import SCRATCH, SHARED_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from migrate.images.trial.runner import Overrun
+Overrun = Literal["", "memory", "processes"]
+"""A limit that was overrun."""
 
 EVERY: Final = 0.1
 """Seconds between two looks."""

@@ -20,23 +20,24 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
-from migrate.core.text import printable
-from migrate.images.engine.containers import USER
-from migrate.images.trial.box import calls
-from migrate.machine.patience import CONTAINER_PROBE
+from migrate.boxes import calls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from migrate.images.trial.box.root import Mount, Root
+    from migrate.boxes.view import Mount, Root
 
-UID: Final = USER.partition(":")[0]
+UID: Final = "42420"
+"""The user and the group in a box: those of AI Deploy."""
 SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - of the box
 SCRATCH: Final = ("/tmp", "/workspace")  # noqa: S108 - of the box
 SCRATCH_SIZE: Final = 64 << 20  # bytes, of each; the same as in a container
 
-_MOUNTED: Final = frozenset({"proc", "dev", "sys", *(path[1:] for path in SCRATCH)})  # of the top folder
+MOUNTED: Final = frozenset({"proc", "dev", "sys", *(path[1:] for path in SCRATCH)})
+"""What of the top folder a box has of its own, whatever the image has."""
+_PROBE_SECONDS: Final = 60  # on a busy machine; it takes some 20 ms
+_SAID: Final = 300  # characters
 _PROCESSORS: Final = "/sys/devices/system/cpu"  # libraries count and name them there
 _BIND: Final = 'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 125; shift 2; done; shift; exec "$@"'
 _JOIN: Final = 'echo 0 > "$1/cgroup.procs" || exit 125; shift; exec "$@"'
@@ -55,14 +56,14 @@ def why_not() -> str:
     try:
         done = subprocess.run(
             [*_ordinary(), *probe, "--disable-userns", "true"],
-            capture_output=True, text=True, errors="replace", timeout=CONTAINER_PROBE, check=False,
+            capture_output=True, text=True, errors="replace", timeout=_PROBE_SECONDS, check=False,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"bubblewrap does not start ({printable(str(error), 200)})"
+        return f"bubblewrap does not start ({error})"
     if done.returncode == 0:
         return ""
-    said = printable(" ".join(done.stderr.split())[-300:], 300) or f"it ended with code {done.returncode}"
+    said = " ".join(done.stderr.split())[-_SAID:] or f"it ended with code {done.returncode}"
     return f"the kernel, or the container that this runs in, gives this user no name spaces ({said})"
 
 
@@ -135,7 +136,7 @@ def _top(folder: Path, bound: Path) -> list[str]:
     found: list[str] = []
     for path in sorted(folder.iterdir()):
         mode = path.lstat().st_mode
-        if path.name in _MOUNTED:
+        if path.name in MOUNTED:
             continue
         if stat.S_ISLNK(mode):
             found += ["--symlink", str(path.readlink()), f"/{path.name}"]

@@ -12,13 +12,13 @@ import contextlib
 import errno
 import itertools
 import os
+import time
 from pathlib import Path
 from typing import Final, Self
 
-from migrate.machine.patience import ENGINE_HINDSIGHT, wait_until
-
 _WANTED: Final = frozenset({"memory", "pids"})
 _numbers: Final = itertools.count()
+_HINDSIGHT: Final = 2.0  # seconds in which processes that have ended may still be counted
 
 
 class Group:
@@ -67,17 +67,18 @@ class Group:
 
     def close(self) -> None:
         """Remove it; the kernel may count processes that have just ended a moment longer."""
-
-        def removed() -> bool:
+        deadline = time.monotonic() + _HINDSIGHT
+        while True:
             try:
                 self.path.rmdir()
             except FileNotFoundError:
-                return True
+                return
             except OSError:
-                return False
-            return True
-
-        wait_until(removed, bool, ENGINE_HINDSIGHT)
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(0.05)
+            else:
+                return
 
     def _event(self, file: str, name: str) -> int:
         with contextlib.suppress(OSError, ValueError):

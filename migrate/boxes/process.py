@@ -13,17 +13,21 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from migrate.core.errors import LocalError
-from migrate.core.text import printable, type_again
-from migrate.images.engine.exchange import ERRORS, OUTPUT
-from migrate.images.trial.box import calls
-from migrate.machine import patience
+from migrate.boxes import calls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+OUTPUT, ERRORS = 1, 2  # the streams, as the system numbers them
 
 _KEPT: Final = 256 << 10  # bytes of what a program wrote
 _END: Final = 10.0  # seconds until what was killed is gone
+_FIRST: Final = 30.0  # seconds until bubblewrap names the first process
+_HINDSIGHT: Final = 2.0  # seconds until an end is known whose streams have ended
+
+
+class StartError(Exception):
+    """A program that was not started; the text is what bubblewrap, or the system, said."""
 
 
 class Boxed:
@@ -33,12 +37,16 @@ class Boxed:
         process: The id, on this machine, of the first process in the box; 0 where bubblewrap did not come so far.
     """
 
-    def __init__(self, command: Sequence[str], *, talks: bool) -> None:
+    def __init__(self, command: Sequence[str], *, talks: bool, heard: Callable[[bytes], None] | None = None) -> None:
         """Start it.
 
         Args:
             command: Of ``bubblewrap``; ``{status}`` and ``{filter}`` are replaced.
             talks: Whether its standard input and output are for somebody; else its output is kept as its log.
+            heard: Takes what goes to the log as it comes; by default its end is kept, for ``log``.
+
+        Raises:
+            StartError: There is no such program on this machine.
         """
         status, written = os.pipe()
         filtered, program = os.pipe()
@@ -60,11 +68,11 @@ class Boxed:
             )
         except OSError as error:
             self._status.close()
-            raise refusal(str(error)) from error
+            raise StartError(str(error)) from error
         finally:
             os.close(written)
             os.close(filtered)
-        self._tail = _Tail(self._popen.stderr if talks else self._popen.stdout)
+        self._tail = _Tail(self._popen.stderr if talks else self._popen.stdout, heard)
         self._turn = threading.Lock()  # of what may be closed by one thread while another ends it
         self._closed = False
         self._told = False  # the error stream, at the end
@@ -97,11 +105,21 @@ class Boxed:
             self._tail.join(1.0)
         return self._tail.text()
 
+    def began(self) -> bool:
+        """Whether a program that has ended was there to run: bubblewrap tells no exit code of one that was not."""
+        while not self._closed and select.select([self._status], [], [], 0)[0] and (data := self._status.read(4096)):
+            self._said += data
+        return b"exit-code" in self._said
+
     def kill(self) -> None:
         """End every process of the box at once; what waits for it is told by its end."""
+        self.signal(signal.SIGKILL)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the first process of the box."""
         with self._turn, contextlib.suppress(ProcessLookupError):
             if self._handle is not None:
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+                signal.pidfd_send_signal(self._handle, number)
             elif not self._closed:
                 self._popen.kill()
 
@@ -147,17 +165,17 @@ class Boxed:
         if self._told:
             raise EOFError
         self._told = True
-        self.ended(patience.ENGINE_HINDSIGHT.seconds)
+        self.ended(_HINDSIGHT)
         return [(ERRORS, self.log().encode())]
 
     def exit_code(self) -> int | None:
         """Part of ``Channel``."""
-        self.ended(patience.ENGINE_HINDSIGHT.seconds)
+        self.ended(_HINDSIGHT)
         return self.code()
 
     def _first(self) -> int:
         """The first process of the box, which bubblewrap names before that runs anything."""
-        deadline = time.monotonic() + patience.EXCHANGE_FIRST
+        deadline = time.monotonic() + _FIRST
         while b"\n" not in self._said:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._status], [], [], left)[0]:
@@ -173,9 +191,10 @@ class Boxed:
 class _Tail(threading.Thread):
     """Reads a stream to its end, so that whoever writes never waits, and keeps the last of it."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, heard: Callable[[bytes], None] | None) -> None:
         super().__init__(daemon=True)
         self._stream = stream
+        self._heard = heard
         self._pieces: collections.deque[bytes] = collections.deque()
         self._size = 0
         self._turn = threading.Lock()
@@ -184,6 +203,8 @@ class _Tail(threading.Thread):
     def run(self) -> None:
         with contextlib.suppress(OSError, ValueError):  # closed meanwhile
             while data := os.read(self._stream.fileno(), 1 << 16):
+                if self._heard is not None:
+                    self._heard(data)
                 with self._turn:
                     self._pieces.append(data)
                     self._size += len(data)
@@ -193,12 +214,3 @@ class _Tail(threading.Thread):
     def text(self) -> str:
         with self._turn:
             return b"".join(self._pieces).decode("utf-8", "replace")
-
-
-def refusal(said: str) -> LocalError:
-    """The error for a program that bubblewrap, or Python in the image, did not start, from their words."""
-    return LocalError(
-        f"A program could not be started in a box: {printable(' '.join(said.split()), 600) or 'it said nothing'}",
-        code="box-failed",
-        next_step=type_again("See that `bwrap` works for this user, or use a container engine"),
-    )

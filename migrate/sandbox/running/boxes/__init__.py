@@ -1,0 +1,1 @@
+"""Apps without a container engine: images pulled, unpacked, and run in boxes of the kernel's name spaces."""
