@@ -7,7 +7,7 @@ GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 # Tests start hundreds of programs: without byte-code each of them compiles this package, and pytest its own test files.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast test-pythons test-all check format docs licences wheel conformance conformance-onnx period fuzz hostile chaos bench-server bench-images bench-run bench-large clean
+.PHONY: help setup demo test test-fast test-pythons test-all check format docs licences wheel conformance conformance-onnx period fuzz hostile chaos bench-server bench-images bench-run bench-large bench-road clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -85,6 +85,9 @@ bench-run: .venv  ## 20 models to the sandbox, beside an earlier commit and a sh
 
 bench-large: .venv  ## a model of 5 GB to its build context, killed and replaced on the way; ARGS="--gb 1"
 	@$(PYTHON) -m benchmarks.large $(ARGS)
+
+bench-road: .venv  ## 5 GB of random bytes from storage to a registry without an engine, cut on the way; ARGS="--gb 1"
+	@$(PYTHON) -m benchmarks.road $(ARGS)
 
 .venv:
 	@scripts/setup --environment-only

@@ -14,13 +14,11 @@ from migrate.images.registry.source import Blob, UnmadeBlob
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from migrate.core.values import Descriptor, PushedImage
+    from migrate.core.values import PushedImage
     from migrate.images.model.context import ModelToRender
-    from migrate.images.oci.blobs import BaseImage, Stream
     from migrate.images.oci.image import OciImage
     from migrate.images.oci.store import BlobStore
     from migrate.images.registry.client import RegistryClient
-    from migrate.images.registry.source import Opener
 
     Progress = Callable[[int, int | None], None]
 
@@ -33,21 +31,19 @@ def has_large(models: Sequence[ModelToRender], least: int) -> bool:
 def send_large(
     client: RegistryClient,
     models: Sequence[ModelToRender],
-    base: BaseImage,
     *,
     blobs: BlobStore,
-    mounts: Mapping[str, str],
     progress: Progress,
     least: int = ON_THE_WAY,
 ) -> None:
     """Send the layers of large models that nobody made before; each file is read once. Their digests are then known.
 
+    They are sent before everything else, which would take memory beside the compressor's.
+
     Args:
         client: The repository, ``pushing``.
         models: The models of one image.
-        base: What their image starts from, whose layers are sent beside theirs.
         blobs: The content store.
-        mounts: A repository of the same registry that has a blob, by its digest.
         progress: Bytes that the registry has, of about how many.
         least: Bytes of a layer's files from which on it is a large one.
 
@@ -61,8 +57,7 @@ def send_large(
         if part.size >= least and not blobs.is_known(part.content, QUICK)
     ]
     if unmade:
-        below = [_blob(layer.descriptor, base.open, mounts) for layer in base.layers]
-        push_blobs(client, [*unmade, *below], progress=progress)
+        push_blobs(client, unmade, progress=progress)
 
 
 def send(
@@ -74,17 +69,28 @@ def send(
     mounts: Mapping[str, str],
     progress: Progress,
 ) -> PushedImage:
-    """Push an image of the store; see ``push_image`` and ``send_large``."""
+    """Push an image of the store, whose large layers were sent before.
+
+    Args:
+        client: The repository, ``pushing``.
+        image: The image.
+        blobs: The content store.
+        tag: The tag.
+        mounts: A repository of the same registry that has a blob, by its digest.
+        progress: Bytes that the registry has, of how many.
+
+    Raises:
+        LocalError: As for ``push_image``.
+        Interrupted: The client's ``stop`` was set.
+    """
     return push_image(
         client,
         manifest=blobs.document(image.manifest.digest),
         media_type=image.manifest.media_type,
-        blobs=[_blob(blob, blobs.open, mounts) for blob in image.blobs],
+        blobs=[
+            Blob(descriptor=blob, open=partial(blobs.open, blob), mount_from=mounts.get(blob.digest))
+            for blob in image.blobs
+        ],
         tag=tag,
         progress=progress,
     )
-
-
-def _blob(descriptor: Descriptor, open_blob: Callable[[Descriptor, int], Stream], mounts: Mapping[str, str]) -> Blob:
-    opened: Opener = partial(open_blob, descriptor)
-    return Blob(descriptor=descriptor, open=opened, mount_from=mounts.get(descriptor.digest))

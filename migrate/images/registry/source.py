@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import mmap
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from msgspec import Struct
@@ -77,6 +78,27 @@ class UnmadeBlob(Struct, frozen=True, kw_only=True):
     about: int
 
 
+class Buffers:
+    """Memory for two chunks. The allocator would keep what it was given back."""
+
+    def __init__(self) -> None:
+        self._both: list[mmap.mmap] = []
+
+    def next(self, size: int) -> memoryview:
+        """One of the two in turn, of at least so many bytes."""
+        if len(self._both) == 2:
+            self._both.reverse()
+        if len(self._both) < 2 or len(self._both[-1]) < size:
+            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+            self._both = [*self._both[:1], mmap.mmap(-1, max(size, 1), flags=flags)]
+        return memoryview(self._both[-1])
+
+    def give_back(self) -> None:
+        """Give the memory back, whoever still refers to it, such as the errors of a cut."""
+        for one in self._both:
+            one.madvise(mmap.MADV_DONTNEED)
+
+
 class Source:
     """A blob's bytes in chunks. Two chunks are in memory: the one that is sent, and the one that is read meanwhile.
 
@@ -85,9 +107,12 @@ class Source:
         chunk: Bytes of a chunk.
         reader: Reads ahead.
         wait: Waits that many seconds before a broken source is opened again.
+        buffers: Those of whatever read the blob before, which is closed.
     """
 
-    def __init__(self, blob: Blob | UnmadeBlob, chunk: int, reader: Executor, wait: Wait) -> None:
+    def __init__(
+        self, blob: Blob | UnmadeBlob, chunk: int, reader: Executor, wait: Wait, buffers: Buffers | None = None
+    ) -> None:
         self._blob = blob
         self._known = blob.descriptor if isinstance(blob, Blob) else None
         self._chunk = chunk
@@ -100,7 +125,7 @@ class Source:
         self._start = 0
         self._data = memoryview(b"")
         self._next: Future[memoryview] | None = None
-        self._buffers: list[bytearray] = []
+        self._buffers = buffers or Buffers()
 
     def at(self, position: int) -> memoryview:
         """The bytes from a position to the end of the chunk that is in memory, or of the next one; none at the end.
@@ -188,12 +213,8 @@ class Source:
         return data
 
     def _buffer(self) -> memoryview:
-        """One of two buffers in turn: memory of this size that is given back and asked for again stays with Python."""
-        if len(self._buffers) < 2:
-            self._buffers.append(bytearray(self._chunk if self._known is None else min(self._chunk, self._known.size)))
-        else:
-            self._buffers.reverse()
-        return memoryview(self._buffers[-1])
+        size = self._chunk if self._known is None else min(self._chunk, self._known.size)
+        return self._buffers.next(size)
 
     def _ended(self) -> bool:
         """Whether a blob that is made on the way has come to its end, by which it is known."""

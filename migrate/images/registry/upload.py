@@ -16,7 +16,7 @@ from urllib.parse import quote
 from migrate.core.errors import LocalError
 from migrate.images.registry.client import is_busy
 from migrate.images.registry.refusals import unreachable_error
-from migrate.images.registry.source import Blob, Source
+from migrate.images.registry.source import Blob, Buffers, Source
 from migrate.images.registry.spare import Spare, is_needed
 from migrate.images.registry.transport import NoAnswer
 from migrate.machine.patience import (
@@ -100,6 +100,7 @@ class Upload:
         self._blob = blob
         self._known = blob.descriptor if isinstance(blob, Blob) else None
         self._limit = limit
+        self._buffers = Buffers()
         self._aside = aside
         self._advance = advance
         self._sent = 0  # told to advance
@@ -120,6 +121,12 @@ class Upload:
                 ``registry-failed``, ``push-failed``, or what the source raises.
             Interrupted: The client's ``stop`` was set; the registry is told to forget the upload.
         """
+        try:
+            return self._run(location)
+        finally:
+            self._buffers.give_back()
+
+    def _run(self, location: str | None) -> Descriptor:
         while True:
             try:
                 self._location = location or self._begun()
@@ -305,7 +312,7 @@ class Upload:
     # Parts.
 
     def _source(self, chunk: int) -> Source:
-        return Source(self._blob, chunk, self._aside, self._client.wait)
+        return Source(self._blob, chunk, self._aside, self._client.wait, self._buffers)
 
     def _end(self, known: Descriptor) -> str:
         return f"{self._location}{'&' if '?' in self._location else '?'}digest={quote(known.digest, safe='')}"

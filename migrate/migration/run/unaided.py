@@ -188,15 +188,7 @@ class Unaided:
             found = self._read(image.image_id, image.reference)
         else:
             if client.digest(to.tag) is None:  # what is there already is made for its digests alone
-                send_large(
-                    client,
-                    plan.models,
-                    plan.base,
-                    blobs=self._blobs,
-                    mounts=mounts,
-                    progress=progress,
-                    least=self._large,
-                )
+                send_large(client, plan.models, blobs=self._blobs, progress=progress, least=self._large)
             found = self._with_models(plan)
         pushed = send(client, found, blobs=self._blobs, tag=to.tag, mounts=mounts, progress=progress)
         for blob in found.blobs:
