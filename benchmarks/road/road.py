@@ -156,7 +156,7 @@ def _walk(sandbox: Path, folder: Path, registry: str) -> Walk:
     }
 
     def ends(event: Event) -> bool:
-        return event["event"] == "step-finished" and event["step"] == "push"
+        return (event["event"], event.get("step")) == ("step-finished", "push")
 
     return walk(words, environment, folder / "workspace", ends=ends)
 
