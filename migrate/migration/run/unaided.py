@@ -38,7 +38,7 @@ from migrate.images.trial.box import bubblewrap
 from migrate.images.trial.box.boxes import Boxes, no_box
 from migrate.images.trial.box.root import Root, root_of, with_entries
 from migrate.images.trial.contents import asked_of_runner
-from migrate.machine.disk import disk_errors, scratch_folder
+from migrate.machine.disk import disk_errors, scratch_folder, sweep_scratch
 from migrate.machine.room import Need
 from migrate.migration.run.once import Once
 
@@ -77,7 +77,7 @@ class Unaided:
         say: Callable[[str], None],
         large: int = ON_THE_WAY,
     ) -> None:
-        """Nothing is read yet.
+        """Nothing is read yet, and what killed runs left of boxes is removed.
 
         Args:
             store: The content store.
@@ -94,6 +94,7 @@ class Unaided:
         self._say = say
         self._large = large
         self._blobs = BlobStore(store)
+        sweep_scratch(store)
         self._base: Once[tuple[str, BaseImage]] = Once()
         self._looked: Once[Base] = Once()
         self._why_not: Once[str] = Once()
