@@ -77,7 +77,7 @@ chaos: setup  ## hundreds of runs killed and disturbed on the sandbox, at most a
 bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, an echo; ARGS=--quick
 	@$(PYTHON) -m benchmarks.server $(ARGS)
 
-bench-images: .venv  ## each runtime's image: build, layers, size, cold start, memory; ARGS="--only onnx --starts 5"
+bench-images: .venv  ## each runtime's image: build, layers, size, cold start, memory; ARGS="--only onnx"; ARGS=--push
 	@$(PYTHON) -m benchmarks.images $(ARGS)
 
 bench-run: .venv  ## 20 models to the sandbox, beside an earlier commit and a shell script; ARGS="--models 3 --only this,before"
