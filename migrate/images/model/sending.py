@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from migrate.images.model.image import ON_THE_WAY, model_parts
 from migrate.images.oci.compression import QUICK
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from migrate.images.registry.client import RegistryClient
 
     Progress = Callable[[int, int | None], None]
+
+
+_CHUNK: Final = 8 << 20  # bytes of a request: the compressor takes memory too
 
 
 def has_large(models: Sequence[ModelToRender], least: int) -> bool:
@@ -57,7 +60,7 @@ def send_large(
         if part.size >= least and not blobs.is_known(part.content, QUICK)
     ]
     if unmade:
-        push_blobs(client, unmade, progress=progress)
+        push_blobs(client, unmade, progress=progress, chunk=_CHUNK)
 
 
 def send(

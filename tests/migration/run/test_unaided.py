@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.road.model import MODEL, TABLE, write_model, write_table
 from migrate.core.errors import LocalError
 from migrate.core.values import Image, RuntimeImage
 from migrate.images.engine import tarstream
@@ -22,6 +23,7 @@ from migrate.migration.run.builder import Destination
 from migrate.migration.run.unaided import Unaided
 from tests.images.conftest import HOUSING, IRIS, model_of, silent
 from tests.images.registry.real import docker_registry
+from tests.images.registry.wire import wire
 
 EMPTY = b'{"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}'
 GIGABYTE = 1 << 30
@@ -41,8 +43,8 @@ def unaided(store: Path, large: int = ON_THE_WAY) -> Unaided:
     return Unaided(store, base="oci:/nowhere", environ={}, stop=threading.Event(), say=silent, large=large)
 
 
-def built(builder: Unaided, store: Path, path: Path = IRIS) -> Image:
-    models, runtime = [model_of(path, recorded=b"{}")], runtime_in(store)
+def built(builder: Unaided, store: Path, path: Path = IRIS, *beside: Path) -> Image:
+    models, runtime = [model_of(path, "iris", b"{}", *beside)], runtime_in(store)
     context = builder.context(models, runtime, store / "context")
     assert not (store / "context").exists()
     assert context.digest == render(models, runtime, store / "rendered").digest
@@ -130,6 +132,24 @@ def test_a_large_model_is_read_on_its_way_to_the_registry_alone(
         assert len(read) == 2
         assert len(registry.answered("PUT", "/blobs/uploads/")) == uploads
         assert not registry.answered("PATCH", "/blobs/uploads/")[1:]
+
+
+def test_a_model_over_a_line_that_is_cut_twice(tmp_path: Path) -> None:
+    model, table, store = tmp_path / MODEL, tmp_path / TABLE, tmp_path / "store"
+    size = write_table(table, 20 << 20)
+    write_model(model, size)
+    builder = unaided(store, large=1)
+    image = built(builder, store, model, table)
+    with docker_registry(tmp_path / "registry") as registry, wire(registry.address, cuts=[10 << 20, 20 << 20]) as line:
+        to = Destination(registry=line.address, repository="team/model", tag="1", credentials=None)
+        pushed = builder.push(image, to, named_before=False, progress=silent)
+        assert line.made == 2
+        assert line.sent < size + 2 * (8 << 20) + (1 << 20)
+        there = RegistryClient(registry.address, "team/model", None).image("1")
+        assert there is not None
+        assert there.digest == pushed.digest
+    written = sum(path.stat().st_size for path in store.glob("blobs/sha256/*"))
+    assert written < 1 << 20  # no copy of the model
 
 
 def test_without_bubblewrap_nothing_runs_and_nothing_is_unlimited(
