@@ -163,15 +163,11 @@ def _remove(registry: str, base: str) -> None:
     """The images that were made from a base image and for a registry; the base goes where it was made."""
     listed = _docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
     ours = [name for name in listed if name.startswith(f"{registry}/")]
-    runtimes = [name for name in listed if name.startswith("migrate-runtime-") and _is_on(name, base)]
-    if ours or runtimes:
-        _docker("rmi", "--force", *ours, *runtimes)
-
-
-def _is_on(name: str, base: str) -> bool:
-    """Whether an image starts with the layers of another."""
-    layers = [json.loads(_docker("image", "inspect", one))[0]["RootFS"]["Layers"] for one in (base, name)]
-    return layers[1][: len(layers[0])] == layers[0]
+    runtimes = [name for name in listed if name.startswith("migrate-runtime-")]
+    below, *layers = [one["RootFS"]["Layers"] for one in json.loads(_docker("image", "inspect", base, *runtimes))]
+    ours += [name for name, own in zip(runtimes, layers, strict=True) if own[: len(below)] == below]
+    if ours:
+        _docker("rmi", "--force", *ours)
 
 
 def _docker(*words: str) -> str:
