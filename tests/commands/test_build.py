@@ -1,6 +1,8 @@
 """Images as files, without an engine."""
 
+import contextlib
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from migrate.commands.build import build
 from migrate.core.errors import ExitCode, LocalError, UsageError
 from migrate.core.options.folders import BuildOptions
+from migrate.images.engine.connection import connect
 from migrate.images.registry.client import RegistryClient
 from tests.images.base.layouts import Layout, debian, packed
 from tests.images.registry.real import docker_registry
@@ -74,3 +77,19 @@ def test_a_model_becomes_a_file_and_a_folder_with_one_digest(
             assert found["pushed"] == f"{registry.address}/team/iris@{told[0]['digest']}"
         assert RegistryClient(registry.address, "team/iris", None).digest("1") == told[0]["digest"]
         assert (tmp_path / "again.tar").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+def test_an_engines_image_is_pushed_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with docker_registry(tmp_path / "registry") as registry, contextlib.closing(connect(os.environ)) as engine:
+        named = f"{registry.address}/team/iris:1"
+        try:
+            chosen = options(tmp_path, out=None, builder="engine", push=named, as_json=True)
+            assert build(chosen, os.environ) == ExitCode.DONE
+            found = json.loads(capsys.readouterr().out.splitlines()[-1])["data"]
+            digest = RegistryClient(registry.address, "team/iris", None).digest("1")
+            assert found["pushed"] == f"{registry.address}/team/iris@{digest}"
+            assert engine.image(named) is not None  # it was named so
+        finally:
+            engine.client.images.remove(named, force=True)
