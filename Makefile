@@ -7,7 +7,7 @@ GOLDEN ?= tests/golden $(wildcard ../shared/golden)
 # Tests start hundreds of programs: without byte-code each of them compiles this package, and pytest its own test files.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-fast test-pythons test-all check format docs licences wheel conformance conformance-onnx period fuzz hostile chaos bench-server bench-packed bench-images bench-run bench-large clean
+.PHONY: help setup demo test test-fast test-pythons test-all check format docs licences wheel conformance conformance-onnx period fuzz hostile chaos bench-server bench-packed bench-images bench-run bench-large bench-road clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -80,7 +80,7 @@ bench-server: .venv  ## the server beside MLServer, BentoML, LitServe, FastAPI, 
 bench-packed: .venv  ## many models in one process, beside MLServer; ARGS="--quick --cases onnx-100"
 	@$(PYTHON) -m benchmarks.packed $(ARGS)
 
-bench-images: .venv  ## each runtime's image: build, layers, size, cold start, memory; ARGS="--only onnx --starts 5"
+bench-images: .venv  ## each runtime's image: build, layers, size, cold start, memory; ARGS="--only onnx"; ARGS=--push
 	@$(PYTHON) -m benchmarks.images $(ARGS)
 
 bench-run: .venv  ## 20 models to the sandbox, beside an earlier commit and a shell script; ARGS="--models 3 --only this,before"
@@ -88,6 +88,9 @@ bench-run: .venv  ## 20 models to the sandbox, beside an earlier commit and a sh
 
 bench-large: .venv  ## a model of 5 GB to its build context, killed and replaced on the way; ARGS="--gb 1"
 	@$(PYTHON) -m benchmarks.large $(ARGS)
+
+bench-road: .venv  ## 5 GB of random bytes from storage to a registry without an engine, cut on the way; ARGS="--gb 1"
+	@$(PYTHON) -m benchmarks.road $(ARGS)
 
 .venv:
 	@scripts/setup --environment-only

@@ -2,6 +2,7 @@
 
     python -m benchmarks.images [--only NAME,NAME] [--model FOLDER]... [--slim] [--starts N] [--out FILE]
     python -m benchmarks.images --symbols [--only NAME,NAME]
+    python -m benchmarks.images --push [--only onnx,tensorflow] [--routes this,former,shell] [--models N] [--gb N]
 
 Everything is built anew in a temporary folder and removed again; the wheels come from uv's cache where it has them.
 Containers run as AI Deploy runs them: user 42420, a read-only root, no network.
@@ -17,6 +18,7 @@ from pathlib import Path
 from benchmarks.images import symbols
 from benchmarks.images.cases import CASES, Case
 from benchmarks.images.measure import NotServedError, Row, measure
+from benchmarks.images.pushing.compare import ROUTES, compare
 from benchmarks.images.report import document, table
 from benchmarks.machine import machine
 from migrate.core.errors import MigrateError
@@ -35,9 +37,17 @@ def main() -> int:
     parser.add_argument(
         "--symbols", action="store_true", help="build no image: weigh each runtime's packages with and without symbols"
     )
+    parser.add_argument(
+        "--push", action="store_true", help="from files to a registry, beside an engine and a shell loop"
+    )
+    parser.add_argument("--routes", default=",".join(ROUTES), help="with --push: of " + ", ".join(ROUTES))
+    parser.add_argument("--models", type=int, default=20, help="with --push: how many of ONNX; 3 at most of TensorFlow")
+    parser.add_argument("--gb", type=float, default=1.0, help="with --push: the size of a large model; 0 for none")
     parser.add_argument("--starts", type=int, default=3, help="how often each image is started; medians are printed")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the numbers go, as JSON; nowhere without it")
     options = parser.parse_args()
+    if options.push:
+        return compare(options)
     if options.symbols:
         return _symbols([case.name for case in _chosen(options.only)])
     cases = [*_chosen(options.only), *(Case(folder.name, folder) for folder in options.model)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_EXAMPLES: Final = Path(__file__).parents[2] / "examples"
+EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class Case:
 
 # One for each runtime, from light to heavy.
 CASES: Final = (
-    Case("processors", _EXAMPLES / "formats/ages-scaler", trusted=True),
-    Case("onnx", _EXAMPLES / "models/iris", trusted=True),
-    Case("tokenizers", _EXAMPLES / "formats/support-tokens", trusted=True),
-    Case("pmml", _EXAMPLES / "formats/species-tree", trusted=True),
-    Case("torch", _EXAMPLES / "formats/species-torchscript", trusted=True),
-    Case("transformers", _EXAMPLES / "formats/support-pipeline", trusted=True),
-    Case("fastai", _EXAMPLES / "formats/species-learner", trusted=True),
-    Case("tensorflow", _EXAMPLES / "formats/wine-tf2", trusted=True),
-    Case("keras", _EXAMPLES / "formats/digits-h5", trusted=True),
+    Case("processors", EXAMPLES / "formats/ages-scaler", trusted=True),
+    Case("onnx", EXAMPLES / "models/iris", trusted=True),
+    Case("tokenizers", EXAMPLES / "formats/support-tokens", trusted=True),
+    Case("pmml", EXAMPLES / "formats/species-tree", trusted=True),
+    Case("torch", EXAMPLES / "formats/species-torchscript", trusted=True),
+    Case("transformers", EXAMPLES / "formats/support-pipeline", trusted=True),
+    Case("fastai", EXAMPLES / "formats/species-learner", trusted=True),
+    Case("tensorflow", EXAMPLES / "formats/wine-tf2", trusted=True),
+    Case("keras", EXAMPLES / "formats/digits-h5", trusted=True),
 )

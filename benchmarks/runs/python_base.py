@@ -27,10 +27,10 @@ RUN command -v pip || python3 /tmp/pip/{wheel}/pip install --no-index /tmp/pip/{
 """
 
 
-def fetch_wheels(folder: Path) -> None:
+def fetch_wheels(folder: Path, requirements: Path = _REQUIREMENTS) -> None:
     """Download pip and what the shell script's image needs, from where pip is told on this machine."""
     _download(folder / "pip", "pip")
-    _download(folder / "wheels", "--requirement", str(_REQUIREMENTS), "--python-version", PYTHONS[0], *_platforms())
+    _download(folder / "wheels", "--requirement", str(requirements), "--python-version", PYTHONS[0], *_platforms())
 
 
 def _platforms() -> Iterator[str]:

@@ -37,6 +37,7 @@ class Group:
         """
         for parent in _parents():
             path = parent / f"migrate-{os.getpid()}-{next(_numbers)}"
+            _sweep(parent)
             try:
                 _enable(parent)
                 path.mkdir()
@@ -102,6 +103,15 @@ def _parents() -> list[Path]:
     path = Path(points[0]) / own.strip("/")
     found = [path.parent, path] if own.strip("/") else [path]
     return [folder for folder in found if os.access(folder / "cgroup.procs", os.W_OK)]
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the groups of processes that are not there any more; one with something in it stays."""
+    for left in parent.glob("migrate-*-*"):
+        process = left.name.split("-")[1]
+        if process.isdecimal() and not Path("/proc", process).exists():
+            with contextlib.suppress(OSError):
+                left.rmdir()
 
 
 def _enable(parent: Path) -> None:

@@ -70,7 +70,7 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
             cloud.session.tell = lambda text: outlet(Notice(text=text))
             cloud.session.ask = asking(cloud.session.stop, outlet)
             source, doing = journal.fact("source"), f"undo {options.source}"
-            sweep_killed(journal, environ)
+            sweep_killed(journal, environ, place.store)
             try:
                 with leased(
                     options.state, cloud=cloud, source=source, models=lambda: listed_before(journal), doing=doing

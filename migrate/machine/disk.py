@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ FULL: Final = "disk-full"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ANY_FILE: Final = _FULL | {errno.EIO, errno.EROFS, errno.EFBIG}  # said of an open file too, without its name
 _REFUSED: Final = _ANY_FILE | {errno.EACCES, errno.EPERM}
+_SCRATCH: Final = re.compile(r"[a-z-]+-([0-9]+)-[a-z0-9_]+")  # as ``scratch_folder`` and mkdtemp name them
 _SAID: Final = ("no space left on device", "disk quota exceeded")
 
 
@@ -111,20 +113,29 @@ def check_space(folder: Path, needed: int) -> None:
 def scratch_folder(store: Path, prefix: str) -> Iterator[Path]:
     """A new folder in the content store's ``partial``, readable by others; gone at the end unless it was renamed.
 
-    What killed processes left under the same prefix goes first.
+    What killed processes left in such folders goes first.
+
+    Args:
+        store: The content store.
+        prefix: What it is for, in lower case with a hyphen at its end.
     """
     partial = store / "partial"
     partial.mkdir(parents=True, exist_ok=True)
-    for left in partial.glob(f"{prefix}*"):
-        process = left.name.removeprefix(prefix).partition("-")[0]
-        if process.isdecimal() and not alive(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
+    sweep_scratch(store)
     folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=partial))
     try:
         folder.chmod(0o755)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_scratch(store: Path) -> None:
+    """Remove the scratch folders of processes that are not there any more."""
+    for left in (store / "partial").glob("*-*-*"):
+        found = _SCRATCH.fullmatch(left.name)
+        if found is not None and not alive(int(found[1])):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _shown(where: object) -> str:

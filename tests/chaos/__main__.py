@@ -1,10 +1,11 @@
 """Disturb hundreds of runs, and look at what is left of each.
 
     python -m tests.chaos [--kills 200] [--faults 500] [--runs 120] [--lanes 3] [--minutes 58] [--seed N ...] [--keep]
+        [--builder both|engine|none]
 
 Each case has a seed, which is printed; ``--seed N`` plays that one alone, and ``--keep`` leaves its folder. Kills have
-the seeds 1 to 9999, faults those from 10000 on. The lanes are sandboxes side by side over one engine. Polls are
-shortened by ``MIGRATE_POLL_SECONDS``, and nothing else.
+the seeds 1 to 9999, faults those from 10000 on. Of three cases one makes its images without an engine. The lanes are
+sandboxes side by side over one engine. Polls are shortened by ``MIGRATE_POLL_SECONDS``, and nothing else.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from benchmarks.tables import aligned
 from migrate.sandbox import control
 from migrate.sandbox.base.settings import Options
 from tests.chaos import faults, kills
-from tests.chaos.stage import set_up
+from tests.chaos.stage import set_up, store_without_engine
 from tests.e2e.harness import ROOT, Sandbox, Tool
 
 FIRST_FAULT: Final = 10_000
@@ -43,6 +44,7 @@ _TAG: Final = "migrate-chaos-first:iris"
 class Score:
     """What has been played so far; one lock, many lanes."""
 
+    builder: str = "both"
     kills: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
     fired: Counter[str] = field(default_factory=Counter)
@@ -54,19 +56,27 @@ class Score:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def aim_of(seed: int) -> str:
+def aim_of(seed: int, *, unaided: bool = False) -> str:
     """The step that the kill of a seed is aimed at."""
-    return kills.STEPS[seed % len(kills.STEPS)]
+    steps = kills.UNAIDED if unaided else kills.STEPS
+    return steps[seed % len(steps)]
 
 
-def play(seed: int, sandbox: Sandbox, folder: Path, score: Score, *, keep: bool = False) -> None:
-    """Play one case and write down how it went."""
+def is_unaided(seed: int, builder: str) -> bool:
+    """Whether the command of a seed's case makes its images without an engine."""
+    return builder == "none" or (builder == "both" and seed % 3 == 0)
+
+
+def play(
+    seed: int, sandbox: Sandbox, folder: Path, score: Score, *, store: Path | None = None, keep: bool = False
+) -> None:
+    """Play one case and write down how it went; with ``store``, without an engine."""
     chance = random.Random(seed)  # noqa: S311 - a game of chance that can be repeated
     begun = time.monotonic()
-    what = aim_of(seed) if seed < FIRST_FAULT else "faults"
+    what = aim_of(seed, unaided=store is not None) if seed < FIRST_FAULT else "faults"
     place = folder / str(seed)
     try:
-        with set_up(sandbox, place, chance, registers=what == "register") as stage:
+        with set_up(sandbox, place, chance, registers=what == "register", store=store) as stage:
             if seed < FIRST_FAULT:
                 kill = kills.play(stage, what, chance)
                 told = f"killed in {kill.step}" + ("" if kill.counts else ", which does not count")
@@ -111,7 +121,7 @@ def seeds_left(options: argparse.Namespace, score: Score, deadline: float) -> It
         if not kills_due and not faults_due:
             return
         if kills_due and (not faults_due or counted * options.runs <= cases * options.kills):
-            while counted >= options.kills and aim_of(kill) not in thin:
+            while counted >= options.kills and aim_of(kill, unaided=is_unaided(kill, options.builder)) not in thin:
                 kill += 1
             yield kill
             kill += 1
@@ -130,9 +140,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=58, help="after which no case is begun any more")
     parser.add_argument("--seed", type=int, action="append", help="this case alone; may be repeated")
     parser.add_argument("--keep", action="store_true", help="leave the folders of all cases, not of failed ones alone")
+    parser.add_argument("--builder", choices=("both", "engine", "none"), default="both", help="who makes images")
     options = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands are started
-    score, begun = Score(), time.monotonic()
+    score, begun = Score(options.builder), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="migrate-chaos-"))
     lanes = [
         Sandbox(folder / f"sandbox-{number}")
@@ -142,9 +153,13 @@ def main() -> int:
         for lane in lanes:
             control.start(lane.folder, Options(rate_limit=0, unseen_seconds=0.2))
         # No undo owns the image of the runtime, and no case builds it.
-        built = Tool(lanes[0], folder / "first")("build", str(ROOT / "examples/models/iris"), "--tag", _TAG, "--json")
-        if built.code:
-            raise SystemExit(f"chaos: the image of the runtime cannot be built\n{built.out}{built.err}")
+        if options.builder != "none":
+            built = Tool(lanes[0], folder / "first")(
+                "build", str(ROOT / "examples/models/iris"), "--tag", _TAG, "--json"
+            )
+            if built.code:
+                raise SystemExit(f"chaos: the image of the runtime cannot be built\n{built.out}{built.err}")
+        without = store_without_engine(lanes[0], folder / "without") if options.builder != "engine" else None
         seeds, turn = seeds_left(options, score, begun + 60 * options.minutes), threading.Lock()
 
         over = threading.Event()
@@ -155,7 +170,8 @@ def main() -> int:
                     seed = next(seeds, None)
                 if seed is None:
                     return
-                play(seed, lane, folder / "cases", score, keep=options.keep)
+                store = without if is_unaided(seed, options.builder) else None
+                play(seed, lane, folder / "cases", score, store=store, keep=options.keep)
 
         with ThreadPoolExecutor(len(lanes)) as pool:
             try:
@@ -166,7 +182,8 @@ def main() -> int:
     finally:
         for lane in lanes:
             control.stop(lane.folder)
-        subprocess.run(["docker", "rmi", _TAG], check=False, capture_output=True)
+        if options.builder != "none":
+            subprocess.run(["docker", "rmi", _TAG], check=False, capture_output=True)
         _tell(report(score, time.monotonic() - begun))
     enough = bool(options.seed) or (
         sum(score.kills.values()) >= options.kills
@@ -184,7 +201,7 @@ def report(score: Score, seconds: float) -> str:
     """The table, and what failed with how to repeat it."""
     rows = [
         [step, str(score.kills[step]), str(score.missed[step]), _mean(score.seconds[step])]
-        for step in (*kills.STEPS, *sorted({*score.kills, *score.missed} - set(kills.STEPS)))
+        for step in (*kills.UNAIDED, *sorted({*score.kills, *score.missed} - set(kills.UNAIDED)))
     ]
     total = ["all", str(sum(score.kills.values())), str(sum(score.missed.values())), ""]
     kinds = ", ".join(f"{number}: {count}" for number, count in sorted(score.combined.items()))
@@ -199,7 +216,8 @@ def report(score: Score, seconds: float) -> str:
         f"{sum(score.kills.values())} kills, {len(score.failed)} cases failed, {seconds / 60:.1f} minutes",
     ]
     for seed, why in score.failed:
-        lines.append(f'seed {seed}: {why.splitlines()[0][:300]}\n    repeat it: make chaos ARGS="--seed {seed} --keep"')
+        again = f"--seed {seed} --builder {score.builder} --keep"
+        lines.append(f'seed {seed}: {why.splitlines()[0][:300]}\n    repeat it: make chaos ARGS="{again}"')
     return "\n".join(lines)
 
 

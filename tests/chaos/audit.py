@@ -1,7 +1,10 @@
 """What must hold after a case, however it was disturbed: asked of the cloud, the registry, the engine and the disk."""
 
+import contextlib
+import hashlib
 import platform
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +91,10 @@ def tidy(stage: Stage) -> None:
     scratch = [str(path) for path in stage.scratch.iterdir()]
     hold(not scratch, f"temporary files: {scratch}")
     partial = [str(path) for path in stage.tool.workspace.glob("store/partial/*") if path.suffix != ".lock"]
-    hold(not partial, f"unfinished downloads: {partial}")
+    hold(not partial, f"unfinished downloads, or what boxes were made of: {partial}")
+    hold(not _boxes(stage), f"processes that know this case's folder: {_boxes(stage)}")
+    spoiled = [path.name for path in _blobs(stage) if _digest(path) != path.name]
+    hold(not spoiled, f"blobs of the store that are not what their names say: {spoiled}")
     images = [effect for effect in stage.effects() if effect.kind == "pushed-image"]
     known = {effect.name for effect in images}
     # What belongs to an image is listed under a tag made of the image's digest.
@@ -109,8 +115,40 @@ def _same(stage: Stage, left: dict[str, list[Any]]) -> None:
     hold(not open_, f"only meant to be made, says the journal: {open_}")
 
 
+def _blobs(stage: Stage) -> list[Path]:
+    """The blobs of the store that the case made: those that it began with have another name somewhere."""
+    found = stage.tool.workspace.glob("store/blobs/sha256/*")
+    return [path for path in found if path.stat().st_nlink == 1]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _boxes(stage: Stage) -> list[str]:
+    """Programs that were told of the workspace, such as boxes; those that end just now get some seconds."""
+    place = str(stage.tool.workspace).encode()
+
+    def running() -> list[str]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                words = path.read_bytes()
+                if place in words:
+                    found.append(words.replace(b"\0", b" ").decode(errors="replace")[:200])
+        return found
+
+    end = time.monotonic() + 3
+    while (left := running()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return left
+
+
 def _containers(stage: Stage) -> list[str]:
     """Containers that commands of this case started: label ``mlserving-migrate.process``."""
+    if stage.unaided:
+        return []
     words = ["docker", "ps", "--all", "--format", '{{.ID}} {{.Label "mlserving-migrate.process"}}']
     listed = subprocess.run(words, capture_output=True, check=True, text=True).stdout
     ours = {f"{platform.node()}:{pid}" for pid in stage.pids}

@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +26,15 @@ STEPS: Final = (
 )  # fmt: skip
 """Where a kill is aimed at: the steps of the journey, and the calls of OVHcloud's API that change something."""
 
+UNAIDED: Final = (*STEPS, "upload", "blob", "manifest", "attach")
+"""The same without an engine, where the command itself asks the registry."""
+
+_REGISTRY: Final = {
+    "upload": ("POST", r"/blobs/uploads/"),
+    "blob": ("PUT", r"/blobs/uploads/"),
+    "manifest": ("PUT", r"/manifests/[0-9a-f]{12}$"),
+    "attach": ("PUT", r"/manifests/sha256[:-]"),
+}
 _CALLS: Final = {
     "authorize": ("POST", r"/ai/authorization$"),
     "user": ("POST", r"/project/[^/]+/user$"),
@@ -94,6 +105,8 @@ def _killed(stage: Stage, step: str, chance: random.Random) -> str:
             point = chance.choice(("after", "answered") if step == "authorize" else ("before", "after", "answered"))
             nth = {"token": 2, "change": 3, "undo": 3}.get(step, 1)
             return _held(stage, process, step, point, method=method, path_regex=path, nth=chance.randint(1, nth))
+        if step in _REGISTRY:
+            return _at_registry(stage, process, step, chance)
         if step == "fetch" and chance.random() < 0.5:
             return _held(stage, process, step, "during", method="GET", path_regex=r"\.onnx", nth=1)
         events: list[dict[str, Any]] = []
@@ -120,6 +133,36 @@ def _held(stage: Stage, process: "subprocess.Popen[str]", step: str, point: str,
             lambda: any(line.fault in {"hold", "gone"} for line in stage.sandbox.log()), "the request is not over"
         )
     return step
+
+
+def _at_registry(stage: Stage, process: "subprocess.Popen[str]", step: str, chance: random.Random) -> str:
+    """Kill when a request has come to the registry's door, or when it was answered."""
+    method, path = _REGISTRY[step]
+    nth = chance.randint(1, 3) if step in {"upload", "blob"} else 1
+    reader = threading.Thread(target=process.communicate)  # else it would wait for who reads its events
+    reader.start()
+    if chance.random() < 0.5:
+        where: dict[str, Any] = {"service": "registry", "method": method, "path_regex": path, "nth": nth, "times": 1}
+        fault = control.fail(stage.sandbox.folder, "slow", seconds=_PATIENCE, **where)
+
+        def reached() -> bool:
+            running = control.status(stage.sandbox.folder)
+            return running is not None and bool(running.faults[fault]["struck"])
+    else:
+
+        def reached() -> bool:
+            lines = stage.sandbox.log()
+            mine = [line for line in lines if (line.service, line.method) == ("registry", method)]
+            return sum(re.search(path, line.path) is not None and line.status < 300 for line in mine) >= nth
+
+    met = False
+    while not met and process.poll() is None:
+        met = reached()
+        time.sleep(0.02)
+    kill_group(process)
+    reader.join(_PATIENCE)
+    control.release(stage.sandbox.folder)
+    return step if met else "nowhere"
 
 
 def _aim(step: str, chance: random.Random) -> tuple[Callable[[dict[str, Any]], bool], float]:

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import random
+import shutil
 import subprocess
 import threading
 import uuid
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from migrate.core.names import slug
+from migrate.images.base.archive import bootstrap
 from migrate.migration.journal.journal import Journal
 from migrate.migration.journal.ledger import Effect
 from migrate.sandbox import control
@@ -33,6 +36,7 @@ class Stage:
         models: The ids of the models that are moved.
         words: Options of every run.
         repositories: The beginnings of the names of its images, where no other case makes the same ones.
+        unaided: Whether the command makes its images without an engine, and finds none.
     """
 
     sandbox: Sandbox
@@ -46,6 +50,7 @@ class Stage:
     repositories: tuple[str, ...]
     packed: bool = False
     registers: bool = False
+    unaided: bool = False
     pids: list[int] = field(default_factory=list)
 
     @property
@@ -107,7 +112,9 @@ class _Group:
 
 
 @contextlib.contextmanager
-def set_up(sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: bool = False) -> Iterator[Stage]:
+def set_up(
+    sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: bool = False, store: Path | None = None
+) -> Iterator[Stage]:
     """A stage in a sandbox that is as new; one that shares names with others waits for its turn.
 
     Args:
@@ -115,6 +122,8 @@ def set_up(sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: 
         folder: Where the case keeps its files; made here.
         chance: What chooses.
         registers: Whether images go to a private registry in any case; else chance says so.
+        store: A content store with the runtime in it, of which the case gets a copy: the command then makes its images
+            without an engine. None for an engine.
     """
     control.reset(sandbox.folder)
     folder.mkdir(parents=True)
@@ -128,7 +137,7 @@ def set_up(sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: 
     registers = chance.random() < 0.12 or registers
     tool = Tool(sandbox, folder / "workspace")
     source, names = _source(sandbox, folder, kind, chosen, identity)
-    words = ("--layout", "packed") if packed else ()
+    words: tuple[str, ...] = ("--layout", "packed") if packed else ()
     environment = {"TMPDIR": str(folder / "tmp")}
     if registers:
         running = control.status(sandbox.folder)
@@ -139,6 +148,10 @@ def set_up(sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: 
         environment["MIGRATE_REGISTRY_PASSWORD"] = settings.identity.platform_password
     if chance.random() < 0.3:
         environment["MIGRATE_OLD_TOKEN"] = ""
+    if store is not None:
+        shutil.copytree(store, tool.workspace / "store", symlinks=True, copy_function=os.link)
+        words += ("--builder", "none", "--base-image", f"oci:{bootstrap(print)}")
+        environment["DOCKER_HOST"] = "unix:///nonexistent.sock"
     stage = Stage(
         sandbox=sandbox,
         folder=folder,
@@ -151,6 +164,7 @@ def set_up(sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: 
         repositories=names,
         packed=packed,
         registers=registers,
+        unaided=store is not None,
     )
     with contextlib.ExitStack() as turns:
         if kind == "namespace":
@@ -158,8 +172,26 @@ def set_up(sandbox: Sandbox, folder: Path, chance: random.Random, *, registers: 
         yield stage
 
 
+def store_without_engine(sandbox: Sandbox, folder: Path) -> Path:
+    """A content store in which the runtime of the models is, with its root: what a case without an engine starts from.
+
+    Args:
+        sandbox: It runs.
+        folder: Where it is made; it does not exist.
+    """
+    folder.mkdir()
+    tool = Tool(sandbox, folder / "workspace")
+    words = ("--out", str(folder / "iris.tar"), "--builder", "none", "--base-image", f"oci:{bootstrap(print)}")
+    made = tool("build", str(MODELS / "iris"), *words, "--json")
+    assert made.code == 0, made
+    shutil.rmtree(tool.workspace / "store" / "artifacts", ignore_errors=True)
+    return tool.workspace / "store"
+
+
 def local_images() -> frozenset[str]:
-    """The names of all images of the engine."""
+    """The names of all images of the engine, where there is one."""
+    if shutil.which("docker") is None:
+        return frozenset()
     words = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
     return frozenset(subprocess.run(words, capture_output=True, check=True, text=True).stdout.splitlines())
 

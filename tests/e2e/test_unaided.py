@@ -1,5 +1,6 @@
 """Runs without a container engine: the command finds none, and the apps run where the sandbox has one."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import pytest
 
 from migrate.boxes import bubblewrap
 from migrate.images.base.archive import bootstrap
+from migrate.sandbox import control
 from tests.e2e.conftest import IRIS
-from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, Tool
+from tests.e2e.harness import BROKEN, GOOD, NAMESPACE, ROOT, Tool
 
 NO_ENGINE = "unix:///nonexistent.sock"
+PICKLE = ROOT / "examples/formats/species-module"
 NO_PROGRAMS = str(Path(sys.executable).parent)  # and so without bubblewrap
 
 pytestmark = pytest.mark.slow
@@ -58,3 +61,42 @@ def test_what_cannot_be_tried_here_says_so(tool: Tool, unaided: tuple[str, ...])
     assert (moved.code, outcome["outcome"], outcome["proof"]) == (0, "done", "self"), moved
     assert "bubblewrap" in outcome["not_rehearsed"]
     assert "cold_start" not in outcome
+
+
+@pytest.mark.usefixtures("boxes")
+def test_a_plan_is_applied_to_one_app_for_all(tool: Tool, unaided: tuple[str, ...]) -> None:
+    file = tool.workspace.parent / "plan.json"
+    planned = tool("plan", NAMESPACE, "--layout", "packed", "--out", str(file), "--json")
+    assert planned.code == 0, planned
+    words = (str(file), *unaided, "--yes", "--authorize", "--json")
+    applied = tool("apply", *words, DOCKER_HOST=NO_ENGINE)
+    assert {name for name, outcome in applied.outcomes.items() if outcome["outcome"] == "done"} == set(GOOD), applied
+    assert len(tool.sandbox.left()["apps"]) == 1
+    assert str(unaided[-1]) not in file.read_text()
+    undone = tool("undo", NAMESPACE, "--yes", "--json", DOCKER_HOST=NO_ENGINE)
+    assert undone.code == 0, undone
+
+
+@pytest.mark.usefixtures("boxes")
+def test_a_container_is_moved_after_ml_serving(tool: Tool, unaided: tuple[str, ...]) -> None:
+    control.fail(tool.sandbox.folder, "serving-gone")
+    tool.environment.pop("MIGRATE_OLD_TOKEN", None)
+    ended = tool.run("models@GRA", *unaided, "--model", "iris", DOCKER_HOST=NO_ENGINE)
+    (outcome,) = ended.outcomes.values()
+    assert (ended.code, outcome["outcome"], outcome["proof"]) == (0, "done", "engine"), ended
+    assert not outcome.get("not_rehearsed")
+
+
+@pytest.mark.usefixtures("boxes")
+def test_files_that_run_code_are_loaded_in_boxes_and_go_nowhere_without(tool: Tool, unaided: tuple[str, ...]) -> None:
+    digest = hashlib.sha256((PICKLE / "species.pt").read_bytes()).hexdigest()
+    words = (str(PICKLE), *unaided, "--allow-unsafe", f"sha256:{digest}", "--proof", "self")
+    refused = tool.run(*words, DOCKER_HOST=NO_ENGINE, PATH=NO_PROGRAMS)
+    (outcome,) = refused.outcomes.values()
+    assert outcome["reason"] == "no-box", refused
+    assert not tool.sandbox.left()["apps"]
+
+    moved = tool.run(*words, DOCKER_HOST=NO_ENGINE)
+    (outcome,) = moved.outcomes.values()
+    assert (moved.code, outcome["outcome"], outcome["proof"]) == (0, "done", "engine"), moved
+    assert not outcome.get("not_rehearsed")

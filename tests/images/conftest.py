@@ -38,8 +38,8 @@ def artifact_of(*paths: Path) -> Artifact:
     return Artifact(folder=str(paths[0].parent), files=files, size=size, digest=f"sha256:{digest}")
 
 
-def model_of(path: Path, identity: str = "iris", recorded: bytes | None = None) -> ModelToRender:
-    artifact = artifact_of(path)
+def model_of(path: Path, identity: str = "iris", recorded: bytes | None = None, *beside: Path) -> ModelToRender:
+    artifact = artifact_of(path, *beside)
     inspection = formats.inspect(artifact, framework=None)
     record = ModelRecord(id=identity, source="tests")
     return ModelToRender(record=record, artifact=artifact, inspection=inspection, recorded=recorded)

@@ -68,13 +68,17 @@ def test_a_full_disk_for_real(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_goes_first(tmp_path: Path) -> None:
     partial = tmp_path / "partial"
-    left, mine, other = (partial / name for name in (f"wheels-{gone()}-abc", f"wheels-{os.getpid()}-abc", "wheels-abc"))
-    for folder in (left, mine, other):
+    dead = gone()
+    left, box = partial / f"wheels-{dead}-abc", partial / f"box-rehearsal-{dead}-abc"
+    mine, other, download = partial / f"wheels-{os.getpid()}-abc", partial / "wheels-abc", partial / ("a1" * 20)
+    for folder in (left, box, mine, other, download):
         folder.mkdir(parents=True)
         folder.joinpath("file").write_text("x")
     with scratch_folder(tmp_path, "wheels-") as folder:
         assert folder.is_dir()
         assert not left.exists()
+        assert not box.exists()
         assert mine.exists()
         assert other.exists()
+        assert download.exists()
     assert not folder.exists()

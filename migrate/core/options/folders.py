@@ -17,6 +17,12 @@ from migrate.core.options.shared import (
     Workspace,
 )
 
+PUSH: Final = Option(
+    names=("--push",),
+    metavar="REF",
+    help="Push the image to a registry under this name, and read it back; the login is that of docker login.",
+    counts=Counts.IMAGE,
+)
 TAG: Final = Option(names=("--tag", "-t"), metavar="REF", help="The image's name.", counts=Counts.IMAGE)
 
 
@@ -40,16 +46,24 @@ class BuildOptions(OfFolder, frozen=True, kw_only=True):
         short="A model folder becomes an image.",
         help="Build an image of the model in FOLDER, and rehearse it as AI Deploy would run it; of several models, "
         "those that cannot be served are left out and named. --out writes a file that docker load, podman load and "
-        "skopeo take; with --builder none no engine is needed, and nothing is rehearsed.",
+        "skopeo take, and --push sends it to a registry; with --builder none no engine is needed, and nothing is "
+        "rehearsed.",
         example="migrate build ./models/iris --tag iris:1\n"
-        "migrate build ./models/iris --out iris.tar --builder none --base-image oci:base.tar",
+        "migrate build ./models/iris --out iris.tar --builder none --base-image oci:base.tar\n"
+        "migrate build ./models/iris --push registry.example.com/team/iris:1 --builder none",
     )
 
     tag: Annotated[str | None, TAG] = None
     out: Annotated[Path | None, OUT] = None
+    push: Annotated[str | None, PUSH] = None
     builder: Builder = "auto"
     base_image: BaseImage = None
     slim: Slim = False
+
+    @property
+    def name(self) -> str | None:
+        """What an engine calls the image."""
+        return self.tag or self.push
 
 
 class ExportOptions(OfFolder, frozen=True, kw_only=True):

@@ -5,9 +5,12 @@ The instructions are read from that Dockerfile's text, so both ways give the sam
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 import migrate
 from migrate.core.names import digest_of, slug
@@ -39,9 +42,15 @@ if TYPE_CHECKING:
 
 _BASE: Final = "base"  # what the Dockerfile starts from here has no name
 _ROOT: Final = IMAGE_PATH[1:]
-# A compressed copy of a model saves making it again for the registry; beyond this it costs too much of the disk.
+# An archive names a layer before its bytes, so it is made before; beyond this its copy costs too much of the disk.
 KEPT_BELOW: Final = 2 << 30
 """Bytes of a layer's files from which on its compressed bytes are not kept."""
+
+ON_THE_WAY: Final = 64 << 20
+"""The same for a registry: from here on a layer is made while it is sent, so its files are read once.
+
+A smaller one is made before, so that the registry can be asked whether it has it.
+"""
 
 
 def write_image(
@@ -114,6 +123,50 @@ def add_models(
     return assemble(blobs, base, read_instructions(text), lambda name: own[name]())
 
 
+class Part(Struct, frozen=True, kw_only=True):
+    """A layer of models, still to be made.
+
+    Attributes:
+        content: What its bytes depend on.
+        entries: What is in it.
+        size: Bytes of the models' files in it.
+        read: Told how many bytes of it were read since the last time.
+    """
+
+    content: str
+    entries: Callable[[], Iterable[tarstream.Entry]]
+    size: int = 0
+    read: Callable[[int], None] | None = None
+
+
+def model_parts(
+    models: Sequence[ModelToRender], progress: Callable[[int, int | None], None] = lambda *_: None
+) -> dict[str, Part]:
+    """The layers of these models, by the folders of the build context that they stand for."""
+    if len({slug(model.record.id) for model in models}) < len(models):
+        message = "two models of one image have one id"
+        raise ValueError(message)
+    shared: dict[str, list[ModelToRender]] = {}
+    for index, model in enumerate(models):
+        shared.setdefault(model_layer(index), []).append(model)
+    total, done, turn = _size(models), 0, threading.Lock()
+
+    def read(count: int) -> None:
+        nonlocal done
+        with turn:  # layers may be made side by side
+            done += count
+            progress(min(done, total), total)
+
+    named = digest_of(SETTINGS_LAYER, *contents(models))
+    return {
+        SETTINGS_LAYER: Part(content=named, entries=partial(settings_entries, models)),
+        **{
+            name: Part(content=_content(group), entries=partial(file_entries, group), size=_size(group), read=read)
+            for name, group in shared.items()
+        },
+    }
+
+
 def model_layers(
     models: Sequence[ModelToRender],
     blobs: BlobStore,
@@ -121,28 +174,11 @@ def model_layers(
     keep_below: int = KEPT_BELOW,
 ) -> dict[str, Callable[[], LayerBlob]]:
     """What makes each layer of these models, by the folder of the build context that it stands for."""
-    if len({slug(model.record.id) for model in models}) < len(models):
-        message = "two models of one image have one id"
-        raise ValueError(message)
-    shared: dict[str, list[ModelToRender]] = {}
-    for index, model in enumerate(models):
-        shared.setdefault(model_layer(index), []).append(model)
-    total, done = _size(models), 0
 
-    def read(count: int) -> None:
-        nonlocal done
-        done += count
-        progress(min(done, total), total)
+    def maker(part: Part) -> Callable[[], LayerBlob]:
+        return lambda: blobs.layer(part.content, part.entries, QUICK, part.read, keep=part.size < keep_below)
 
-    def maker(name: str, content: str, entries: Callable[[], Iterable[tarstream.Entry]]) -> Callable[[], LayerBlob]:
-        keep = name == SETTINGS_LAYER or _size(shared[name]) < keep_below
-        return lambda: blobs.layer(content, entries, QUICK, read if name in shared else None, keep=keep)
-
-    named = digest_of(SETTINGS_LAYER, *contents(models))
-    return {
-        SETTINGS_LAYER: maker(SETTINGS_LAYER, named, partial(settings_entries, models)),
-        **{name: maker(name, _content(group), partial(file_entries, group)) for name, group in shared.items()},
-    }
+    return {name: maker(part) for name, part in model_parts(models, progress).items()}
 
 
 def _size(models: Sequence[ModelToRender]) -> int:

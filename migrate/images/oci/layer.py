@@ -85,3 +85,25 @@ class Reader:
         """End what makes the pieces."""
         if isinstance(self._pieces, Generator):
             self._pieces.close()
+
+
+class LayerReader(Reader):
+    """A layer that is made as it is read; ``made`` is told what it was at its end."""
+
+    def __init__(self, stream: LayerStream, made: Callable[[LayerBlob], None]) -> None:
+        super().__init__(iter(stream))
+        self._stream = stream
+        self._made: Callable[[LayerBlob], None] | None = made
+
+    def read(self, size: int, /) -> bytes:
+        """Part of ``Stream``."""
+        data = super().read(size)
+        if not data and self._made is not None:
+            made, self._made = self._made, None
+            made(self._stream.layer)
+        return data
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The layer, once its end was read."""
+        return self._stream.layer.descriptor

@@ -6,8 +6,8 @@
 A blob is written aside, synced and renamed, so a name never stands for a part of its bytes. A record is written after
 its blob. Several processes may write the same blob: each renames the same bytes to the same name.
 
-The layer of a large model is not kept: the disk has the model itself already. Its bytes are made again where they are
-read, and they are the same each time.
+The layer of a large model is not kept: the disk has the model itself already. Its bytes are made where they are read,
+on their way to a registry, and they are the same each time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from migrate.core.names import digest_of
 from migrate.core.text import printable, type_again
 from migrate.core.values import Descriptor, to_json
 from migrate.images.oci.blobs import LayerBlob
-from migrate.images.oci.layer import LayerStream, Reader
+from migrate.images.oci.layer import LayerReader, LayerStream, Reader
 from migrate.machine.disk import disk_errors, scratch_folder
 from migrate.machine.locks import exclusive
 
@@ -74,7 +74,7 @@ class BlobStore:
         Raises:
             LocalError: A file changed (code ``file-changed``), or the disk (``disk``, ``disk-full``).
         """
-        key = digest_of(_RECIPE, content, compression.key)
+        key = _key(content, compression)
         found = self._recorded(key, keep=keep)
         if found is None:
             with exclusive(self.store / "locks" / f"layer-{key[:40]}"):
@@ -84,6 +84,32 @@ class BlobStore:
         if not keep:
             self._makers[found.descriptor.digest] = lambda: LayerStream(entries(), compression)
         return found
+
+    def is_known(self, content: str, compression: Compression) -> bool:
+        """Whether it was made before, so that its digests are known; its bytes may be kept or not."""
+        return self._recorded(_key(content, compression), keep=False) is not None
+
+    def on_the_way(
+        self,
+        content: str,
+        entries: Callable[[], Iterable[Entry]],
+        compression: Compression,
+        read: Callable[[int], None] | None = None,
+    ) -> LayerReader:
+        """The layer of some content, made as it is read; ``layer`` knows it once its end was read.
+
+        Args:
+            content: As for ``layer``, and so are the others and the errors, which come where it is read.
+            entries: The same.
+            compression: The same.
+            read: The same.
+        """
+        key = _key(content, compression)
+
+        def made(layer: LayerBlob) -> None:
+            self._rename(to_json(layer), self._layers / f"{key}.json")
+
+        return LayerReader(LayerStream(entries(), compression, read), made)
 
     def take(self, descriptor: Descriptor, open_blob: Callable[[Descriptor, int], Stream]) -> None:
         """Copy a blob of somebody else's into the store, where it is missing.
@@ -198,6 +224,10 @@ class BlobStore:
             self._blobs.mkdir(parents=True, exist_ok=True)
             partial.replace(self._blobs / digest().removeprefix("sha256:"))
             _sync(self._blobs)
+
+
+def _key(content: str, compression: Compression) -> str:
+    return digest_of(_RECIPE, content, compression.key)
 
 
 def _checked(pieces: Iterator[bytes], descriptor: Descriptor) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from migrate.core.errors import LocalError
+from migrate.images.registry.source import Blob
 from migrate.images.registry.upload import Limit, Upload, has_blob
 from migrate.machine.patience import STOP_LOOK
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from migrate.images.registry.client import RegistryClient
-    from migrate.images.registry.source import Blob
+    from migrate.images.registry.source import UnmadeBlob
 
     Progress = Callable[[int, int | None], None]
 
@@ -30,7 +31,7 @@ _ROOM: Final = 3 * CHUNK  # bytes of memory for the chunks of all blobs
 
 def push_blobs(
     client: RegistryClient,
-    blobs: Iterable[Blob],
+    blobs: Iterable[Blob | UnmadeBlob],
     *,
     progress: Progress,
     chunk: int = CHUNK,
@@ -42,7 +43,7 @@ def push_blobs(
 
     Args:
         client: The repository, ``pushing``.
-        blobs: In any order; one that comes twice is sent once.
+        blobs: In any order; one that comes twice is sent once, and one that is still to be made is sent in any case.
         progress: Told the bytes that the registry has, of how many; each byte counts once, however often it is sent.
         chunk: The largest chunk, in bytes.
         at_once: How many are sent side by side.
@@ -51,11 +52,11 @@ def push_blobs(
         LocalError: See ``Upload.run``; of several the first.
         Interrupted: The client's ``stop`` was set.
     """
-    wanted = list({blob.descriptor.digest: blob for blob in blobs}.values())
+    wanted = list({_name(blob): blob for blob in blobs}.values())
     if not wanted:
         return
     several = _ROOM // (2 * at_once)  # a chunk, where each of those side by side has two of them
-    large = sum(blob.descriptor.size > several for blob in wanted)
+    large = sum(_size(blob) > several for blob in wanted)
     limit = Limit(min(chunk, several) if large > 1 else chunk)
     count = _Count(progress, wanted)
     with (
@@ -77,17 +78,27 @@ def push_blobs(
             raise
 
 
-def _push(client: RegistryClient, blob: Blob, limit: Limit, aside: ThreadPoolExecutor, count: _Count) -> None:
-    digest = blob.descriptor.digest
+def _name(blob: Blob | UnmadeBlob) -> str | int:
+    return blob.descriptor.digest if isinstance(blob, Blob) else id(blob)
 
-    def advance(sent: int) -> None:
-        count.moved(digest, sent)
 
-    if not has_blob(client, blob):
+def _size(blob: Blob | UnmadeBlob) -> int:
+    return blob.descriptor.size if isinstance(blob, Blob) else blob.about
+
+
+def _push(
+    client: RegistryClient, blob: Blob | UnmadeBlob, limit: Limit, aside: ThreadPoolExecutor, count: _Count
+) -> None:
+    name = _name(blob)
+    upload = Upload(client, blob, limit, aside, lambda sent: count.moved(name, sent))
+    if not isinstance(blob, Blob):
+        count.ended(name, upload.run().size)
+        return
+    if not has_blob(client, blob.descriptor):
         location = _mounted(client, blob)
         if location != "":
-            Upload(client, blob, limit, aside, advance).run(location)
-    advance(blob.descriptor.size)
+            upload.run(location)
+    count.ended(name, blob.descriptor.size)
 
 
 def _mounted(client: RegistryClient, blob: Blob) -> str | None:
@@ -102,7 +113,7 @@ def _mounted(client: RegistryClient, blob: Blob) -> str | None:
         if error.code not in {"registry-login", "registry-denied"}:
             raise
         return None  # a login that may not read the other repository may still write to this one
-    if answer.status == 201 and has_blob(client, blob):
+    if answer.status == 201 and has_blob(client, blob.descriptor):
         return ""
     # A registry that does not mount, or has no such blob there, begins an upload.
     return client.place(answer) if answer.status == 202 else None
@@ -111,14 +122,24 @@ def _mounted(client: RegistryClient, blob: Blob) -> str | None:
 class _Count:
     """What the registry has of all blobs. Threads may share it."""
 
-    def __init__(self, progress: Progress, blobs: list[Blob]) -> None:
+    def __init__(self, progress: Progress, blobs: list[Blob | UnmadeBlob]) -> None:
         self._progress = progress
-        self._total = sum(blob.descriptor.size for blob in blobs)
-        self._each: dict[str, int] = {}
+        self._sizes = {_name(blob): _size(blob) for blob in blobs}
+        self._each: dict[str | int, int] = {}
         self._turn = threading.Lock()
 
-    def moved(self, digest: str, sent: int) -> None:
+    def moved(self, name: str | int, sent: int) -> None:
         with self._turn:
-            if sent > self._each.get(digest, -1):
-                self._each[digest] = sent
-                self._progress(sum(self._each.values()), self._total)
+            if sent > self._each.get(name, -1):
+                self._each[name] = sent
+                self._tell()
+
+    def ended(self, name: str | int, size: int) -> None:
+        with self._turn:
+            if (self._each.get(name), self._sizes[name]) != (size, size):
+                self._each[name] = self._sizes[name] = size
+                self._tell()
+
+    def _tell(self) -> None:
+        done = sum(min(sent, self._sizes[name]) for name, sent in self._each.items())
+        self._progress(done, sum(self._sizes.values()))

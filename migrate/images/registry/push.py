@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def immutable_tag(image: Image) -> str:
-    """The tag that an image is deployed by: 12 hex digits of its own digest, so that it never names anything else."""
+    """The tag that an image is deployed by: 12 hex digits of its id, so that it never names anything else."""
     return image.image_id.removeprefix("sha256:")[:12]
 
 

@@ -1,11 +1,15 @@
-"""The bytes of a blob on their way to a registry: a chunk in memory, the next one read ahead, each byte hashed once."""
+"""The bytes of a blob on their way to a registry: a chunk in memory, the next one read ahead, each byte hashed once.
+
+A blob may be made while it is sent: its digest and size are known when its last byte has been read.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import io
-from typing import TYPE_CHECKING, Final, Protocol
+import mmap
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from msgspec import Struct
 
@@ -56,6 +60,45 @@ class Blob(Struct, frozen=True, kw_only=True):
     mount_from: str | None = None
 
 
+class Making(Stream, Protocol):
+    """Bytes of a blob that are made as they are read."""
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What was made, once the end was read."""
+
+
+class UnmadeBlob(Struct, frozen=True, kw_only=True):
+    """A blob that a registry is to have, and that is made while it is sent.
+
+    ``open`` begins to make it, with the same bytes each time; ``about`` is near its size, in bytes.
+    """
+
+    open: Callable[[], Making]
+    about: int
+
+
+class Buffers:
+    """Memory for two chunks. The allocator would keep what it was given back."""
+
+    def __init__(self) -> None:
+        self._both: list[mmap.mmap] = []
+
+    def next(self, size: int) -> memoryview:
+        """One of the two in turn, of at least so many bytes."""
+        if len(self._both) == 2:
+            self._both.reverse()
+        if len(self._both) < 2 or len(self._both[-1]) < size:
+            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+            self._both = [*self._both[:1], mmap.mmap(-1, max(size, 1), flags=flags)]
+        return memoryview(self._both[-1])
+
+    def give_back(self) -> None:
+        """Give the memory back, whoever still refers to it, such as the errors of a cut."""
+        for one in self._both:
+            one.madvise(mmap.MADV_DONTNEED)
+
+
 class Source:
     """A blob's bytes in chunks. Two chunks are in memory: the one that is sent, and the one that is read meanwhile.
 
@@ -64,11 +107,14 @@ class Source:
         chunk: Bytes of a chunk.
         reader: Reads ahead.
         wait: Waits that many seconds before a broken source is opened again.
+        buffers: Those of whatever read the blob before, which is closed.
     """
 
-    def __init__(self, blob: Blob, chunk: int, reader: Executor, wait: Wait) -> None:
+    def __init__(
+        self, blob: Blob | UnmadeBlob, chunk: int, reader: Executor, wait: Wait, buffers: Buffers | None = None
+    ) -> None:
         self._blob = blob
-        self._size = blob.descriptor.size
+        self._known = blob.descriptor if isinstance(blob, Blob) else None
         self._chunk = chunk
         self._reader = reader
         self._wait = wait
@@ -79,10 +125,10 @@ class Source:
         self._start = 0
         self._data = memoryview(b"")
         self._next: Future[memoryview] | None = None
-        self._buffers: list[bytearray] = []
+        self._buffers = buffers or Buffers()
 
     def at(self, position: int) -> memoryview:
-        """The bytes from a position to the end of the chunk that is in memory, or of the next one: at least one.
+        """The bytes from a position to the end of the chunk that is in memory, or of the next one; none at the end.
 
         Raises:
             LocalError: The source ends too early (``push-failed``), or what its opener raises.
@@ -91,19 +137,24 @@ class Source:
         if not self._start <= position < end:
             self._data = self._following() if position == end else self._elsewhere(position)
             self._start = position
-            if position + len(self._data) < self._size:
+            if self._known is None or position + len(self._data) < self._known.size:
                 self._next = self._reader.submit(self._filled)
         return self._data[position - self._start :]
 
-    def check(self) -> None:
-        """Compare what was read with the blob's digest, once everything was read.
+    def check(self) -> Descriptor:
+        """What was read, once everything was; it is compared with the blob's digest where that was known before.
 
         Raises:
             LocalError: It was something else (``push-failed``).
         """
-        digest = f"sha256:{self._hash.hexdigest()}"
-        if self._hashed != self._size or digest != self._blob.descriptor.digest or self._goes_on():
-            raise self._failed(f"it was to be {self._blob.descriptor.digest}, and what was read is something else")
+        known = self._known
+        if known is None:
+            raise self._failed(f"it goes on after {self._read_to} bytes")
+        if isinstance(self._blob, Blob):
+            digest = f"sha256:{self._hash.hexdigest()}"
+            if self._hashed != known.size or digest != known.digest or self._goes_on(known.size):
+                raise self._failed(f"it was to be {known.digest}, and what was read is something else")
+        return known
 
     def close(self) -> None:
         """Let go of the stream; reading ahead ends first."""
@@ -131,11 +182,11 @@ class Source:
 
     def _filled(self) -> memoryview:
         """The next chunk. A stream that breaks or ends too early is opened again where it was."""
-        wanted = min(self._chunk, self._size - self._read_to)
+        wanted = self._chunk if self._known is None else min(self._chunk, self._known.size - self._read_to)
         data = self._buffer()[:wanted]
         have = failures = 0
         while have < wanted:
-            why = "it ended"
+            why = ""
             try:
                 if self._stream is None:
                     self._stream = self._opened(self._read_to)
@@ -148,29 +199,41 @@ class Source:
                 data[have : have + len(piece)] = piece
                 have += len(piece)
                 continue
+            if not why and self._ended():
+                return data[:have]
             self._close()
             failures += 1
             if failures >= DOWNLOAD_RETRY.attempts:
-                raise self._failed(f"its source has only {self._read_to} of {self._size} bytes ({printable(why, 200)})")
+                of = f" of {self._known.size}" if self._known is not None else ""
+                raise self._failed(
+                    f"its source has only {self._read_to}{of} bytes ({printable(why or 'it ended', 200)})"
+                )
             if failures > 1:
                 self._wait(min(DOWNLOAD_RETRY.first_wait * 2**failures, DOWNLOAD_RETRY.longest_wait))
         return data
 
     def _buffer(self) -> memoryview:
-        """One of two buffers in turn: memory of this size that is given back and asked for again stays with Python."""
-        if len(self._buffers) < 2:
-            self._buffers.append(bytearray(min(self._chunk, self._size)))
-        else:
-            self._buffers.reverse()
-        return memoryview(self._buffers[-1])
+        size = self._chunk if self._known is None else min(self._chunk, self._known.size)
+        return self._buffers.next(size)
+
+    def _ended(self) -> bool:
+        """Whether a blob that is made on the way has come to its end, by which it is known."""
+        if isinstance(self._blob, Blob) or self._stream is None:
+            return False
+        self._known = cast("Making", self._stream).descriptor
+        return True
 
     def _opened(self, position: int) -> Stream:
-        try:
-            return self._blob.open(position)
-        except io.UnsupportedOperation:
-            if position == 0:
-                raise
-        stream, left = self._blob.open(0), position
+        if isinstance(self._blob, Blob):
+            try:
+                return self._blob.open(position)
+            except io.UnsupportedOperation:
+                if position == 0:
+                    raise
+            stream = self._blob.open(0)
+        else:
+            stream = self._blob.open()
+        left = position
         while left > 0:
             passed = len(stream.read(min(left, _SKIPPED)))
             if passed == 0:
@@ -180,14 +243,14 @@ class Source:
 
     def _took(self, piece: bytes) -> None:
         new = self._read_to + len(piece) - self._hashed
-        if new > 0:
+        if new > 0 and isinstance(self._blob, Blob):  # what makes the others hashes them
             self._hash.update(memoryview(piece)[len(piece) - new :])
             self._hashed += new
         self._read_to += len(piece)
 
-    def _goes_on(self) -> bool:
+    def _goes_on(self, size: int) -> bool:
         try:
-            return self._stream is not None and self._read_to == self._size and bool(self._stream.read(1))
+            return self._stream is not None and self._read_to == size and bool(self._stream.read(1))
         except (OSError, EOFError):
             return False  # all that was wanted has come
 

@@ -1,5 +1,7 @@
 """One blob on its way to a registry, in chunks, and what is done after a cut.
 
+A blob that is made while it is sent goes in chunks too: a registry wants its digest at the end (``PUT``) alone.
+
 After a cut the registry is asked how far the upload came (OCI distribution specification 1.1, "Pushing a blob in
 chunks"), and it goes on there: at most one chunk is sent again. Where a proxy takes no request of this size, which it
 says by 413 or by a connection that breaks twice at one place, chunks become smaller, also of the uploads after it.
@@ -14,7 +16,7 @@ from urllib.parse import quote
 from migrate.core.errors import LocalError
 from migrate.images.registry.client import is_busy
 from migrate.images.registry.refusals import unreachable_error
-from migrate.images.registry.source import Source
+from migrate.images.registry.source import Blob, Buffers, Source
 from migrate.images.registry.spare import Spare, is_needed
 from migrate.images.registry.transport import NoAnswer
 from migrate.machine.patience import (
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
 
+    from migrate.core.values import Descriptor
     from migrate.images.registry.client import RegistryClient
-    from migrate.images.registry.source import Blob
+    from migrate.images.registry.source import UnmadeBlob
     from migrate.images.registry.transport import Answer
 
 SMALLEST: Final = 256 << 10
@@ -86,13 +89,18 @@ class Upload:
     """
 
     def __init__(
-        self, client: RegistryClient, blob: Blob, limit: Limit, aside: Executor, advance: Callable[[int], None]
+        self,
+        client: RegistryClient,
+        blob: Blob | UnmadeBlob,
+        limit: Limit,
+        aside: Executor,
+        advance: Callable[[int], None],
     ) -> None:
         self._client = client
         self._blob = blob
-        self._digest = blob.descriptor.digest
-        self._size = blob.descriptor.size
+        self._known = blob.descriptor if isinstance(blob, Blob) else None
         self._limit = limit
+        self._buffers = Buffers()
         self._aside = aside
         self._advance = advance
         self._sent = 0  # told to advance
@@ -102,8 +110,8 @@ class Upload:
         self._location = ""
         self._least = 1  # bytes; the smallest chunk that the registry takes
 
-    def run(self, location: str | None = None) -> None:
-        """Send it, and see that the registry has it.
+    def run(self, location: str | None = None) -> Descriptor:
+        """Send it, and see that the registry has it; what was sent.
 
         Args:
             location: An upload that has been begun.
@@ -113,22 +121,29 @@ class Upload:
                 ``registry-failed``, ``push-failed``, or what the source raises.
             Interrupted: The client's ``stop`` was set; the registry is told to forget the upload.
         """
+        try:
+            return self._run(location)
+        finally:
+            self._buffers.give_back()
+
+    def _run(self, location: str | None) -> Descriptor:
         while True:
             try:
                 self._location = location or self._begun()
-                self._whole() if self._size <= self._limit.bytes else self._in_chunks()
+                known = self._known
+                done = self._whole(known) if known and known.size <= self._limit.bytes else self._in_chunks()
             except _Lost as lost:
-                if self._is_there(after_all=lost.taken):
-                    break  # another client has finished the same blob meanwhile
-                self._failed(lost.why, lost.seconds)
-                location = None
+                if self._known is None or not self._is_there(self._known, after_all=lost.taken):
+                    self._failed(lost.why, lost.seconds)
+                    location = None
+                    continue
+                done = self._known  # another client has finished the same blob meanwhile
             except BaseException as error:
                 if self._location and not (isinstance(error, LocalError) and error.code == "registry-unreachable"):
                     self._client.abandon(self._location)
                 raise
-            else:
-                break
-        self._tell(self._size)
+            self._tell(done.size)
+            return done
 
     # The requests.
 
@@ -141,49 +156,52 @@ class Upload:
         self._least = int(least) if least.isdecimal() else 1
         return self._client.place(answer)
 
-    def _whole(self) -> None:
-        with self._source(self._size) as source:
-            body = source.at(0) if self._size else memoryview(b"")
+    def _whole(self, known: Descriptor) -> Descriptor:
+        with self._source(known.size) as source:
+            body = _Body(source.at(0), self._told_from(0))
             source.check()
             try:
                 answer = self._client.exchange(
-                    "PUT", self._end(), headers=_BYTES, body=_Body(body, self._told_from(0)), seconds=REGISTRY_COMMIT
+                    "PUT", self._end(known), headers=_BYTES, body=body, seconds=REGISTRY_COMMIT
                 )
             except NoAnswer as none:
-                self._cut(self._size)
+                self._cut(known.size)
                 raise _Lost(unreachable_error(self._client.registry, str(none))) from none
-        if answer.status == 413 and self._limit.fall(self._size):
-            self._in_chunks()
-        else:
-            self._finish(answer)
+        if answer.status == 413 and self._limit.fall(known.size):
+            return self._in_chunks()
+        self._finish(answer, known)
+        return known
 
-    def _in_chunks(self) -> None:
+    def _in_chunks(self) -> Descriptor:
         with self._source(max(self._limit.bytes, self._least)) as source:
             position = 0
-            while position < self._size:
-                position = self._chunk(source.at(position)[: max(self._limit.bytes, self._least)], position)
+            while data := source.at(position)[: max(self._limit.bytes, self._least)]:
+                position = self._chunk(data, position)
                 self._moved(position)
-            source.check()
-        self._commit()
+            self._known = known = source.check()
+        self._commit(known)
+        return known
 
-    def _commit(self) -> None:
+    def _commit(self, known: Descriptor) -> None:
         """Have everything that was sent put in its place, again where that may have failed: it costs no bytes."""
         repeated = False
         while True:
             seconds = None
             try:
-                answer = self._client.exchange("PUT", self._end(), headers=_BYTES, body=b"", seconds=REGISTRY_COMMIT)
+                answer = self._client.exchange(
+                    "PUT", self._end(known), headers=_BYTES, body=b"", seconds=REGISTRY_COMMIT
+                )
             except NoAnswer as none:
                 error = unreachable_error(self._client.registry, str(none))
             else:
                 if repeated and answer.status in _NEW_UPLOAD:
                     raise _Lost(self._client.refused(answer), taken=True)  # the former request may not have ended
                 if not is_busy(answer):
-                    self._finish(answer)
+                    self._finish(answer, known)
                     return
                 error, seconds = self._client.refused(answer), retry_after(answer.header("Retry-After"))
             self._failed(error, seconds)
-            if has_blob(self._client, self._blob):
+            if has_blob(self._client, known):
                 return
             repeated = True
 
@@ -250,18 +268,18 @@ class Upload:
             self._location = self._client.place(answer)
         # "0-0" is said of nothing and of one byte; the next chunk is refused by 416 where it was one.
         end = _end_of(answer, 0)
-        return end if 1 < end <= self._size else 0
+        return end if end > 1 and (self._known is None or end <= self._known.size) else 0
 
-    def _finish(self, answer: Answer) -> None:
+    def _finish(self, answer: Answer, known: Descriptor) -> None:
         if answer.status not in (201, 204):
             raise self._problem(answer)
         said = answer.header("Docker-Content-Digest")
-        if (said or self._digest) != self._digest or (not said and not has_blob(self._client, self._blob)):
-            raise self._client.failed(f"it took the layer {self._digest} and calls it {said or 'nothing'}")
+        if (said or known.digest) != known.digest or (not said and not has_blob(self._client, known)):
+            raise self._client.failed(f"it took the layer {known.digest} and calls it {said or 'nothing'}")
 
-    def _is_there(self, *, after_all: bool) -> bool:
+    def _is_there(self, known: Descriptor, *, after_all: bool) -> bool:
         patience = REGISTRY_HINDSIGHT if after_all else Patience(seconds=0, first=1)
-        return wait_until(lambda: has_blob(self._client, self._blob), bool, patience, pause=self._client.wait)
+        return wait_until(lambda: has_blob(self._client, known), bool, patience, pause=self._client.wait)
 
     # Failures.
 
@@ -294,10 +312,10 @@ class Upload:
     # Parts.
 
     def _source(self, chunk: int) -> Source:
-        return Source(self._blob, chunk, self._aside, self._client.wait)
+        return Source(self._blob, chunk, self._aside, self._client.wait, self._buffers)
 
-    def _end(self) -> str:
-        return f"{self._location}{'&' if '?' in self._location else '?'}digest={quote(self._digest, safe='')}"
+    def _end(self, known: Descriptor) -> str:
+        return f"{self._location}{'&' if '?' in self._location else '?'}digest={quote(known.digest, safe='')}"
 
     def _told_from(self, position: int) -> Callable[[int], None]:
         def told(number: int) -> None:
@@ -329,13 +347,13 @@ class _Body:
         self._told(len(self._data))
 
 
-def has_blob(client: RegistryClient, blob: Blob) -> bool:
+def has_blob(client: RegistryClient, blob: Descriptor) -> bool:
     """Whether the registry has a blob.
 
     Raises:
         LocalError: It has it with another size (``registry-failed``), or refuses to say.
     """
-    answer = client.ask("HEAD", f"{client.repository}/blobs/{blob.descriptor.digest}")
+    answer = client.ask("HEAD", f"{client.repository}/blobs/{blob.digest}")
     if answer.status == 404:
         return False
     if answer.status in _ELSEWHERE:
@@ -343,10 +361,8 @@ def has_blob(client: RegistryClient, blob: Blob) -> bool:
     if answer.status != 200:
         raise client.refused(answer)
     size = answer.header("Content-Length")
-    if size.isdecimal() and int(size) != blob.descriptor.size:
-        raise client.failed(
-            f"it has {size} bytes under {blob.descriptor.digest}, which are {blob.descriptor.size}; it is damaged"
-        )
+    if size.isdecimal() and int(size) != blob.size:
+        raise client.failed(f"it has {size} bytes under {blob.digest}, which are {blob.size}; it is damaged")
     return True
 
 

@@ -6,6 +6,7 @@ from migrate.core.errors import ConfigurationError, LocalError, MigrateError, Ne
 from migrate.core.text import type_again
 from migrate.core.values import App, Image, ModelRecord, Parity, ProofLevel, Rehearsal, RuntimeImage
 from migrate.formats.inspect import demand_ready
+from migrate.images.trial.box.boxes import no_box
 from migrate.migration.journal.journal import Stored
 from migrate.migration.journey.models import Inspected, Prepared
 from migrate.migration.journey.steps import deploy
@@ -77,11 +78,14 @@ def _demand_limits(run: RunContext, model: Inspected, image: RuntimeImage) -> No
     """Keeps programs of the customer's from what does not limit them.
 
     Raises:
-        LocalError: The model's files run code when they are loaded, and some limit is not applied
-            (``engine-unlimited``).
+        LocalError: The model's files run code when they are loaded, and nothing can be run here to see what they do
+            (``no-box``), or some limit is not applied (``engine-unlimited``).
     """
+    allowed = permissions.allowed_files(model.inspection.value)
+    if allowed and (why := run.unable()):
+        raise no_box(f"{why}, and files that run code when they are loaded are tried out here before they go anywhere")
     missing = " and ".join(run.unlimited(image.image_id))
-    if missing and permissions.allowed_files(model.inspection.value):
+    if missing and allowed:
         who = "The container engine" if run.builder().names_images else "The kernel"
         raise LocalError(
             f"{who} applies no limit of {missing}, and the model's files run code when they are loaded.",

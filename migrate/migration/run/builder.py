@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from migrate.core.errors import LocalError, UsageError
-from migrate.core.options.folders import TAG, BuildOptions
+from migrate.core.options.folders import PUSH, TAG, BuildOptions
 from migrate.core.options.shared import BUILDER, OUT, SLIM
 from migrate.core.values import BuildContext, Image, PushedImage, RuntimeImage
 from migrate.images.attestation.made_of import BasePart
@@ -141,25 +141,26 @@ def chosen_engine(options: BuildOptions, connect: Callable[[], object], environ:
         UsageError: The options leave nothing to make, or contradict each other (code ``usage``).
         LocalError: An engine fails; that none runs is no failure, unless DOCKER_HOST names one.
     """
-    if options.builder == "none" and options.out is None:
+    if options.builder == "none" and options.out is None and options.push is None:
         raise UsageError(
-            f"With {BUILDER.name} none the image is a file, and none is named.",
+            f"With {BUILDER.name} none the image goes to a file or a registry, and none is named.",
             code="usage",
-            next_step=f"Add {OUT.name} with the file's name.",
+            next_step=f"Add {OUT.name} with the file's name, or {PUSH.name} with the image's in its registry.",
         )
-    if options.builder == "engine" and options.tag is None:
+    if options.builder == "engine" and options.name is None:
         raise UsageError(
             "An image on an engine needs a name.",
             code="usage",
             next_step=f"Add {TAG.name}, for example {TAG.name} iris:1.",
         )
-    if options.out is None and options.tag is None:
+    if options.out is None and options.name is None:
         raise UsageError(
             "The image has neither a name nor a file.",
             code="usage",
-            next_step=f"Add {TAG.name} for an image on this machine's engine, or {OUT.name} for a file.",
+            next_step=f"Add {TAG.name} for an image on this machine's engine, {OUT.name} for a file, or {PUSH.name} "
+            "for one in a registry.",
         )
-    if options.builder != "none" and options.tag is not None and _runs(options, connect, environ):
+    if options.builder != "none" and options.name is not None and _runs(options, connect, environ):
         return True
     if options.slim:
         raise UsageError(
@@ -171,7 +172,7 @@ def chosen_engine(options: BuildOptions, connect: Callable[[], object], environ:
 
 
 def _runs(options: BuildOptions, connect: Callable[[], object], environ: Mapping[str, str]) -> bool:
-    if options.builder == "engine" or options.out is None:
+    if options.builder == "engine" or (options.out is None and options.push is None):
         return True
     try:
         connect()

@@ -58,10 +58,11 @@ class FolderRun(RunContext):
             case ExportOptions(out=out):
                 remedy = f"Name another folder with {OUT.name}"
                 return (Need(folder=out, size=size, what="the build context", remedy=remedy),)
-            case BuildOptions(out=Path() as out) if not self.uses_engine():
+            case BuildOptions(out=out) if not self.uses_engine():
                 remedy = f"Name another file with {OUT.name}"
                 kept = Need(folder=self.workspace.store, size=size, what="the image's layers")
-                return kept, Need(folder=out, size=size, what="the image's archive", remedy=remedy)
+                written = out and Need(folder=out, size=size, what="the image's archive", remedy=remedy)
+                return (kept, written) if written else ()  # to a registry, large layers are made on their way
             case BuildOptions():
                 return super().needs(size, largest)
             case _:
@@ -84,7 +85,7 @@ class FolderRun(RunContext):
 
     def image_tag(self, unit: Unit, digest: str) -> str:  # noqa: ARG002 - the person chose it
         """The name that was asked for."""
-        return (self.options.tag or "") if isinstance(self.options, BuildOptions) else ""
+        return (self.options.name or "") if isinstance(self.options, BuildOptions) else ""
 
     def documents(self, unit: Unit) -> Path:
         """A folder of the workspace, by the name that was asked for."""

@@ -1,50 +1,66 @@
-"""Images put together and pushed by this tool, and tried out in boxes where the kernel lets this user have them."""
+"""Images put together and pushed by this tool, and tried out in boxes where the kernel lets this user have them.
+
+The image of a large model is planned when it is built: its layer is made on the way to the registry, so that the model
+is read once. Such an image is named by what it is made of, which says as much as a digest of its bytes: they are the
+same each time.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence  # noqa: TC003 - msgspec looks it up
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from migrate.boxes import bubblewrap
 from migrate.core.errors import LocalError
+from migrate.core.names import digest_of
 from migrate.core.options.declaration import absolute
 from migrate.core.text import type_again
-from migrate.core.values import Image, Layer
+from migrate.core.values import Image, Layer, RuntimeImage
 from migrate.images.attestation.made_of import BasePart
 from migrate.images.base.choice import choose_base
 from migrate.images.base.contents import kept_contents
 from migrate.images.base.layered import look_into
 from migrate.images.base.stored import PREFIX
-from migrate.images.model.context import outline
-from migrate.images.model.image import KEPT_BELOW, add_models, file_entries, settings_entries
+from migrate.images.model.context import ModelToRender, outline
+from migrate.images.model.image import ON_THE_WAY, add_models, file_entries, settings_entries
+from migrate.images.model.sending import has_large, send, send_large
+from migrate.images.oci.compression import QUICK
 from migrate.images.oci.image import as_base, read_back
 from migrate.images.oci.store import BlobStore
 from migrate.images.registry.client import RegistryClient
-from migrate.images.registry.image import push_image
-from migrate.images.registry.source import Blob
 from migrate.images.runtime.assembled import assemble_runtime
 from migrate.images.runtime.registry_base import InRegistry, kept
 from migrate.images.trial.box.boxes import Boxes, no_box
 from migrate.images.trial.box.root import root_of, with_entries
 from migrate.images.trial.contents import asked_of_runner
-from migrate.machine.disk import disk_errors, scratch_folder
+from migrate.machine.disk import disk_errors, scratch_folder, sweep_scratch
 from migrate.machine.room import Need
 from migrate.migration.run.once import Once
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from migrate.boxes.view import Root
-    from migrate.core.values import BuildContext, Descriptor, PushedImage, RuntimeImage
+    from migrate.core.values import BuildContext, PushedImage
     from migrate.images.base.image import Base
-    from migrate.images.model.context import ModelToRender
-    from migrate.images.oci.blobs import BaseImage, Stream
+    from migrate.images.oci.blobs import BaseImage
     from migrate.images.oci.image import OciImage
     from migrate.images.trial.runner import Runner
     from migrate.migration.run.builder import Destination, Progress
+
+
+class _Plan(Struct, frozen=True):
+    """What an image will be made of, on its way to a registry."""
+
+    models: Sequence[ModelToRender]
+    runtime: RuntimeImage
+    base: BaseImage
 
 
 class Unaided:
@@ -60,8 +76,9 @@ class Unaided:
         environ: Mapping[str, str],
         stop: threading.Event,
         say: Callable[[str], None],
+        large: int = ON_THE_WAY,
     ) -> None:
-        """Nothing is read yet.
+        """Nothing is read yet, and what killed runs left of boxes is removed.
 
         Args:
             store: The content store.
@@ -69,19 +86,23 @@ class Unaided:
             environ: The environment, for the login of the base image's registry.
             stop: Set to end early.
             say: Told what is done when it takes long.
+            large: Bytes of a layer's files from which on it is made on its way to the registry.
         """
         self._store = store
         self._wanted = base
         self._environ = environ
         self._stop = stop
         self._say = say
+        self._large = large
         self._blobs = BlobStore(store)
+        sweep_scratch(store)
         self._base: Once[tuple[str, BaseImage]] = Once()
         self._looked: Once[Base] = Once()
         self._why_not: Once[str] = Once()
         self._boxes = Boxes(self._root, store)
+        self._planned: dict[str, _Plan] = {}  # images with layers that are made on their way, by their ids
         self._placed: dict[str, Root] = {}  # the roots of images that are tried just now, by their ids
-        self._sent: dict[tuple[str, str], str] = {}  # in which repository a registry has got a blob, by its digest
+        self._sent: dict[str, dict[str, str]] = {}  # of a registry: which repository has got a blob, by its digest
 
     def runtime(self, name: str, *, base: str | None, on_missing: Callable[[str], None]) -> RuntimeImage:  # noqa: ARG002
         """Part of ``Builder``."""
@@ -102,7 +123,7 @@ class Unaided:
     def image(
         self,
         models: Sequence[ModelToRender],
-        context: BuildContext,  # noqa: ARG002 - see ``context``
+        context: BuildContext,
         runtime: RuntimeImage,
         *,
         tag: str,
@@ -110,7 +131,11 @@ class Unaided:
     ) -> Image:
         """Part of ``Builder``."""
         base = as_base(self._blobs, self._read(runtime.image_id, runtime.reference))
-        made = add_models(models, runtime, base, blobs=self._blobs, progress=progress)
+        if has_large(models, self._large):
+            planned = digest_of("planned", runtime.image_id, context.digest, QUICK.key)
+            self._planned[f"sha256:{planned}"] = _Plan(models, runtime, base)
+            return Image(reference=tag, image_id=f"sha256:{planned}", size=runtime.size + context.size, layers=())
+        made = self._with_models(_Plan(models, runtime, base), progress)
         return Image(
             reference=tag,
             image_id=made.manifest.digest,
@@ -120,7 +145,7 @@ class Unaided:
 
     def has_image(self, image: Image) -> bool:
         """Part of ``Builder``."""
-        return read_back(self._blobs, image.image_id) is not None
+        return image.image_id in self._planned or read_back(self._blobs, image.image_id) is not None
 
     @property
     def unable(self) -> str:
@@ -158,19 +183,24 @@ class Unaided:
 
     def push(self, image: Image, to: Destination, *, named_before: bool, progress: Progress) -> PushedImage:  # noqa: ARG002
         """Part of ``Builder``."""
-        found = self._read(image.image_id, image.reference)
         client = RegistryClient(to.registry, to.repository, to.credentials, pushing=True, stop=self._stop)
-        pushed = push_image(
-            client,
-            manifest=self._blobs.document(found.manifest.digest),
-            media_type=found.manifest.media_type,
-            blobs=[self._blob(blob, to) for blob in found.blobs],
-            tag=to.tag,
-            progress=progress,
-        )
+        mounts = self._sent.setdefault(to.registry, {})
+        plan = self._planned.get(image.image_id)
+        if plan is None:
+            found = self._read(image.image_id, image.reference)
+        else:
+            if client.digest(to.tag) is None:  # what is there already is made for its digests alone
+                send_large(client, plan.models, blobs=self._blobs, progress=progress, least=self._large)
+            found = self._with_models(plan)
+        pushed = send(client, found, blobs=self._blobs, tag=to.tag, mounts=mounts, progress=progress)
         for blob in found.blobs:
-            self._sent.setdefault((to.registry, blob.digest), to.repository)
+            mounts.setdefault(blob.digest, to.repository)
         return pushed
+
+    def _with_models(self, plan: _Plan, progress: Progress = lambda *_: None) -> OciImage:
+        return add_models(
+            plan.models, plan.runtime, plan.base, blobs=self._blobs, progress=progress, keep_below=self._large
+        )
 
     def base_of(self, runtime: RuntimeImage) -> BasePart:
         """Part of ``Builder``."""
@@ -195,7 +225,7 @@ class Unaided:
 
     def needs(self, size: int, largest: int) -> tuple[Need, ...]:
         """Part of ``Builder``."""
-        kept_size = size if largest < KEPT_BELOW else size - largest
+        kept_size = size if largest < self._large else size - largest
         return (Need(folder=self._store, size=kept_size, what="the image's layers"),)
 
     def _from(self) -> tuple[str, BaseImage]:
@@ -225,10 +255,3 @@ class Unaided:
                 next_step=type_again(note="it is built anew"),
             )
         return found
-
-    def _blob(self, descriptor: Descriptor, to: Destination) -> Blob:
-        def opened(offset: int) -> Stream:
-            return self._blobs.open(descriptor, offset)
-
-        mount_from = self._sent.get((to.registry, descriptor.digest))
-        return Blob(descriptor=descriptor, open=opened, mount_from=mount_from)

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from migrate.core.values import App, Outcome
 from migrate.images.engine.build import remove_image
 from migrate.images.engine.connection import Engine, connect
 from migrate.images.engine.containers import sweep
+from migrate.machine.disk import sweep_scratch
 from migrate.migration.journal.bill import billed_app, models_of
 from migrate.migration.journal.journal import Journal, ModelState
 from migrate.migration.journal.ledger import NAMED_HERE, Effect, Kind
@@ -221,11 +223,12 @@ def remove_images(environ: Mapping[str, str]) -> RemoveImage:
     return remove
 
 
-def sweep_killed(journal: Journal, environ: Mapping[str, str]) -> None:
-    """Removes the containers that runs of this journal left when they were killed, where an engine answers.
+def sweep_killed(journal: Journal, environ: Mapping[str, str], store: Path) -> None:
+    """Removes what runs of this journal left when they were killed: scratch folders, and containers of an engine.
 
-    The journal's last run is the one that asks. Runs do the same before their first container.
+    The journal's last run is the one that asks. Runs do the same before they begin.
     """
+    sweep_scratch(store)
     if all(run.ended is not None for run in journal.runs()[:-1]):
         return
     with contextlib.suppress(LocalError):

@@ -11,6 +11,7 @@ from migrate.core.events import Notice
 from migrate.core.values import Recording, RuntimeImage
 from migrate.formats.inspect import inspect
 from migrate.migration.journey.models import Inspected
+from migrate.migration.journey.order import _demand_limits
 from migrate.migration.journey.steps.record import record_answers
 from migrate.migration.run.step_engine import Performer, Recaller, Unsettled, step_key
 from migrate.ovhcloud.session import Cloud
@@ -70,3 +71,27 @@ def test_where_nothing_can_be_run_a_reference_is_asked_for_before_anything_is_bu
     told = [event.text for event in events if isinstance(event, Notice)]
     assert [text for text in told if "rehearsed here" in text] == told
     assert len(told) == 1
+
+
+def test_files_that_run_code_go_nowhere_where_nothing_can_be_tried_out(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # without bubblewrap
+    files, runtime = artifact(Path("examples/formats/species-module").resolve()), replace(IMAGE, runtime="torch")
+    allowed = [file.digest for file in files.files]
+    with run_of(cloud, tmp_path) as (run, _):
+        run.options, journal = replace(run.options, builder="none", proof="self"), run.journal
+        for words, refused in (((), False), (allowed, True)):
+            found = inspect(files, framework=None, allow_unsafe=words)
+            model = Inspected(
+                record(),
+                journal.put("model:iris", "fetch", "k", files),
+                journal.put("model:iris", "inspect", "k", found),
+            )
+            if not refused:
+                _demand_limits(run, model, runtime)  # its verdict ends the journey before
+                continue
+            with pytest.raises(LocalError) as caught:
+                _demand_limits(run, model, runtime)
+            assert caught.value.code == "no-box"
+            assert "run code" in caught.value.what

@@ -47,11 +47,21 @@ def test_a_file_without_a_name_needs_no_engine() -> None:
     assert not chosen_engine(BuildOptions(folder=HERE, tag="iris:1", out=OUT, builder="none"), fails, {})
 
 
+def test_an_image_for_a_registry_is_made_by_whichever_there_is() -> None:
+    named = BuildOptions(folder=HERE, push="registry.test/iris:1")
+    assert chosen_engine(named, runs, {})
+    assert not chosen_engine(named, runs_not, {})
+    assert chosen_engine(BuildOptions(folder=HERE, push="registry.test/iris:1", builder="engine"), fails, {})
+    assert not chosen_engine(BuildOptions(folder=HERE, push="registry.test/iris:1", builder="none"), fails, {})
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [
         (BuildOptions(folder=HERE), "--tag"),
+        (BuildOptions(folder=HERE), "--push"),
         (BuildOptions(folder=HERE, builder="none"), "--out"),
+        (BuildOptions(folder=HERE, builder="none"), "--push"),
         (BuildOptions(folder=HERE, builder="none", tag="iris:1"), "--out"),
         (BuildOptions(folder=HERE, builder="engine", out=OUT), "--tag"),
         (BuildOptions(folder=HERE, builder="none", out=OUT, slim=True), "--slim"),

@@ -40,7 +40,7 @@ def test_after_a_kill(cloud: Cloud, tmp_path: Path, left: tuple[docker.DockerCli
     client, identity = left
     with run_of(cloud, tmp_path) as (run, _):  # never ended
         run.journal.begin("undo")
-        sweep_killed(run.journal, os.environ)
+        sweep_killed(run.journal, os.environ, run.workspace.store)
     assert client.containers.list(all=True, filters={"id": identity}, ignore_removed=True) == []
 
 
@@ -48,10 +48,10 @@ def test_no_engine_is_asked_where_every_run_has_ended(cloud: Cloud, tmp_path: Pa
     with run_of(cloud, tmp_path) as (run, _):
         run.journal.end(0)
         run.journal.begin("undo")
-        sweep_killed(run.journal, {"DOCKER_HOST": "not an address"})
+        sweep_killed(run.journal, {"DOCKER_HOST": "not an address"}, run.workspace.store)
 
 
 def test_an_engine_that_does_not_answer_keeps_nobody_from_undoing(cloud: Cloud, tmp_path: Path) -> None:
     with run_of(cloud, tmp_path) as (run, _):
         run.journal.begin("undo")
-        sweep_killed(run.journal, {"DOCKER_HOST": "tcp://127.0.0.1:1"})
+        sweep_killed(run.journal, {"DOCKER_HOST": "tcp://127.0.0.1:1"}, run.workspace.store)
