@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Holder = Literal["cgroup", "rlimit", "watcher", ""]
 
+_PLACES: Final = Path("/var/tmp")  # noqa: S108 - each box makes a folder of its own in it
 _HELD_SECONDS: Final = 30.0  # until the network is there
 
 
@@ -209,9 +210,22 @@ def _bound(folders: Sequence[Path], stack: contextlib.ExitStack) -> list[tuple[P
     """For root of this machine, where folders are bound that another user may not enter."""
     if os.geteuid() != 0:
         return []
-    top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="migrate-box-", dir="/var/tmp")))
+    sweep_places(_PLACES)
+    name = f"migrate-box-{os.getpid()}-"
+    top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=name, dir=_PLACES)))
     top.chmod(0o755)
     pairs = [(folder, top / str(number)) for number, folder in enumerate(dict.fromkeys(folders))]
     for _, place in pairs:
         place.mkdir()
     return pairs
+
+
+def sweep_places(folder: Path) -> None:
+    """Remove the empty folders that killed processes left: they were mounted over in their boxes alone."""
+    for left in folder.glob("migrate-box-*-*"):
+        process = left.name.split("-")[2]
+        if process.isdecimal() and not Path("/proc", process).exists():
+            with contextlib.suppress(OSError):
+                for place in left.iterdir():
+                    place.rmdir()
+                left.rmdir()

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from migrate.boxes import calls, cgroup
-from migrate.boxes.box import Limits
+from migrate.boxes.box import Limits, sweep_places
 from migrate.core.errors import Interrupted, LocalError
 from migrate.images.engine import containers
 from migrate.images.engine.exchange import ExchangeEndedError, NotStartedError
@@ -384,6 +384,17 @@ def test_all_of_this_as_an_ordinary_user() -> None:
     done = as_ordinary_user(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", str(Path(__file__).parent)])
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    for name in (f"{gone.pid}-a", f"{gone.pid}-full", f"{os.getpid()}-b", "other-c"):
+        (tmp_path / f"migrate-box-{name}" / "0").mkdir(parents=True)
+    (tmp_path / f"migrate-box-{gone.pid}-full" / "0" / "file").touch()
+    sweep_places(tmp_path)
+    left = {path.name.removeprefix("migrate-box-") for path in tmp_path.iterdir()}
+    assert left == {f"{gone.pid}-full", f"{os.getpid()}-b", "other-c"}
 
 
 def test_an_ordinary_user_has_boxes() -> None:
