@@ -36,8 +36,8 @@ def test_a_key_that_may_only_read_is_told_everything_that_it_lacks(sandbox: Path
     with open_cloud(sandbox, tmp_path, OVH_CONSUMER_KEY=key) as cloud, pytest.raises(ConfigurationError) as error:
         demand_rights(cloud, ALL)
     assert error.value.code == "not-granted"
-    for method, path in ALL:
-        assert f"{method} {path}" in error.value.what
+    for call in ALL:
+        assert f"{call.method} {call.template}" in error.value.what
 
 
 @pytest.mark.parametrize("paths", [("/cloud/project/*",), ("/*",)])

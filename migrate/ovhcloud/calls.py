@@ -1,0 +1,142 @@
+"""Every call of OVHcloud's API that this tool makes, and which commands need it.
+
+A session takes nothing but these values, so a call that is not declared here cannot be made; the rights that a person
+is told to give (``permissions.py``) follow from them.
+"""
+
+from enum import StrEnum
+from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+Purpose = Literal["plan", "run", "undo"]
+PURPOSES: Final[tuple[Purpose, ...]] = ("plan", "run", "undo")
+
+
+class When(StrEnum):
+    """When a command makes a call, as the end of a sentence."""
+
+    ALWAYS = "always"
+    PROJECTS = "where no project is named"
+    SERVING = "for a namespace of ML Serving"
+    SWIFT = "for containers of Object Storage"
+    BUCKETS = "for S3 buckets of the project"
+    UNAUTHORIZED = "where AI Deploy is not authorized yet"
+    SHARED = "with the platform's shared registry"
+    PRIVATE = "with a registry of your own"
+    CHANGED = "where an app is there already"
+    FAILED = "where an app fails"
+    DOCTOR = "for migrate doctor"
+    LOGIN = "for migrate login and logout"
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A call.
+
+    Attributes:
+        method: Its method.
+        template: Its path, exactly as in the contract; ``{serviceName}`` is the project.
+        needed: The commands that make it: ``plan`` with all others that only look, ``run`` with ``apply``, ``undo``.
+        when: When they make it.
+        repeatable: Whether it may be sent again when it may already have been carried out.
+        effect: Whether it changes something.
+        signed: Whether it needs a login; the others need no right.
+    """
+
+    method: Method
+    template: str
+    needed: tuple[Purpose, ...]
+    when: When = When.ALWAYS
+    repeatable: bool
+    effect: bool
+    signed: bool = True
+
+
+_PROJECT: Final = "/cloud/project/{serviceName}"
+_LOOK: Final[tuple[Purpose, ...]] = ("plan", "run")
+_ALL: Final[tuple[Purpose, ...]] = PURPOSES
+
+
+def _get(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS) -> Call:
+    return Call(method="GET", template=template, needed=needed, when=when, repeatable=True, effect=False)
+
+
+def _post(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS, *, again: bool = False) -> Call:
+    return Call(method="POST", template=template, needed=needed, when=when, repeatable=again, effect=True)
+
+
+def _ask(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS) -> Call:
+    """A POST that changes nothing."""
+    return Call(method="POST", template=template, needed=needed, when=when, repeatable=True, effect=False)
+
+
+def _put(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS) -> Call:
+    return Call(method="PUT", template=template, needed=needed, when=when, repeatable=True, effect=True)
+
+
+def _delete(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS) -> Call:
+    return Call(method="DELETE", template=template, needed=needed, when=when, repeatable=True, effect=True)
+
+
+TIME: Final = replace(_get("/auth/time", _ALL), signed=False)
+ASK_FOR_KEY: Final = replace(_post("/auth/credential", (), When.LOGIN), signed=False)
+
+CREDENTIAL: Final = _get("/auth/currentCredential", _ALL)
+DETAILS: Final = _get("/auth/details", _LOOK, When.DOCTOR)
+LOGOUT: Final = _post("/auth/logout", _ALL, When.LOGIN, again=True)
+
+PROJECTS: Final = _get("/cloud/project", _ALL, When.PROJECTS)
+PROJECT: Final = _get(_PROJECT, _LOOK)
+AUTHORIZATION: Final = _get(f"{_PROJECT}/ai/authorization", _LOOK)
+AUTHORIZE: Final = _post(f"{_PROJECT}/ai/authorization", ("run",), When.UNAUTHORIZED, again=True)
+
+AI_REGIONS: Final = _get(f"{_PROJECT}/ai/capabilities/region", _LOOK)
+AI_REGION: Final = _get(f"{_PROJECT}/ai/capabilities/region/{{region}}", _LOOK, When.SHARED)
+FLAVORS: Final = _get(f"{_PROJECT}/ai/capabilities/region/{{region}}/flavor", _LOOK)
+QUOTAS: Final = _get(f"{_PROJECT}/ai/capabilities/quota", _LOOK)
+
+APPS: Final = _get(f"{_PROJECT}/ai/app", _ALL)
+APP: Final = _get(f"{_PROJECT}/ai/app/{{appId}}", ("run", "undo"))
+APP_LOG: Final = _get(f"{_PROJECT}/ai/app/{{appId}}/log", ("run",), When.FAILED)
+CREATE_APP: Final = _post(f"{_PROJECT}/ai/app", ("run",))
+DELETE_APP: Final = _delete(f"{_PROJECT}/ai/app/{{appId}}", ("run", "undo"))
+CHANGE_APP: Final = _put(f"{_PROJECT}/ai/app/{{appId}}", ("run",), When.CHANGED)
+CHANGE_IMAGE: Final = _put(f"{_PROJECT}/ai/app/{{appId}}/image", ("run",), When.CHANGED)
+CHANGE_LABEL: Final = _put(f"{_PROJECT}/ai/app/{{appId}}/label", ("run",), When.CHANGED)
+CHANGE_SCALING: Final = _put(f"{_PROJECT}/ai/app/{{appId}}/scalingstrategy", ("run",), When.CHANGED)
+START_APP: Final = _put(f"{_PROJECT}/ai/app/{{appId}}/start", ("run",), When.CHANGED)
+STOP_APP: Final = _put(f"{_PROJECT}/ai/app/{{appId}}/stop", ("run",), When.CHANGED)
+
+TOKENS: Final = _get(f"{_PROJECT}/ai/token", ("run", "undo"))
+CREATE_TOKEN: Final = _post(f"{_PROJECT}/ai/token", ("run",))
+DELETE_TOKEN: Final = _delete(f"{_PROJECT}/ai/token/{{id}}", ("run", "undo"))
+
+REGISTRATIONS: Final = _get(f"{_PROJECT}/ai/registry", ("run", "undo"), When.PRIVATE)
+REGISTER: Final = _post(f"{_PROJECT}/ai/registry", ("run",), When.PRIVATE)
+REGISTER_AGAIN: Final = _put(f"{_PROJECT}/ai/registry/{{registryId}}", ("run",), When.PRIVATE)
+UNREGISTER: Final = _delete(f"{_PROJECT}/ai/registry/{{registryId}}", ("undo",), When.PRIVATE)
+MANAGED_REGISTRIES: Final = _get(f"{_PROJECT}/containerRegistry", _LOOK, When.DOCTOR)
+
+USERS: Final = _get(f"{_PROJECT}/user", ("run", "undo"), When.SHARED)
+USER: Final = _get(f"{_PROJECT}/user/{{userId}}", ("run",), When.SHARED)
+CREATE_USER: Final = _post(f"{_PROJECT}/user", ("run",), When.SHARED)
+DELETE_USER: Final = _delete(f"{_PROJECT}/user/{{userId}}", ("run", "undo"), When.SHARED)
+
+NAMESPACES: Final = _get(f"{_PROJECT}/ai/serving", _LOOK, When.SERVING)
+NAMESPACE: Final = _get(f"{_PROJECT}/ai/serving/{{namespaceId}}", _LOOK, When.SERVING)
+SERVED_MODELS: Final = _get(f"{_PROJECT}/ai/serving/{{namespaceId}}/model", _LOOK, When.SERVING)
+SERVING_TOKENS: Final = _get(f"{_PROJECT}/ai/serving/{{namespaceId}}/token", _LOOK, When.SERVING)
+SERVING_FLAVORS: Final = _get(f"{_PROJECT}/ai/capabilities/serving/flavor", _LOOK, When.SERVING)
+
+CONTAINERS: Final = _get(f"{_PROJECT}/storage", _LOOK, When.SWIFT)
+CONTAINER: Final = _get(f"{_PROJECT}/storage/{{containerId}}", _LOOK, When.SWIFT)
+OBJECT_URL: Final = _ask(f"{_PROJECT}/storage/{{containerId}}/publicUrl", _LOOK, When.SWIFT)
+STORAGE_ACCESS: Final = _ask(f"{_PROJECT}/storage/access", _LOOK, When.SWIFT)
+REGIONS: Final = _get(f"{_PROJECT}/region", _LOOK, When.BUCKETS)
+BUCKETS: Final = _get(f"{_PROJECT}/region/{{regionName}}/storage", _LOOK, When.BUCKETS)
+BUCKET_OBJECTS: Final = _get(f"{_PROJECT}/region/{{regionName}}/storage/{{name}}/object", _LOOK, When.BUCKETS)
+PRESIGN: Final = _ask(f"{_PROJECT}/region/{{regionName}}/storage/{{name}}/presign", _LOOK, When.BUCKETS)
+
+CALLS: Final[tuple[Call, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Call))
