@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from migrate.core.errors import ExitCode
-from migrate.core.options.access import PermissionsOptions
+from migrate.core.options.access import DoctorOptions, PermissionsOptions
 from migrate.core.options.declaration import Options
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
 from migrate.core.options.plans import ApplyOptions, PlanOptions, ShowOptions
@@ -29,6 +29,12 @@ def perform(options: Options) -> ExitCode:
         MigrateError: What the command raised.
     """
     return CALLS[type(options)](options)
+
+
+def _doctor(options: DoctorOptions) -> ExitCode:
+    from migrate.commands.doctor import doctor
+
+    return doctor(options, dict(os.environ))
 
 
 def _permissions(options: PermissionsOptions) -> ExitCode:
@@ -146,6 +152,7 @@ def _fail(options: FailOptions) -> ExitCode:
 
 
 CALLS: Final[Mapping[type[Options], Callable[[Any], ExitCode]]] = {
+    DoctorOptions: _doctor,
     PermissionsOptions: _permissions,
     ListOptions: _list,
     StatusOptions: _status,

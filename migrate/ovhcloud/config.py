@@ -107,15 +107,20 @@ def endpoint_url(environ: Mapping[str, str]) -> str | None:
 
 def origin(environ: Mapping[str, str], endpoint: str, name: str) -> str:
     """Where a value of the credentials is read from, in words: a variable, or a file."""
-    variable = f"OVH_{name.upper()}"
-    if environ.get(variable):
-        return f"the variable {variable}"
+    file = config_file(environ, endpoint, name)
+    return f"the variable OVH_{name.upper()}" if file is None else f"{file} ({name} of [{endpoint}])"
+
+
+def config_file(environ: Mapping[str, str], endpoint: str, name: str) -> Path | None:
+    """The file that a value of the credentials is read from; None where a variable has it, or nothing does."""
+    if environ.get(f"OVH_{name.upper()}"):
+        return None
     for path in reversed(_paths(environ)):
         parser = configparser.RawConfigParser()
         parser.read(path, encoding="utf-8")
         if parser.get(endpoint, name, fallback=""):
-            return f"{path} ({name} of [{endpoint}])"
-    return f"the variable {variable}"
+            return path
+    return None
 
 
 def _endpoint(files: configparser.RawConfigParser, environ: Mapping[str, str]) -> str:

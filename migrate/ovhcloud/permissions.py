@@ -1,4 +1,4 @@
-"""The rights that this tool's own calls need: as rules of a consumer key, as an IAM policy, as a page that makes a key."""
+"""The rights that this tool's own calls need: rules of a consumer key, an IAM policy, a page that makes a key."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final

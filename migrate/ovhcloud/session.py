@@ -141,6 +141,19 @@ class Session:
         """What the person answers whom ``ask`` asks at this moment."""
         return self.ask(request)
 
+    @property
+    def is_service_account(self) -> bool:
+        """Whether it logs in by OAuth2, whose rights are IAM policies, and not by keys with rules."""
+        return bool(self._keys.current.client_id)
+
+    def clock_difference(self) -> int:
+        """OVHcloud's clock less this machine's, in seconds.
+
+        Raises:
+            RemoteError: OVHcloud cannot be asked.
+        """
+        return _apart(self._retrying(TIME, TIME.template, None))
+
     def pause(self, seconds: float) -> None:
         """Sleep, unless ``stop`` is set: then raise Interrupted."""
         if seconds > 0 and self.stop.wait(seconds):
@@ -243,10 +256,14 @@ class Session:
         with self._clock_lock:
             if self._time_delta is not None:
                 return
-            seconds = self._once(TIME, TIME.template, None)
-            if not isinstance(seconds, int):
-                raise RemoteError("OVHcloud answers its time in a form that is no number.", code="unexpected-answer")
-            self._time_delta = seconds - int(time.time())
+            self._time_delta = _apart(self._once(TIME, TIME.template, None))
+
+
+def _apart(seconds: object) -> int:
+    """The service's clock, as it answered it, less this machine's."""
+    if not isinstance(seconds, int):
+        raise RemoteError("OVHcloud answers its time in a form that is no number.", code="unexpected-answer")
+    return seconds - int(time.time())
 
 
 class _ClockRefusal(Exception):  # noqa: N818 - a signal of this module, never seen outside

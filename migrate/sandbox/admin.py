@@ -39,6 +39,12 @@ class NewObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     s3: bool = False
 
 
+class Policy(Struct, frozen=True, kw_only=True):
+    """The IAM actions that the service account may take; None is all of them."""
+
+    actions: tuple[str, ...] | None
+
+
 class Admin:
     """The routes."""
 
@@ -56,6 +62,7 @@ class Admin:
             self._route("/sandbox/faults", "DELETE", self._lift),
             self._route("/sandbox/reset", "POST", self._reset),
             self._route("/sandbox/objects", "POST", self._put),
+            self._route("/sandbox/policy", "POST", self._allow),
         ]
 
     def _route(self, path: str, method: str, handler: Callable[[bytes, Request], object]) -> Route:
@@ -109,6 +116,11 @@ class Admin:
             self._world.lay_storage()
             self._world.objects.changed = False
         self._world.log.clear()
+        return {}
+
+    def _allow(self, body: bytes, _request: Request) -> object:
+        actions = msgspec.json.decode(body, type=Policy).actions
+        self._world.keyring.policy = None if actions is None else frozenset(actions)
         return {}
 
     def _put(self, body: bytes, _request: Request) -> object:

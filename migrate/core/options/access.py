@@ -3,8 +3,8 @@
 from typing import Annotated, Final, Literal
 
 from migrate.core.options.declaration import Command, Counts, Option, Options
-from migrate.core.options.shared import BaseImage, Builder, Project, Workspace
-from migrate.core.options.sources import DEFAULT_REGION, Region, Registry, RegistryUser
+from migrate.core.options.shared import BaseImage, Builder, Project, Workspace, Yes
+from migrate.core.options.sources import AUTHORIZE, DEFAULT_REGION, Region, Registry, RegistryUser
 
 GROUP: Final = "Begin"
 
@@ -26,7 +26,7 @@ REPLACE: Final = Option(
 )
 FIX: Final = Option(
     names=("--fix",),
-    help="Mend what can be mended here: log out and in again is yours, an old download or a missing folder is not.",
+    help="Mend what can be mended: the rights of ovh.conf, a missing base image, and, when asked, the authorization.",
     counts=Counts.RUN,
     kept=False,
 )
@@ -54,3 +54,72 @@ class PermissionsOptions(Options, frozen=True, kw_only=True):
     ] = "all"
     form: Annotated[Form, Option(names=("--as",), help="How they are printed.", counts=Counts.CLOUD)] = "rules"
     project: Project = None
+
+
+class DoctorOptions(Options, frozen=True, kw_only=True):
+    """``migrate doctor``."""
+
+    about = Command(
+        name="doctor",
+        group=GROUP,
+        short="Look at everything that a run needs.",
+        help="Look at everything that a run may fail on later: credentials and their rights, the project, AI Deploy, "
+        "the registry, this machine and its network. Each line is ok, or says what is wrong and what to type. Changes "
+        "nothing but with --fix; ends with the exit code that a run would end with.",
+        example="migrate doctor\nmigrate doctor --registry registry.example.com/models --fix",
+    )
+
+    builder: Builder = "auto"
+    base_image: BaseImage = None
+    region: Region = DEFAULT_REGION
+    registry: Registry = None
+    registry_user: RegistryUser = None
+    authorize: Annotated[bool, AUTHORIZE] = False
+    fix: Annotated[bool, FIX] = False
+    project: Project = None
+    workspace: Workspace = None
+
+
+class LoginOptions(Options, frozen=True, kw_only=True):
+    """``migrate login``."""
+
+    about = Command(
+        name="login",
+        group=GROUP,
+        short="Get a key with the rights that are needed.",
+        help="Ask OVHcloud for a consumer key with exactly the rights that this tool needs, wait until you have "
+        "validated it in the browser, and write it to ovh.conf, whose other lines stay.",
+        example="migrate login\nmigrate login --endpoint ovh-ca --project 0123…",
+    )
+
+    endpoint: Annotated[str | None, ENDPOINT] = None
+    project: Project = None
+    service_account: Annotated[
+        bool,
+        Option(
+            names=("--service-account",),
+            help="Print the IAM policy of a service account instead, and where its id and secret go.",
+            counts=Counts.CLOUD,
+        ),
+    ] = False
+    replace: Annotated[bool, REPLACE] = False
+    open: Annotated[
+        bool, Option(names=("--open",), help="Open the page in this machine's browser, too.", counts=Counts.RUN)
+    ] = False
+    workspace: Workspace = None
+
+
+class LogoutOptions(Options, frozen=True, kw_only=True):
+    """``migrate logout``."""
+
+    about = Command(
+        name="logout",
+        group="Leave",
+        short="Revoke the key that login made.",
+        help="Revoke the consumer key that migrate login made, and take the lines that it wrote out of ovh.conf.",
+        example="migrate logout",
+    )
+
+    endpoint: Annotated[str | None, ENDPOINT] = None
+    yes: Yes = False
+    workspace: Workspace = None

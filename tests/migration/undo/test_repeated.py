@@ -24,8 +24,8 @@ from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.workspace import Workspace
 from migrate.migration.undo.undo import plan_undo, undo
-from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud import calls
+from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.migration.runs import IMAGE, app, record, run_of, unit
