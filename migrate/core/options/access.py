@@ -3,7 +3,7 @@
 from typing import Annotated, Final, Literal
 
 from migrate.core.options.declaration import Command, Counts, Option, Options
-from migrate.core.options.shared import BaseImage, Builder, Project, Workspace, Yes
+from migrate.core.options.shared import BaseImage, Builder, Project, Workspace
 from migrate.core.options.sources import AUTHORIZE, DEFAULT_REGION, Region, Registry, RegistryUser
 
 GROUP: Final = "Begin"
@@ -20,7 +20,7 @@ ENDPOINT: Final = Option(
 )
 REPLACE: Final = Option(
     names=("--replace",),
-    help="Make a new key also where there is one, which is revoked where login made it.",
+    help="Make a new key also where there is one that may do all; one that login made is revoked.",
     counts=Counts.CLOUD,
     kept=False,
 )
@@ -121,5 +121,4 @@ class LogoutOptions(Options, frozen=True, kw_only=True):
     )
 
     endpoint: Annotated[str | None, ENDPOINT] = None
-    yes: Yes = False
     workspace: Workspace = None

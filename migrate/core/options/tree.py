@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from migrate.core.options.access import DoctorOptions, PermissionsOptions
+from migrate.core.options.access import DoctorOptions, LoginOptions, LogoutOptions, PermissionsOptions
 from migrate.core.options.declaration import Options
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
 from migrate.core.options.plans import ApplyOptions, PlanOptions, ShowOptions
@@ -19,6 +19,7 @@ from migrate.core.options.sandboxes import (
 from migrate.core.options.sources import ListOptions, NetworkOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
 
 COMMANDS: Final[tuple[type[Options], ...]] = (
+    LoginOptions,
     DoctorOptions,
     PermissionsOptions,
     ListOptions,
@@ -39,6 +40,7 @@ COMMANDS: Final[tuple[type[Options], ...]] = (
     EnvOptions,
     FailOptions,
     UndoOptions,
+    LogoutOptions,
 )
 
 

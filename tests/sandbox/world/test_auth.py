@@ -105,6 +105,18 @@ def test_a_consumer_key_is_asked_for_and_approved(box: Any, http: requests.Sessi
         box.client(application_key="0" * 16).request_consumerkey([{"method": "GET", "path": "/me"}])
 
 
+def test_the_pages_that_make_keys(box: Any, http: requests.Session) -> None:
+    shown = http.get(f"{box.root}/createApp/").text
+    assert box.env["OVH_APPLICATION_KEY"] in shown
+    assert box.env["OVH_APPLICATION_SECRET"] in shown
+    made = http.get(f"{box.root}/createToken/?GET=/me&POST=/auth/*").text
+    client = box.client(consumer_key=made.split()[-1])
+    assert client.get("/me")["nichandle"] == "sb12345-ovh"
+    with pytest.raises(exceptions.APIError, match="This call has not been granted"):
+        client.get(box.path())
+    assert http.get(f"{box.root}/createToken/?PATCH=/me").status_code == 400
+
+
 def test_rules_narrow_a_consumer_key(box: Any, http: requests.Session) -> None:
     client = box.client(consumer_key="")
     asked = client.request_consumerkey([{"method": "GET", "path": "/cloud/project/*"}])
