@@ -22,12 +22,14 @@ class When(StrEnum):
     PROJECTS = "where no project is named"
     SERVING = "for a namespace of ML Serving"
     SWIFT = "for containers of Object Storage"
+    MANY = "for containers of many files"
     BUCKETS = "for S3 buckets of the project"
     UNAUTHORIZED = "where AI Deploy is not authorized yet"
     SHARED = "with the platform's shared registry"
     PRIVATE = "with a registry of your own"
     CHANGED = "where an app is there already"
-    FAILED = "where an app fails"
+    FAILED = "where something fails"
+    KILLED = "after a run that was killed"
     DOCTOR = "for migrate doctor"
     LOGIN = "for migrate login and logout"
 
@@ -83,16 +85,16 @@ def _delete(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS
 TIME: Final = replace(_get("/auth/time", _ALL), signed=False)
 ASK_FOR_KEY: Final = replace(_post("/auth/credential", (), When.LOGIN), signed=False)
 
-CREDENTIAL: Final = _get("/auth/currentCredential", _ALL)
+CREDENTIAL: Final = _get("/auth/currentCredential", _LOOK)
 DETAILS: Final = _get("/auth/details", _LOOK, When.DOCTOR)
 LOGOUT: Final = _post("/auth/logout", _ALL, When.LOGIN, again=True)
 
 PROJECTS: Final = _get("/cloud/project", _ALL, When.PROJECTS)
-PROJECT: Final = _get(_PROJECT, _LOOK)
+PROJECT: Final = _get(_PROJECT, _LOOK, When.FAILED)
 AUTHORIZATION: Final = _get(f"{_PROJECT}/ai/authorization", _LOOK)
 AUTHORIZE: Final = _post(f"{_PROJECT}/ai/authorization", ("run",), When.UNAUTHORIZED, again=True)
 
-AI_REGIONS: Final = _get(f"{_PROJECT}/ai/capabilities/region", _LOOK)
+AI_REGIONS: Final = _get(f"{_PROJECT}/ai/capabilities/region", _LOOK, When.FAILED)
 AI_REGION: Final = _get(f"{_PROJECT}/ai/capabilities/region/{{region}}", _LOOK, When.SHARED)
 FLAVORS: Final = _get(f"{_PROJECT}/ai/capabilities/region/{{region}}/flavor", _LOOK)
 QUOTAS: Final = _get(f"{_PROJECT}/ai/capabilities/quota", _LOOK)
@@ -109,7 +111,7 @@ CHANGE_SCALING: Final = _put(f"{_PROJECT}/ai/app/{{appId}}/scalingstrategy", ("r
 START_APP: Final = _put(f"{_PROJECT}/ai/app/{{appId}}/start", ("run",), When.CHANGED)
 STOP_APP: Final = _put(f"{_PROJECT}/ai/app/{{appId}}/stop", ("run",), When.CHANGED)
 
-TOKENS: Final = _get(f"{_PROJECT}/ai/token", ("run", "undo"))
+TOKENS: Final = _get(f"{_PROJECT}/ai/token", ("run", "undo"), When.KILLED)
 CREATE_TOKEN: Final = _post(f"{_PROJECT}/ai/token", ("run",))
 DELETE_TOKEN: Final = _delete(f"{_PROJECT}/ai/token/{{id}}", ("run", "undo"))
 
@@ -119,7 +121,7 @@ REGISTER_AGAIN: Final = _put(f"{_PROJECT}/ai/registry/{{registryId}}", ("run",),
 UNREGISTER: Final = _delete(f"{_PROJECT}/ai/registry/{{registryId}}", ("undo",), When.PRIVATE)
 MANAGED_REGISTRIES: Final = _get(f"{_PROJECT}/containerRegistry", _LOOK, When.DOCTOR)
 
-USERS: Final = _get(f"{_PROJECT}/user", ("run", "undo"), When.SHARED)
+USERS: Final = _get(f"{_PROJECT}/user", ("run", "undo"), When.KILLED)
 USER: Final = _get(f"{_PROJECT}/user/{{userId}}", ("run",), When.SHARED)
 CREATE_USER: Final = _post(f"{_PROJECT}/user", ("run",), When.SHARED)
 DELETE_USER: Final = _delete(f"{_PROJECT}/user/{{userId}}", ("run", "undo"), When.SHARED)
@@ -133,7 +135,7 @@ SERVING_FLAVORS: Final = _get(f"{_PROJECT}/ai/capabilities/serving/flavor", _LOO
 CONTAINERS: Final = _get(f"{_PROJECT}/storage", _LOOK, When.SWIFT)
 CONTAINER: Final = _get(f"{_PROJECT}/storage/{{containerId}}", _LOOK, When.SWIFT)
 OBJECT_URL: Final = _ask(f"{_PROJECT}/storage/{{containerId}}/publicUrl", _LOOK, When.SWIFT)
-STORAGE_ACCESS: Final = _ask(f"{_PROJECT}/storage/access", _LOOK, When.SWIFT)
+STORAGE_ACCESS: Final = _ask(f"{_PROJECT}/storage/access", _LOOK, When.MANY)
 REGIONS: Final = _get(f"{_PROJECT}/region", _LOOK, When.BUCKETS)
 BUCKETS: Final = _get(f"{_PROJECT}/region/{{regionName}}/storage", _LOOK, When.BUCKETS)
 BUCKET_OBJECTS: Final = _get(f"{_PROJECT}/region/{{regionName}}/storage/{{name}}/object", _LOOK, When.BUCKETS)

@@ -27,9 +27,9 @@ ENDPOINT_URLS: Final = {
 
 _EVERYBODYS: Final = Path("/etc/ovh.conf")
 _HOW_TO_GET_CREDENTIALS: Final = (
-    "Set OVH_ENDPOINT, OVH_APPLICATION_KEY, OVH_APPLICATION_SECRET and OVH_CONSUMER_KEY (keys are made at "
-    "https://eu.api.ovh.com/createToken/ or https://ca.api.ovh.com/createToken/), or OVH_CLIENT_ID and "
-    "OVH_CLIENT_SECRET of a service account, or write them to ~/.ovh.conf; "
+    "Type `migrate login`, which gets a key with just the rights that are needed. Or set OVH_ENDPOINT, "
+    "OVH_APPLICATION_KEY, OVH_APPLICATION_SECRET and OVH_CONSUMER_KEY, or OVH_CLIENT_ID and OVH_CLIENT_SECRET of a "
+    "service account, or write them to ~/.ovh.conf; "
     'to try without an account: `migrate sandbox start` and `eval "$(migrate sandbox env)"`.'
 )
 

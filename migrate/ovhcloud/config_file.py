@@ -13,6 +13,7 @@ from typing import Final
 
 from migrate.core.errors import ConfigurationError
 from migrate.core.text import printable
+from migrate.machine.disk import disk_errors
 from migrate.machine.private import write_private
 
 _BEGIN: Final = (
@@ -89,7 +90,7 @@ def read_text(file: Path) -> str:
 
 
 def write_text(file: Path, text: str, endpoint: str, values: Mapping[str, str]) -> None:
-    """Writes a file whole or not at all, for its owner alone; a link stays one.
+    """Writes a file whole or not at all, for its owner alone; a link stays one. A file that would be empty goes.
 
     Args:
         file: The file.
@@ -109,6 +110,10 @@ def write_text(file: Path, text: str, endpoint: str, values: Mapping[str, str]) 
     if any(parser.get(endpoint, name, fallback=None) != value for name, value in values.items()):
         raise _unusable(file, "what would be written could not be read back")
     place = file.resolve()
+    if not text.strip() and not file.is_symlink():
+        with disk_errors(place):
+            place.unlink(missing_ok=True)
+        return
     write_private(place, text)
 
 

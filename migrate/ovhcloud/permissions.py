@@ -38,7 +38,7 @@ def rules_for(calls: Iterable[Call], project: str | None) -> tuple[Rule, ...]:
 
 
 def actions_for(calls: Iterable[Call]) -> tuple[str, ...]:
-    """The IAM actions that let these calls pass; those without a project need none (contract: iamActions)."""
+    """The IAM actions that let these calls pass; those without a project need none (contract: Login)."""
     known = contract().paths
     return tuple(sorted({action for call in calls for action in known[call.template][call.method].iam_actions}))
 
