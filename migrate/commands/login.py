@@ -19,6 +19,7 @@ from migrate.core.events import Notice, Result
 from migrate.core.options.access import ENDPOINT, DoctorOptions, LoginOptions
 from migrate.core.options.shared import PROJECT
 from migrate.core.secret import Secret
+from migrate.core.text import type_again
 from migrate.machine.patience import KEY_VALIDATION, wait_until
 from migrate.migration.run.workspace import open_workspace
 from migrate.ovhcloud import consumer_keys
@@ -137,7 +138,7 @@ def _log_in(doing: _Login) -> ExitCode:
         raise ConfigurationError(
             "The variable OVH_CONSUMER_KEY is set, and wins over what a login would write.",
             code="bad-configuration",
-            next_step="Type: unset OVH_CONSUMER_KEY, then type the same command again.",
+            next_step=type_again("Take it away (unset OVH_CONSUMER_KEY)"),
         )
     application, named = doing.application(), read_project(options.project, environ)
     before = Secret(doing.kept["consumer_key"]) if doing.kept.get("consumer_key") else None

@@ -31,7 +31,7 @@ def logout(options: LogoutOptions, environ: Mapping[str, str]) -> ExitCode:
     )
     if found is None:
         raise ConfigurationError(
-            f"No file has a login of migrate login at {endpoint}.",
+            f"No file has lines of a login at {endpoint}.",
             code="not-logged-in",
             next_step=f"Name the endpoint with {ENDPOINT.name}. Keys that you made yourself are revoked in the control "
             "panel.",

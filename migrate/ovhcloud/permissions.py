@@ -55,7 +55,7 @@ def policy_for(calls: Iterable[Call], *, plate: str, project: str | None, client
     identity = f"oauth2-{client_id}" if client_id else "oauth2-CLIENT-ID"
     return {
         "name": "migrate",
-        "description": "What migrate needs to move models to AI Deploy",
+        "description": "The rights that moving models to AI Deploy needs",
         "identities": [f"urn:v1:{plate}:identity:credential:ACCOUNT/{identity}"],
         "resources": [{"urn": f"urn:v1:{plate}:resource:publicCloudProject:{project or 'PROJECT'}"}],
         "permissions": {"allow": [{"action": action} for action in actions_for(calls)]},

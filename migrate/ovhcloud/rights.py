@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.errors import ConfigurationError, RemoteError
+from migrate.core.text import type_again
 from migrate.ovhcloud import calls
 from migrate.ovhcloud.calls import Call
 from migrate.ovhcloud.session import Cloud, Session, convert
@@ -78,8 +79,9 @@ def demand_rights(cloud: Cloud, wanted: Sequence[Call]) -> None:
         raise ConfigurationError(
             f"The consumer key has not been granted calls that this needs: {named}.",
             code="not-granted",
-            next_step="Make a consumer key with the rules that migrate permissions prints: type migrate login "
-            "--replace, or migrate permissions --as link.",
+            next_step=type_again(
+                "Get a key with the rules that are needed (migrate login, or migrate permissions --as link)"
+            ),
         )
 
 
@@ -95,8 +97,7 @@ def _demand_of_policy(cloud: Cloud, wanted: Sequence[Call]) -> None:
         raise ConfigurationError(
             " ".join(error.what for error in refusals),
             code="not-granted",
-            next_step="Give the service account the policy that migrate permissions --as iam prints, then type the "
-            "same command again.",
+            next_step=type_again("Give the service account the policy that migrate permissions --as iam prints"),
             query_id=refusals[0].query_id,
         )
 
