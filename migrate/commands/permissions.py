@@ -46,13 +46,13 @@ def needed(purposes: tuple[Purpose, ...], *, project: str | None, environ: Mappi
     shown = []
     for rule in rules:
         meant = [call for call in wanted if rule.covers(call.method, pattern_of(call.template, project or "*"))]
-        whens = [When.ALWAYS] if any(call.when is When.ALWAYS for call in meant) else [call.when for call in meant]
+        whens = dict.fromkeys(when for call in meant for when in call.when(purposes))
         shown.append(
             NeededRule(
                 method=rule.method,
                 path=rule.path,
-                commands=tuple(name for name in purposes if any(name in call.needed for call in meant)),
-                when=tuple(dict.fromkeys(whens)),
+                commands=tuple(name for name in purposes if any(call.when([name]) for call in meant)),
+                when=(When.ALWAYS,) if When.ALWAYS in whens else tuple(whens),
             )
         )
     return Permissions(

@@ -4,6 +4,7 @@ A session takes nothing but these values, so a call that is not declared here ca
 is told to give (``permissions.py``) follow from them.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -40,8 +41,8 @@ class Call(Struct, frozen=True, kw_only=True):
     Attributes:
         method: Its method.
         template: Its path, exactly as in the contract; ``{serviceName}`` is the project.
-        needed: The commands that make it: ``plan`` with all others that only look, ``run`` with ``apply``, ``undo``.
-        when: When they make it.
+        needed: The commands that make it, and when each does: ``plan`` with all others that only look, ``run`` with
+            ``apply``, ``undo``.
         repeatable: Whether it may be sent again when it may already have been carried out.
         effect: Whether it changes something.
         signed: Whether it needs a login; the others need no right.
@@ -49,11 +50,14 @@ class Call(Struct, frozen=True, kw_only=True):
 
     method: Method
     template: str
-    needed: tuple[Purpose, ...]
-    when: When = When.ALWAYS
+    needed: tuple[tuple[Purpose, When], ...]
     repeatable: bool
     effect: bool
     signed: bool = True
+
+    def when(self, purposes: Collection[Purpose]) -> tuple[When, ...]:
+        """When commands make it; never, if this is empty."""
+        return tuple(dict.fromkeys(when for purpose, when in self.needed if purpose in purposes))
 
 
 _PROJECT: Final = "/cloud/project/{serviceName}"
@@ -61,25 +65,29 @@ _LOOK: Final[tuple[Purpose, ...]] = ("plan", "run")
 _ALL: Final[tuple[Purpose, ...]] = PURPOSES
 
 
+def _each(needed: tuple[Purpose, ...], when: When) -> tuple[tuple[Purpose, When], ...]:
+    return tuple((purpose, when) for purpose in needed)
+
+
 def _get(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS) -> Call:
-    return Call(method="GET", template=template, needed=needed, when=when, repeatable=True, effect=False)
+    return Call(method="GET", template=template, needed=_each(needed, when), repeatable=True, effect=False)
 
 
 def _post(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS, *, again: bool = False) -> Call:
-    return Call(method="POST", template=template, needed=needed, when=when, repeatable=again, effect=True)
+    return Call(method="POST", template=template, needed=_each(needed, when), repeatable=again, effect=True)
 
 
 def _ask(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS) -> Call:
     """A POST that changes nothing."""
-    return Call(method="POST", template=template, needed=needed, when=when, repeatable=True, effect=False)
+    return Call(method="POST", template=template, needed=_each(needed, when), repeatable=True, effect=False)
 
 
 def _put(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS) -> Call:
-    return Call(method="PUT", template=template, needed=needed, when=when, repeatable=True, effect=True)
+    return Call(method="PUT", template=template, needed=_each(needed, when), repeatable=True, effect=True)
 
 
 def _delete(template: str, needed: tuple[Purpose, ...], when: When = When.ALWAYS) -> Call:
-    return Call(method="DELETE", template=template, needed=needed, when=when, repeatable=True, effect=True)
+    return Call(method="DELETE", template=template, needed=_each(needed, when), repeatable=True, effect=True)
 
 
 TIME: Final = replace(_get("/auth/time", _ALL), signed=False)
@@ -103,7 +111,9 @@ APPS: Final = _get(f"{_PROJECT}/ai/app", _ALL)
 APP: Final = _get(f"{_PROJECT}/ai/app/{{appId}}", ("run", "undo"))
 APP_LOG: Final = _get(f"{_PROJECT}/ai/app/{{appId}}/log", ("run",), When.FAILED)
 CREATE_APP: Final = _post(f"{_PROJECT}/ai/app", ("run",))
-DELETE_APP: Final = _delete(f"{_PROJECT}/ai/app/{{appId}}", ("run", "undo"))
+DELETE_APP: Final = replace(
+    _delete(f"{_PROJECT}/ai/app/{{appId}}", ()), needed=(("run", When.FAILED), ("undo", When.ALWAYS))
+)
 CHANGE_APP: Final = _put(f"{_PROJECT}/ai/app/{{appId}}", ("run",), When.CHANGED)
 CHANGE_IMAGE: Final = _put(f"{_PROJECT}/ai/app/{{appId}}/image", ("run",), When.CHANGED)
 CHANGE_LABEL: Final = _put(f"{_PROJECT}/ai/app/{{appId}}/label", ("run",), When.CHANGED)

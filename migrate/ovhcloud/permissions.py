@@ -18,7 +18,7 @@ _US: Final = "https://us.ovhcloud.com/auth/api"
 def calls_for(purposes: Iterable[Purpose]) -> tuple[Call, ...]:
     """The calls of these commands that need a right."""
     wanted = frozenset(purposes)
-    return tuple(call for call in CALLS if call.signed and not wanted.isdisjoint(call.needed))
+    return tuple(call for call in CALLS if call.signed and call.when(wanted))
 
 
 def rules_for(calls: Iterable[Call], project: str | None) -> tuple[Rule, ...]:

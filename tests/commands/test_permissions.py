@@ -37,7 +37,7 @@ def test_a_plan_and_a_list_need_the_rules_that_are_printed_for_plan(
     assert plan(PlanOptions(source=NAMESPACE, workspace=tmp_path), environ | key) == ExitCode.DONE
     lines = [line for line in logged(sandbox)[begun:] if line.service == "api" and line.operation]
     assert [line for line in lines if line.status == 403] == []
-    needed = {(call.method, call.template) for call in CALLS if "plan" in call.needed}
+    needed = {(call.method, call.template) for call in CALLS if call.when(["plan"])}
     assert {(line.method, line.operation) for line in lines} <= needed
     assert len(lines) > 5
 
