@@ -22,6 +22,7 @@ class When(StrEnum):
     ALWAYS = "always"
     PROJECTS = "where no project is named"
     SERVING = "for a namespace of ML Serving"
+    NAMED = "where a container is named"
     SWIFT = "for containers of Object Storage"
     MANY = "for containers of many files"
     BUCKETS = "for S3 buckets of the project"
@@ -107,8 +108,8 @@ AI_REGION: Final = _get(f"{_PROJECT}/ai/capabilities/region/{{region}}", _LOOK, 
 FLAVORS: Final = _get(f"{_PROJECT}/ai/capabilities/region/{{region}}/flavor", _LOOK)
 QUOTAS: Final = _get(f"{_PROJECT}/ai/capabilities/quota", _LOOK)
 
-APPS: Final = _get(f"{_PROJECT}/ai/app", _ALL)
-APP: Final = _get(f"{_PROJECT}/ai/app/{{appId}}", ("run", "undo"))
+APPS: Final = replace(_get(f"{_PROJECT}/ai/app", ()), needed=(*_each(_LOOK, When.ALWAYS), ("undo", When.KILLED)))
+APP: Final = replace(_get(f"{_PROJECT}/ai/app/{{appId}}", ()), needed=(("run", When.CHANGED), ("undo", When.ALWAYS)))
 APP_LOG: Final = _get(f"{_PROJECT}/ai/app/{{appId}}/log", ("run",), When.FAILED)
 CREATE_APP: Final = _post(f"{_PROJECT}/ai/app", ("run",))
 DELETE_APP: Final = replace(
@@ -134,15 +135,17 @@ MANAGED_REGISTRIES: Final = _get(f"{_PROJECT}/containerRegistry", _LOOK, When.DO
 USERS: Final = _get(f"{_PROJECT}/user", ("run", "undo"), When.KILLED)
 USER: Final = _get(f"{_PROJECT}/user/{{userId}}", ("run",), When.SHARED)
 CREATE_USER: Final = _post(f"{_PROJECT}/user", ("run",), When.SHARED)
-DELETE_USER: Final = _delete(f"{_PROJECT}/user/{{userId}}", ("run", "undo"), When.SHARED)
+DELETE_USER: Final = replace(
+    _delete(f"{_PROJECT}/user/{{userId}}", ()), needed=(("run", When.KILLED), ("undo", When.SHARED))
+)
 
-NAMESPACES: Final = _get(f"{_PROJECT}/ai/serving", _LOOK, When.SERVING)
+NAMESPACES: Final = _get(f"{_PROJECT}/ai/serving", ("plan",), When.SERVING)
 NAMESPACE: Final = _get(f"{_PROJECT}/ai/serving/{{namespaceId}}", _LOOK, When.SERVING)
 SERVED_MODELS: Final = _get(f"{_PROJECT}/ai/serving/{{namespaceId}}/model", _LOOK, When.SERVING)
 SERVING_TOKENS: Final = _get(f"{_PROJECT}/ai/serving/{{namespaceId}}/token", _LOOK, When.SERVING)
 SERVING_FLAVORS: Final = _get(f"{_PROJECT}/ai/capabilities/serving/flavor", _LOOK, When.SERVING)
 
-CONTAINERS: Final = _get(f"{_PROJECT}/storage", _LOOK, When.SWIFT)
+CONTAINERS: Final = _get(f"{_PROJECT}/storage", _LOOK, When.NAMED)
 CONTAINER: Final = _get(f"{_PROJECT}/storage/{{containerId}}", _LOOK, When.SWIFT)
 OBJECT_URL: Final = _ask(f"{_PROJECT}/storage/{{containerId}}/publicUrl", _LOOK, When.SWIFT)
 STORAGE_ACCESS: Final = _ask(f"{_PROJECT}/storage/access", _LOOK, When.MANY)
