@@ -221,6 +221,15 @@ def allow(folder: Path, actions: Iterable[str] | None) -> None:
     _call(Folder(folder), "POST", "/sandbox/policy", {"actions": given})
 
 
+def add_registry(folder: Path, name: str, url: str) -> str:
+    """Let the project have a managed registry, and return its id; nothing of it runs.
+
+    Raises:
+        SandboxError: No sandbox is running.
+    """
+    return str(_call(Folder(folder), "POST", "/sandbox/registries", {"name": name, "url": url})["id"])
+
+
 def put_object(folder: Path, container: str, name: str, file: Path, **details: object) -> str:
     """Put a file into a container, made if there is none, and return the container's id.
 

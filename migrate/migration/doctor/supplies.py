@@ -99,7 +99,7 @@ def registry_check(cloud: Cloud | None, options: DoctorOptions, environ: Mapping
         return _own(options, environ)
     if cloud is None:
         return Check(name="registry", state="skipped", text="the shared one, which OVHcloud names; see above")
-    address = shared_registry(cloud, options.region)
+    address, own = shared_registry(cloud, options.region), managed_words(cloud)
     try:
         RegistryClient(address.host, f"{address.path}/{_NAME}".lstrip("/"), None, stop=threading.Event()).digest(_NAME)
     except LocalError as error:
@@ -109,12 +109,12 @@ def registry_check(cloud: Cloud | None, options: DoctorOptions, environ: Mapping
         name="registry",
         state="warning",
         text=f"the platform's shared one ({address.host}), which is for tests and may be purged: restarts and "
-        f"scale-ups then fail. {_managed(cloud)}",
+        f"scale-ups then fail. {own}",
         next_step="For production name a registry of your own with --registry.",
     )
 
 
-def _managed(cloud: Cloud) -> str:
+def managed_words(cloud: Cloud) -> str:
     """The managed registries of the project, in a sentence."""
     try:
         found = managed(cloud)

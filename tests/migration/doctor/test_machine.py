@@ -18,10 +18,11 @@ from migrate.migration.doctor.machine import (
     processor_check,
     proxy_check,
 )
-from migrate.migration.doctor.supplies import base_check, registry_check
+from migrate.migration.doctor.supplies import base_check, managed_words, registry_check
 from migrate.migration.run.workspace import Workspace
 from migrate.ovhcloud.config import Credentials
 from migrate.ovhcloud.session import Session
+from migrate.sandbox import control
 from tests.clouds import open_cloud
 
 NOWHERE = {"DOCKER_HOST": "tcp://127.0.0.1:1"}
@@ -127,7 +128,17 @@ def test_without_credentials_the_machine_is_looked_at_all_the_same(tmp_path: Pat
     assert checks.exit_code == ExitCode.CONFIGURATION
 
 
-def test_the_shared_registry_and_those_of_the_project(sandbox: Path, tmp_path: Path) -> None:
+def test_the_registries_of_the_project_are_named(sandbox: Path, tmp_path: Path) -> None:
+    with open_cloud(sandbox, tmp_path) as cloud:
+        assert managed_words(cloud) == "The project has no registry of its own"
+        control.add_registry(sandbox, "models", "https://models.example.net/")
+        one = "models (models.example.net, GRA, READY)"
+        assert managed_words(cloud) == f"The project has 1 registry of its own: {one}"
+        control.add_registry(sandbox, "models", "https://models.example.net")
+        assert managed_words(cloud) == f"The project has 2 registries of its own: {one}; {one}"
+
+
+def test_the_shared_registry_that_does_not_answer(sandbox: Path, tmp_path: Path) -> None:
     with open_cloud(sandbox, tmp_path) as cloud, pytest.raises(LocalError) as caught:
         registry_check(cloud, DoctorOptions(), {})  # this sandbox has none that runs
     assert caught.value.code == "registry-unreachable"
