@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from migrate.machine.patience import Retry
 from migrate.ovhcloud.config import read_credentials
@@ -67,3 +68,16 @@ def calls(sandbox: Path, method: str, ending: str) -> int:
         for line in logged(sandbox)
         if line.method == method and (line.operation.endswith(ending) or line.path.endswith(ending))
     )
+
+
+def key_with(sandbox: Path, *rules: tuple[str, str]) -> str:
+    """A validated consumer key with these rules, made as a person makes one."""
+    known = control.env(sandbox)
+    asked = requests.post(
+        f"{known['OVH_ENDPOINT']}/auth/credential",
+        json={"accessRules": [{"method": method, "path": path} for method, path in rules]},
+        headers={"X-Ovh-Application": known["OVH_APPLICATION_KEY"]},
+        timeout=30,
+    ).json()
+    requests.get(asked["validationUrl"], timeout=30).raise_for_status()
+    return str(asked["consumerKey"])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from migrate.core.errors import ExitCode
+from migrate.core.options.access import DoctorOptions, LoginOptions, LogoutOptions, PermissionsOptions
 from migrate.core.options.declaration import Options
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
 from migrate.core.options.plans import ApplyOptions, PlanOptions, ShowOptions
@@ -28,6 +29,30 @@ def perform(options: Options) -> ExitCode:
         MigrateError: What the command raised.
     """
     return CALLS[type(options)](options)
+
+
+def _login(options: LoginOptions) -> ExitCode:
+    from migrate.commands.login import login
+
+    return login(options, dict(os.environ))
+
+
+def _logout(options: LogoutOptions) -> ExitCode:
+    from migrate.commands.logout import logout
+
+    return logout(options, dict(os.environ))
+
+
+def _doctor(options: DoctorOptions) -> ExitCode:
+    from migrate.commands.doctor import doctor
+
+    return doctor(options, dict(os.environ))
+
+
+def _permissions(options: PermissionsOptions) -> ExitCode:
+    from migrate.commands.permissions import permissions
+
+    return permissions(options, dict(os.environ))
 
 
 def _list(options: ListOptions) -> ExitCode:
@@ -139,6 +164,9 @@ def _fail(options: FailOptions) -> ExitCode:
 
 
 CALLS: Final[Mapping[type[Options], Callable[[Any], ExitCode]]] = {
+    LoginOptions: _login,
+    DoctorOptions: _doctor,
+    PermissionsOptions: _permissions,
     ListOptions: _list,
     StatusOptions: _status,
     WhyOptions: _why,
@@ -157,4 +185,5 @@ CALLS: Final[Mapping[type[Options], Callable[[Any], ExitCode]]] = {
     EnvOptions: _env,
     FailOptions: _fail,
     UndoOptions: _undo,
+    LogoutOptions: _logout,
 }

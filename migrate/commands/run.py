@@ -23,7 +23,7 @@ from migrate.migration.run.workspace import open_workspace
 from migrate.migration.run_source import Applying, Ended, plan_source, run_source
 from migrate.sources.reference import FolderRef, parse_source
 
-_STORAGE: Final = (
+STORAGE_QUESTION: Final = (
     "AI Deploy is not authorized in this project. Authorizing it opens the project's object storage to AI Deploy. "
     "Authorize it now?"
 )
@@ -115,7 +115,7 @@ def carry_out(
                     agree(replace_sentence(plan), option=YES.name, refused=refused)
                 if ask_storage:
                     refused = "Without it no app can be made. Nothing was made."
-                    agree(_STORAGE, option=AUTHORIZE.name, refused=refused)
+                    agree(STORAGE_QUESTION, option=AUTHORIZE.name, refused=refused)
 
         try:
             with outlet:

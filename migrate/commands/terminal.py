@@ -37,7 +37,7 @@ def agree(question: str, *, option: str, refused: str) -> None:
         UsageError: There is nobody to ask.
         RefusedError: The answer is no.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not has_terminal():
         raise UsageError(
             f"This needs an answer, and there is no terminal to ask at: {question}",
             code="needs-answer",
@@ -53,6 +53,53 @@ def agree(question: str, *, option: str, refused: str) -> None:
             break
         sys.stderr.write("Answer y or n.\n")
     raise RefusedError(refused, code="declined")
+
+
+def has_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def typed(question: str, *, stop: threading.Event, option: str, secret: bool = False) -> str:
+    """What a person types, without white space around it.
+
+    Args:
+        question: What is written before it, such as ``Endpoint: ``.
+        stop: Set by Ctrl-C, which ends the waiting.
+        option: What answers it beforehand, such as ``--endpoint``.
+        secret: Whether what is typed is not shown.
+
+    Raises:
+        UsageError: There is nobody to ask.
+        Interrupted: The person has stopped, or the input ended.
+    """
+    if not has_terminal():
+        raise UsageError(
+            f"This needs an answer, and there is no terminal to ask at: {question.rstrip(': ')}",
+            code="needs-answer",
+            next_step=f"Give it with {option}.",
+        )
+    with _hidden() if secret else contextlib.nullcontext():
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        line = _line(stop)
+    if secret:
+        sys.stderr.write("\n")
+    if not line:
+        raise Interrupted
+    return line.strip()
+
+
+def _line(stop: threading.Event) -> str:
+    """A line of the terminal; empty at the end of the input.
+
+    Raises:
+        Interrupted: ``stop`` was set.
+    """
+    while not select.select([sys.stdin], [], [], STOP_LOOK)[0]:
+        if stop.is_set():
+            raise Interrupted
+    return sys.stdin.readline()
 
 
 class Screen(Protocol):
@@ -71,7 +118,7 @@ def asking(stop: threading.Event, screen: Screen) -> Ask:
     """
 
     def ask(request: Request) -> str | None:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not has_terminal():
             return None
         if stop.is_set():  # by the person, of whom another thread asked the same
             raise Interrupted
@@ -82,10 +129,7 @@ def asking(stop: threading.Event, screen: Screen) -> Ask:
                     f"\n{request.what}\nThe run is paused. {request.to_do}, then press Enter{typing}. Ctrl-C stops: "
                 )
                 sys.stderr.flush()
-                while not select.select([sys.stdin], [], [], STOP_LOOK)[0]:
-                    if stop.is_set():
-                        raise Interrupted
-                line = sys.stdin.readline()
+                line = _line(stop)
             sys.stderr.write("\n")
         return line.strip() if line else None  # nothing at all is the end of the input
 
@@ -113,14 +157,18 @@ def _show_again() -> None:
 
 
 @contextmanager
-def stopping(stop: threading.Event) -> Iterator[None]:
-    """Sets ``stop`` on the first signal. The journal survives the second: each of its lines is on disk when written."""
+def stopping(stop: threading.Event, *, ending: str = "") -> Iterator[None]:
+    """Sets ``stop`` on the first signal. The journal survives the second: each of its lines is on disk when written.
+
+    Args:
+        stop: What is set.
+        ending: For commands without a journal, what is so after the second signal, as the end of a sentence.
+    """
 
     def handle(_: int, __: FrameType | None) -> None:
         if stop.is_set():
-            sys.stderr.write(
-                f"\nEnded at once; the journal is whole. {type_again(note='it goes on where it stopped')}\n"
-            )
+            whole = f"the journal is whole. {type_again(note='it goes on where it stopped')}"
+            sys.stderr.write(f"\nEnded at once; {ending or whole}\n")
             sys.stderr.flush()
             _show_again()  # nothing else runs any more
             os._exit(int(ExitCode.INTERRUPTED))

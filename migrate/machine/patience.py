@@ -106,6 +106,9 @@ APP_AFTER_ALL: Final = Patience(seconds=4.0, first=2.0, longest=2.0)
 USER_READY: Final = Patience(seconds=120.0, first=0.5)
 """Until a new user can log in to the registry."""
 
+KEY_VALIDATION: Final = Patience(seconds=900.0, first=1.0, longest=3.0)
+"""Until a person has confirmed a new key in the browser: they log in there, perhaps with a second factor."""
+
 API_TIMEOUT: Final = (10.0, 60.0)
 """To connect to OVHcloud's API or its storage, and between two bytes of an answer."""
 

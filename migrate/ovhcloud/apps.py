@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from migrate.ovhcloud import calls
 from migrate.ovhcloud.session import Cloud, convert
 
 
@@ -136,8 +137,7 @@ def apps(cloud: Cloud, *, label_selector: str | None = None) -> tuple[App, ...]:
 
 def _page(cloud: Cloud, label_selector: str | None, page: int | None, size: int | None) -> tuple[App, ...]:
     answer = cloud.call(
-        "GET",
-        "/cloud/project/{serviceName}/ai/app",
+        calls.APPS,
         query={"labelSelector": label_selector, "page": page, "size": size},
     )
     return convert(answer, tuple[App, ...], "the apps")
@@ -145,28 +145,25 @@ def _page(cloud: Cloud, label_selector: str | None, page: int | None, size: int 
 
 def app(cloud: Cloud, app_id: str) -> App:
     """One app."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/app/{appId}", params={"appId": app_id})
+    answer = cloud.call(calls.APP, params={"appId": app_id})
     return convert(answer, App, "the app")
 
 
 def create(cloud: Cloud, spec: Mapping[str, object]) -> App:
     """Create and start an app from an AppSpecInput; billing starts when it scales."""
-    answer = cloud.call("POST", "/cloud/project/{serviceName}/ai/app", body=spec)
+    answer = cloud.call(calls.CREATE_APP, body=spec)
     return convert(answer, App, "the new app")
 
 
 def set_image(cloud: Cloud, app_id: str, image: str) -> None:
     """Give an app another image."""
-    cloud.call(
-        "PUT", "/cloud/project/{serviceName}/ai/app/{appId}/image", params={"appId": app_id}, body={"url": image}
-    )
+    cloud.call(calls.CHANGE_IMAGE, params={"appId": app_id}, body={"url": image})
 
 
 def set_resources(cloud: Cloud, app_id: str, *, flavor: str, cpu: int) -> None:
     """Give an app's replicas other resources: CPUs in units of the flavor."""
     cloud.call(
-        "PUT",
-        "/cloud/project/{serviceName}/ai/app/{appId}",
+        calls.CHANGE_APP,
         params={"appId": app_id},
         body={"flavor": flavor, "cpu": cpu},
     )
@@ -174,31 +171,28 @@ def set_resources(cloud: Cloud, app_id: str, *, flavor: str, cpu: int) -> None:
 
 def set_scaling(cloud: Cloud, app_id: str, strategy: Mapping[str, object]) -> None:
     """Give an app another ScalingStrategyInput; it goes on answering."""
-    cloud.call(
-        "PUT", "/cloud/project/{serviceName}/ai/app/{appId}/scalingstrategy", params={"appId": app_id}, body=strategy
-    )
+    cloud.call(calls.CHANGE_SCALING, params={"appId": app_id}, body=strategy)
 
 
 def start(cloud: Cloud, app_id: str) -> None:
     """Start a stopped app."""
-    cloud.call("PUT", "/cloud/project/{serviceName}/ai/app/{appId}/start", params={"appId": app_id})
+    cloud.call(calls.START_APP, params={"appId": app_id})
 
 
 def stop(cloud: Cloud, app_id: str) -> None:
     """Stop an app; its URL and its id stay."""
-    cloud.call("PUT", "/cloud/project/{serviceName}/ai/app/{appId}/stop", params={"appId": app_id})
+    cloud.call(calls.STOP_APP, params={"appId": app_id})
 
 
 def delete(cloud: Cloud, app_id: str) -> None:
     """Delete an app, also a running one."""
-    cloud.call("DELETE", "/cloud/project/{serviceName}/ai/app/{appId}", params={"appId": app_id}, query={"force": True})
+    cloud.call(calls.DELETE_APP, params={"appId": app_id}, query={"force": True})
 
 
 def set_label(cloud: Cloud, app_id: str, name: str, value: str | None) -> None:
     """Set a label, or delete it with None."""
     cloud.call(
-        "PUT",
-        "/cloud/project/{serviceName}/ai/app/{appId}/label",
+        calls.CHANGE_LABEL,
         params={"appId": app_id},
         body={"name": name, "value": value},
     )
@@ -206,7 +200,7 @@ def set_label(cloud: Cloud, app_id: str, name: str, value: str | None) -> None:
 
 def log_lines(cloud: Cloud, app_id: str) -> tuple[str, ...]:
     """The lines of the newest page of an app's log, oldest first."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/app/{appId}/log", params={"appId": app_id})
+    answer = cloud.call(calls.APP_LOG, params={"appId": app_id})
     lines = convert(answer, _Logs, "the log").logs
     if all(line.timestamp for line in lines):
         lines = tuple(sorted(lines, key=lambda line: line.timestamp or ""))

@@ -4,6 +4,7 @@ from msgspec import Struct, field
 
 from migrate.core.errors import ConfigurationError
 from migrate.core.text import printable
+from migrate.ovhcloud import calls
 from migrate.ovhcloud.session import Cloud, convert
 
 
@@ -41,15 +42,13 @@ class Quotas(Struct, frozen=True):
 
 def regions(cloud: Cloud) -> tuple[Region, ...]:
     """The AI regions."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/capabilities/region")
+    answer = cloud.call(calls.AI_REGIONS)
     return convert(answer, tuple[Region, ...], "the AI regions")
 
 
 def region(cloud: Cloud, region_id: str) -> Region:
     """One AI region."""
-    answer = cloud.call(
-        "GET", "/cloud/project/{serviceName}/ai/capabilities/region/{region}", params={"region": region_id}
-    )
+    answer = cloud.call(calls.AI_REGION, params={"region": region_id})
     return convert(answer, Region, "the AI region")
 
 
@@ -60,9 +59,7 @@ def flavors(cloud: Cloud, region_id: str) -> tuple[Flavor, ...]:
         ConfigurationError: ``unknown-region``, naming those that there are.
     """
     try:
-        answer = cloud.call(
-            "GET", "/cloud/project/{serviceName}/ai/capabilities/region/{region}/flavor", params={"region": region_id}
-        )
+        answer = cloud.call(calls.FLAVORS, params={"region": region_id})
     except ConfigurationError as error:
         if error.code != "not-found":
             raise
@@ -78,5 +75,5 @@ def flavors(cloud: Cloud, region_id: str) -> tuple[Flavor, ...]:
 
 def quotas(cloud: Cloud) -> Quotas:
     """The project's quotas."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/capabilities/quota")
+    answer = cloud.call(calls.QUOTAS)
     return convert(answer, Quotas, "the quotas")

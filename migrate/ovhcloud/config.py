@@ -25,10 +25,11 @@ ENDPOINT_URLS: Final = {
     "soyoustart-ca": "https://ca.api.soyoustart.com/1.0",
 }
 
+_EVERYBODYS: Final = Path("/etc/ovh.conf")
 _HOW_TO_GET_CREDENTIALS: Final = (
-    "Set OVH_ENDPOINT, OVH_APPLICATION_KEY, OVH_APPLICATION_SECRET and OVH_CONSUMER_KEY (keys are made at "
-    "https://eu.api.ovh.com/createToken/ or https://ca.api.ovh.com/createToken/), or OVH_CLIENT_ID and "
-    "OVH_CLIENT_SECRET of a service account, or write them to ~/.ovh.conf; "
+    "Type `migrate login`, which gets a key with just the rights that are needed. Or set OVH_ENDPOINT, "
+    "OVH_APPLICATION_KEY, OVH_APPLICATION_SECRET and OVH_CONSUMER_KEY, or OVH_CLIENT_ID and OVH_CLIENT_SECRET of a "
+    "service account, or write them to ~/.ovh.conf; "
     'to try without an account: `migrate sandbox start` and `eval "$(migrate sandbox env)"`.'
 )
 
@@ -107,15 +108,48 @@ def endpoint_url(environ: Mapping[str, str]) -> str | None:
 
 def origin(environ: Mapping[str, str], endpoint: str, name: str) -> str:
     """Where a value of the credentials is read from, in words: a variable, or a file."""
-    variable = f"OVH_{name.upper()}"
-    if environ.get(variable):
-        return f"the variable {variable}"
+    file = config_file(environ, endpoint, name)
+    return f"the variable OVH_{name.upper()}" if file is None else f"{file} ({name} of [{endpoint}])"
+
+
+def config_file(environ: Mapping[str, str], endpoint: str, name: str) -> Path | None:
+    """The file that a value of the credentials is read from; None where a variable has it, or nothing does."""
+    if environ.get(f"OVH_{name.upper()}"):
+        return None
     for path in reversed(_paths(environ)):
         parser = configparser.RawConfigParser()
         parser.read(path, encoding="utf-8")
         if parser.get(endpoint, name, fallback=""):
-            return f"{path} ({name} of [{endpoint}])"
-    return f"the variable {variable}"
+            return path
+    return None
+
+
+def kept_values(environ: Mapping[str, str], endpoint: str) -> dict[str, str]:
+    """What the files alone say of an endpoint, by name.
+
+    Raises:
+        ConfigurationError: ``bad-configuration``.
+    """
+    files = _read_files(environ)
+    return dict(files.items(endpoint)) if files.has_section(endpoint) else {}
+
+
+def default_endpoint(environ: Mapping[str, str]) -> str | None:
+    """The endpoint that is used where none is named, by the text that its section has.
+
+    Raises:
+        ConfigurationError: ``bad-configuration``.
+    """
+    return _endpoint(_read_files(environ), {}) or None
+
+
+def file_to_write(environ: Mapping[str, str], endpoint: str) -> Path:
+    """Which file a login goes into: the one that already has the endpoint's keys, else that of the home folder."""
+    for name in ("consumer_key", "application_key"):
+        file = config_file({"HOME": environ.get("HOME", "")}, endpoint, name)
+        if file is not None and file != _EVERYBODYS:
+            return file
+    return _paths(environ)[1]
 
 
 def _endpoint(files: configparser.RawConfigParser, environ: Mapping[str, str]) -> str:
@@ -128,6 +162,9 @@ def _name_of(endpoint: str) -> str:
     parts = urlsplit(endpoint)
     return slug(f"{parts.hostname}-{parts.port}" if parts.port else f"{parts.hostname}")
 
+
+PROJECT_NAME: Final = "cloud_project"
+"""The project, in the section of its endpoint: of this tool's own, for the `ovh` client knows none."""
 
 _NAMES: Final = ("application_key", "application_secret", "consumer_key", "client_id", "client_secret")
 
@@ -173,11 +210,16 @@ def _checked(endpoint: str, values: Mapping[str, str | None]) -> Credentials:
 
 
 def read_project(option: str | None, environ: Mapping[str, str]) -> str | None:
-    """The Public Cloud project's id: the option, ``OVH_CLOUD_PROJECT_SERVICE``, or ``MIGRATE_PROJECT``; else None."""
+    """The Public Cloud project's id: the option, ``OVH_CLOUD_PROJECT_SERVICE``, ``MIGRATE_PROJECT``, or ``ovh.conf``.
+
+    Raises:
+        ConfigurationError: ``bad-configuration``.
+    """
     for candidate in (option, environ.get("OVH_CLOUD_PROJECT_SERVICE"), environ.get("MIGRATE_PROJECT")):
         if candidate and candidate.strip():
             return candidate.strip()
-    return None
+    files = _read_files(environ)
+    return files.get(_endpoint(files, environ), PROJECT_NAME, fallback="").strip() or None
 
 
 def check_endpoint(endpoint: str) -> None:
@@ -196,10 +238,16 @@ def check_endpoint(endpoint: str) -> None:
     )
 
 
+def config_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files that credentials are read from and a person may write, the one that wins first."""
+    _, home, here = _paths(environ)
+    return here, home
+
+
 def _paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """The files, the one that wins last."""
     home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
-    return Path("/etc/ovh.conf"), Path(home, ".ovh.conf"), Path("ovh.conf")
+    return _EVERYBODYS, Path(home, ".ovh.conf"), Path("ovh.conf")
 
 
 def _read_files(environ: Mapping[str, str]) -> configparser.RawConfigParser:

@@ -159,8 +159,8 @@ def _credential_error(refusal: Refusal) -> MigrateError:
             refusal,
             "not-granted",
             "The consumer key has not been granted this call",
-            f"Make a consumer key whose rules include `{refusal.call}` "
-            "(GET, POST, PUT and DELETE on /cloud/project/PROJECT/* cover every call).",
+            f"Make a consumer key whose rules include `{refusal.call}`: `migrate login` makes one with all that are "
+            "needed, and `migrate permissions` prints them.",
         )
     expired = refusal.status == 460 or "expired" in lower or "credential is not valid" in lower
     if expired or word == "INVALID_CREDENTIAL":

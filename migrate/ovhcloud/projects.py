@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from migrate.core.errors import ConfigurationError
 from migrate.core.text import printable
+from migrate.ovhcloud import calls
 from migrate.ovhcloud.session import Cloud, Session, convert
 
 
@@ -22,12 +23,12 @@ class _Authorization(Struct, frozen=True):
 
 def project_ids(session: Session) -> tuple[str, ...]:
     """The ids of the projects that these credentials see."""
-    return convert(session.call("GET", "/cloud/project"), tuple[str, ...], "the projects")
+    return convert(session.call(calls.PROJECTS), tuple[str, ...], "the projects")
 
 
 def project(cloud: Cloud) -> Project:
     """The project itself; a wrong id raises ConfigurationError ``unknown-project``."""
-    return convert(cloud.call("GET", "/cloud/project/{serviceName}"), Project, "the project")
+    return convert(cloud.call(calls.PROJECT), Project, "the project")
 
 
 def choose_project(session: Session, given: str | None) -> str:
@@ -51,10 +52,10 @@ def choose_project(session: Session, given: str | None) -> str:
 
 def authorized(cloud: Cloud) -> bool:
     """Whether AI Deploy is authorised in the project."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/authorization")
+    answer = cloud.call(calls.AUTHORIZATION)
     return convert(answer, _Authorization, "the authorization").authorized
 
 
 def authorize(cloud: Cloud) -> None:
     """Authorise AI Deploy in the project, which opens its object storage; harmless to repeat."""
-    cloud.call("POST", "/cloud/project/{serviceName}/ai/authorization", repeatable=True)
+    cloud.call(calls.AUTHORIZE)

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.errors import ConfigurationError
+from migrate.ovhcloud import calls
 from migrate.ovhcloud.presigned import PresignedStore, SignedUrl
 from migrate.ovhcloud.session import Cloud, convert
 from migrate.ovhcloud.storage import URL_LIFETIME
@@ -61,9 +62,7 @@ def buckets(cloud: Cloud, region: str) -> Region:
     are raised.
     """
     try:
-        answer = cloud.call(
-            "GET", "/cloud/project/{serviceName}/region/{regionName}/storage", params={"regionName": region}
-        )
+        answer = cloud.call(calls.BUCKETS, params={"regionName": region})
     except ConfigurationError as error:
         if error.code not in _WITHOUT:
             raise
@@ -75,7 +74,7 @@ def buckets(cloud: Cloud, region: str) -> Region:
 def all_buckets(cloud: Cloud) -> Region:
     """The buckets of every region; a refusal only where no region shows any."""
     try:
-        answer = cloud.call("GET", "/cloud/project/{serviceName}/region")
+        answer = cloud.call(calls.REGIONS)
     except ConfigurationError as error:
         if error.code not in _WITHOUT:
             raise
@@ -122,8 +121,7 @@ def _objects(cloud: Cloud, region: str, bucket: str, prefix: str) -> Iterator[St
 
 def _page(cloud: Cloud, region: str, bucket: str, prefix: str, marker: str) -> tuple[_Row, ...]:
     answer = cloud.call(
-        "GET",
-        "/cloud/project/{serviceName}/region/{regionName}/storage/{name}/object",
+        calls.BUCKET_OBJECTS,
         params={"regionName": region, "name": bucket},
         query={"prefix": prefix or None, "keyMarker": marker or None, "limit": _PAGE},
     )
@@ -133,12 +131,9 @@ def _page(cloud: Cloud, region: str, bucket: str, prefix: str, marker: str) -> t
 def _presigned(cloud: Cloud, region: str, bucket: str, name: str) -> SignedUrl:
     """An URL for one object, good for six hours; one call each, harmless to repeat."""
     answer = cloud.call(
-        "POST",
-        "/cloud/project/{serviceName}/region/{regionName}/storage/{name}/presign",
+        calls.PRESIGN,
         params={"regionName": region, "name": bucket},
         body={"method": "GET", "object": name, "expire": int(URL_LIFETIME.total_seconds())},
-        repeatable=True,
-        effect=False,
     )
     found = convert(answer, _Presigned, "the presigned URL")
     headers = {key: value for key, value in found.signed_headers.items() if key.lower() != "host"}

@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from migrate.ovhcloud import calls
 from migrate.ovhcloud.session import Cloud, convert
 
 
@@ -72,35 +73,29 @@ class Flavor(Struct, frozen=True, rename={"cpu_core": "cpuCore", "ram_mb": "ramM
 
 def namespaces(cloud: Cloud) -> tuple[Namespace, ...]:
     """Every namespace of the project."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/serving")
+    answer = cloud.call(calls.NAMESPACES)
     return convert(answer, tuple[Namespace, ...], "the namespaces")
 
 
 def namespace(cloud: Cloud, namespace_id: str) -> Namespace:
     """One namespace."""
-    answer = cloud.call(
-        "GET", "/cloud/project/{serviceName}/ai/serving/{namespaceId}", params={"namespaceId": namespace_id}
-    )
+    answer = cloud.call(calls.NAMESPACE, params={"namespaceId": namespace_id})
     return convert(answer, Namespace, "the namespace")
 
 
 def models(cloud: Cloud, namespace_id: str) -> tuple[Model, ...]:
     """The models of a namespace."""
-    answer = cloud.call(
-        "GET", "/cloud/project/{serviceName}/ai/serving/{namespaceId}/model", params={"namespaceId": namespace_id}
-    )
+    answer = cloud.call(calls.SERVED_MODELS, params={"namespaceId": namespace_id})
     return convert(answer, tuple[Model, ...], "the models")
 
 
 def tokens(cloud: Cloud, namespace_id: str) -> tuple[Token, ...]:
     """The tokens of a namespace."""
-    answer = cloud.call(
-        "GET", "/cloud/project/{serviceName}/ai/serving/{namespaceId}/token", params={"namespaceId": namespace_id}
-    )
+    answer = cloud.call(calls.SERVING_TOKENS, params={"namespaceId": namespace_id})
     return convert(answer, tuple[Token, ...], "the tokens")
 
 
 def flavors(cloud: Cloud) -> tuple[Flavor, ...]:
     """The sizes that models could have."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/capabilities/serving/flavor")
+    answer = cloud.call(calls.SERVING_FLAVORS)
     return convert(answer, tuple[Flavor, ...], "the flavors of ML Serving")

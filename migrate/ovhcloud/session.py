@@ -17,6 +17,7 @@ from migrate.core.mending import Ask, Request, nobody
 from migrate.core.text import type_again
 from migrate.machine.patience import API_RETRY, WONDERED_AT, Retry, retry_after
 from migrate.ovhcloud.bucket import Bucket
+from migrate.ovhcloud.calls import TIME, Call
 from migrate.ovhcloud.client import Caller, make_client
 from migrate.ovhcloud.config import Credentials
 from migrate.ovhcloud.failures import (
@@ -82,26 +83,19 @@ class Session:
 
     def call(
         self,
-        method: str,
-        template: str,
+        call: Call,
         *,
         params: Mapping[str, str] | None = None,
         query: Mapping[str, object] | None = None,
         body: object = None,
-        repeatable: bool | None = None,
-        effect: bool | None = None,
     ) -> Any:
         """Make one call and return the decoded JSON of its answer (None for an empty one).
 
         Args:
-            method: GET, POST, PUT or DELETE.
-            template: The path exactly as in the contract.
-            params: The values of the template's parts, not encoded.
+            call: One of ``calls.py``.
+            params: The values of the parts of its path, not encoded.
             query: The query; lists are repeated, None is left out.
             body: What is sent as JSON, or None for no body.
-            repeatable: Whether the call may be sent again when it may already have been carried out; by default
-                every method but POST.
-            effect: Whether the call changes something; by default every method but GET does.
 
         Raises:
             ConfigurationError: Wrong, expired or too narrow credentials, unknown project or object, clock skew.
@@ -111,13 +105,11 @@ class Session:
                 or ``maybe-done`` where a POST may have been carried out.
             Interrupted: ``stop`` was set while waiting.
         """
-        path = target(template, params or {}, query)
-        again = method != "POST" if repeatable is None else repeatable
-        changes = method != "GET" if effect is None else effect
+        path = target(call.template, params or {}, query)
         while True:
             generation = self._keys.generation
             try:
-                answer = self._clocked(method, template, path, body, again=again, changes=changes)
+                answer = self._clocked(call, path, body)
             except ConfigurationError as error:
                 if error.code not in MENDABLE:
                     raise
@@ -126,14 +118,14 @@ class Session:
                 self._keys.took()
                 return answer
 
-    def _clocked(self, method: str, template: str, path: str, body: object, *, again: bool, changes: bool) -> Any:
+    def _clocked(self, call: Call, path: str, body: object) -> Any:
         """Make a call, and once more with the service's clock read anew where it refused the time."""
         try:
-            return self._retrying(method, template, path, body, again=again, changes=changes)
+            return self._retrying(call, path, body)
         except _ClockRefusal:
             self._time_delta = None
         try:
-            return self._retrying(method, template, path, body, again=again, changes=changes)
+            return self._retrying(call, path, body)
         except _ClockRefusal as refused:
             raise error_for(refused.refusal) from None
 
@@ -148,6 +140,19 @@ class Session:
     def asked(self, request: Request) -> str | None:
         """What the person answers whom ``ask`` asks at this moment."""
         return self.ask(request)
+
+    @property
+    def is_service_account(self) -> bool:
+        """Whether it logs in by OAuth2, whose rights are IAM policies, and not by keys with rules."""
+        return bool(self._keys.current.client_id)
+
+    def clock_difference(self) -> int:
+        """OVHcloud's clock less this machine's, in seconds.
+
+        Raises:
+            RemoteError: OVHcloud cannot be asked.
+        """
+        return _apart(self._retrying(TIME, TIME.template, None))
 
     def pause(self, seconds: float) -> None:
         """Sleep, unless ``stop`` is set: then raise Interrupted."""
@@ -175,7 +180,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _retrying(self, method: str, template: str, path: str, body: object, *, again: bool, changes: bool) -> Any:
+    def _retrying(self, call: Call, path: str, body: object) -> Any:
         first = self._retry.first_wait
         backoff = tenacity.wait_exponential(multiplier=first, max=self._retry.longest_wait) + tenacity.wait_random(
             0, first
@@ -194,35 +199,25 @@ class Session:
             reraise=True,
         )
         try:
-            return retrying(self._once, method, template, path, body, again=again, changes=changes)
+            return retrying(self._once, call, path, body)
         except _Again as failure:
             if not (failure.limited and self._retry.limited_wait):
                 raise failure.error from failure.__cause__
         self._wait_for_limit(self._retry.limited_wait)
         try:
-            return self._once(method, template, path, body, again=again, changes=changes)
+            return self._once(call, path, body)
         except _Again as failure:
             raise failure.error from failure.__cause__
 
-    def _once(
-        self,
-        method: str,
-        template: str,
-        path: str,
-        body: object,
-        *,
-        again: bool,
-        changes: bool = False,
-        signed: bool = True,
-    ) -> Any:
-        client = self._client()
-        if signed and self._keys.current.application_key:
+    def _once(self, call: Call, path: str, body: object) -> Any:
+        client, method, template, again = self._client(), call.method, call.template, call.repeatable
+        if call.signed and self._keys.current.application_key:
             self._read_clock()
         self._wait_for_limit(self._bucket.reserve())
-        if changes:
+        if call.effect:
             self.before_effect()
         try:
-            response = client.raw_call(method, path, body, need_auth=signed)
+            response = client.raw_call(method, path, body, need_auth=call.signed)
         except requests.RequestException as error:
             raise _network_error(method, template, error, again=again) from error
         except Exception as error:
@@ -261,10 +256,14 @@ class Session:
         with self._clock_lock:
             if self._time_delta is not None:
                 return
-            seconds = self._once("GET", "/auth/time", "/auth/time", None, again=True, signed=False)
-            if not isinstance(seconds, int):
-                raise RemoteError("OVHcloud answers its time in a form that is no number.", code="unexpected-answer")
-            self._time_delta = seconds - int(time.time())
+            self._time_delta = _apart(self._once(TIME, TIME.template, None))
+
+
+def _apart(seconds: object) -> int:
+    """The service's clock, as it answered it, less this machine's."""
+    if not isinstance(seconds, int):
+        raise RemoteError("OVHcloud answers its time in a form that is no number.", code="unexpected-answer")
+    return seconds - int(time.time())
 
 
 class _ClockRefusal(Exception):  # noqa: N818 - a signal of this module, never seen outside
@@ -283,20 +282,14 @@ class Cloud(Struct, frozen=True):
 
     def call(
         self,
-        method: str,
-        template: str,
+        call: Call,
         *,
         params: Mapping[str, str] | None = None,
         query: Mapping[str, object] | None = None,
         body: object = None,
-        repeatable: bool | None = None,
-        effect: bool | None = None,
     ) -> Any:
         """As ``Session.call``, with ``serviceName`` filled in."""
-        filled = {"serviceName": self.project, **(params or {})}
-        return self.session.call(
-            method, template, params=filled, query=query, body=body, repeatable=repeatable, effect=effect
-        )
+        return self.session.call(call, params={"serviceName": self.project, **(params or {})}, query=query, body=body)
 
 
 def open_session(

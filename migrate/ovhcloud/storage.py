@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from migrate.core.secret import Secret
+from migrate.ovhcloud import calls
 from migrate.ovhcloud.session import Cloud, convert
 
 URL_LIFETIME: Final = timedelta(hours=6)
@@ -61,15 +62,14 @@ class SwiftAccess(Struct, frozen=True):
 
 def containers(cloud: Cloud) -> tuple[Container, ...]:
     """Every Swift container of the project."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/storage", query={"includeType": True})
+    answer = cloud.call(calls.CONTAINERS, query={"includeType": True})
     return convert(answer, tuple[Container, ...], "the containers")
 
 
 def objects(cloud: Cloud, container_id: str, prefix: str) -> tuple[ContainerObject, ...]:
     """The objects whose names start with ``prefix``; the API has no marker, so only for small containers."""
     answer = cloud.call(
-        "GET",
-        "/cloud/project/{serviceName}/storage/{containerId}",
+        calls.CONTAINER,
         params={"containerId": container_id},
         query={"prefix": prefix or None},
     )
@@ -80,19 +80,16 @@ def temporary_url(cloud: Cloud, container_id: str, name: str) -> str:
     """A temporary URL for one object, good for six hours; one call each, harmless to repeat."""
     expires = (datetime.now(UTC) + URL_LIFETIME).replace(microsecond=0)
     answer = cloud.call(
-        "POST",
-        "/cloud/project/{serviceName}/storage/{containerId}/publicUrl",
+        calls.OBJECT_URL,
         params={"containerId": container_id},
         body={"objectName": name, "expirationDate": expires.isoformat().replace("+00:00", "Z")},
-        repeatable=True,
-        effect=False,
     )
     return convert(answer, TemporaryUrl, "the temporary URL").get_url
 
 
 def access(cloud: Cloud) -> SwiftAccess:
     """A token for Swift itself and the account's URLs; harmless to repeat."""
-    answer = cloud.call("POST", "/cloud/project/{serviceName}/storage/access", repeatable=True, effect=False)
+    answer = cloud.call(calls.STORAGE_ACCESS)
     record = convert(answer, _Access, "the access to the storage")
     return SwiftAccess(
         token=Secret(record.token),

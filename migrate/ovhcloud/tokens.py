@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from migrate.ovhcloud import calls
 from migrate.ovhcloud.session import Cloud, convert
 
 
@@ -32,15 +33,14 @@ class Token(Struct, frozen=True, rename="camel"):
 
 def tokens(cloud: Cloud) -> tuple[Token, ...]:
     """Every token of the project, without values."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/ai/token")
+    answer = cloud.call(calls.TOKENS)
     return convert(answer, tuple[Token, ...], "the tokens")
 
 
 def create(cloud: Cloud, *, name: str, region: str, role: str, label_selector: str | None) -> Token:
     """Make a token; ``role`` is ai_training_read (call) or ai_training_operator (also manage)."""
     answer = cloud.call(
-        "POST",
-        "/cloud/project/{serviceName}/ai/token",
+        calls.CREATE_TOKEN,
         body={"name": name, "region": region, "role": role, "labelSelector": label_selector},
     )
     return convert(answer, Token, "the new token")
@@ -48,4 +48,4 @@ def create(cloud: Cloud, *, name: str, region: str, role: str, label_selector: s
 
 def delete(cloud: Cloud, token_id: str) -> None:
     """Delete a token."""
-    cloud.call("DELETE", "/cloud/project/{serviceName}/ai/token/{id}", params={"id": token_id})
+    cloud.call(calls.DELETE_TOKEN, params={"id": token_id})

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from migrate.core.secret import Secret
+from migrate.ovhcloud import calls
 from migrate.ovhcloud.session import Cloud, convert
 
 
@@ -26,21 +27,19 @@ class _Detail(Struct, frozen=True):
 
 def users(cloud: Cloud) -> tuple[User, ...]:
     """Every user of the project."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/user")
+    answer = cloud.call(calls.USERS)
     return convert(answer, tuple[User, ...], "the users")
 
 
 def user(cloud: Cloud, user_id: str) -> User:
     """One user."""
-    answer = cloud.call("GET", "/cloud/project/{serviceName}/user/{userId}", params={"userId": user_id})
+    answer = cloud.call(calls.USER, params={"userId": user_id})
     return convert(answer, User, "the user")
 
 
 def create(cloud: Cloud, description: str, roles: Sequence[str]) -> tuple[User, Secret]:
     """Make a user; its password is answered once."""
-    answer = cloud.call(
-        "POST", "/cloud/project/{serviceName}/user", body={"description": description, "roles": list(roles)}
-    )
+    answer = cloud.call(calls.CREATE_USER, body={"description": description, "roles": list(roles)})
     record = convert(answer, _Detail, "the new user")
     made = User(id=record.id, username=record.username, description=description, status=record.status)
     return made, Secret(record.password)
@@ -48,4 +47,4 @@ def create(cloud: Cloud, description: str, roles: Sequence[str]) -> tuple[User, 
 
 def delete(cloud: Cloud, user_id: str) -> None:
     """Delete a user."""
-    cloud.call("DELETE", "/cloud/project/{serviceName}/user/{userId}", params={"userId": user_id})
+    cloud.call(calls.DELETE_USER, params={"userId": user_id})

@@ -39,6 +39,20 @@ class NewObject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     s3: bool = False
 
 
+class NewRegistry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A managed registry that the project has."""
+
+    name: str
+    url: str
+    region: str = "GRA"
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """The IAM actions that the service account may take; None is all of them."""
+
+    actions: tuple[str, ...] | None
+
+
 class Admin:
     """The routes."""
 
@@ -56,6 +70,8 @@ class Admin:
             self._route("/sandbox/faults", "DELETE", self._lift),
             self._route("/sandbox/reset", "POST", self._reset),
             self._route("/sandbox/objects", "POST", self._put),
+            self._route("/sandbox/policy", "POST", self._allow),
+            self._route("/sandbox/registries", "POST", self._add_registry),
         ]
 
     def _route(self, path: str, method: str, handler: Callable[[bytes, Request], object]) -> Route:
@@ -110,6 +126,15 @@ class Admin:
             self._world.objects.changed = False
         self._world.log.clear()
         return {}
+
+    def _allow(self, body: bytes, _request: Request) -> object:
+        actions = msgspec.json.decode(body, type=Policy).actions
+        self._world.keyring.policy = None if actions is None else frozenset(actions)
+        return {}
+
+    def _add_registry(self, body: bytes, _request: Request) -> object:
+        new = msgspec.json.decode(body, type=NewRegistry)
+        return {"id": self._world.people.add_managed(new.name, new.url, new.region).id}
 
     def _put(self, body: bytes, _request: Request) -> object:
         try:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -221,6 +221,25 @@ def reset(folder: Path) -> None:
         SandboxError: No sandbox is running.
     """
     _call(Folder(folder), "POST", "/sandbox/reset")
+
+
+def allow(folder: Path, actions: Iterable[str] | None) -> None:
+    """Give the service account an IAM policy with these actions; with None it may do everything, as from the start.
+
+    Raises:
+        SandboxError: No sandbox is running.
+    """
+    given = None if actions is None else sorted(actions)
+    _call(Folder(folder), "POST", "/sandbox/policy", {"actions": given})
+
+
+def add_registry(folder: Path, name: str, url: str) -> str:
+    """Let the project have a managed registry, and return its id; nothing of it runs.
+
+    Raises:
+        SandboxError: No sandbox is running.
+    """
+    return str(_call(Folder(folder), "POST", "/sandbox/registries", {"name": name, "url": url})["id"])
 
 
 def put_object(folder: Path, container: str, name: str, file: Path, **details: object) -> str:

@@ -16,6 +16,7 @@ from migrate.migration.run.workspace import Workspace, open_workspace
 from migrate.migration.run_source import Confirm, plan_source, run_source
 from migrate.migration.telling.status import status_of, status_of_all
 from migrate.migration.telling.why import why
+from migrate.ovhcloud import calls
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from migrate.sandbox.base.requestlog import Line
@@ -113,12 +114,8 @@ def test_a_file_that_was_uploaded_again_is_fetched_again(sandbox: Path, world: W
     world.run("broken")
     assert world.run("broken").models[0].reason == "truncated"
     repaired = next((Path(__file__).parents[2] / "examples" / "models" / "iris").glob("*.onnx"))
-    listed = next(
-        event for event in world.cloud.call("GET", "/cloud/project/{serviceName}/storage") if event["name"] == "models"
-    )
-    objects = world.cloud.call(
-        "GET", "/cloud/project/{serviceName}/storage/{containerId}", params={"containerId": listed["id"]}
-    )["objects"]
+    listed = next(event for event in world.cloud.call(calls.CONTAINERS) if event["name"] == "models")
+    objects = world.cloud.call(calls.CONTAINER, params={"containerId": listed["id"]})["objects"]
     name = next(item["name"] for item in objects if item["name"].startswith("broken/"))
     control.put_object(sandbox, "models", name, repaired)
     assert world.run("broken").models[0].reason == "engine-not-running"  # it got past the inspection

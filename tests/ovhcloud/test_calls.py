@@ -8,18 +8,18 @@ import pytest
 
 import migrate
 from migrate.contract import Operation, contract
+from migrate.ovhcloud import calls
 
 ROOT = Path(migrate.__file__).parent
-METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"}
 
 
 class Found:
-    """A ``call("METHOD", "/template", ...)`` in the code."""
+    """A ``call(calls.NAME, ...)`` in the code."""
 
-    def __init__(self, where: str, call: ast.Call, method: str, template: str) -> None:
+    def __init__(self, where: str, call: ast.Call, made: calls.Call) -> None:
         self.where = where
-        self.method = method
-        self.template = template
+        self.method = made.method
+        self.template = made.template
         self.keywords = {item.arg: item.value for item in call.keywords if item.arg}
 
     def keys(self, keyword: str) -> set[str] | None:
@@ -48,12 +48,11 @@ def calls_in(path: Path) -> Iterator[Found]:
         if not receiver.lower().endswith(("cloud", "session", "api")):
             continue  # a rehearsal's call, for one
         first = node.args[0] if node.args else None
-        if not isinstance(first, ast.Constant) or first.value not in METHODS:
+        if isinstance(first, ast.Name) and first.id == "call":
             continue  # the one that hands on what it was given
         where = f"{path.relative_to(ROOT)}:{node.lineno}"
-        template = node.args[1]
-        assert isinstance(template, ast.Constant), f"{where}: the template must be written out"
-        yield Found(where, node, str(first.value), str(template.value))
+        assert isinstance(first, ast.Attribute), f"{where}: the call must be named as calls.NAME"
+        yield Found(where, node, getattr(calls, first.attr))
 
 
 ALL = [found for path in sorted(ROOT.rglob("*.py")) if "sandbox" not in path.parts for found in calls_in(path)]

@@ -8,6 +8,7 @@ import pytest
 from migrate.ovhcloud.apps import apps
 
 if TYPE_CHECKING:
+    from migrate.ovhcloud.calls import Call
     from migrate.ovhcloud.session import Cloud
 
 Rows = list[dict[str, Any]]
@@ -34,7 +35,7 @@ class Pages:
         self._rows = [{"id": f"app-{one:03}", "spec": {"image": "i"}} for one in range(number)]
         self.calls = 0
 
-    def call(self, _method: str, _template: str, *, query: dict[str, Any]) -> Rows:
+    def call(self, _call: "Call", *, query: dict[str, Any]) -> Rows:
         """One page of the apps."""
         self.calls += 1
         return self._convention(self._rows, query["page"], query["size"])

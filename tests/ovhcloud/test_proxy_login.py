@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from migrate.core.errors import ConfigurationError, ExitCode
+from migrate.ovhcloud.calls import PROJECTS
 from migrate.ovhcloud.config import read_credentials
 from migrate.ovhcloud.objects import worth_another_try
 from migrate.ovhcloud.session import open_session
@@ -53,7 +54,7 @@ def test_the_api_is_not_asked_again(refused: list[str], tmp_path: Path) -> None:
         open_session(read_credentials(environ), state_folder=tmp_path / "state", retry=QUICK) as session,
         pytest.raises(ConfigurationError, match="The proxy refuses the name or the password") as caught,
     ):
-        session.call("GET", "/cloud/project")
+        session.call(PROJECTS)
     assert (caught.value.code, caught.value.exit_code) == ("proxy-login", ExitCode.CONFIGURATION)
     assert refused == ["api.example:443"]
 

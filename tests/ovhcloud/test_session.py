@@ -11,6 +11,7 @@ from ovh.client import ENDPOINTS
 from migrate.core.errors import ConfigurationError, Interrupted, RemoteError
 from migrate.machine.patience import Retry
 from migrate.ovhcloud import apps, projects, serving, storage, tokens
+from migrate.ovhcloud.calls import PROJECTS
 from migrate.ovhcloud.config import ENDPOINT_URLS, read_credentials
 from migrate.ovhcloud.session import Cloud, open_session
 from migrate.sandbox import control
@@ -241,10 +242,10 @@ def test_a_limit_that_lasts_is_waited_out_for_a_minute_and_told(sandbox: Path, t
         session.pause = slept.append  # type: ignore[method-assign] - the clock
         session.tell = told.append
         control.fail(sandbox, "429", path_regex="/cloud/", times=2)
-        assert session.call("GET", "/cloud/project")
+        assert session.call(PROJECTS)
         assert 60.0 in slept
         assert told == ["Waiting 60 s: OVHcloud limits how many requests a key may make in a minute."]
         control.fail(sandbox, "429", path_regex="/cloud/", times=3)
         with pytest.raises(RemoteError) as caught:
-            session.call("GET", "/cloud/project")
+            session.call(PROJECTS)
         assert caught.value.code == "rate-limited"

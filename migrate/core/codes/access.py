@@ -12,6 +12,8 @@ AccessCode = Literal[
     "bad-endpoint",
     "wrong-key",
     "expired-credential",
+    "not-validated",
+    "not-logged-in",
     "not-granted",
     "clock-skew",
     "no-project",
@@ -64,6 +66,16 @@ ACCESS: Final[Mapping[AccessCode, Meaning]] = {
         "you",
         "The credentials have expired, or were never validated.",
         type_again("Make a new consumer key and validate it"),
+    ),
+    "not-validated": Meaning(
+        "you",
+        "The page of the new consumer key was not confirmed in time. Nothing was written.",
+        "Type migrate login again, and confirm the page that it names.",
+    ),
+    "not-logged-in": Meaning(
+        "you",
+        "No login of migrate login is written in ovh.conf for this endpoint, so there is none to end.",
+        "Name the endpoint with --endpoint. Keys that you made yourself are revoked in the control panel.",
     ),
     "not-granted": Meaning(
         "you",

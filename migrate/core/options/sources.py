@@ -76,6 +76,15 @@ Registry = Annotated[
         read=check_registry,
     ),
 ]
+RegistryUser = Annotated[
+    str | None,
+    Option(
+        names=("--registry-user",),
+        metavar="NAME",
+        help="Its user; the password is in MIGRATE_REGISTRY_PASSWORD.",
+        counts=Counts.CLOUD,
+    ),
+]
 
 
 class Typed(Struct, frozen=True):
@@ -254,15 +263,7 @@ class MoveOptions(OfSource, frozen=True, kw_only=True):
         ),
     ] = None
     registry: Registry = None
-    registry_user: Annotated[
-        str | None,
-        Option(
-            names=("--registry-user",),
-            metavar="NAME",
-            help="Its user; the password is in MIGRATE_REGISTRY_PASSWORD.",
-            counts=Counts.CLOUD,
-        ),
-    ] = None
+    registry_user: RegistryUser = None
     adopt: Annotated[
         bool,
         Option(names=("--adopt",), help="Take over apps that another run of this tool made.", counts=Counts.CLOUD),

@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.options.access import DoctorOptions, LoginOptions, LogoutOptions, PermissionsOptions
 from migrate.core.options.declaration import Options
 from migrate.core.options.folders import BuildOptions, ExportOptions, ServeOptions
 from migrate.core.options.plans import ApplyOptions, PlanOptions, ShowOptions
@@ -18,6 +19,9 @@ from migrate.core.options.sandboxes import (
 from migrate.core.options.sources import ListOptions, NetworkOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
 
 COMMANDS: Final[tuple[type[Options], ...]] = (
+    LoginOptions,
+    DoctorOptions,
+    PermissionsOptions,
     ListOptions,
     StatusOptions,
     WhyOptions,
@@ -36,6 +40,7 @@ COMMANDS: Final[tuple[type[Options], ...]] = (
     EnvOptions,
     FailOptions,
     UndoOptions,
+    LogoutOptions,
 )
 
 

@@ -87,15 +87,27 @@ def locate_base(
     """
     if reference is not None:
         return _locate_configured(engine, check_reference(reference), progress_text)
-    for name in (PUBLIC_BASE, bootstrap.existing(engine)):
-        found = name and engine.image(name)
-        if name and found:
+    for name in names(engine, None):
+        if found := engine.image(name):
             return Located(reference=name, image_id=str(found["Id"]))
     if "pull" in ways and _pulled(engine, progress_text, last_way="bootstrap" not in ways):
         name = PUBLIC_BASE
     else:
         name = bootstrap.bootstrap(engine, progress_text)
     return Located(reference=name, image_id=_id_of(engine, name))
+
+
+def names(engine: Engine, reference: str | None) -> tuple[str, ...]:
+    """What the base image may be called on an engine, the best first.
+
+    Args:
+        engine: The engine.
+        reference: A configured base image, or None.
+    """
+    if reference is not None:
+        return (check_reference(reference),)
+    made = bootstrap.existing(engine)
+    return (PUBLIC_BASE, made) if made else (PUBLIC_BASE,)
 
 
 def _pulled(engine: Engine, progress_text: Callable[[str], None], *, last_way: bool) -> bool:

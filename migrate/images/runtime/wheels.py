@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from migrate.core.errors import LocalError
 from migrate.core.names import digest_of
+from migrate.core.network import masked
 from migrate.core.text import printable, type_again
 from migrate.images.runtime.bytecode import compile_folder, compiler
 from migrate.images.runtime.strip import read_rules, rules_text, strip
@@ -35,6 +36,7 @@ _ENGINES: Final = ("tensorflow_cpu", "torch")
 _RECIPE: Final = "2"  # the version of what is done to the wheels by this file, strip.py and elf.py
 # Of the installer, with this machine's paths and times in them; or programs whose first line names this machine's
 # Python. Nothing of the image runs them.
+_EVERYWHERE: Final = "numpy"  # a package of every runtime
 _DROPPED: Final = ("uv_cache.json", "direct_url.json", "REQUESTED", "INSTALLER")
 
 
@@ -138,6 +140,41 @@ def uv_install(locks: Sequence[Path], arguments: Sequence[str], environ: Mapping
         code="wheels-failed",
         next_step=type_again("See that this machine reaches a Python package index (as pip or uv is set up)")
         + (f" PyTorch's CPU build comes from {TORCH_WHEELS}, or from {TORCH_VARIABLE}." if "torch" in said else ""),
+    )
+
+
+def check_index(environ: Mapping[str, str]) -> str:
+    """Asks the package index for a package that every runtime has, as a run would, and answers which it is, in words.
+
+    Raises:
+        LocalError: It does not answer, or does not have it (``wheels-failed``).
+    """
+    import uv  # noqa: PLC0415 - looks for its program when imported
+
+    environment = {"UV_HTTP_TIMEOUT": "10", **environ, **uv_environment(environ)}
+    environment.pop("VIRTUAL_ENV", None)
+    command = [uv.find_uv_bin(), "pip", "compile", "--quiet", "--no-deps", "--no-header", "--no-cache", "-"]
+    done = subprocess.run(
+        [*command, "--only-binary", ":all:", "--python-platform", UV_PLATFORM],
+        cwd="/",
+        env=environment,
+        input=_EVERYWHERE,
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    named = environment.get("UV_DEFAULT_INDEX") or environment.get("UV_INDEX_URL") or ""
+    index = (
+        f"the package index {printable(masked(named), 200)}" if named else "the package index that uv is set up with"
+    )
+    if done.returncode == 0:
+        return index
+    said = printable(" ".join(done.stderr.split())[-400:], 400)
+    raise LocalError(
+        f"{index[0].upper()}{index[1:]} does not give Python's packages: {said}",
+        code="wheels-failed",
+        next_step=type_again("See that this machine reaches a Python package index (as pip or uv is set up)"),
     )
 
 

@@ -22,11 +22,12 @@ from migrate.sources.reference import BucketRef, ContainerRef, InventoryRef, Nam
 _HUB: Final = ("registry-1.docker.io", "auth.docker.io")
 _INDEX: Final = ("pypi.org", "files.pythonhosted.org")  # uv's own default
 _OF_API: Final = "(as OVHcloud's API answers)"
-_ASKING: Final = ("list", "status", "plan", "apply", "run", "undo")
+_ASKING: Final = ("login", "doctor", "list", "status", "plan", "apply", "run", "undo", "logout")
 _MOVING: Final = ("run", "apply")
+_SENDING: Final = ("doctor", *_MOVING)
 _READING: Final = ("list", "plan", *_MOVING)
 _BUILDING: Final = ("run", "apply", "build", "export")
-_UNAIDED: Final = ("run", "apply", "build")
+_UNAIDED: Final = ("doctor", "run", "apply", "build")
 _ENGINE: Final = "the engine"
 
 
@@ -97,16 +98,19 @@ def _of_bucket(environ: Mapping[str, str]) -> Iterator[Contact]:
 
 def _of_registry(options: NetworkOptions, environ: Mapping[str, str]) -> Iterator[Contact]:
     if options.registry is None:
-        yield _told("the platform's shared registry: images, and its tokens", _MOVING, environ)
+        yield _told("the platform's shared registry: images, and its tokens", _SENDING, environ)
         host = _OF_API
     else:
         host = options.registry.partition("/")[0]
         yield _at(
-            f"https://{host}", "the registry: what was pushed is read back; images, without an engine", _MOVING, environ
+            f"https://{host}",
+            "the registry: what was pushed is read back; images, without an engine",
+            _SENDING,
+            environ,
         )
         yield Contact(
             host="(as the registry answers)", why="the registry's tokens, where it has a service for them",
-            commands=_MOVING, via=_way("https", "", environ),
+            commands=_SENDING, via=_way("https", "", environ),
         )  # fmt: skip
     yield Contact(host=host, why="the registry: the engine pushes images", commands=_MOVING, via=_ENGINE)
 
@@ -115,7 +119,7 @@ def _of_packages(environ: Mapping[str, str]) -> Iterator[Contact]:
     """Where uv looks, with what pip is told on this machine; a page of links may name files of other hosts."""
     known = {**environ, **uv_environment(environ)}
     why = "the packages of a runtime that is not in the store yet"
-    commands = (*_BUILDING, "serve")
+    commands = ("doctor", *_BUILDING, "serve")
     links = known.get("UV_FIND_LINKS", "").split(",")
     more = known.get("UV_INDEX", known.get("UV_EXTRA_INDEX_URL", "")).split()
     urls = [text.rpartition("=")[2] if "=" in text.partition("://")[0] else text for text in (*more, *links)]
@@ -153,7 +157,9 @@ def _of_engine(environ: Mapping[str, str]) -> Iterator[Contact]:
     url = environ.get("DOCKER_HOST", "")
     if url.startswith(("tcp://", "http://", "https://", "ssh://")):
         host = printable(urlsplit(url).netloc.rpartition("@")[2], 300)
-        yield Contact(host=host, why="the container engine", commands=(*_BUILDING, "undo"), via="as DOCKER_HOST says")
+        yield Contact(
+            host=host, why="the container engine", commands=("doctor", *_BUILDING, "undo"), via="as DOCKER_HOST says"
+        )
 
 
 def _told(why: str, commands: tuple[str, ...], environ: Mapping[str, str]) -> Contact:

@@ -165,9 +165,11 @@ class Gateway:
         world.rate.take(caller.key)
         plain = unquote(path.removeprefix(PREFIX))
         if caller.credential is not None and not granted(caller.credential.rules, request.method, plain):
-            raise not_granted(match.operation)
+            raise not_granted(match.operation.iam_actions)
+        if denied := world.keyring.denied(caller, match.operation.iam_actions):
+            raise not_granted(denied)
         if world.faults.strike(NotGranted, selects):
-            raise not_granted(match.operation)
+            raise not_granted(match.operation.iam_actions)
         return caller
 
 

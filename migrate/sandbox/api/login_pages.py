@@ -1,20 +1,23 @@
-"""What lies beside the API for logging in: the page that approves a consumer key, and OAuth2's token endpoint."""
+"""What lies beside the API for logging in: the pages that approve and make keys, and OAuth2's token endpoint."""
 
 import base64
 import binascii
 import secrets
+from typing import Final
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from migrate.sandbox.world.auth import TOKEN_LIFE
+from migrate.sandbox.world.auth import TOKEN_LIFE, Rule
 from migrate.sandbox.world.world import World
+
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 
 
 def login_routes(world: World) -> list[Route]:
-    """``/auth/?credentialToken=...`` and ``/auth/oauth2/token``."""
+    """``/auth/?credentialToken=...``, ``/auth/oauth2/token``, ``/createApp/`` and ``/createToken/``."""
 
     async def approve(request: Request) -> Response:
         credential = world.keyring.pending.pop(request.query_params.get("credentialToken", ""), None)
@@ -24,6 +27,24 @@ def login_routes(world: World) -> list[Route]:
         if credential.redirection:
             return RedirectResponse(credential.redirection)
         return PlainTextResponse("The application may now use your account\n")
+
+    async def application(_request: Request) -> Response:
+        identity = world.identity
+        return PlainTextResponse(
+            f"Application key: {identity.application_key}\nApplication secret: {identity.application_secret}\n"
+        )
+
+    async def made(request: Request) -> Response:
+        asked = request.query_params.multi_items()
+        if not asked or any(method not in _METHODS or not path.startswith("/") for method, path in asked):
+            return PlainTextResponse("Give each right as METHOD=/path\n", 400)
+        rules = tuple(Rule(method=method, path=path) for method, path in asked)
+        credential = world.keyring.issue(rules, state="validated")
+        identity = world.identity
+        return PlainTextResponse(
+            f"Application key: {identity.application_key}\nApplication secret: {identity.application_secret}\n"
+            f"Consumer key: {credential.consumer_key}\n"
+        )
 
     async def token(request: Request) -> Response:
         fields = dict(parse_qsl((await request.body()).decode(errors="replace")))
@@ -46,7 +67,12 @@ def login_routes(world: World) -> list[Route]:
         }
         return JSONResponse(answer)
 
-    return [Route("/auth/", approve, methods=["GET"]), Route("/auth/oauth2/token", token, methods=["POST"])]
+    return [
+        Route("/auth/", approve, methods=["GET"]),
+        Route("/auth/oauth2/token", token, methods=["POST"]),
+        Route("/createApp/", application, methods=["GET"]),
+        Route("/createToken/", made, methods=["GET"]),
+    ]
 
 
 def _basic(header: str) -> tuple[str, str]:

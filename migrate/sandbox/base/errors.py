@@ -1,6 +1,6 @@
 """The error answers of the API, in the two shapes that it is known to use."""
 
-from migrate.contract import Operation
+from collections.abc import Sequence
 
 INVALID_URL = "Got an invalid (or empty) URL"
 
@@ -47,12 +47,12 @@ def conflict(message: str) -> ApiError:
     return error(409, "Client::Conflict", message)
 
 
-def not_granted(operation: Operation) -> ApiError:
+def not_granted(actions: Sequence[str]) -> ApiError:
     """403 of a consumer key or policy that does not cover the call."""
     return error(
         403,
         "Client::Forbidden",
         "This call has not been granted",
         unauthorizedActionsByAuthentication="",
-        unauthorizedActionsByIAM=" ".join(operation.iam_actions),
+        unauthorizedActionsByIAM=" ".join(actions),
     )

@@ -49,17 +49,22 @@ class Caller(Struct, frozen=True, kw_only=True):
 
 
 class Keyring:
-    """The application, its consumer keys and the tokens of the service account."""
+    """The application, its consumer keys and the tokens of the service account.
+
+    ``policy`` are the IAM actions that the service account may take; None is all of them.
+    """
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
         self.credentials: dict[str, Credential] = {}
         self.pending: dict[str, Credential] = {}
+        self.policy: frozenset[str] | None = None
         self._bearers: dict[str, float] = {}
         self.reset()
 
     def reset(self) -> None:
-        """Forget every key but the one of the folder, which may do everything again."""
+        """Forget every key but the one of the folder, which may do everything again, as the service account may."""
+        self.policy = None
         self.credentials.clear()
         self.pending.clear()
         self._bearers.clear()
@@ -110,6 +115,12 @@ class Keyring:
         _check_clock(headers.get("x-ovh-timestamp", ""), now)
         credential.last_use = time.time()
         return Caller(key=consumer_key, method="account", credential=credential)
+
+    def denied(self, caller: Caller, actions: tuple[str, ...]) -> tuple[str, ...]:
+        """The actions that the policy of the service account does not allow; consumer keys have rules instead."""
+        if caller.credential is not None or self.policy is None:
+            return ()
+        return tuple(action for action in actions if action not in self.policy)
 
     def check_application(self, headers: Mapping[str, str]) -> None:
         """Refuse another application key than the one of this folder.

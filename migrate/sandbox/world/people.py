@@ -73,13 +73,25 @@ class Registration(Struct, kw_only=True):
     updated: float
 
 
+class ManagedRegistry(Struct, kw_only=True):
+    """A registry that OVHcloud runs for the project; ``users`` are its own, by their ids: name, email, password."""
+
+    id: str
+    name: str
+    url: str
+    region: str
+    created: float
+    users: dict[str, tuple[str, str, str]] = {}
+
+
 class People:
-    """Users, tokens and registrations of the project."""
+    """Users, tokens, registrations and managed registries of the project."""
 
     def __init__(self, platform_password: str) -> None:
         self.users: dict[int, User] = {}
         self.tokens: dict[str, AccessToken] = {}
         self.registrations: dict[str, Registration] = {}
+        self.managed: dict[str, ManagedRegistry] = {}
         self.platform_password = platform_password
         self._last_user = 41_000
 
@@ -88,6 +100,7 @@ class People:
         self.users.clear()
         self.tokens.clear()
         self.registrations.clear()
+        self.managed.clear()
 
     def add_user(self, description: str, roles: tuple[str, ...]) -> User:
         """Make a user with a fresh password."""
@@ -102,6 +115,12 @@ class People:
         )
         self.users[user.id] = user
         return user
+
+    def add_managed(self, name: str, url: str, region: str) -> ManagedRegistry:
+        """Have a managed registry; nothing of it runs."""
+        made = ManagedRegistry(id=str(uuid.uuid4()), name=name, url=url, region=region, created=time.time())
+        self.managed[made.id] = made
+        return made
 
     def regenerate(self, user: User) -> User:
         """Give the user a new password; the old one is dead."""

@@ -41,7 +41,7 @@ def test_every_host_is_named_with_the_commands_and_the_way() -> None:
         "auth.docker.io",
         "(as this machine's apt is set up)",
     }
-    assert found["pypi.org"].commands == ("run", "apply", "build", "export", "serve")
+    assert found["pypi.org"].commands == ("doctor", "run", "apply", "build", "export", "serve")
     assert (found["eu.api.ovh.com"].via, found["auth.docker.io"].via) == ("direct", "the engine")
 
 

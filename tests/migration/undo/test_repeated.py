@@ -24,6 +24,7 @@ from migrate.migration.journey.steps.tokens import hand_over
 from migrate.migration.run.cloud_run import Run
 from migrate.migration.run.workspace import Workspace
 from migrate.migration.undo.undo import plan_undo, undo
+from migrate.ovhcloud import calls
 from migrate.ovhcloud.projects import authorize
 from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
@@ -213,12 +214,7 @@ def test_an_app_that_is_being_deleted_is_no_failure(cloud: Cloud, tmp_path: Path
         make_all(run)
         ids = [found.id for found in platform.listing(cloud)]
         for app_id in ids:
-            cloud.call(
-                "DELETE",
-                "/cloud/project/{serviceName}/ai/app/{appId}",
-                params={"appId": app_id},
-                query={"force": True},
-            )
+            cloud.call(calls.DELETE_APP, params={"appId": app_id}, query={"force": True})
         done = undo(
             run.journal, plan_undo(run.journal, Typed("ns"), ()), cloud=cloud, remove_image=lambda _: "", emit=run.emit
         )

@@ -9,6 +9,7 @@ import pytest
 import requests
 from ovh import exceptions
 
+from migrate.sandbox import control
 from migrate.sandbox.base.settings import Folder
 from migrate.sandbox.world.auth import Rule, granted
 
@@ -104,6 +105,18 @@ def test_a_consumer_key_is_asked_for_and_approved(box: Any, http: requests.Sessi
         box.client(application_key="0" * 16).request_consumerkey([{"method": "GET", "path": "/me"}])
 
 
+def test_the_pages_that_make_keys(box: Any, http: requests.Session) -> None:
+    shown = http.get(f"{box.root}/createApp/").text
+    assert box.env["OVH_APPLICATION_KEY"] in shown
+    assert box.env["OVH_APPLICATION_SECRET"] in shown
+    made = http.get(f"{box.root}/createToken/?GET=/me&POST=/auth/*").text
+    client = box.client(consumer_key=made.split()[-1])
+    assert client.get("/me")["nichandle"] == "sb12345-ovh"
+    with pytest.raises(exceptions.APIError, match="This call has not been granted"):
+        client.get(box.path())
+    assert http.get(f"{box.root}/createToken/?PATCH=/me").status_code == 400
+
+
 def test_rules_narrow_a_consumer_key(box: Any, http: requests.Session) -> None:
     client = box.client(consumer_key="")
     asked = client.request_consumerkey([{"method": "GET", "path": "/cloud/project/*"}])
@@ -135,6 +148,25 @@ def test_a_service_account_signs_in(box: Any, http: requests.Session) -> None:
     assert http.post(f"{box.root}/auth/oauth2/token", data=form, auth=("EU.x", "y")).status_code == 401
     refused = http.get(f"{box.url}/me", headers={"Authorization": "Bearer wrong"})
     assert refused.status_code == 401
+
+
+def test_a_policy_narrows_a_service_account(box: Any, http: requests.Session) -> None:
+    identity = control_identity(box)
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": identity.client_id,
+        "client_secret": identity.client_secret,
+    }
+    token = http.post(f"{box.root}/auth/oauth2/token", data=form).json()["access_token"]
+    login = {"Authorization": f"Bearer {token}"}
+    control.allow(box.folder, ["publicCloudProject:apiovh:get"])
+    assert http.get(f"{box.url}{box.path()}", headers=login).status_code == 200
+    refused = http.post(f"{box.url}{box.path('/ai/app')}", headers=login, json={})
+    assert refused.status_code == 403
+    assert refused.json()["details"]["unauthorizedActionsByIAM"] == "publicCloudProject:apiovh:ai/app/create"
+    control.allow(box.folder, None)
+    assert http.post(f"{box.url}{box.path('/ai/app')}", headers=login, json={}).status_code == 400
+    assert box.client().get(box.path("/ai/app")) == []  # a key has rules, and no policy
 
 
 def control_identity(box: Any) -> Any:

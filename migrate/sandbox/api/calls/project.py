@@ -1,4 +1,4 @@
-"""The project itself, its regions, and its managed registries (there are none)."""
+"""The project itself, and its regions."""
 
 from typing import Final
 
@@ -37,13 +37,8 @@ def _regions(_world: World, _call: Call) -> object:
     return list(STORAGE_REGIONS)
 
 
-def _container_registries(_world: World, _call: Call) -> object:
-    return []
-
-
 HANDLERS = {
     ("GET", "/cloud/project"): _list,
     ("GET", PROJECT): _get,
     ("GET", f"{PROJECT}/region"): _regions,
-    ("GET", f"{PROJECT}/containerRegistry"): _container_registries,
 }

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from ovh import exceptions
 
+from migrate.sandbox import control
+
 
 def test_regions_and_flavors(box: Any) -> None:
     client, path = box.client(), box.path("/ai/capabilities")
@@ -26,8 +28,22 @@ def test_what_is_not_there(box: Any, rest: str) -> None:
         box.client().get(box.path(f"/ai/capabilities{rest}"))
 
 
-def test_no_managed_registry(box: Any) -> None:
-    assert box.client().get(box.path("/containerRegistry")) == []
+def test_managed_registries(box: Any) -> None:
+    client = box.client()
+    assert client.get(box.path("/containerRegistry")) == []
+    made = control.add_registry(box.folder, "models", "https://models.example.net")
+    path = box.path(f"/containerRegistry/{made}")
+    found = client.get(path)
+    assert (found["name"], found["status"], found["url"]) == ("models", "READY", "https://models.example.net")
+    assert client.get(box.path("/containerRegistry")) == [found]
+    user = client.post(f"{path}/users", login="migrate")
+    assert user["user"] == "migrate"
+    assert user["password"]
+    assert client.get(f"{path}/users") == [user | {"password": None}]
+    client.delete(f"{path}/users/{user['id']}")
+    assert client.get(f"{path}/users") == []
+    with pytest.raises(exceptions.ResourceNotFoundError):
+        client.get(box.path("/containerRegistry/none"))
 
 
 def test_the_project(box: Any) -> None:

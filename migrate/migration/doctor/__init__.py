@@ -1,0 +1,1 @@
+"""Everything that a run may fail on later, looked at first."""
