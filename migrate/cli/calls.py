@@ -18,7 +18,16 @@ from migrate.core.options.sandboxes import (
     StartOptions,
     StopOptions,
 )
-from migrate.core.options.sources import ListOptions, NetworkOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
+from migrate.core.options.shared import VERBOSE
+from migrate.core.options.sources import (
+    ListOptions,
+    MoveOptions,
+    NetworkOptions,
+    RunOptions,
+    StatusOptions,
+    UndoOptions,
+    WhyOptions,
+)
 
 
 def perform(options: Options) -> ExitCode:
@@ -30,16 +39,22 @@ def perform(options: Options) -> ExitCode:
     return CALLS[type(options)](options)
 
 
+def _environ(options: ListOptions | StatusOptions | MoveOptions | ApplyOptions | UndoOptions) -> dict[str, str]:
+    """The environment, with what was typed for it: who opens the connection to OVHcloud is far from the options."""
+    told = {VERBOSE.variable: "1"} if options.verbose else {}
+    return {name: text for name, text in os.environ.items() if name != VERBOSE.variable} | told
+
+
 def _list(options: ListOptions) -> ExitCode:
     from migrate.commands.look import list_
 
-    return list_(options, dict(os.environ))
+    return list_(options, _environ(options))
 
 
 def _status(options: StatusOptions) -> ExitCode:
     from migrate.commands.look import status
 
-    return status(options, dict(os.environ))
+    return status(options, _environ(options))
 
 
 def _why(options: WhyOptions) -> ExitCode:
@@ -63,25 +78,25 @@ def _show(options: ShowOptions) -> ExitCode:
 def _plan(options: PlanOptions) -> ExitCode:
     from migrate.commands.plan import plan
 
-    return plan(options, dict(os.environ))
+    return plan(options, _environ(options))
 
 
 def _apply(options: ApplyOptions) -> ExitCode:
     from migrate.commands.apply import apply
 
-    return apply(options, dict(os.environ))
+    return apply(options, _environ(options))
 
 
 def _run(options: RunOptions) -> ExitCode:
     from migrate.commands.run import run
 
-    return run(options, dict(os.environ))
+    return run(options, _environ(options))
 
 
 def _undo(options: UndoOptions) -> ExitCode:
     from migrate.commands.undo import undo
 
-    return undo(options, dict(os.environ))
+    return undo(options, _environ(options))
 
 
 def _build(options: BuildOptions) -> ExitCode:
