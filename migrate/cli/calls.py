@@ -28,6 +28,7 @@ from migrate.core.options.sources import (
     UndoOptions,
     WhyOptions,
 )
+from migrate.core.options.support import BundleOptions, ExportStateOptions, ImportStateOptions
 
 
 def perform(options: Options) -> ExitCode:
@@ -61,6 +62,24 @@ def _why(options: WhyOptions) -> ExitCode:
     from migrate.commands.look import why
 
     return why(options, dict(os.environ))
+
+
+def _bundle(options: BundleOptions) -> ExitCode:
+    from migrate.commands.bundle import bundle
+
+    return bundle(options, dict(os.environ))
+
+
+def _export_state(options: ExportStateOptions) -> ExitCode:
+    from migrate.commands.state import export_state
+
+    return export_state(options, dict(os.environ))
+
+
+def _import_state(options: ImportStateOptions) -> ExitCode:
+    from migrate.commands.state import import_state
+
+    return import_state(options, dict(os.environ))
 
 
 def _network(options: NetworkOptions) -> ExitCode:
@@ -157,6 +176,9 @@ CALLS: Final[Mapping[type[Options], Callable[[Any], ExitCode]]] = {
     ListOptions: _list,
     StatusOptions: _status,
     WhyOptions: _why,
+    BundleOptions: _bundle,
+    ExportStateOptions: _export_state,
+    ImportStateOptions: _import_state,
     NetworkOptions: _network,
     ShowOptions: _show,
     PlanOptions: _plan,

@@ -1,8 +1,8 @@
 """The log of the calls of OVHcloud's API: what was asked, when, and how it was answered.
 
-A line holds the method, the path as the API's description has it (without ids), the status, the query id and the time.
-It never holds a body, a header besides the query id, a query or the ids in a path, so nothing of the customer's is in it.
-The log is for whoever looks later: that it cannot be written keeps no call from being made.
+A line holds the method, the path as the API's description has it (without ids), the status, the query id and the
+time. It never holds a body, a header besides the query id, a query or the ids in a path, so nothing of the customer's
+is in it. The log is for whoever looks later: that it cannot be written keeps no call from being made.
 """
 
 import contextlib
@@ -236,9 +236,7 @@ def read_commands(folder: Path, journal: str) -> tuple[Command, ...]:
             began = next((line for line in lines if isinstance(line, Began)), Began(at="", release=""))
             calls = tuple(line for line in lines if isinstance(line, Call))
             last = abouts[-1]
-            found.append(
-                Command(at=began.at, release=began.release, journal=last.journal, run=last.run, calls=calls)
-            )
+            found.append(Command(at=began.at, release=began.release, journal=last.journal, run=last.run, calls=calls))
     return tuple(found)
 
 

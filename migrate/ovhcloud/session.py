@@ -225,9 +225,7 @@ class Session:
         if changes:
             self.before_effect()
         try:
-            response = self.log.record(
-                method, template, lambda: client.raw_call(method, path, body, need_auth=signed)
-            )
+            response = self.log.record(method, template, lambda: client.raw_call(method, path, body, need_auth=signed))
         except requests.RequestException as error:
             raise _network_error(method, template, error, again=again) from error
         except Exception as error:

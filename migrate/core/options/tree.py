@@ -16,11 +16,13 @@ from migrate.core.options.sandboxes import (
     StopOptions,
 )
 from migrate.core.options.sources import ListOptions, NetworkOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
+from migrate.core.options.support import BundleOptions, ExportStateOptions, ImportStateOptions
 
 COMMANDS: Final[tuple[type[Options], ...]] = (
     ListOptions,
     StatusOptions,
     WhyOptions,
+    BundleOptions,
     NetworkOptions,
     ShowOptions,
     PlanOptions,
@@ -35,6 +37,8 @@ COMMANDS: Final[tuple[type[Options], ...]] = (
     SandboxStatusOptions,
     EnvOptions,
     FailOptions,
+    ExportStateOptions,
+    ImportStateOptions,
     UndoOptions,
 )
 
