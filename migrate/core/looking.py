@@ -170,3 +170,14 @@ class Bundled(Struct, frozen=True, kw_only=True, omit_defaults=True):
     files: tuple[BundleFile, ...]
     removed: tuple[Removed, ...] = ()
     names: dict[str, str] = {}
+
+
+class HandedOver(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A case in a file: whose it is, and how many rows of a journal it holds; ``taken`` where it was taken over."""
+
+    file: str
+    source: str
+    project: str
+    endpoint: str
+    rows: int
+    taken: bool = False
