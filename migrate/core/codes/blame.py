@@ -18,7 +18,7 @@ CAUSES: Final[Mapping[Cause, str]] = {
     "platform": "a service elsewhere: OVHcloud, the storage or a registry",
     "machine": "this machine: its disk, its container engine, its journal",
     "command": "what was typed or chosen",
-    "tool": "migrate itself",
+    "tool": "this tool itself",
 }
 
 # Codes whose table says something else: the first that holds counts.

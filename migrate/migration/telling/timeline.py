@@ -27,7 +27,7 @@ def timeline(
     """
     moments: list[Moment] = []
     for run in journal.runs():
-        moments.append(Moment(at=run.started, run=run.id, text=f"migrate {run.command} begins"))
+        moments.append(Moment(at=run.started, run=run.id, text=f"{run.command} begins"))
         if run.ended is not None:
             moments.append(Moment(at=run.ended, run=run.id, text=f"it ends with {run.exit_code}"))
     moments += [_event(event) for event in journal.events(model)]

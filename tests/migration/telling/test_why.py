@@ -63,7 +63,7 @@ def test_the_story_says_whose_it_is_and_in_which_order_with_which_query_ids(tmp_
     assert story.outcome.step == "deploy"
     assert story.query_ids == ("q-0", "q-iris")
     assert [moment.text for moment in story.timeline if moment.text != "it ends with 3"] == [
-        "migrate run begins",
+        "run begins",
         "POST /cloud/project/{serviceName}/ai/app: 403",
         "made app a1",
         "failed not-granted The right to POST is missing.",

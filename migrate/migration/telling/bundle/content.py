@@ -53,7 +53,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 def versions(facts: Facts, redactor: Redactor) -> Iterator[str]:
     """The releases that were at work, and what kind of machine this is."""
-    yield f"migrate    {__version__}"
+    yield f"release    {__version__}"
     try:
         yield f"journal    last written by {redactor.version(facts.journal.fact('release'))}"
     except MigrateError:
@@ -68,7 +68,7 @@ def versions(facts: Facts, redactor: Redactor) -> Iterator[str]:
         except metadata.PackageNotFoundError:
             yield f"{name:<10} not installed"
     known = {variable.name for variable in VARIABLES if not variable.name.endswith("*")} - {"HOME"}
-    yield f"set        {', '.join(sorted(known & set(facts.environ))) or 'no variable that migrate reads'}"
+    yield f"set        {', '.join(sorted(known & set(facts.environ))) or 'no variable that this tool reads'}"
     try:
         endpoint = facts.journal.fact("endpoint")
         shown = endpoint if endpoint in ENDPOINT_URLS else redactor.name("endpoint", endpoint)
@@ -265,7 +265,7 @@ def calls(facts: Facts, redactor: Redactor) -> Iterator[str]:
         for subject in units_of(facts.journal, name)
     }
     for command in facts.commands:
-        yield f"run {command.run}  migrate {redactor.version(command.release)}  {redactor.time(command.at)}"
+        yield f"run {command.run}  release {redactor.version(command.release)}  {redactor.time(command.at)}"
         redactor.leave_out("long", max(0, len(command.calls) - _LAST_CALLS))
         for call in command.calls[-_LAST_CALLS:]:
             yield "  ".join(part for part in (f"  {_call(call, redactor)}", models.get(call.subject, "")) if part)
