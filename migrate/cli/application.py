@@ -11,6 +11,7 @@ from migrate.cli.parameters import callback
 from migrate.core.errors import ExitCode
 from migrate.core.options.declaration import PROGRAM, Options
 from migrate.core.options.sandboxes import SANDBOX
+from migrate.core.options.support import STATE_GROUP
 from migrate.core.options.tree import COMMANDS
 
 COMPLETION: Final = frozenset({"--install-completion", "--show-completion"})
@@ -23,7 +24,19 @@ _EPILOG: Final = (
     "migrate COMMAND --help explains a command, with an example. migrate --version tells the version. "
     "migrate --install-completion teaches your shell the commands."
 )
-_SANDBOX_HELP: Final = "A whole OVHcloud on this machine, for tutorials and contributors: no account, no bill."
+_GROUPS: Final[dict[str, tuple[str, str, str]]] = {  # help, heading, short help
+    SANDBOX: (
+        "A whole OVHcloud on this machine, for tutorials and contributors: no account, no bill.",
+        "Live",
+        "A whole OVHcloud on this machine.",
+    ),
+    STATE_GROUP: (
+        "Hand what is known of a source from one engineer's machine to another's.",
+        "Look",
+        "Hand a case to a colleague.",
+    ),
+}
+GROUPS: Final = tuple(_GROUPS)
 
 
 def command_line(*, completion: bool, perform: Callable[[Options], ExitCode] = perform) -> typer.Typer:
@@ -48,22 +61,21 @@ def command_line(*, completion: bool, perform: Callable[[Options], ExitCode] = p
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    sandbox: typer.Typer | None = None
+    groups: dict[str, typer.Typer] = {}
     for kind in COMMANDS:
         about = kind.about
         group, _, name = about.name.rpartition(" ")
-        if group and sandbox is None:
-            sandbox = typer.Typer(
+        if group and group not in groups:
+            text, heading, short = _GROUPS[group]
+            groups[group] = typer.Typer(
                 cls=GroupedHelp,
-                help=_SANDBOX_HELP,
+                help=text,
                 no_args_is_help=True,
                 rich_markup_mode=None,
                 add_help_option=False,
             )
-            application.add_typer(
-                sandbox, name=SANDBOX, rich_help_panel="Live", short_help="A whole OVHcloud on this machine."
-            )
-        place = sandbox if group and sandbox is not None else application
+            application.add_typer(groups[group], name=group, rich_help_panel=heading, short_help=short)
+        place = groups[group] if group else application
         place.command(
             name,
             cls=WithExample,

@@ -19,7 +19,17 @@ from migrate.core.options.sandboxes import (
     StartOptions,
     StopOptions,
 )
-from migrate.core.options.sources import ListOptions, NetworkOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
+from migrate.core.options.shared import VERBOSE
+from migrate.core.options.sources import (
+    ListOptions,
+    MoveOptions,
+    NetworkOptions,
+    RunOptions,
+    StatusOptions,
+    UndoOptions,
+    WhyOptions,
+)
+from migrate.core.options.support import BundleOptions, ExportStateOptions, ImportStateOptions
 
 
 def perform(options: Options) -> ExitCode:
@@ -55,22 +65,46 @@ def _permissions(options: PermissionsOptions) -> ExitCode:
     return permissions(options, dict(os.environ))
 
 
+def _environ(options: ListOptions | StatusOptions | MoveOptions | ApplyOptions | UndoOptions) -> dict[str, str]:
+    """The environment, with what was typed for it: who opens the connection to OVHcloud is far from the options."""
+    told = {VERBOSE.variable: "1"} if options.verbose else {}
+    return {name: text for name, text in os.environ.items() if name != VERBOSE.variable} | told
+
+
 def _list(options: ListOptions) -> ExitCode:
     from migrate.commands.look import list_
 
-    return list_(options, dict(os.environ))
+    return list_(options, _environ(options))
 
 
 def _status(options: StatusOptions) -> ExitCode:
     from migrate.commands.look import status
 
-    return status(options, dict(os.environ))
+    return status(options, _environ(options))
 
 
 def _why(options: WhyOptions) -> ExitCode:
     from migrate.commands.look import why
 
     return why(options, dict(os.environ))
+
+
+def _bundle(options: BundleOptions) -> ExitCode:
+    from migrate.commands.bundle import bundle
+
+    return bundle(options, dict(os.environ))
+
+
+def _export_state(options: ExportStateOptions) -> ExitCode:
+    from migrate.commands.state import export_state
+
+    return export_state(options, dict(os.environ))
+
+
+def _import_state(options: ImportStateOptions) -> ExitCode:
+    from migrate.commands.state import import_state
+
+    return import_state(options, dict(os.environ))
 
 
 def _network(options: NetworkOptions) -> ExitCode:
@@ -88,25 +122,25 @@ def _show(options: ShowOptions) -> ExitCode:
 def _plan(options: PlanOptions) -> ExitCode:
     from migrate.commands.plan import plan
 
-    return plan(options, dict(os.environ))
+    return plan(options, _environ(options))
 
 
 def _apply(options: ApplyOptions) -> ExitCode:
     from migrate.commands.apply import apply
 
-    return apply(options, dict(os.environ))
+    return apply(options, _environ(options))
 
 
 def _run(options: RunOptions) -> ExitCode:
     from migrate.commands.run import run
 
-    return run(options, dict(os.environ))
+    return run(options, _environ(options))
 
 
 def _undo(options: UndoOptions) -> ExitCode:
     from migrate.commands.undo import undo
 
-    return undo(options, dict(os.environ))
+    return undo(options, _environ(options))
 
 
 def _build(options: BuildOptions) -> ExitCode:
@@ -170,6 +204,9 @@ CALLS: Final[Mapping[type[Options], Callable[[Any], ExitCode]]] = {
     ListOptions: _list,
     StatusOptions: _status,
     WhyOptions: _why,
+    BundleOptions: _bundle,
+    ExportStateOptions: _export_state,
+    ImportStateOptions: _import_state,
     NetworkOptions: _network,
     ShowOptions: _show,
     PlanOptions: _plan,

@@ -7,7 +7,7 @@ from typing import Final
 import typer
 
 from migrate import __version__
-from migrate.cli.application import COMPLETION, command_line
+from migrate.cli.application import COMPLETION, GROUPS, command_line
 from migrate.cli.encoding import use_plain_text
 from migrate.cli.errors import interrupted, tell, tell_bug
 from migrate.commands.configuration import configure
@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> int:
     if arguments[:1] == ["--version"]:
         sys.stdout.write(f"migrate {__version__}\n")
         return int(ExitCode.DONE)
-    asked = arguments[-1:] in (["--help"], ["-h"]) and arguments[:-1] in ([], ["sandbox"])
+    asked = arguments[-1:] in (["--help"], ["-h"]) and arguments[:-1] in ([], *([group] for group in GROUPS))
     if asked:
         arguments = arguments[:-1]
     completing = "_MIGRATE_COMPLETE" in os.environ or not COMPLETION.isdisjoint(arguments[:1])

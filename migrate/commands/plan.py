@@ -44,7 +44,7 @@ def plan(options: PlanOptions, environ: Mapping[str, str]) -> ExitCode:
         pointing_to_list(options.source),
         open_cloud(workspace, project=options.project, environ=environ) as cloud,
         stopping(cloud.session.stop),
-        open_outlet(as_json=options.json) as outlet,
+        open_outlet(as_json=options.json, plain=options.verbose) as outlet,
     ):
         cloud.session.tell = lambda text: outlet(Notice(text=text))
         made = plan_models(options, cloud=cloud, workspace=workspace, environ=environ, emit=outlet)

@@ -89,7 +89,7 @@ def carry_out(
     """
     old_token, workspace = read_old_token(options.old_token_file, environ), open_workspace(options.workspace)
     with open_cloud(workspace, project=options.project, environ=environ) as cloud, stopping(cloud.session.stop):
-        outlet = open_outlet(as_json=options.json)
+        outlet = open_outlet(as_json=options.json, plain=options.verbose)
         cloud.session.tell = lambda text: outlet(Notice(text=text))
         cloud.session.ask = asking(cloud.session.stop, outlet)
 
@@ -140,7 +140,7 @@ def _plan(options: RunOptions, environ: Mapping[str, str]) -> Plan:
     with (
         open_cloud(workspace, project=options.project, environ=environ) as cloud,
         stopping(cloud.session.stop),
-        open_outlet(as_json=options.json) as outlet,
+        open_outlet(as_json=options.json, plain=options.verbose) as outlet,
     ):
         cloud.session.tell = lambda text: outlet(Notice(text=text))
         cloud.session.ask = asking(cloud.session.stop, outlet)

@@ -61,13 +61,14 @@ def take_away(options: UndoOptions, environ: Mapping[str, str]) -> Undone:
         undoing, project = plan_undo(journal, options.typed, options.models), journal.fact("project")
         if undoing.delete and not options.yes:
             _ask(undoing, where(journal.fact("source"), project))
-        journal.begin("undo")
+        number = journal.begin("undo")
         with (
             open_cloud(place, project=project, environ=environ) as cloud,
             stopping(cloud.session.stop),
-            open_outlet(as_json=options.json) as outlet,
+            open_outlet(as_json=options.json, plain=options.verbose) as outlet,
         ):
             cloud.session.tell = lambda text: outlet(Notice(text=text))
+            cloud.session.log.about(journal.id, number)
             cloud.session.ask = asking(cloud.session.stop, outlet)
             source, doing = journal.fact("source"), f"undo {options.source}"
             sweep_killed(journal, environ, place.store)

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from migrate.console.board import Board
 
 
-def open_outlet(*, as_json: bool) -> "JsonLines | Board | PlainLines":
+def open_outlet(*, as_json: bool, plain: bool = False) -> "JsonLines | Board | PlainLines":
     """What shows the events of a command that takes long.
 
     JSON goes to standard output, where nothing else is written. The board and the lines go to standard error, so
-    that standard output holds the result alone.
+    that standard output holds the result alone. ``plain`` is for who writes lines of their own there too, which a
+    board would not leave whole.
     """
     if as_json:
         return JsonLines(sys.stdout)
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not plain:
         from rich.console import Console  # noqa: PLC0415 - costs 50 ms, only for a terminal
 
         from migrate.console.board import Board  # noqa: PLC0415

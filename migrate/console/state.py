@@ -1,16 +1,19 @@
 """The state of sources, and the story of a model."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
 from migrate.console.tables import show_facts, show_rows
 from migrate.console.words import MARKS, PROOFS, STYLES, count, difference, safe, tally, verdict, whole
-from migrate.core.looking import AppState, Sources, SourceState, Story
+from migrate.core.codes.blame import CAUSES
+from migrate.core.looking import AppState, Moment, Sources, SourceState, Story
 from migrate.core.values import Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_SHOWN: Final = 40  # moments; all are in --json
 
 
 def show_sources(console: "Console", sources: Sources) -> None:
@@ -88,24 +91,39 @@ def _show_model(console: "Console", outcome: Outcome, app: AppState | None) -> N
         console.print(Text(f"    {safe(outcome.new_url, 400)}"), soft_wrap=True)
 
 
-def show_story(console: "Console", story: Story) -> None:
-    """The story of a model, from its files to the next step."""
-    console.print(Text(safe(story.model, 200), style="bold"))
+def _moment(moment: Moment) -> str:
+    run = f"run {moment.run}" if moment.run is not None else ""
+    query = f"query id {moment.query_id}" if moment.query_id else ""
+    return "  ".join(part for part in (moment.at, run, moment.step, moment.text, query) if part)
+
+
+def _facts(story: Story) -> dict[str, str]:
     facts = {"source": story.source, "files": story.files, "old": story.old_url or "unknown"}
     outcome = story.outcome
     if outcome is not None:
         facts["outcome"] = f"{verdict(outcome)} {outcome.reason}".strip()
+        if story.whose is not None:
+            facts["whose"] = CAUSES[story.whose]
+        if outcome.step:
+            facts["step"] = outcome.step
         if outcome.text:
             facts["reason"] = outcome.text
         if outcome.new_url:
             facts["new"] = outcome.new_url
         if outcome.proof:
             facts["proof"] = f"{PROOFS[outcome.proof]}, worst difference {difference(outcome.worst_difference)}"
-    show_facts(console, facts)
+    return facts
+
+
+def show_story(console: "Console", story: Story) -> None:
+    """The story of a model, from its files to the next step."""
+    console.print(Text(safe(story.model, 200), style="bold"))
+    show_facts(console, _facts(story))
     if story.steps:
         console.print()
         show_rows(console, ("Step", "When", "What"), [(step.step, step.at, step.text) for step in story.steps])
-    for title, lines in (("Evidence", story.evidence), ("Events", story.events), ("Made outside", story.effects)):
+    happened = tuple(_moment(moment) for moment in story.timeline[-_SHOWN:])
+    for title, lines in (("Evidence", story.evidence), ("Timeline", happened), ("Made outside", story.effects)):
         if lines:
             console.print(Text(f"\n{title}", style="bold"))
             for line in lines:

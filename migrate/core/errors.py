@@ -62,6 +62,7 @@ class MigrateError(Exception):
         code: A stable word for programs, such as ``engine-not-running``; ``core.codes`` says what each means.
         query_id: The id under which OVHcloud's support finds the request, where there is one.
         evidence: Lines that show how it came to this, such as the end of a log; for ``migrate why``.
+        step: The step of a model's journey that it ended, where it ended one.
     """
 
     exit_code: ExitCode = ExitCode.BUG
@@ -74,12 +75,14 @@ class MigrateError(Exception):
         next_step: str = "",
         query_id: str | None = None,
         evidence: tuple[str, ...] = (),
+        step: str = "",
     ) -> None:
         self.evidence = tuple(map(redact, evidence))
         self.what = redact(what)
         self.next_step = redact(next_step)
         self.code: Code = code
         self.query_id = query_id
+        self.step = step
         super().__init__(self.what)
 
 
@@ -140,11 +143,17 @@ def with_more(error: _E, what: str, next_step: str) -> _E:
         next_step=next_step or error.next_step,
         query_id=error.query_id,
         evidence=error.evidence,
+        step=error.step,
     )
 
 
 def with_next_step(error: _E, next_step: str) -> _E:
     """The same error with another next step."""
     return type(error)(
-        error.what, code=error.code, next_step=next_step, query_id=error.query_id, evidence=error.evidence
+        error.what,
+        code=error.code,
+        next_step=next_step,
+        query_id=error.query_id,
+        evidence=error.evidence,
+        step=error.step,
     )

@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from migrate.core.codes.blame import Cause
 from migrate.core.values import Outcome
 
 GONE: Final = "gone"
@@ -113,17 +114,70 @@ class Contacts(Struct, frozen=True, kw_only=True):
     contacts: tuple[Contact, ...]
 
 
+class Moment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that happened: the number of the run it was in, the step, and the query id where there is one."""
+
+    at: str
+    text: str
+    run: int | None = None
+    step: str = ""
+    query_id: str = ""
+
+
 class Story(Struct, frozen=True, kw_only=True):
-    """What happened to one model: the evidence, and what to do next."""
+    """What happened to one model: whose it is, the evidence, and what to do next.
+
+    ``whose`` is where the cause lies (``core.codes.blame``), None where the model is done or was not run.
+    """
 
     model: str
     source: str
     old_url: str | None
     files: str
     outcome: Outcome | None
+    whose: Cause | None
     steps: tuple[StepDone, ...]
     events: tuple[str, ...]
+    timeline: tuple[Moment, ...]
     evidence: tuple[str, ...]
     effects: tuple[str, ...]
     query_ids: tuple[str, ...]
     next_step: str
+
+
+class BundleFile(Struct, frozen=True, kw_only=True):
+    """A file of a bundle: its size in bytes, and what is in it."""
+
+    name: str
+    size: int
+    about: str
+
+
+class Removed(Struct, frozen=True, kw_only=True):
+    """What a rule took out of a bundle, how often, and what stands in its place."""
+
+    rule: str
+    about: str
+    instead: str
+    times: int
+
+
+class Bundled(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A bundle that was written to ``path``; ``removed`` and ``names`` only where they were asked for."""
+
+    path: str
+    size: int
+    files: tuple[BundleFile, ...]
+    removed: tuple[Removed, ...] = ()
+    names: dict[str, str] = {}
+
+
+class HandedOver(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A case in a file: whose it is, and how many rows of a journal it holds; ``taken`` where it was taken over."""
+
+    file: str
+    source: str
+    project: str
+    endpoint: str
+    rows: int
+    taken: bool = False

@@ -99,6 +99,7 @@ def demand_ready(inspection: Inspection, command: str = "") -> str:
         inspection.text or f"The files are {inspection.verdict}.",
         code=stored_code(inspection.reason),
         next_step=f"{inspection.task} Type: {command}" if allowable else inspection.task,
+        step="inspect",
     )
 
 

@@ -153,6 +153,7 @@ def applied_options(plan: PlanContent, typed: ApplyOptions, *, project: str | No
         state=typed.state,
         yes=typed.yes,
         jobs=typed.jobs,
+        verbose=typed.verbose,
         as_json=typed.as_json,
         output=typed.output,
         applied=typed,

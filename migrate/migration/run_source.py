@@ -104,7 +104,7 @@ def run_source(
         ) as lease,
         closing(_journal(folder.journal, ref, cloud)) as journal,
     ):
-        journal.begin("run" if applying is None else "apply")
+        cloud.session.log.about(journal.id, journal.begin("run" if applying is None else "apply"))
         try:
             listing = _list(ref, cloud, workspace, emit, environ, journal)
             chosen = select(listing, options) if applying is None else _named_in(listing, options)

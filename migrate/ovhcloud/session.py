@@ -17,6 +17,7 @@ from migrate.core.mending import Ask, Request, nobody
 from migrate.core.text import type_again
 from migrate.machine.patience import API_RETRY, WONDERED_AT, Retry, retry_after
 from migrate.ovhcloud.bucket import Bucket
+from migrate.ovhcloud.call_log import CallLog
 from migrate.ovhcloud.calls import TIME, Call
 from migrate.ovhcloud.client import Caller, make_client
 from migrate.ovhcloud.config import Credentials
@@ -69,6 +70,7 @@ class Session:
         self.tell: Callable[[str], object] = lambda _: None  # why nothing happens for a while, in a sentence
         self.before_effect: Callable[[], object] = lambda: None
         self._told_at = float("-inf")
+        self.log = CallLog()
         self.ask: Ask = nobody  # a person, where a key stops working in the middle
         renew = refuse if environ is None else from_configuration(environ, self.asked)
         self._keys = Keys(credentials, renew, token_first=bool(credentials.client_id))
@@ -173,6 +175,7 @@ class Session:
             clients, self._clients = self._clients, []
         for client in clients:
             client.close()
+        self.log.close()
 
     def __enter__(self) -> "Session":
         return self
@@ -217,7 +220,9 @@ class Session:
         if call.effect:
             self.before_effect()
         try:
-            response = client.raw_call(method, path, body, need_auth=call.signed)
+            response = self.log.record(
+                method, template, lambda: client.raw_call(method, path, body, need_auth=call.signed)
+            )
         except requests.RequestException as error:
             raise _network_error(method, template, error, again=again) from error
         except Exception as error:

@@ -40,6 +40,10 @@ TypingCode = Literal[
     "unpinned-plan",
     "interrupted",
     "undone",
+    "bad-case",
+    "other-case",
+    "stale-case",
+    "case-exists",
 ]
 
 TYPING: Final[Mapping[TypingCode, Meaning]] = {
@@ -196,6 +200,28 @@ TYPING: Final[Mapping[TypingCode, Meaning]] = {
         "you",
         "The run was stopped by Ctrl-C or a signal. Nothing was left half-done.",
         type_again(note="it goes on where it stopped"),
+    ),
+    "bad-case": Meaning(
+        "you",
+        "The file is no case that `migrate state export` wrote, or it is damaged, cut or too large. Nothing was taken "
+        "over.",
+        "Copy the file again from the machine that exported it, and compare their sizes.",
+    ),
+    "other-case": Meaning(
+        "you",
+        "The case is of another source, project or endpoint than those that were named. Nothing was taken over.",
+        "Name the source that the message gives, with its project and endpoint.",
+    ),
+    "stale-case": Meaning(
+        "you",
+        "Somebody worked on the source after the case was exported: the lease in the folder of --state has been taken "
+        "since. Nothing was taken over.",
+        "Have the case exported again on the machine that worked on it last.",
+    ),
+    "case-exists": Meaning(
+        "you",
+        "Something is known of the source here, and a case takes no other journal's place.",
+        "Go on with what is here, or name another --workspace.",
     ),
     "undone": Meaning(
         "you", "What was made for this model was deleted by `migrate undo`.", "Nothing; `migrate run` makes it anew."

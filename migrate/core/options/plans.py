@@ -23,6 +23,7 @@ from migrate.core.options.shared import (
     Samples,
     State,
     Ticket,
+    Verbose,
     Workspace,
     Yes,
     is_path,
@@ -149,6 +150,7 @@ class ApplyOptions(Options, frozen=True, kw_only=True):
     authorize: Annotated[bool, AUTHORIZE] = False
     project: Project = None
     workspace: Workspace = None
+    verbose: Verbose = False
 
 
 class AppliedOptions(RunOptions, frozen=True, kw_only=True):
@@ -202,4 +204,4 @@ def _decided() -> frozenset[str]:
     return frozenset((names(RunOptions) | names(PlanOptions)) - names(ApplyOptions)) | {"--samples"}
 
 
-_OF_A_RUN: Final = {"as_json", "output", "authorize", "jobs", "workspace", "project", "source"}
+_OF_A_RUN: Final = {"as_json", "output", "authorize", "jobs", "workspace", "project", "source", "verbose"}

@@ -132,6 +132,14 @@ JOBS: Final = Option(
     names=("--jobs", "-j"), metavar="NUMBER", help="Models side by side.", counts=Counts.RUN, least=1, most=64
 )
 
+VERBOSE: Final = Option(
+    names=("--verbose", "-v"),
+    help="Tell each call of OVHcloud's API on standard error as it happens: method, path, status, query id, time.",
+    counts=Counts.TOOL,
+    variable="MIGRATE_VERBOSE",
+    kept=False,
+)
+
 Source = Annotated[str, SOURCE]
 OptionalSource = Annotated[str | None, SOURCE]
 Folder = Annotated[Path, FOLDER]
@@ -152,6 +160,7 @@ Renew = Annotated[tuple[str, ...], NEW_TOKEN]
 KeepFailed = Annotated[bool, KEEP_FAILED]
 Ticket = Annotated[str | None, TICKET]
 Jobs = Annotated[int, JOBS]
+Verbose = Annotated[bool, VERBOSE]
 
 
 def is_path(base_image: str | None) -> bool:

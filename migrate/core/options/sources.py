@@ -31,6 +31,7 @@ from migrate.core.options.shared import (
     Source,
     State,
     Ticket,
+    Verbose,
     Workspace,
     Yes,
     is_path,
@@ -134,6 +135,7 @@ class ListOptions(Options, frozen=True, kw_only=True):
     source: OptionalSource = None
     project: Project = None
     workspace: Workspace = None
+    verbose: Verbose = False
 
 
 class StatusOptions(Options, frozen=True, kw_only=True):
@@ -155,6 +157,7 @@ class StatusOptions(Options, frozen=True, kw_only=True):
     ] = False
     project: Project = None
     workspace: Workspace = None
+    verbose: Verbose = False
 
 
 class NetworkOptions(Options, frozen=True, kw_only=True):
@@ -270,6 +273,7 @@ class MoveOptions(OfSource, frozen=True, kw_only=True):
     ] = False
     authorize: Annotated[bool, AUTHORIZE] = False
     jobs: Jobs = 4
+    verbose: Verbose = False
 
     def __post_init__(self) -> None:
         """Refuse sizes that contradict each other.
@@ -384,6 +388,7 @@ class UndoOptions(OfSource, frozen=True, kw_only=True):
     models: Models = ()
     state: State = None
     yes: Yes = False
+    verbose: Verbose = False
 
     @property
     def typed(self) -> Typed:

@@ -17,6 +17,7 @@ from migrate.core.options.sandboxes import (
     StopOptions,
 )
 from migrate.core.options.sources import ListOptions, NetworkOptions, RunOptions, StatusOptions, UndoOptions, WhyOptions
+from migrate.core.options.support import BundleOptions, ExportStateOptions, ImportStateOptions
 
 COMMANDS: Final[tuple[type[Options], ...]] = (
     LoginOptions,
@@ -25,6 +26,7 @@ COMMANDS: Final[tuple[type[Options], ...]] = (
     ListOptions,
     StatusOptions,
     WhyOptions,
+    BundleOptions,
     NetworkOptions,
     ShowOptions,
     PlanOptions,
@@ -39,6 +41,8 @@ COMMANDS: Final[tuple[type[Options], ...]] = (
     SandboxStatusOptions,
     EnvOptions,
     FailOptions,
+    ExportStateOptions,
+    ImportStateOptions,
     UndoOptions,
     LogoutOptions,
 )

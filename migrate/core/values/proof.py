@@ -98,10 +98,10 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``notes`` and ``hazards`` are what its files said, where this run or an earlier one has read them.
     ``slim`` is ``kept`` where the model is served as the ONNX that it was converted to, ``refused: `` and the reason
     where it was to be and is not, and empty where nobody asked. ``not_rehearsed`` says why its image was not run on
-    this machine before; empty where it was.
+    this machine before; empty where it was. ``step`` is the step that ended the journey, where one did.
     """
 
-    SCHEMA: ClassVar[int] = 3
+    SCHEMA: ClassVar[int] = 4  # in 3 no step was told
 
     model: str
     outcome: OutcomeKind
@@ -118,6 +118,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     slim: str = ""
     not_rehearsed: str = ""
     exit_code: int = 0
+    step: str = ""
     notes: tuple[str, ...] = ()
     hazards: tuple[Hazard, ...] = ()
 

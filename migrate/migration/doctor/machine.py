@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from migrate.boxes import bubblewrap
 from migrate.core.checkup import Check, wrong
 from migrate.core.errors import ConfigurationError, LocalError
 from migrate.core.options.access import DoctorOptions
 from migrate.core.text import printable
 from migrate.images.engine.connection import Engine, connect, translated
 from migrate.images.trial import cpu
-from migrate.images.trial.box import bubblewrap
 from migrate.machine.disk import disk_full
 from migrate.migration.run.builder import may_do_without
 from migrate.migration.run.workspace import Workspace

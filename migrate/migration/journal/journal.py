@@ -317,6 +317,12 @@ class Journal:
         )
         return dict(rows)
 
+    def values(self) -> tuple[tuple[str, str], ...]:
+        """The subject and the step of each value."""
+        return tuple(
+            self._database.rows("SELECT subject, step FROM value ORDER BY subject, step", kind=tuple[str, str])
+        )
+
     def durations(self) -> tuple[tuple[str, float], ...]:
         """The steps that were done, each with its seconds."""
         return tuple(

@@ -188,12 +188,14 @@ def _unproven(run: Run, unit: Unit, model: str, parity: Parity) -> NeedsYouError
             f"The app answers differently: {first_mismatch(parity)}.",
             code="answers-differ",
             next_step=f"Do not move clients to it. See every difference: {look} - {rest}",
+            step="prove",
         )
     wanted: ProofLevel = run.options.least_proof
     return NeedsYouError(
         f"The app answers, but only with the proof {parity.level!r}, and {wanted!r} was asked for.",
         code="proof-too-weak",
         next_step="Give the customer's own requests and answers with --samples, or ask for less with --proof.",
+        step="prove",
     )
 
 
@@ -207,6 +209,7 @@ def _taken_back(run: Run, unit: Unit, error: NeedsYouError) -> MigrateError:
             code=error.code,
             next_step=error.next_step,
             query_id=error.query_id or second.query_id,
+            step=error.step,
         )
     run.journal.forget(unit.subject, "deploy")
     return _with_former_image(run, unit.models[0], error)
@@ -218,6 +221,7 @@ def _with_former_image(run: Run, model: str, error: MigrateError) -> NeedsYouErr
         code=error.code,
         next_step=f"Clients are served as before. See what happened: {run.options.typed.why(model)}",
         query_id=error.query_id,
+        step=error.step,
     )
 
 

@@ -82,6 +82,7 @@ def ended(
                 text=error.what,
                 task=error.next_step or f"Type: {again}",
                 query_id=error.query_id,
+                step=error.step,
                 exit_code=int(error.exit_code),
             )
         case Interrupted():

@@ -50,7 +50,7 @@ def leased(
 
     lease = Lease(
         open_store(place),
-        f"{slug(session.endpoint_name)}/{slug(cloud.project)}/{slug(shared_name(source, models))}",
+        lease_name(session.endpoint_name, cloud.project, source, models),
         doing=doing,
         on_lost=lost,
         stop=session.stop,
@@ -67,6 +67,11 @@ def leased(
             raise lease.lost from stopped
         finally:
             session.before_effect = lambda: None
+
+
+def lease_name(endpoint: str, project: str, source: str, models: Models) -> str:
+    """The name of a source in a store that machines share; the arguments are as for ``leased``."""
+    return f"{slug(endpoint)}/{slug(project)}/{slug(shared_name(source, models))}"
 
 
 def shared_name(source: str, models: Models) -> str:

@@ -1,5 +1,6 @@
 """From what a person typed, and the usual configuration, to OVHcloud's API and the folder of a source."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from migrate.core.errors import ConfigurationError
 from migrate.core.secret import Secret
 from migrate.machine.private import make_private
 from migrate.migration.run.workspace import SourceFolder, Workspace
+from migrate.ovhcloud.call_log import VERBOSE, CallLog
 from migrate.ovhcloud.config import read_credentials, read_project
 from migrate.ovhcloud.projects import choose_project
 from migrate.ovhcloud.session import Cloud, open_session
@@ -16,12 +18,13 @@ from migrate.sources.reference import SourceRef
 
 @contextmanager
 def open_cloud(workspace: Workspace, *, project: str | None, environ: Mapping[str, str]) -> Iterator[Cloud]:
-    """The project that was named, or the only one; its connections are closed at the end.
+    """The project that was named, or the only one; its calls are logged, and its connections closed at the end.
 
     Raises:
         ConfigurationError: There are no credentials, or the project has to be named.
     """
     with open_session(read_credentials(environ), state_folder=workspace.state, environ=environ) as session:
+        session.log = CallLog(workspace.calls, show=sys.stderr if environ.get(VERBOSE) else None)
         yield Cloud(session, choose_project(session, read_project(project, environ)))
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
-from migrate.core.errors import Interrupted
+from migrate.core.errors import Interrupted, MigrateError
 from migrate.core.events import Emit, Step, StepFinished, StepProgress, StepStarted
 from migrate.core.names import digest_of
 from migrate.machine.disk import disk_errors
 from migrate.migration.journal.journal import Journal, Stored
+from migrate.ovhcloud.call_log import doing
 
 if TYPE_CHECKING:
     import threading
@@ -157,8 +158,12 @@ class Performer:
         for model in names:
             self._emit(StepStarted(step=task.step, model=model))
         start = time.monotonic()
-        with disk_errors(refusals_only=True):
-            value = make(progress)
+        try:
+            with disk_errors(refusals_only=True), doing(task.step, task.subject):
+                value = make(progress)
+        except MigrateError as error:
+            error.step = error.step or task.step
+            raise
         seconds = time.monotonic() - start
         stored = self._journal.put(task.subject, task.step, task.key, value, seconds=seconds)
         for model in names:

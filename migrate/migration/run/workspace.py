@@ -28,6 +28,11 @@ class Workspace(Struct, frozen=True):
         return self.root / "state"
 
     @property
+    def calls(self) -> Path:
+        """What the last commands asked of OVHcloud's API, one file a command."""
+        return self.root / "calls"
+
+    @property
     def built(self) -> Path:
         """SBOM and provenance of images that no source has, one folder for each name of an image."""
         return self.root / "built"

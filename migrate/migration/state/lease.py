@@ -250,6 +250,16 @@ class Lease:
         )
 
 
+def read_lease(store: StateStore, name: str) -> LeaseRecord | None:
+    """What a store holds of the lease of a source, without taking it; None where it was never taken.
+
+    Raises:
+        LocalError: ``state-unusable``.
+    """
+    held = store.read(f"{name}/lease")
+    return _record(held, store) if held is not None else None
+
+
 def holder() -> str:
     """This process, for people on another machine."""
     try:

@@ -7,6 +7,7 @@ from typing import Final, get_args
 
 from msgspec.structs import replace
 
+from migrate.core.codes.blame import cause_of
 from migrate.core.errors import MigrateError, UsageError
 from migrate.core.events import Step
 from migrate.core.looking import StepDone, Story
@@ -28,6 +29,8 @@ from migrate.migration.journal.subjects import model_subject, unit_subject
 from migrate.migration.journey.outcomes import evidence_of
 from migrate.migration.run.journals import find_journal
 from migrate.migration.run.workspace import Workspace
+from migrate.migration.telling.timeline import query_ids, timeline
+from migrate.ovhcloud.call_log import read_commands
 from migrate.parity.replay import mismatch_text
 
 _ORDER: Final = tuple(step for step in get_args(Step) if step not in {"list", "look", "runtime", "undo"})
@@ -58,6 +61,7 @@ def why(typed: Typed, model: str, workspace: Workspace, *, environ: Mapping[str,
             )
         state = models[model]
         units = _units(journal, model)
+        commands = read_commands(workspace.calls, journal.id)
         events = journal.events(model)
         outcome = state.outcome
         return Story(
@@ -66,11 +70,13 @@ def why(typed: Typed, model: str, workspace: Workspace, *, environ: Mapping[str,
             old_url=state.record.old_url,
             files=_files(state.record),
             outcome=outcome,
+            whose=cause_of(outcome.reason) if outcome and outcome.reason else None,
             steps=_steps(journal, model, units),
             events=tuple(_event(event) for event in events[-_SHOWN:]),
+            timeline=timeline(journal, model, units | {model_subject(model)}, commands),
             evidence=_evidence(journal, model),
             effects=tuple(_effect(readable(effect)) for effect in journal.effects.all() if set(effect.units) & units),
-            query_ids=_query_ids(events),
+            query_ids=tuple(dict.fromkeys((*_query_ids(events), *query_ids(commands, units | {model_subject(model)})))),
             next_step=(outcome.task if outcome else "") or _next(typed, outcome is None),
         )
     finally:

@@ -116,7 +116,17 @@ def test_consent_is_for_once() -> None:
     assert agreed.again() == "migrate run ns"
     assert UndoOptions(source="ns", yes=True, models=("a",)).command() == "migrate undo ns --model a"
     once = {option.name for option in every_option() if not option.kept}
-    assert once == {"--yes", "--authorize", "--dry-run", "--json", "--output", "--new-token", "--replace", "--fix"}
+    assert once == {
+        "--yes",
+        "--authorize",
+        "--dry-run",
+        "--json",
+        "--output",
+        "--new-token",
+        "--replace",
+        "--fix",
+        "--verbose",
+    }
 
 
 def test_what_looks_like_an_option_stands_behind_two_dashes() -> None:
