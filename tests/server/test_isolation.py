@@ -253,7 +253,7 @@ def test_a_row_that_does_not_end_ends_the_loading(tmp_path: Path) -> None:
     assert status.unserved == {"m": "the engine did not end one row within 0.2 seconds"}
 
 
-@pytest.mark.parametrize(("engine", "most"), [("onnx", 3), ("torch_pickle", 1)])
+@pytest.mark.parametrize(("engine", "most"), [("onnx", 3), ("torch_pickle", 1), ("pmml", 1)])
 def test_models_load_side_by_side_where_their_engines_allow_it(tmp_path: Path, engine: str, most: int) -> None:
     each = [read_model(change(models.linear(tmp_path / name), engine=engine)) for name in "abcdef"]
     loading: set[str] = set()

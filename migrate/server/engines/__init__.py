@@ -28,8 +28,9 @@ _MODULES: Final = {
 }
 
 # Their libraries change settings of the whole process while they load (Keras its precision, transformers what
-# findings/transformers-loads-one-at-a-time.sh shows), or run what a pickle says, which may do the same.
-_ALONE: Final = frozenset({"keras", "transformers", "fastai", "torch_pickle"})
+# findings/transformers-loads-one-at-a-time.sh shows), or run what a pickle says, which may do the same. A row of PMML
+# that does not end is told by its time, which others in the same Java would share.
+_ALONE: Final = frozenset({"keras", "transformers", "fastai", "torch_pickle", "pmml", "jpmml"})
 _OWN_THREADS: Final = frozenset({"onnx"})  # each of their models has threads of its own; others share the process's
 _MOST_THREADS: Final = 64  # of such engines together
 
