@@ -12,7 +12,7 @@ from migrate.console.plan import plan_question, plan_sentence, replace_sentence,
 from migrate.console.state import show_sources, show_story
 from migrate.console.tables import show_listing, show_places
 from migrate.core.events import Result
-from migrate.core.looking import AppState, Place, Places, Sources, SourceState, StepDone, Story
+from migrate.core.looking import AppState, Moment, Place, Places, Sources, SourceState, StepDone, Story
 from migrate.core.options.sources import RunOptions
 from migrate.core.plan import Plan, PlannedApp
 from migrate.core.planfile.content import Month
@@ -291,7 +291,8 @@ def test_status_shows_what_exists_and_costs(console: Console) -> None:
 
 def test_a_story_ends_in_the_next_step(console: Console) -> None:
     story = Story(
-        model="broken", source="ns", old_url=None, files="models@GRA/broken", outcome=BROKEN,
+        model="broken", source="ns", old_url=None, files="models@GRA/broken", outcome=BROKEN, whose="file",
+        timeline=(Moment(at="2026-11-28", run=3, step="fetch", text="it was cut", query_id="EU.ext-1.def"),),
         steps=(StepDone(step="fetch", at="2026", text="446 bytes"),), events=("2026 fetch",),
         evidence=("it ends at byte 446",), effects=("app x: exists",), query_ids=("EU.ext-1.abc",),
         next_step="Upload the complete file.",
@@ -300,6 +301,8 @@ def test_a_story_ends_in_the_next_step(console: Console) -> None:
     shown = text(console)
     for word in ("needs you truncated", "446 bytes", "it ends at byte 446", "app x: exists", "EU.ext-1.abc"):
         assert word in shown, word
+    assert "the model: its files, or what it answers" in shown
+    assert "2026-11-28  run 3  fetch  it was cut  query id EU.ext-1.def" in shown
     assert shown.rstrip().endswith("Upload the complete file.")
 
 
