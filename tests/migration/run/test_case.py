@@ -233,7 +233,9 @@ def test_a_cut_file_is_refused(second: Machine, file: Path, cut: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"PK\x03\x04", b"{}", gzip.compress(b"\xff\xfe\n"), gzip.compress(b"[" * 5000 + b"\n")]
+    "data",
+    [b"", b"PK\x03\x04", b"{}", gzip.compress(b"\xff\xfe\n", mtime=0), gzip.compress(b"[" * 5000 + b"\n", mtime=0)],
+    ids=["empty", "zip", "json", "no text", "deep"],
 )
 def test_other_files_are_refused(second: Machine, file: Path, data: bytes) -> None:
     file.write_bytes(data)
