@@ -50,9 +50,10 @@ class Machine:
         return found
 
 
-@pytest.fixture
-def first(tmp_path: Path) -> Machine:
-    machine = Machine(tmp_path / "first")
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """The machine that hands over; no test changes what it knows."""
+    machine = Machine(tmp_path_factory.mktemp("first") / "first")
     machine.folder.path.mkdir(parents=True)
     place = ContainerLocation(region="GRA", container="models", container_id="c", path="iris")
     record = ModelRecord(id="iris", source="models@GRA", location=place)
@@ -87,10 +88,19 @@ def second(tmp_path: Path) -> Machine:
     return Machine(tmp_path / "second")
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, first: Machine) -> bytes:
+    file = tmp_path_factory.mktemp("exported") / "case.json.gz"
+    first.export(file)
+    return file.read_bytes()
+
+
 @pytest.fixture
-def file(tmp_path: Path, first: Machine) -> Path:
-    first.export(tmp_path / "case.json.gz")
-    return tmp_path / "case.json.gz"
+def file(tmp_path: Path, exported: bytes) -> Path:
+    """A copy of its case, to be changed."""
+    copy = tmp_path / "case.json.gz"
+    copy.write_bytes(exported)
+    return copy
 
 
 def test_a_case_is_the_same_source_on_another_machine(first: Machine, second: Machine, file: Path) -> None:
