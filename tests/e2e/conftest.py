@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if str(item.path).startswith(folder):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.engine)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test tells how its last commands ended."""
+    report = yield
+    if call.when == "setup":
+        Tool.said.clear()
+    if report.failed and Tool.said:
+        report.sections.append(("commands", "\n".join(Tool.said)))
+    return report
 
 
 @pytest.fixture(scope="session")

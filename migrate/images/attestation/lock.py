@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import threading
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+# packaging reads markers with ast.literal_eval, which CPython 3.11 counts in one place for all threads: where two are in
+# it, one ends in SystemError (https://github.com/python/cpython/issues/106905).
+_PARSING: Final = threading.RLock()
 _HASH: Final = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _LONGEST_NAME: Final = 80  # of a licence that is no SPDX expression: some packages put the whole text there
 _CLASSIFIER: Final = "License :: "
@@ -59,6 +64,12 @@ def parse_lock(text: str) -> tuple[Pinned, ...]:
     Raises:
         ValueError: A line is no ``name==version``.
     """
+    with _PARSING:
+        return _parsed(text)
+
+
+@functools.lru_cache(maxsize=16)  # the models of one runtime all ask for the same lock
+def _parsed(text: str) -> tuple[Pinned, ...]:
     found = []
     for line in text.replace("\\\n", " ").splitlines():
         words, hashes = line.partition(" --hash=")[0].strip(), tuple(sorted(_HASH.findall(line)))
@@ -89,7 +100,8 @@ def counting(pins: Iterable[Pinned], python: str) -> tuple[Pinned, ...]:
     """
     where = {**_LINUX, "python_version": python, "python_full_version": f"{python}.0"}
     where["implementation_version"] = where["python_full_version"]
-    counted = {(pin.name, pin.version): pin for pin in pins if not pin.marker or Marker(pin.marker).evaluate(where)}
+    with _PARSING:
+        counted = {(pin.name, pin.version): pin for pin in pins if not pin.marker or Marker(pin.marker).evaluate(where)}
     return tuple(counted[key] for key in sorted(counted))
 
 
