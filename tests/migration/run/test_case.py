@@ -124,6 +124,34 @@ def test_what_decides_what_runs_is_made_anew(second: Machine, file: Path) -> Non
     assert set(TAKEN).isdisjoint({"fetch", "inspect", "convert", "render", "build", "runtime", "push", "attest"})
 
 
+@pytest.mark.parametrize(
+    ("named", "here"),
+    [
+        ("/home/ann/.local/state/tokens/iris.header", "iris.header"),
+        ("/etc/passwd", "passwd"),
+        ("../../journal.sqlite", "journal.sqlite"),
+        ("/x/..", None),
+        ("/x/.bashrc", None),
+        ("a\0b", None),
+        (7, "7"),
+        ("", None),
+    ],
+)
+def test_no_file_or_image_of_this_machine_is_named(second: Machine, file: Path, named: object, here: str | None) -> None:
+    """Undo deletes the file of a token, and the image of a push that was killed."""
+    intent = json.dumps({"file": named, "named_here": True, "handed_over": True, "name": "n"})
+    edited(file, lambda lines: row(lines, "effect").update(kind="token", intent=intent))
+    second.take(file)
+    with closing(second.journal()) as journal:
+        (effect,) = journal.effects.existing()
+    kept = {"handed_over": True, "name": "n"}
+    assert effect.intent == (kept if here is None else kept | {"file": str(second.folder.tokens / here)})
+
+
+def test_a_case_is_its_owners_alone(file: Path) -> None:
+    assert file.stat().st_mode & 0o777 == 0o600  # recorded requests and answers are in it
+
+
 def test_tokens_are_not_in_it(file: Path) -> None:
     text = gzip.decompress(file.read_bytes())
     assert b"iris" in text
