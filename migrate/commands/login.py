@@ -4,7 +4,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -142,7 +142,8 @@ def _log_in(doing: _Login) -> ExitCode:
         )
     application, named = doing.application(), read_project(options.project, environ)
     before = Secret(doing.kept["consumer_key"]) if doing.kept.get("consumer_key") else None
-    if before is not None and not options.replace and _may_do_all(doing.session(before, application), named):
+    same = options.project is None or options.project.strip() == doing.kept.get(PROJECT_NAME)
+    if before is not None and same and not options.replace and _may_do_all(doing.session(before, application), named):
         return _answer(doing, {"endpoint": doing.endpoint, "project": named or ""}, _ALREADY)
     rules = rules_for(calls_for(PURPOSES), named)
     key = _validated(doing, application, rules)
@@ -158,7 +159,7 @@ def _log_in(doing: _Login) -> ExitCode:
     return _answer(doing, facts, f"Logged in at {doing.endpoint}, project {safe(title)}. Written to {file}.")
 
 
-_STOPPED: Final = "Stopped. Nothing was written, and no new key can be used; do not confirm its page any more."
+_STOPPED: Final = "Stopped. Nothing was written; do not confirm the page any more."
 _ALREADY: Final = "You are logged in, and the key may do all that is needed; --replace makes a new one all the same."
 
 
@@ -175,7 +176,7 @@ def _validated(doing: _Login, application: Mapping[str, str], rules: tuple[Rule,
     waiting = doing.session(asked.consumer_key, application)
     try:
         valid = wait_until(lambda: consumer_keys.is_valid(waiting), bool, KEY_VALIDATION, pause=waiting.pause)
-    except Interrupted:
+    except (MigrateError, Interrupted):  # the page may have been confirmed meanwhile
         _give_up(doing, waiting)
         raise
     if not valid:
@@ -189,8 +190,16 @@ def _validated(doing: _Login, application: Mapping[str, str], rules: tuple[Rule,
 def _give_up(doing: _Login, session: Session) -> None:
     """Leaves no key that works: one that was not confirmed yet is refused here, and does not."""
     doing.stop.clear()
-    with suppress(MigrateError):
+    try:
         consumer_keys.revoke(session)
+    except ConfigurationError:
+        return
+    except (MigrateError, Interrupted) as error:
+        doing.say(
+            "OVHcloud could not be asked to revoke the new key. If you confirmed its page, revoke it in the control panel."
+        )
+        if isinstance(error, Interrupted):
+            raise
 
 
 def _may_do_all(session: Session, named: str | None) -> bool:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from typing import Final
 
 from migrate.commands.output import answer_facts
 from migrate.core.errors import ConfigurationError, ExitCode
@@ -13,6 +14,8 @@ from migrate.ovhcloud.config import Credentials, check_endpoint, config_files, d
 from migrate.ovhcloud.config_file import login_in, read_text, without_login, write_text
 from migrate.ovhcloud.session import open_session
 
+_MENDABLE: Final = frozenset({"clock-skew", "proxy-login"})
+
 
 def logout(options: LogoutOptions, environ: Mapping[str, str]) -> ExitCode:
     """Logs out.
@@ -21,6 +24,7 @@ def logout(options: LogoutOptions, environ: Mapping[str, str]) -> ExitCode:
         UsageError: No endpoint is named, and none is known.
         ConfigurationError: ``not-logged-in``: no login is written there.
         RemoteError: OVHcloud cannot be asked to revoke the key; the file stays as it is.
+        ConfigurationError: The clock or the proxy's login keeps OVHcloud from being asked; the same.
         LocalError: The file cannot be written.
     """
     endpoint = (options.endpoint or default_endpoint(environ) or "").strip()
@@ -66,6 +70,8 @@ def _revoke(options: LogoutOptions, environ: Mapping[str, str], endpoint: str, o
         except ConfigurationError as error:
             if error.code == "expired-credential":
                 return "it was not valid any more"
+            if error.code in _MENDABLE:
+                raise  # the file is what another try needs
             sys.stderr.write(f"{error.what}\n")
             return "not revoked: revoke it in the control panel"
     return "revoked"
