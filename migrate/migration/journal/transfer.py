@@ -78,13 +78,13 @@ class ValueRow(Struct, frozen=True, kw_only=True, tag_field="row", tag="value", 
 
 
 class EffectRow(Struct, frozen=True, kw_only=True, tag_field="row", tag="effect", forbid_unknown_fields=True):
-    """An effect with its users."""
+    """An effect with its users; ``intent`` is its JSON, which grows with the models of an app."""
 
     id: Number
     kind: Word
     name: Text
     run: Number
-    intent: Text
+    intent: str
     schema: Number
     intended_at: Word
     external_id: Text | None

@@ -115,6 +115,17 @@ def test_a_case_is_the_same_source_on_another_machine(first: Machine, second: Ma
     assert [path.name for path in second.folder.path.iterdir() if "partial" in path.name] == []
 
 
+def test_an_app_of_many_models_is_handed_over(first: Machine, second: Machine, tmp_path: Path) -> None:
+    models = {f"model-{number}": f"sha256:{number:064}" for number in range(2000)}
+    with closing(Journal.create(first.folder.journal, source="models@GRA", endpoint="ovh-eu", project="p")) as journal:
+        (app,) = journal.effects.existing("app")
+        journal.effects.learn(app, models=list(models), artifacts=models)
+    first.export(tmp_path / "many.gz")
+    second.take(tmp_path / "many.gz")
+    with closing(second.journal()) as after:
+        assert after.effects.existing("app")[0].intent["artifacts"] == models
+
+
 def test_what_decides_what_runs_is_made_anew(second: Machine, file: Path) -> None:
     second.take(file)
     with closing(second.journal()) as after:
