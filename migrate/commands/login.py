@@ -160,7 +160,7 @@ def _log_in(doing: _Login) -> ExitCode:
 
 
 _STOPPED: Final = "Stopped. Nothing was written; do not confirm the page any more."
-_ALREADY: Final = "You are logged in, and the key may do all that is needed; --replace makes a new one all the same."
+_ALREADY: Final = "You are logged in already, and the key has every right that is needed; --replace makes a new one anyway."
 
 
 def _validated(doing: _Login, application: Mapping[str, str], rules: tuple[Rule, ...]) -> Secret:
@@ -267,8 +267,10 @@ def _revoke_former(doing: _Login, former: Mapping[str, str], application: Mappin
         return
     try:
         consumer_keys.revoke(doing.session(Secret(former["consumer_key"]), application))
-    except (MigrateError, Interrupted):
+    except ConfigurationError:
         return  # it was expired, or belongs to another application
+    except (MigrateError, Interrupted):
+        doing.say("The key of the login before could not be revoked. Revoke it in the control panel.")
 
 
 def _service_account(doing: _Login) -> ExitCode:

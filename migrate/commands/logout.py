@@ -47,7 +47,7 @@ def logout(options: LogoutOptions, environ: Mapping[str, str]) -> ExitCode:
         "endpoint": endpoint,
         "key": revoked,
         "file": str(file),
-        "lines": "those of migrate login are gone; what you wrote yourself is as it was",
+        "lines": "those of migrate login are removed; what you wrote yourself is as it was",
     }
     return answer_facts("logout", facts, (), as_json=options.json)
 
@@ -63,13 +63,13 @@ def _revoke(options: LogoutOptions, environ: Mapping[str, str], endpoint: str, o
             consumer_key=Secret(values["consumer_key"]),
         )
     except KeyError as missing:
-        return f"not revoked, for {missing.args[0]} is nowhere any more: revoke it in the control panel"
+        return f"not revoked, because no file has {missing.args[0]}: revoke it in the control panel"
     with open_session(credentials, state_folder=open_workspace(options.workspace).state) as session:
         try:
             consumer_keys.revoke(session)
         except ConfigurationError as error:
             if error.code == "expired-credential":
-                return "it was not valid any more"
+                return "it was no longer valid"
             if error.code in _MENDABLE:
                 raise  # the file is what another try needs
             sys.stderr.write(f"{error.what}\n")

@@ -150,6 +150,14 @@ def test_a_key_that_may_be_left_is_told(
 
 
 @pytest.mark.usefixtures("confirming")
+def test_a_former_key_that_is_left_is_told(home: Home, sandbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home.login()
+    control.fail(sandbox, "5xx", method="POST", path_regex="/auth/logout", status=501)
+    assert home.login(replace=True) == ExitCode.DONE
+    assert "The key of the login before could not be revoked." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("confirming")
 def test_a_clock_that_is_wrong_leaves_the_login_for_another_try(home: Home, sandbox: Path) -> None:
     home.login()
     before = home.file.read_text()
