@@ -160,7 +160,9 @@ def _log_in(doing: _Login) -> ExitCode:
 
 
 _STOPPED: Final = "Stopped. Nothing was written; do not confirm the page any more."
-_ALREADY: Final = "You are logged in already, and the key has every right that is needed; --replace makes a new one anyway."
+_ALREADY: Final = (
+    "You are logged in already, and the key has every right that is needed; --replace makes a new one anyway."
+)
 
 
 def _validated(doing: _Login, application: Mapping[str, str], rules: tuple[Rule, ...]) -> Secret:
@@ -196,7 +198,8 @@ def _give_up(doing: _Login, session: Session) -> None:
         return
     except (MigrateError, Interrupted) as error:
         doing.say(
-            "OVHcloud could not be asked to revoke the new key. If you confirmed its page, revoke it in the control panel."
+            "OVHcloud could not be asked to revoke the new key. If you confirmed its page, revoke it in the control "
+            "panel."
         )
         if isinstance(error, Interrupted):
             raise

@@ -64,7 +64,9 @@ def test_no_line_is_lost_whatever_the_file_is(lines: list[str]) -> None:
 @pytest.mark.parametrize("lost", ["end", "down to the next mark"])
 @pytest.mark.parametrize("default", [True, False])
 def test_a_mark_that_somebody_deleted_takes_no_other_line_along(lost: str, default: bool) -> None:
-    text = with_login("", "ovh-eu", VALUES, default=default) + "\n" + OTHERS.replace("[default]\nendpoint = ovh-ca\n", "")
+    text = (
+        with_login("", "ovh-eu", VALUES, default=default) + "\n" + OTHERS.replace("[default]\nendpoint = ovh-ca\n", "")
+    )
     lines = text.splitlines(keepends=True)
     lines.remove(next(line for line in lines if line.startswith("# migrate login ovh-eu") and lost in line))
     damaged = "".join(lines)

@@ -180,7 +180,8 @@ def quota_check(cloud: Cloud) -> Check:
     running = [app for app in apps.apps(cloud) if app.state in COUNTED]
     used = sum(app.spec.resources.cpu * max(1, app.status.available_replicas or 1) for app in running)
     if most is None:
-        return Check(name="quota", state="unknown", text=f"OVHcloud reports no quota of CPUs; {counted(used, 'CPU')} in use")
+        text = f"OVHcloud reports no quota of CPUs; {counted(used, 'CPU')} in use"
+        return Check(name="quota", state="unknown", text=text)
     if used >= most:
         raise NeedsYouError(
             f"The project's apps use all of its {counted(most, 'CPU')}.",

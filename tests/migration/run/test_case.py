@@ -148,7 +148,9 @@ def test_what_decides_what_runs_is_made_anew(second: Machine, file: Path) -> Non
         ("", None),
     ],
 )
-def test_no_file_or_image_of_this_machine_is_named(second: Machine, file: Path, named: object, here: str | None) -> None:
+def test_no_file_or_image_of_this_machine_is_named(
+    second: Machine, file: Path, named: object, here: str | None
+) -> None:
     """Undo deletes the file of a token, and the image of a push that was killed."""
     intent = json.dumps({"file": named, "named_here": True, "handed_over": True, "name": "n"})
     edited(file, lambda lines: row(lines, "effect").update(kind="token", intent=intent))
