@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -18,6 +17,7 @@ from migrate.core.errors import ExitCode, MigrateError, RefusedError
 from migrate.core.events import Notice, Result
 from migrate.core.options.access import DoctorOptions
 from migrate.core.options.sources import AUTHORIZE
+from migrate.machine.disk import disk_errors
 from migrate.migration.doctor.doctor import examine
 from migrate.migration.doctor.machine import engine_check
 from migrate.migration.doctor.supplies import fetch_base
@@ -100,9 +100,12 @@ def mend(
 def _close_file(environ: Mapping[str, str]) -> str:
     credentials = read_credentials(environ)
     files = (config_file(environ, credentials.endpoint, name) for name in _FILES)
-    file = next((file for file in files if file is not None), Path())
-    file.chmod(0o600)
-    return f"{file} can be read by its owner alone."
+    done = []
+    for file in filter(None, files):
+        with disk_errors(file):  # everybody's file may belong to another user
+            file.chmod(0o600)
+        done.append(f"{file} can be read by its owner alone.")
+    return " ".join(done)
 
 
 def _authorize(options: DoctorOptions, workspace: Workspace, environ: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -142,7 +142,8 @@ def _log_in(doing: _Login) -> ExitCode:
         )
     application, named = doing.application(), read_project(options.project, environ)
     before = Secret(doing.kept["consumer_key"]) if doing.kept.get("consumer_key") else None
-    if before is not None and not options.replace and _may_do_all(doing.session(before, application), named):
+    same = options.project is None or options.project.strip() == doing.kept.get(PROJECT_NAME)
+    if before is not None and same and not options.replace and _may_do_all(doing.session(before, application), named):
         return _answer(doing, {"endpoint": doing.endpoint, "project": named or ""}, _ALREADY)
     rules = rules_for(calls_for(PURPOSES), named)
     key = _validated(doing, application, rules)
@@ -158,8 +159,10 @@ def _log_in(doing: _Login) -> ExitCode:
     return _answer(doing, facts, f"Logged in at {doing.endpoint}, project {safe(title)}. Written to {file}.")
 
 
-_STOPPED: Final = "Stopped. Nothing was written, and no new key can be used; do not confirm its page any more."
-_ALREADY: Final = "You are logged in, and the key may do all that is needed; --replace makes a new one all the same."
+_STOPPED: Final = "Stopped. Nothing was written; do not confirm the page any more."
+_ALREADY: Final = (
+    "You are logged in already, and the key has every right that is needed; --replace makes a new one anyway."
+)
 
 
 def _validated(doing: _Login, application: Mapping[str, str], rules: tuple[Rule, ...]) -> Secret:
@@ -175,7 +178,7 @@ def _validated(doing: _Login, application: Mapping[str, str], rules: tuple[Rule,
     waiting = doing.session(asked.consumer_key, application)
     try:
         valid = wait_until(lambda: consumer_keys.is_valid(waiting), bool, KEY_VALIDATION, pause=waiting.pause)
-    except Interrupted:
+    except (MigrateError, Interrupted):  # the page may have been confirmed meanwhile
         _give_up(doing, waiting)
         raise
     if not valid:
@@ -189,8 +192,17 @@ def _validated(doing: _Login, application: Mapping[str, str], rules: tuple[Rule,
 def _give_up(doing: _Login, session: Session) -> None:
     """Leaves no key that works: one that was not confirmed yet is refused here, and does not."""
     doing.stop.clear()
-    with suppress(MigrateError):
+    try:
         consumer_keys.revoke(session)
+    except ConfigurationError:
+        return
+    except (MigrateError, Interrupted) as error:
+        doing.say(
+            "OVHcloud could not be asked to revoke the new key. If you confirmed its page, revoke it in the control "
+            "panel."
+        )
+        if isinstance(error, Interrupted):
+            raise
 
 
 def _may_do_all(session: Session, named: str | None) -> bool:
@@ -258,8 +270,10 @@ def _revoke_former(doing: _Login, former: Mapping[str, str], application: Mappin
         return
     try:
         consumer_keys.revoke(doing.session(Secret(former["consumer_key"]), application))
-    except (MigrateError, Interrupted):
+    except ConfigurationError:
         return  # it was expired, or belongs to another application
+    except (MigrateError, Interrupted):
+        doing.say("The key of the login before could not be revoked. Revoke it in the control panel.")
 
 
 def _service_account(doing: _Login) -> ExitCode:

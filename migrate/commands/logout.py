@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from typing import Final
 
 from migrate.commands.output import answer_facts
 from migrate.core.errors import ConfigurationError, ExitCode
@@ -13,6 +14,8 @@ from migrate.ovhcloud.config import Credentials, check_endpoint, config_files, d
 from migrate.ovhcloud.config_file import login_in, read_text, without_login, write_text
 from migrate.ovhcloud.session import open_session
 
+_MENDABLE: Final = frozenset({"clock-skew", "proxy-login"})
+
 
 def logout(options: LogoutOptions, environ: Mapping[str, str]) -> ExitCode:
     """Logs out.
@@ -21,6 +24,7 @@ def logout(options: LogoutOptions, environ: Mapping[str, str]) -> ExitCode:
         UsageError: No endpoint is named, and none is known.
         ConfigurationError: ``not-logged-in``: no login is written there.
         RemoteError: OVHcloud cannot be asked to revoke the key; the file stays as it is.
+        ConfigurationError: The clock or the proxy's login keeps OVHcloud from being asked; the same.
         LocalError: The file cannot be written.
     """
     endpoint = (options.endpoint or default_endpoint(environ) or "").strip()
@@ -43,7 +47,7 @@ def logout(options: LogoutOptions, environ: Mapping[str, str]) -> ExitCode:
         "endpoint": endpoint,
         "key": revoked,
         "file": str(file),
-        "lines": "those of migrate login are gone; what you wrote yourself is as it was",
+        "lines": "those of migrate login are removed; what you wrote yourself is as it was",
     }
     return answer_facts("logout", facts, (), as_json=options.json)
 
@@ -59,13 +63,15 @@ def _revoke(options: LogoutOptions, environ: Mapping[str, str], endpoint: str, o
             consumer_key=Secret(values["consumer_key"]),
         )
     except KeyError as missing:
-        return f"not revoked, for {missing.args[0]} is nowhere any more: revoke it in the control panel"
+        return f"not revoked, because no file has {missing.args[0]}: revoke it in the control panel"
     with open_session(credentials, state_folder=open_workspace(options.workspace).state) as session:
         try:
             consumer_keys.revoke(session)
         except ConfigurationError as error:
             if error.code == "expired-credential":
-                return "it was not valid any more"
+                return "it was no longer valid"
+            if error.code in _MENDABLE:
+                raise  # the file is what another try needs
             sys.stderr.write(f"{error.what}\n")
             return "not revoked: revoke it in the control panel"
     return "revoked"

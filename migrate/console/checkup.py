@@ -41,6 +41,6 @@ def show_end(console: "Console", found: Checkup) -> None:
     if bad:
         console.print(f"\n{counted(bad, 'thing')} that a run would fail on.")
     elif doubtful:
-        console.print(f"\nA run can begin; {counted(doubtful, 'line')} above should be read before.")
+        console.print(f"\nA run can begin; read {counted(doubtful, 'line')} above first.")
     else:
         console.print("\nA run can begin.")

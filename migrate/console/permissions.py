@@ -21,6 +21,8 @@ def show_rules(console: "Console", found: Permissions) -> None:
         console.print(Text.assemble(f"{one.method:<6} {whole(one.path)}", (said, "dim")), soft_wrap=True)
     console.print()
     if not found.project:
-        console.print("These hold in every project of the account, and let all of each be read; --project names one.")
+        console.print(
+            "These hold in every project of the account, and allow everything in it to be read; --project names one."
+        )
     console.print("The page that makes a key with them: migrate permissions --as link", soft_wrap=True)
     console.print("The policy of a service account:     migrate permissions --as iam", soft_wrap=True)

@@ -35,12 +35,13 @@ def read_bounded(path: Path, most: int, error: Callable[[str], MigrateError]) ->
     return data
 
 
-def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
+def write_whole(path: Path, data: bytes | Iterable[bytes], *, private: bool = False) -> None:
     """Writes a file with the rights that new files have; what was there before stays until all of it is written.
 
     Args:
         path: The file.
         data: Its content, as a whole or in pieces.
+        private: Whether only its owner may read it.
 
     Raises:
         LocalError: ``disk`` or ``disk-full``, or what makes the pieces raised.
@@ -50,9 +51,10 @@ def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.writelines((data,) if isinstance(data, bytes) else data)
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(partial).chmod(0o666 & ~mask)
+            if not private:
+                mask = os.umask(0)
+                os.umask(mask)
+                Path(partial).chmod(0o666 & ~mask)
             Path(partial).replace(path)
         except BaseException:
             Path(partial).unlink(missing_ok=True)

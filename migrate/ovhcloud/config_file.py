@@ -42,37 +42,46 @@ def with_login(text: str, endpoint: str, values: Mapping[str, str], *, default: 
 
 
 def without_login(text: str, endpoint: str) -> str:
-    """The text of a file without the login at this endpoint: as it was before, but for what others changed since."""
-    begin, end = _BEGIN.format(endpoint=endpoint), _END.format(endpoint=endpoint)
+    """The text of a file without the login at this endpoint: as it was before, but for what others changed since.
+
+    A mark that has lost its other one goes alone: the lines beside it may be the person's.
+    """
+    blocks = _blocks(text, endpoint)
+    own = {number for start, end in blocks for number in range(start, end + 1)}
+    marks = (_BEGIN.format(endpoint=endpoint), _END.format(endpoint=endpoint))
+    apart = _is_own_section(text, endpoint)
+    starts = {start for start, _ in blocks}
     found: list[str] = []
-    inside, section = False, ""
-    for line in _lines(text):
-        if line == begin:
-            inside = True
-            if found and not found[-1] and _is_own_section(text, endpoint):
-                found.pop()  # the empty line that was put before a section of its own
-        elif line == end:
-            inside = False
-        elif not inside:
-            section = match["name"] if (match := _SECTION.match(line)) else section
-            kept = line.startswith(_KEPT) and section in {endpoint, "default"}
-            found.append(line.removeprefix(_KEPT) if kept else line)
+    section = ""
+    for number, line in enumerate(_lines(text)):
+        if number in starts and found and not found[-1] and apart:
+            found.pop()  # the empty line that was put before a section of its own
+        if number in own or line in marks:
+            continue
+        section = match["name"] if (match := _SECTION.match(line)) else section
+        kept = line.startswith(_KEPT) and section in {endpoint, "default"}
+        found.append(line.removeprefix(_KEPT) if kept else line)
     return "\n".join(found) + "\n" if found else ""
 
 
 def login_in(text: str, endpoint: str) -> dict[str, str] | None:
     """What a login at this endpoint wrote into a file, by name; None where there is none."""
-    begin, end = _BEGIN.format(endpoint=endpoint), _END.format(endpoint=endpoint)
-    lines = _lines(text)
-    if begin not in lines or end not in lines:
+    blocks, lines = _blocks(text, endpoint), _lines(text)
+    if not blocks:
         return None
     found: dict[str, str] = {}
-    inside = False
-    for line in lines:
-        inside = line == begin or (inside and line != end)
-        if inside and (match := _VALUE.match(line)):
-            found[match["name"]] = line[match.end() :].strip()
+    for start, end in blocks:
+        for line in lines[start + 1 : end]:
+            if match := _VALUE.match(line):
+                found[match["name"]] = line[match.end() :].strip()
     return found
+
+
+def _blocks(text: str, endpoint: str) -> list[tuple[int, int]]:
+    """The numbers of the lines with the marks of each block: a beginning, and the end that follows it next."""
+    begin, end = _BEGIN.format(endpoint=endpoint), _END.format(endpoint=endpoint)
+    marks = [(number, line) for number, line in enumerate(_lines(text)) if line in {begin, end}]
+    return [(one, two) for (one, first), (two, second) in itertools.pairwise(marks) if (first, second) == (begin, end)]
 
 
 def read_text(file: Path) -> str:

@@ -1,12 +1,13 @@
 """The command as it answers, and what it mends."""
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
 from migrate.commands.doctor import doctor, look, mend
-from migrate.core.checkup import NAMES
+from migrate.core.checkup import NAMES, Check
 from migrate.core.errors import ExitCode
 from migrate.core.options.access import DoctorOptions
 from migrate.migration.run.workspace import Workspace
@@ -53,6 +54,18 @@ def test_what_may_be_mended_is_and_only_when_asked(
     after = {check.name: check.state for check in look(options, workspace, environ, lambda _: None)}
     assert (after["credentials"], after["authorization"]) == ("ok", "ok")
     assert capsys.readouterr().err == ""
+
+
+def test_a_file_of_another_user_stays_and_that_is_said(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(file: Path, _: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(file))
+
+    monkeypatch.setattr(Path, "chmod", refused)  # as the kernel answers who is not root
+    found = (Check(name="credentials", state="warning", text="t", fixable=True),)
+    assert mend(DoctorOptions(), found, Workspace(tmp_path / "workspace"), environ) == ()
+    assert f"{tmp_path / '.ovh.conf'} cannot be used: Operation not permitted." in capsys.readouterr().err
 
 
 def test_without_a_terminal_nobody_is_asked_and_nothing_is_opened(

@@ -130,6 +130,47 @@ def test_a_project_that_the_account_has_not_leaves_neither_file_nor_key(home: Ho
     assert calls(sandbox, "POST", "/auth/logout") == 1
 
 
+@pytest.mark.usefixtures("confirming")
+def test_another_project_is_written_though_the_key_would_do(home: Home) -> None:
+    home.login()
+    text = home.file.read_text().replace(home.project, "0" * 32)
+    home.file.write_text(text)
+    assert home.login(project=home.project) == ExitCode.DONE
+    assert read_project(None, home.written()) == home.project
+
+
+def test_a_key_that_may_be_left_is_told(
+    home: Home, sandbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda _: os.kill(os.getpid(), signal.SIGINT))
+    control.fail(sandbox, "5xx", method="POST", path_regex="/auth/logout", status=501)
+    with pytest.raises(Interrupted):
+        home.login()
+    assert "revoke it in the control panel" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("confirming")
+def test_a_former_key_that_is_left_is_told(home: Home, sandbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home.login()
+    control.fail(sandbox, "5xx", method="POST", path_regex="/auth/logout", status=501)
+    assert home.login(replace=True) == ExitCode.DONE
+    assert "The key of the login before could not be revoked." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("confirming")
+def test_a_clock_that_is_wrong_leaves_the_login_for_another_try(home: Home, sandbox: Path) -> None:
+    home.login()
+    before = home.file.read_text()
+    fault = control.fail(sandbox, "clock-skew", lying=True)
+    with pytest.raises(ConfigurationError) as caught:
+        home.logout()
+    assert caught.value.code == "clock-skew"
+    assert home.file.read_text() == before
+    control.release(sandbox, fault)
+    assert home.logout() == ExitCode.DONE
+    assert not home.file.exists()
+
+
 def test_ctrl_c_while_the_page_is_open_leaves_nothing(
     home: Home, sandbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,20 @@ def test_no_line_is_lost_whatever_the_file_is(lines: list[str]) -> None:
     assert without_login(text, "ovh-eu").rstrip("\n") == before.rstrip("\n")
 
 
+@pytest.mark.parametrize("lost", ["end", "down to the next mark"])
+@pytest.mark.parametrize("default", [True, False])
+def test_a_mark_that_somebody_deleted_takes_no_other_line_along(lost: str, default: bool) -> None:
+    text = (
+        with_login("", "ovh-eu", VALUES, default=default) + "\n" + OTHERS.replace("[default]\nendpoint = ovh-ca\n", "")
+    )
+    lines = text.splitlines(keepends=True)
+    lines.remove(next(line for line in lines if line.startswith("# migrate login ovh-eu") and lost in line))
+    damaged = "".join(lines)
+    for after in (without_login(damaged, "ovh-eu"), with_login(damaged, "ovh-eu", VALUES, default=False)):
+        assert values(after)["ovh-ca"] == values(text)["ovh-ca"]
+        assert values(after)["ovh-cli"] == values(text)["ovh-cli"]
+
+
 def test_a_file_is_its_owners_alone_and_a_link_stays_one(tmp_path: Path) -> None:
     file, link = tmp_path / "real.conf", tmp_path / ".ovh.conf"
     file.write_text("# mine\n")

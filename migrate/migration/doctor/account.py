@@ -163,7 +163,7 @@ def authorization_check(cloud: Cloud) -> Check:
         name="authorization",
         state="warning",
         text="AI Deploy is not authorized in the project; it opens the project's object storage to AI Deploy",
-        next_step=f"migrate run asks before it does, or is told so with {AUTHORIZE.name}",
+        next_step=f"migrate run asks before it authorizes it; {AUTHORIZE.name} agrees beforehand",
         fixable=True,
     )
 
@@ -180,7 +180,8 @@ def quota_check(cloud: Cloud) -> Check:
     running = [app for app in apps.apps(cloud) if app.state in COUNTED]
     used = sum(app.spec.resources.cpu * max(1, app.status.available_replicas or 1) for app in running)
     if most is None:
-        return Check(name="quota", state="unknown", text=f"OVHcloud tells no quota of CPUs; {used} are used")
+        text = f"OVHcloud reports no quota of CPUs; {counted(used, 'CPU')} in use"
+        return Check(name="quota", state="unknown", text=text)
     if used >= most:
         raise NeedsYouError(
             f"The project's apps use all of its {counted(most, 'CPU')}.",

@@ -59,5 +59,5 @@ def _looked(name: str, look: Callable[[], Check]) -> Check:
     except MigrateError as error:
         return wrong(name, error)
     except OSError as error:
-        problem = LocalError(f"This machine does not tell: {error}.", code="disk")
+        problem = LocalError(f"This machine gives no answer: {error}.", code="disk")
         return wrong(name, problem)

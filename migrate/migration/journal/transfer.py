@@ -6,16 +6,19 @@ by which apps are found again and deleted; those on the other machine stay there
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
+import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from migrate.core.values import App, ModelRecord, Outcome, Parity, Recording, Rehearsal
 from migrate.migration.journal import schemas
 from migrate.migration.journal.database import Database
-from migrate.migration.journal.ledger import KINDS
+from migrate.migration.journal.ledger import KINDS, NAMED_HERE
 from migrate.migration.journal.ledger import SCHEMA as INTENTS
 from migrate.migration.journal.schemas import FIRST, number_of
 
@@ -31,6 +34,8 @@ TAKEN: Final[dict[str, type | None]] = {
 
 LEFT: Final = frozenset({"image", "runtime-image"})
 """The effects that are this machine's own."""
+
+_TOKEN_FILE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}")  # no folder, and not hidden
 
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Word = Annotated[str, Meta(max_length=200)]
@@ -73,13 +78,13 @@ class ValueRow(Struct, frozen=True, kw_only=True, tag_field="row", tag="value", 
 
 
 class EffectRow(Struct, frozen=True, kw_only=True, tag_field="row", tag="effect", forbid_unknown_fields=True):
-    """An effect with its users."""
+    """An effect with its users; ``intent`` is its JSON, which grows with the models of an app."""
 
     id: Number
     kind: Word
     name: Text
     run: Number
-    intent: Text
+    intent: str
     schema: Number
     intended_at: Word
     external_id: Text | None
@@ -195,6 +200,25 @@ def _read(text: str, kind: type[T], number: int) -> T:
 
 def _what() -> str:
     return "Something in the case"
+
+
+def for_machine(row: Row, tokens: Path) -> Row:
+    """A row as it holds on this machine: what an intent says of files and images of another one is no fact here.
+
+    Undo deletes the file of a token, and the local image of a push that was killed.
+
+    Args:
+        row: A row that was checked.
+        tokens: The folder of this machine's tokens.
+    """
+    if not isinstance(row, EffectRow):
+        return row
+    intent = msgspec.json.decode(row.intent, type=dict[str, object])
+    kept = {name: value for name, value in intent.items() if name not in {"file", NAMED_HERE}}
+    name = str(intent.get("file", "")).rpartition("/")[2]
+    if _TOKEN_FILE.fullmatch(name):
+        kept["file"] = str(tokens / name)
+    return row if kept == intent else replace(row, intent=msgspec.json.encode(kept).decode())
 
 
 def write_rows(path: Path, facts: dict[str, str], rows: Iterable[Row]) -> None:

@@ -28,7 +28,16 @@ from migrate.machine.files import read_bounded, write_whole
 from migrate.migration.journal.database import FORMAT, now
 from migrate.migration.journal.lock import WriterLock
 from migrate.migration.journal.schemas import UnreadableError
-from migrate.migration.journal.transfer import ModelRow, Row, ValueRow, Word, check_row, read_rows, write_rows
+from migrate.migration.journal.transfer import (
+    ModelRow,
+    Row,
+    ValueRow,
+    Word,
+    check_row,
+    for_machine,
+    read_rows,
+    write_rows,
+)
 from migrate.migration.run.journals import find_journal, named
 from migrate.migration.run.leased import lease_name
 from migrate.migration.run.opening import source_folder
@@ -109,7 +118,7 @@ def export_case(
     lines = [msgspec.json.encode(one) for one in (head, *rows)]
     content = b"".join(line + b"\n" for line in lines)
     end = msgspec.json.encode(End(rows=len(rows), digest=hashlib.sha256(content).hexdigest()))
-    write_whole(file, gzip.compress(content + end + b"\n", mtime=0))
+    write_whole(file, gzip.compress(content + end + b"\n", mtime=0), private=True)
     return HandedOver(file=str(file), source=source, project=project, endpoint=endpoint, rows=len(rows))
 
 
@@ -148,7 +157,8 @@ def import_case(
         _remove(unfinished)
         facts = {"id": head.journal, "source": head.source, "endpoint": head.endpoint, "project": head.project}
         try:
-            write_rows(unfinished, facts | {"release": __version__}, rows)
+            here = (for_machine(row, folder.tokens) for row in rows)
+            write_rows(unfinished, facts | {"release": __version__}, here)
             unfinished.rename(folder.journal)
         except LocalError as error:
             raise error if error.code != "journal-damaged" else _bad(file, "two of its rows are one") from error

@@ -25,6 +25,7 @@ from migrate.ovhcloud.session import Cloud
 from migrate.sandbox import control
 from tests.clouds import calls, open_cloud
 from tests.migration.runs import IMAGE, deployed, prepared, run_of, unit
+from tests.migration.runs import app as an_app
 
 T = TypeVar("T")
 
@@ -263,3 +264,16 @@ def test_an_own_app_that_did_not_go_at_once_is_looked_at_again(cloud: Cloud, tmp
                 deploy.deploy(run, asking, unit(), found, pushed)
             assert asking.stands is not left
             run.journal.effects.gone(own)
+
+
+def test_an_address_that_ai_deploy_does_not_list_gets_no_token(cloud: Cloud, tmp_path: Path) -> None:
+    """A journal that was taken over from another machine may have any."""
+    with run_of(cloud, tmp_path) as (run, _):
+        found, pushed = prepared(run)
+        listed = replace(an_app(run), image=pushed.value.reference)
+        run.apps()[listed.id] = listed
+        for stored, stands in ((listed, True), (replace(listed, url="http://elsewhere"), False)):
+            asking = Asking(stored)
+            with pytest.raises(Unsettled):
+                deploy.deploy(run, asking, unit(), found, pushed)
+            assert asking.stands is stands

@@ -125,6 +125,17 @@ def test_a_case_is_the_same_source_on_another_machine(first: Machine, second: Ma
     assert [path.name for path in second.folder.path.iterdir() if "partial" in path.name] == []
 
 
+def test_an_app_of_many_models_is_handed_over(first: Machine, second: Machine, tmp_path: Path) -> None:
+    models = {f"model-{number}": f"sha256:{number:064}" for number in range(2000)}
+    with closing(Journal.create(first.folder.journal, source="models@GRA", endpoint="ovh-eu", project="p")) as journal:
+        (app,) = journal.effects.existing("app")
+        journal.effects.learn(app, models=list(models), artifacts=models)
+    first.export(tmp_path / "many.gz")
+    second.take(tmp_path / "many.gz")
+    with closing(second.journal()) as after:
+        assert after.effects.existing("app")[0].intent["artifacts"] == models
+
+
 def test_what_decides_what_runs_is_made_anew(second: Machine, file: Path) -> None:
     second.take(file)
     with closing(second.journal()) as after:
@@ -132,6 +143,36 @@ def test_what_decides_what_runs_is_made_anew(second: Machine, file: Path) -> Non
         assert steps == {"deploy", "prove", "log"}
         assert {effect.kind for effect in after.effects.all()}.isdisjoint(LEFT)
     assert set(TAKEN).isdisjoint({"fetch", "inspect", "convert", "render", "build", "runtime", "push", "attest"})
+
+
+@pytest.mark.parametrize(
+    ("named", "here"),
+    [
+        ("/home/ann/.local/state/tokens/iris.header", "iris.header"),
+        ("/etc/passwd", "passwd"),
+        ("../../journal.sqlite", "journal.sqlite"),
+        ("/x/..", None),
+        ("/x/.bashrc", None),
+        ("a\0b", None),
+        (7, "7"),
+        ("", None),
+    ],
+)
+def test_no_file_or_image_of_this_machine_is_named(
+    second: Machine, file: Path, named: object, here: str | None
+) -> None:
+    """Undo deletes the file of a token, and the image of a push that was killed."""
+    intent = json.dumps({"file": named, "named_here": True, "handed_over": True, "name": "n"})
+    edited(file, lambda lines: row(lines, "effect").update(kind="token", intent=intent))
+    second.take(file)
+    with closing(second.journal()) as journal:
+        (effect,) = journal.effects.existing()
+    kept = {"handed_over": True, "name": "n"}
+    assert effect.intent == (kept if here is None else kept | {"file": str(second.folder.tokens / here)})
+
+
+def test_a_case_is_its_owners_alone(file: Path) -> None:
+    assert file.stat().st_mode & 0o777 == 0o600  # recorded requests and answers are in it
 
 
 def test_tokens_are_not_in_it(file: Path) -> None:

@@ -42,6 +42,7 @@ def deploy(
         planned = None if shared else run.planned_app(unit)
         return (
             now is not None
+            and now.url == app.url  # the proof's token is sent there, and a journal may come from another machine
             and now.image == (app.image if shared else pushed.value.reference)
             and now.state in ANSWERING
             and (planned is None or now.cpu == planned.cpu)
