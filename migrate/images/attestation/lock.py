@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-# packaging reads markers with ast.literal_eval, which CPython 3.11 counts in one place for all threads: where two are in
-# it, one ends in SystemError (https://github.com/python/cpython/issues/106905).
+# packaging reads markers with ast.literal_eval, whose depth CPython 3.11 counts in one place for all threads: where two
+# are in it, one ends in SystemError (https://github.com/python/cpython/issues/106905).
 _PARSING: Final = threading.RLock()
 _HASH: Final = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _LONGEST_NAME: Final = 80  # of a licence that is no SPDX expression: some packages put the whole text there
