@@ -101,7 +101,8 @@ class Unloading:
         name = served.model.id
         self._running[name] += 1
         try:
-            if not served.is_loaded:
+            # Whoever made it be loaded may have given up, and it may have been unloaded at once.
+            while not served.is_loaded:
                 await self._wait_for(served)
             yield
         finally:

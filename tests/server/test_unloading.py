@@ -229,3 +229,28 @@ def test_a_call_does_not_wait_for_ever(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         asyncio.run(run(pool))
+
+
+def test_one_that_is_unloaded_while_a_call_waits_for_it_is_loaded_once_more(tmp_path: Path) -> None:
+    settings = Settings(models_rss=1)
+    each = [served(models.linear(tmp_path / name, model_id=name), settings) for name in "ab"]
+    engine = each[0].engine
+    loads: list[str] = []
+
+    def again(model: Model) -> Served:
+        loads.append(model.id)
+        return Served(model, engine, settings)
+
+    def unload_once() -> None:  # as where nobody called it any more
+        if len(loads) == 1:
+            each[0].unload()
+
+    async def run(pool: ThreadPoolExecutor) -> None:
+        unloading = looked_after(settings, each, again, Status(), pool, done=unload_once)
+        await unloading.make_room()
+        async with unloading.loaded(each[0]):
+            assert each[0].engine is engine
+        assert loads == ["a", "a"]
+
+    with ThreadPoolExecutor(1) as pool:
+        asyncio.run(run(pool))
