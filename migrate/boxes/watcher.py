@@ -127,8 +127,10 @@ class Watcher:
         present = {int(name) for name in os.listdir(_PROC) if name.isdecimal()}  # noqa: PTH208 - ten times a second
         self._members &= present
         self._others &= present
-        self._members.update(present.intersection(self._roots()))
-        self._others -= self._members
+        if new := present.intersection(self._roots()) - self._members:
+            # What they started before they were known as roots was not told from others.
+            self._members |= new
+            self._others.clear()
         parents = {process: _parent(process) for process in present - self._members - self._others}
         while new := {process for process, parent in parents.items() if parent in self._members} - self._members:
             self._members |= new

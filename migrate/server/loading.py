@@ -67,8 +67,9 @@ class Loading:
             self._tasks[task] = perf_counter()
             task.add_done_callback(self._tasks.pop)
         while late := list(self._tasks):
-            left = [since + self._settings.load_seconds - perf_counter() for since in self._status.loading.values()]
-            if self._status.served and left and not any(seconds > 0 for seconds in left):
+            # By the tasks: one that was made just now is not among those that are being loaded yet.
+            left = [since + self._settings.load_seconds - perf_counter() for since in self._tasks.values()]
+            if self._status.served and not any(seconds > 0 for seconds in left):
                 log(logging.WARNING, "not waited for any longer", models=list(self._status.loading))
                 return
             patience = max((seconds for seconds in left if seconds > 0), default=None)

@@ -101,7 +101,8 @@ class Unloading:
         name = served.model.id
         self._running[name] += 1
         try:
-            if not served.is_loaded:
+            # Whoever made it be loaded may have given up, and it may have been unloaded at once.
+            while not served.is_loaded:
                 await self._wait_for(served)
             yield
         finally:
@@ -132,16 +133,20 @@ class Unloading:
             for _ in range(taken):
                 await self._free.acquire()
         start = perf_counter()
+        loading = asyncio.create_task(in_thread(model, self._load, self._settings.row_seconds))
         try:
-            fresh = await in_thread(model, self._load, self._settings.row_seconds)
+            # Callers have given up then; one that does not end keeps no other model from its place.
+            await asyncio.wait({loading}, timeout=self._settings.load_seconds)
+        finally:
+            for _ in range(taken):
+                self._free.release()
+        try:
+            fresh = await loading
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this model's, and told
             self._status.failing[name] = why = reason_of(model, error)
             self._failed[name] = monotonic()
             log(logging.ERROR, "model could not be loaded again", model=name, reason=why)
             return why
-        finally:
-            for _ in range(taken):
-                self._free.release()
         served.load(fresh.engine)
         self._status.failing.pop(name, None)
         self._failed.pop(name, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.server.engines.deferred import complete, defer
+from migrate.server.engines.deferred import complete, defer, is_complete
 
 FILES = {
     "large/__init__.py": (
@@ -55,7 +55,9 @@ def test_the_first_use_of_anything_else_runs_the_package(ran: list[str]) -> None
 
 
 def test_it_can_be_asked_to_run(ran: list[str]) -> None:
+    assert not is_complete("large")
     assert complete("large")
+    assert is_complete("large")
     assert not complete("large")
     assert ran == ["large", "part"]
 

@@ -1,6 +1,7 @@
 """A SavedModel that takes more of TensorFlow than is imported at first."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -24,7 +25,7 @@ with tf.Graph().as_default(), v1.Session() as session:
 """
 
 
-def test_its_operators_are_found(tmp_path: Path) -> None:
+def test_its_operators_are_found_by_all_that_load_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "models" / "sound"
     folder.mkdir(parents=True)
     command = [python_of("tensorflow"), "-c", MAKE, str(folder / "files")]
@@ -35,5 +36,9 @@ def test_its_operators_are_found(tmp_path: Path) -> None:
         "outputs": [field("features", "integer", -1, -1)],
     }
     (folder / "model.json").write_text(json.dumps({"schema": 1, "id": "sound", **settings}))
-    with serving(tmp_path / "models", "tensorflow", tmp_path) as server:
-        assert server.eval({"audio": [3, 1000, -1000, 7] * 200}).json() == {"features": answer}
+    shutil.copytree(folder, folder.with_name("noise"))
+    (folder.with_name("noise") / "model.json").write_text(json.dumps({"schema": 1, "id": "noise", **settings}))
+    with serving(tmp_path / "models", "tensorflow", tmp_path, threads="2") as server:
+        for name in ("sound", "noise"):
+            found = server.eval({"audio": [3, 1000, -1000, 7] * 200}, f"/{name}/eval").json()
+            assert found == {"features": answer}

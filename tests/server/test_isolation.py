@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from migrate.server import rows
+from migrate.server import engines, rows
 from migrate.server.engines import loads_alone, threads_of
 from migrate.server.errors import HttpError
 from migrate.server.http import Request
@@ -275,6 +275,31 @@ def test_models_load_side_by_side_where_their_engines_allow_it(tmp_path: Path, e
 
     assert asyncio.run(run()).unserved == dict.fromkeys("abcdef", "enough")
     assert max(numbers) == most
+
+
+def test_the_last_one_that_does_not_end_is_not_waited_for(tmp_path: Path) -> None:
+    each = [read_model(models.linear(tmp_path / name, model_id=name)) for name in "ab"]
+    settings, status, go_on = Settings(load_seconds=0.2), Status(), Event()
+
+    def load(model: Model) -> Served:
+        if model.id == "b":
+            go_on.wait(PATIENCE)
+        return Served(model, engines.load(model, threads=1), settings)
+
+    async def run() -> None:
+        # One at a time, so that nothing else is being loaded when the last one begins.
+        await asyncio.wait_for(
+            Loading(
+                each, load, lambda done: status.served.append(done.model.id), status=status, settings=settings
+            ).run(),
+            PATIENCE / 2,
+        )
+        assert (status.served, list(status.loading)) == (["a"], ["b"])
+
+    try:
+        asyncio.run(run())
+    finally:
+        go_on.set()
 
 
 def test_a_flow_loads_alone_where_one_of_its_steps_does(tmp_path: Path) -> None:

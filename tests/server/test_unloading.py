@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -229,3 +230,64 @@ def test_a_call_does_not_wait_for_ever(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         asyncio.run(run(pool))
+
+
+def test_one_that_is_unloaded_while_a_call_waits_for_it_is_loaded_once_more(tmp_path: Path) -> None:
+    settings = Settings(models_rss=1)
+    each = [served(models.linear(tmp_path / name, model_id=name), settings) for name in "ab"]
+    engine = each[0].engine
+    loads: list[str] = []
+
+    def again(model: Model) -> Served:
+        loads.append(model.id)
+        return Served(model, engine, settings)
+
+    def unload_once() -> None:  # as where nobody called it any more
+        if len(loads) == 1:
+            each[0].unload()
+
+    async def run(pool: ThreadPoolExecutor) -> None:
+        unloading = looked_after(settings, each, again, Status(), pool, done=unload_once)
+        await unloading.make_room()
+        async with unloading.loaded(each[0]):
+            assert each[0].engine is engine
+        assert loads == ["a", "a"]
+
+    with ThreadPoolExecutor(1) as pool:
+        asyncio.run(run(pool))
+
+
+def test_those_that_do_not_end_keep_no_other_unloaded(tmp_path: Path) -> None:
+    settings = Settings(models_rss=1, load_seconds=0.2)
+    each = [served(models.linear(tmp_path / name, model_id=name), settings) for name in "abcd"]
+    engine = each[2].engine
+    go_on = Event()
+
+    def hang(model: Model) -> Served:
+        if model.id != "c":
+            go_on.wait(PATIENCE)
+        return Served(model, engine, settings)
+
+    async def run(pool: ThreadPoolExecutor) -> None:
+        unloading = looked_after(settings, each, hang, Status(), pool)
+        await unloading.make_room()
+
+        async def answers(one: Served) -> bool:
+            try:
+                async with unloading.loaded(one):
+                    return one.is_loaded
+            except HttpError:
+                return False
+
+        # As many as are loaded at a time.
+        assert await asyncio.gather(answers(each[0]), answers(each[1])) == [False, False]
+        async with asyncio.timeout(PATIENCE / 4):
+            while not await answers(each[2]):
+                pass
+        go_on.set()
+
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            asyncio.run(run(pool))
+    finally:
+        go_on.set()

@@ -130,7 +130,7 @@ class Upload:
         while True:
             try:
                 self._location = location or self._begun()
-                known = self._known
+                known = self._known if isinstance(self._blob, Blob) else None  # the end of others is read for
                 done = self._whole(known) if known and known.size <= self._limit.bytes else self._in_chunks()
             except _Lost as lost:
                 if self._known is None or not self._is_there(self._known, after_all=lost.taken):

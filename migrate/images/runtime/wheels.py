@@ -34,9 +34,9 @@ TORCH_WHEELS: Final = "https://download.pytorch.org/whl/cpu/torch/"
 
 _ENGINES: Final = ("tensorflow_cpu", "torch")
 _RECIPE: Final = "2"  # the version of what is done to the wheels by this file, strip.py and elf.py
+_EVERYWHERE: Final = "numpy"  # a package of every runtime
 # Of the installer, with this machine's paths and times in them; or programs whose first line names this machine's
 # Python. Nothing of the image runs them.
-_EVERYWHERE: Final = "numpy"  # a package of every runtime
 _DROPPED: Final = ("uv_cache.json", "direct_url.json", "REQUESTED", "INSTALLER")
 
 

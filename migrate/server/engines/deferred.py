@@ -61,6 +61,12 @@ def _found(name: str) -> ModuleSpec | None:
     return None if above is None else PathFinder.find_spec(name, above.submodule_search_locations)
 
 
+def is_complete(name: str) -> bool:
+    """Whether a package was not deferred, or has run since; one that runs now is waited for."""
+    with _turn:
+        return not isinstance(sys.modules[name], _Deferred)
+
+
 def complete(name: str) -> bool:
     """Run a package that was deferred, and say whether it was; others are left alone."""
     with _turn:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from migrate.server.engines.deferred import complete
+from migrate.server.engines.deferred import complete, is_complete
 from migrate.server.engines.saved_model import unpacked
 from migrate.server.engines.tf_runtime import (
     REFUSALS,
@@ -87,13 +87,15 @@ class TensorflowEngine:
 
 def _load(folder: Path, tags: Sequence[str], config: Any) -> tuple[Any, Any]:
     """A session with the SavedModel in it, and the description of its graph."""
+    had_all = is_complete("tensorflow")
     session = parts.Session(graph=parts.Graph(), config=config)
     try:
         return session, parts.load(session, list(tags), str(folder))
     except Exception:
-        # Some modules of the package bring operators of their own.
-        if not complete("tensorflow"):
+        # Some modules of the package bring operators of their own. Another model may have had them brought meanwhile.
+        if had_all:
             raise
+        complete("tensorflow")
         session = parts.Session(graph=parts.Graph(), config=config)
         return session, parts.load(session, list(tags), str(folder))
 

@@ -14,6 +14,7 @@ from migrate.images.registry.client import RegistryClient
 from migrate.images.registry.source import UnmadeBlob
 from tests.images.registry.real import LAYER, Real, blob_of, content, docker_registry
 from tests.images.registry.wire import wire
+from tests.waiting import wait_until
 
 CHUNK = 1 << 20
 
@@ -92,6 +93,25 @@ def test_an_upload_that_the_registry_forgot_is_made_anew(registry: Real, tmp_pat
             for path in uploads.glob("*"):
                 path.rename(tmp_path / path.name)
         return Made.read(made, size)
+
+    made.read = forget  # type: ignore[method-assign]
+    push(registry.address, made)
+    assert made.begun == 2
+    assert registry.blob(made.descriptor.digest) == made.data
+
+
+def test_one_chunk_that_the_registry_forgot_before_its_end_is_made_anew(registry: Real, tmp_path: Path) -> None:
+    made = Made(content(CHUNK, seed=17))
+    uploads = registry.folder / "data/docker/registry/v2/repositories/team/model/_uploads"
+    before = len(registry.answered("PATCH", "/blobs/uploads/"))
+
+    def forget(size: int, /) -> bytes:
+        piece = Made.read(made, size)
+        if not piece and made.begun == 1:
+            wait_until(lambda: len(registry.answered("PATCH", "/blobs/uploads/")) > before, "no chunk came")
+            for path in uploads.glob("*"):
+                path.rename(tmp_path / path.name)
+        return piece
 
     made.read = forget  # type: ignore[method-assign]
     push(registry.address, made)

@@ -141,7 +141,8 @@ def _opened(image: Root, limits: Limits, memory: int, tasks: int, files: Files |
     box = _Box(image, limits, memory=memory, tasks=tasks, folder=scratch, mounts=_placed(files, scratch))
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(box)
+            with disk_errors(scratch):
+                stack.enter_context(box)
         except StartError as error:
             raise refusal(str(error)) from error
         yield box

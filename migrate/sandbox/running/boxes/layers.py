@@ -79,13 +79,13 @@ class Layers:
     def _is_apart(self, upper: Path, layers: Sequence[Iterator[Member]], lower: Path) -> bool:
         """Unpack layers apart, where they leave alone what is below them."""
         taken = _tops(lower)
-        if upper.is_dir():
-            return not taken & _tops(upper)
-        try:
-            self._make(upper, [_apart(members, taken) for members in layers])
-        except _TouchesError:
-            return False
-        return True
+        if not upper.is_dir():
+            try:
+                self._make(upper, [_apart(members, taken) for members in layers])
+            except _TouchesError:
+                return False
+        # Also once it is made: a path through a link of its own may have led it there.
+        return not (taken | MOUNTED) & _tops(upper)
 
     def _grow(self, image: Image, names: Sequence[str], known: int) -> int:
         """Unpack further layers on top of those that are there, up to one that begins apart; how many are there now.

@@ -186,14 +186,15 @@ def test_what_an_app_has_in_a_box(runner: Runner, launch: Change) -> None:
 
 
 def test_what_ends_by_itself_is_told(runner: Runner, launch: Change) -> None:
-    runner.open("one")
+    url = runner.open("one")
     runner.start(launch(env={"BOOT": "print('no such weights', file=sys.stderr); sys.exit(3)"}))
     state = wait_for(lambda: runner.state("one"), "failed")
     assert (state.info, state.exit_code) == ("The container ended with exit code 3: no such weights", 3)
     assert [line.content for line in runner.logs("one")] == ["no such weights"]
 
-    runner.start(launch(env={"BOOT": "import threading; threading.Timer(1.5, lambda: os._exit(9)).start()"}))
+    runner.start(launch(env={"BOOT": "http.server.BaseHTTPRequestHandler.do_DELETE = lambda _: os._exit(9)"}))
     wait_for(lambda: runner.state("one"), "ready")
+    assert requests.delete(url, headers=HEADERS, timeout=60).status_code == 502
     assert wait_for(lambda: runner.state("one"), "failed").exit_code == 9
 
     runner.start(launch(env={"BOOT": "x = b'1' * (400 << 20); import time; time.sleep(60)"}))

@@ -95,6 +95,10 @@ def test_models_of_one_runtime_share_it(registry: Registry, layers: Layers, push
         (packed(folder("new"), Made("new/x", b"x"), Made("etc/.wh.c")), {"usr/a", "usr/b", "new/x"}),
         (packed(folder("new"), Made("new/x", b"x"), Made("usr/a", b"A")), {"usr/a", "usr/b", "etc/c", "new/x"}),
         (packed(link("new", "usr"), Made("new/x", b"x")), {"usr/a", "usr/b", "usr/x", "etc/c"}),
+        (
+            packed(folder("new"), link("new/l", "../usr"), Made("new/l/x", b"x")),
+            {"usr/a", "usr/b", "usr/x", "etc/c"},
+        ),
         (packed(folder("tmp"), Made("tmp/x", b"x")), {"usr/a", "usr/b", "etc/c", "tmp/x"}),
         (packed(Made("top", b"t")), {"usr/a", "usr/b", "etc/c", "top"}),
     ],
