@@ -68,11 +68,10 @@ def test_a_plan_is_applied_to_one_app_for_all(tool: Tool, unaided: tuple[str, ..
     file = tool.workspace.parent / "plan.json"
     planned = tool("plan", NAMESPACE, "--layout", "packed", "--out", str(file), "--json")
     assert planned.code == 0, planned
-    words = (str(file), *unaided, "--yes", "--authorize", "--json")
+    words = (str(file), *unaided[:2], "--yes", "--authorize", "--json")
     applied = tool("apply", *words, DOCKER_HOST=NO_ENGINE)
     assert {name for name, outcome in applied.outcomes.items() if outcome["outcome"] == "done"} == set(GOOD), applied
     assert len(tool.sandbox.left()["apps"]) == 1
-    assert str(unaided[-1]) not in file.read_text()
     undone = tool("undo", NAMESPACE, "--yes", "--json", DOCKER_HOST=NO_ENGINE)
     assert undone.code == 0, undone
 

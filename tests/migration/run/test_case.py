@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -127,10 +128,14 @@ def test_a_case_is_the_same_source_on_another_machine(first: Machine, second: Ma
 
 def test_an_app_of_many_models_is_handed_over(first: Machine, second: Machine, tmp_path: Path) -> None:
     models = {f"model-{number}": f"sha256:{number:064}" for number in range(2000)}
-    with closing(Journal.create(first.folder.journal, source="models@GRA", endpoint="ovh-eu", project="p")) as journal:
+    shutil.copytree(first.workspace.root, tmp_path / "copy")
+    machine = Machine(tmp_path / "copy")
+    with closing(
+        Journal.create(machine.folder.journal, source="models@GRA", endpoint="ovh-eu", project="p")
+    ) as journal:
         (app,) = journal.effects.existing("app")
         journal.effects.learn(app, models=list(models), artifacts=models)
-    first.export(tmp_path / "many.gz")
+    machine.export(tmp_path / "many.gz")
     second.take(tmp_path / "many.gz")
     with closing(second.journal()) as after:
         assert after.effects.existing("app")[0].intent["artifacts"] == models
@@ -171,7 +176,9 @@ def test_no_file_or_image_of_this_machine_is_named(
     assert effect.intent == (kept if here is None else kept | {"file": str(second.folder.tokens / here)})
 
 
-def test_a_case_is_its_owners_alone(file: Path) -> None:
+def test_a_case_is_its_owners_alone(first: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "case.json.gz"
+    first.export(file)
     assert file.stat().st_mode & 0o777 == 0o600  # recorded requests and answers are in it
 
 
