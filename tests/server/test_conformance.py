@@ -50,6 +50,7 @@ def index_of(golden: Path) -> dict[str, dict[str, Any]]:
     return {case["case"]: case for case in json.loads((golden / "index.json").read_text(encoding="utf-8"))}
 
 
+@pytest.mark.runtimes
 def test_our_vectors_but_those_of_large_engines() -> None:
     code, outcomes, text = conformance(OURS, "--packed", *(word for name in QUICK for word in ("--runtime", name)))
     assert set(outcomes.values()) == {"pass"}, text

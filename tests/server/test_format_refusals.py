@@ -29,6 +29,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.runtimes
 def test_graphs_that_are_not_as_described_are_not_served(tmp_path: Path) -> None:
     for number, (change, _) in enumerate(CONTRADICTIONS):
         write(tmp_path / "models" / f"{number:02}", {**samples.WINE, **change}, sample="wine-tf2")
@@ -38,6 +39,7 @@ def test_graphs_that_are_not_as_described_are_not_served(tmp_path: Path) -> None
         assert wanted in line
 
 
+@pytest.mark.runtimes
 def test_a_graph_that_is_not_as_described_ends_the_process(tmp_path: Path) -> None:
     write(tmp_path / "models" / "wine", {**samples.WINE, **CONTRADICTIONS[0][0]}, sample="wine-tf2")
     code, log = ended(tmp_path, "tensorflow")
@@ -45,6 +47,7 @@ def test_a_graph_that_is_not_as_described_ends_the_process(tmp_path: Path) -> No
     assert CONTRADICTIONS[0][1] in log
 
 
+@pytest.mark.runtimes
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
