@@ -3,6 +3,7 @@
 python scripts/document_plan.py
 """
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -26,9 +27,19 @@ def page() -> str:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A plan of migrate",
         "$comment": "Made by scripts/document_plan.py (make docs); change migrate/core/planfile instead.",
-        **msgspec.json.schema(PlanFile),
+        **_plain(msgspec.json.schema(PlanFile)),
     }
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """A schema whose descriptions have no indentation: Python 3.13 takes it out of docstrings."""
+    if isinstance(value, dict):
+        return {
+            key: inspect.cleandoc(part) if key == "description" and isinstance(part, str) else _plain(part)
+            for key, part in value.items()
+        }
+    return [_plain(part) for part in value] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def _certificate(folder: Path, authority: Path, hosts: Iterable[str]) -> Path:
     pem = serialization.Encoding.PEM
     authority.write_bytes(builder(issuer, root.public_key(), ca=True).sign(root, hashes.SHA256()).public_bytes(pem))
     leaf = builder(x509.Name([]), own.public_key(), ca=False).add_extension(
-        x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False
+        x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=True
     )
     both = folder / "host.pem"
     key = own.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

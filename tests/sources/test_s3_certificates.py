@@ -47,7 +47,7 @@ def certificate(folder: Path) -> tuple[Path, Path, Path]:
         return made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
 
     leaf = builder(x509.Name([]), own.public_key(), ca=False).add_extension(
-        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=True
     )
     files = tuple(folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
     pem = serialization.Encoding.PEM

@@ -12,6 +12,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 HOST = "0.0.0.0"  # reaches this machine, and is no loopback address, to which http would be spoken
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 class Authority:
     """Signs certificates for this machine."""
@@ -31,9 +43,15 @@ class Authority:
         made = x509.CertificateBuilder(x509.Name(self._named(self._name)), subject, key, x509.random_serial_number())
         made = made.not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=1))
         made = made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        if not ca:
+        # What Python 3.13 asks of certificates by default (VERIFY_X509_STRICT).
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        made = made.add_extension(issuer, critical=False)
+        made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        if ca:
+            made = made.add_extension(_SIGNS, critical=True)
+        else:
             address = x509.IPAddress(ipaddress.ip_address(HOST))
-            made = made.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            made = made.add_extension(x509.SubjectAlternativeName([address]), critical=True)
         return made.sign(self._key, hashes.SHA256())
 
     @staticmethod
